@@ -1,0 +1,88 @@
+"""ganbench: benchmarks of GAN losses, conditionings and architectures.
+
+These names are what plugins are written with. They load on first use, so that the command line
+starts without importing torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ganbench.contracts.architectures import Architecture, NormFactory
+    from ganbench.contracts.conditionings import (
+        Conditioning,
+        DiscriminatorConditioner,
+        GeneratorConditioner,
+        LinearHead,
+        PlainNorm,
+        Unconditioned,
+    )
+    from ganbench.contracts.datasets import Dataset
+    from ganbench.contracts.executors import Executor, Resources, TrialRef
+    from ganbench.contracts.losses import (
+        DiscriminatorOutput,
+        InputGradients,
+        Loss,
+        Recipe,
+        Regularizer,
+        Scored,
+        Step,
+        Terms,
+        norm_per_sample,
+    )
+    from ganbench.contracts.metrics import (
+        Evaluation,
+        FeatureExtractor,
+        Features,
+        Metric,
+        RealStatistics,
+        Unavailable,
+    )
+    from ganbench.contracts.outputs import Reporter
+    from ganbench.errors import ContractError, DataError, GanbenchError
+    from ganbench.folders import write_atomically
+    from ganbench.hookspecs import hookimpl
+    from ganbench.specs import (
+        Column,
+        DatasetStatus,
+        ImageSpec,
+        LabeledImages,
+        Mixture,
+        Split,
+        Timings,
+    )
+    from ganbench.table import Report, Row, Table
+
+_HOMES = {
+    "contracts.architectures": "Architecture NormFactory",
+    "contracts.conditionings": "Conditioning DiscriminatorConditioner GeneratorConditioner "
+    "LinearHead PlainNorm Unconditioned",
+    "contracts.datasets": "Dataset",
+    "contracts.executors": "Executor Resources TrialRef",
+    "contracts.losses": "DiscriminatorOutput InputGradients Loss Recipe Regularizer Scored Step "
+    "Terms norm_per_sample",
+    "contracts.metrics": "Evaluation FeatureExtractor Features Metric RealStatistics Unavailable",
+    "contracts.outputs": "Reporter",
+    "errors": "ContractError DataError GanbenchError",
+    "folders": "write_atomically",
+    "hookspecs": "hookimpl",
+    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Split Timings",
+    "table": "Report Row Table",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted([*_HOME_OF, "__version__"])  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
+    return getattr(import_module(f"ganbench.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

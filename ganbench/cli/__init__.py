@@ -1,0 +1,98 @@
+"""The command line. Each command is a module that is imported when it is called."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from ganbench import __version__
+from ganbench.cli import exit_codes
+from ganbench.errors import GanbenchError
+
+COMMANDS = {
+    "run": "Run a benchmark file and print the finished tables.",
+    "plan": "Show every cell with resolved settings, sizes and time; train nothing.",
+    "resume": "Finish a run that was interrupted or had failures.",
+    "show": "Print a run's table again.",
+    "list": "List the runs under a folder.",
+    "plugins": "List every loss, conditioning, architecture, data set, metric, ….",
+    "datasets": "Show which data sets are there, where, and whether they are verified.",
+    "doctor": "Show versions, device, threads, disk, data, plugins, and what would be slow.",
+    "schema": "Print the JSON Schema of benchmark files, for editors.",
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands' names and summaries, and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"ganbench.cli.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ganbench")
+def cli() -> None:
+    """Benchmarks of GAN losses, conditionings and architectures: one YAML, one command, tables
+    that can be defended.
+
+    Exit codes: 0 fine; 2 usage, configuration or plugin error; 3 a trial failed or diverged;
+    5 the selection matched nothing; 130, 143 interrupted, and resumable.
+    """
+
+
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that workers are stopped on the way out."""
+
+
+def main() -> NoReturn:
+    """The `ganbench` command."""
+    signal.signal(signal.SIGTERM, _terminate)
+    wants_json = "--json" in sys.argv[1:]
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), exit_codes.USAGE, wants_json, error)
+    except exit_codes.NothingSelected as error:
+        _fail(str(error), exit_codes.NOTHING_SELECTED, wants_json)
+    except GanbenchError as error:
+        _fail(str(error), exit_codes.USAGE, wants_json)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted", exit_codes.INTERRUPTED, wants_json)
+    except Terminated:
+        _fail("terminated", exit_codes.TERMINATED, wants_json)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(exit_codes.OK)
+
+
+def _fail(
+    message: str, code: int, as_json: bool, error: click.ClickException | None = None
+) -> NoReturn:
+    if as_json:
+        print(json.dumps({"error": {"message": message, "exit_code": code}}, ensure_ascii=False))
+    elif isinstance(error, click.UsageError):
+        error.show()
+    else:
+        print(f"error: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise Terminated

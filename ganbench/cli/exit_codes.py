@@ -1,0 +1,14 @@
+"""What the process says when it ends."""
+
+from ganbench.errors import GanbenchError
+
+OK = 0
+USAGE = 2  # usage, configuration or plugin error
+TRIAL_FAILED = 3  # a trial failed or diverged, or nothing could be measured
+NOTHING_SELECTED = 5
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class NothingSelected(GanbenchError):
+    """--only, --seeds and the like left nothing to do."""

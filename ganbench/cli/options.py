@@ -1,0 +1,130 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ganbench.cli.exit_codes import NothingSelected
+from ganbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ganbench.config import Config
+    from ganbench.plan import Plan
+    from ganbench.registry import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+quiet = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+plugin = click.option(
+    "--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Load this plugin too."
+)
+
+_BENCHMARK = [
+    click.argument("file", type=click.Path(path_type=Path)),
+    click.option("--profile", metavar="NAME", help="Lay this profile of the file over it."),
+    click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a setting, as in training.budget.kimg=20.",
+    ),
+    click.option("--seeds", metavar="0,1,2", help="Train these seeds, not the file's."),
+    click.option(
+        "--only", multiple=True, metavar="AXIS=VALUE", help="Only these cells, as in loss=bce."
+    ),
+    plugin,
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help="Where to train.",
+    ),
+]
+
+
+def benchmark(function: F) -> F:
+    """The benchmark file and everything that changes what it means."""
+    for option in reversed(_BENCHMARK):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Loaded:
+    registry: Registry
+    config: Config
+    plan: Plan
+
+
+def load(
+    file: Path,
+    profile: str | None,
+    overrides: Sequence[str],
+    seeds: str | None,
+    only: Sequence[str],
+    plugins: Sequence[str],
+    device: str,
+) -> Loaded:
+    """Validate everything; write nothing."""
+    from ganbench import config, machine, plan, registry
+    from ganbench.document import Document
+
+    Document.read(file)  # says what is wrong with the file before torch is imported
+    found = registry.load(plugins)
+    settings = config.load(file, found, profile=profile, overrides=overrides)
+    for warning in settings.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    planned = plan.make(
+        settings, found, device=machine.resolve_device(device), seeds=parse_seeds(seeds)
+    )
+    return Loaded(found, settings, _selected(planned, only))
+
+
+def parse_seeds(text: str | None) -> tuple[int, ...]:
+    """`0,1,2` or `0-4`; None is empty."""
+    if text is None:
+        return ()
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ConfigError(f"--seeds {text}: expected whole numbers like 0,1,2 or 0-4")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds:
+        raise NothingSelected(f"--seeds {text}: no seed in it")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds {text}: the same seed stands twice")
+    return tuple(seeds)
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _selected(planned: Plan, only: Sequence[str]) -> Plan:
+    """The cells that every --only admits; values joined by commas are alternatives."""
+    cells = planned.cells
+    for rule in only:
+        axis, equals, values = rule.partition("=")
+        axes = dict.fromkeys(name for cell in planned.cells for name in cell.axes)
+        if not equals or axis not in axes:
+            raise ConfigError(f"--only {rule}: expected AXIS=VALUE; the axes are {', '.join(axes)}")
+        wanted = {value.strip() for value in values.split(",")}
+        cells = tuple(c for c in cells if c.axes.get(axis) in wanted)
+        if not cells:
+            known = dict.fromkeys(cell.axes.get(axis, "") for cell in planned.cells)
+            raise NothingSelected(
+                f"--only {rule}: leaves no cell; the values of {axis} are {', '.join(known)}"
+            )
+    return dataclasses.replace(planned, cells=cells)

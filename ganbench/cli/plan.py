@@ -1,0 +1,121 @@
+"""`ganbench plan`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import options
+
+if TYPE_CHECKING:
+    from ganbench.plan import Cell, Plan
+
+
+@click.command("plan")
+@options.benchmark
+@click.option("--no-estimate", is_flag=True, help="Do not measure how long training would take.")
+@options.as_json
+def command(
+    file: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    seeds: str | None,
+    only: tuple[str, ...],
+    plugins: tuple[str, ...],
+    device: str,
+    no_estimate: bool,
+    as_json: bool,
+) -> int:
+    """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
+
+    Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
+    """
+    loaded = options.load(file, profile, overrides, seeds, only, plugins, device)
+    from ganbench import estimate
+    from ganbench.plan import num_parameters
+
+    cells = []
+    for cell in loaded.plan.cells:
+        sizes: tuple[int, int] | None = None
+        seconds: float | None = None
+        if not cell.incompatible:
+            sizes = num_parameters(cell, loaded.registry)
+            if not no_estimate:
+                seconds = estimate.seconds(cell, loaded.registry, loaded.plan.device)
+        cells.append(_described(cell, sizes, seconds))
+    total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
+    if as_json:
+        options.print_json(_document(loaded.plan, cells, None if no_estimate else total))
+        return 0
+    _print(loaded.plan, cells)
+    trials = len(cells) * len(loaded.plan.seeds)
+    print(f"{len(cells)} cells × {len(loaded.plan.seeds)} seeds = {trials} trials on {loaded.plan.device}", end="")
+    print("" if no_estimate else f"; training and sampling take about {estimate.readable(total)} one by one")
+    return 0
+
+
+def _described(
+    cell: Cell, sizes: tuple[int, int] | None, seconds: float | None
+) -> dict[str, Any]:
+    return {
+        "id": cell.id,
+        "label": cell.label,
+        **{k: v for k, v in dataclasses.asdict(cell).items() if k != "label"},
+        "g_parameters": sizes[0] if sizes else None,
+        "d_parameters": sizes[1] if sizes else None,
+        "estimated_seconds": seconds,
+    }
+
+
+def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "plan": plan.id,
+        "device": plan.device,
+        "seeds": list(plan.seeds),
+        "references": [dataclasses.asdict(reference) for reference in plan.references],
+        "cells": cells,
+        "estimated_seconds": total,
+    }
+
+
+def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ganbench.estimate import readable
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    table = Table(title=f"{plan.name} (plan {plan.id})", title_justify="left")
+    for head in ("cell", "id", "norms G/D", "batch", "n_critic", "optimizer", "kimg", "precision",
+                 "G params", "D params", "time a seed"):
+        table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
+    for cell in cells:
+        schedule = cell["schedule"]
+        rates = f"{schedule['optimizer']} {schedule['g_lr']:g}/{schedule['d_lr']:g} {schedule['betas']}"
+        if cell["incompatible"]:
+            table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
+            continue
+        seconds = cell["estimated_seconds"]
+        table.add_row(
+            cell["label"],
+            cell["id"],
+            f"{cell['g_norm']}/{cell['d_norm']}",
+            str(schedule["batch_size"]),
+            str(schedule["n_critic"]),
+            rates,
+            f"{schedule['kimg']:g}",
+            schedule["precision"],
+            f"{cell['g_parameters']:,}",
+            f"{cell['d_parameters']:,}",
+            "" if seconds is None else readable(seconds),
+        )
+    console.print(table)
+    for cell in cells:
+        if cell["incompatible"]:
+            console.print(f"{cell['label']}: n/a: {cell['incompatible']}", markup=False)

@@ -1,0 +1,57 @@
+"""`ganbench plugins`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+import click
+
+from ganbench.cli import options
+
+
+@click.command("plugins")
+@click.option("--load", is_flag=True, help="Import every plugin, and say what is wrong with it.")
+@options.plugin
+@options.as_json
+def command(load: bool, plugins: tuple[str, ...], as_json: bool) -> int:
+    """List every plugin: kind, name, distribution, version, and what it is in one line.
+
+    Without --load the list is read from the sources, and nothing is imported.
+    """
+    from ganbench import manifest
+
+    listed = [dataclasses.asdict(entry) for entry in manifest.listing(plugins)]
+    failures = _load(plugins) if load else []
+    if as_json:
+        options.print_json({"plugins": listed, "failures": failures} if load else listed)
+    else:
+        _print(listed)
+    for failure in failures:
+        print(f"\n{failure['source']} failed to load:\n{failure['error']}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def _load(plugins: tuple[str, ...]) -> list[dict[str, str]]:
+    from ganbench import registry
+
+    found = registry.load(plugins)
+    return [{"source": str(f.source), "error": f.error} for f in found.failures]
+
+
+def _print(listed: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    table = Table(box=None, pad_edge=False)
+    for head in ("kind", "name", "from", "what it is"):
+        table.add_column(head, overflow="fold")
+    for entry in listed:
+        source = f"{entry['distribution']} {entry['version']}".strip()
+        what = f"problem: {entry['problem']}" if entry["problem"] else entry["summary"]
+        table.add_row(entry["kind"], entry["name"], source, what)
+    console.print(table, markup=False)

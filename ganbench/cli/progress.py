@@ -1,0 +1,166 @@
+"""Progress on stderr: a live display in a terminal, plain lines in a pipe or a CI log."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganbench.runner import Observer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ganbench.records import Outcome, Run, Trial
+
+HEARTBEAT_SECONDS = 60.0
+REFRESH_SECONDS = 0.5
+
+
+def observer(quiet: bool) -> Observer:
+    """The display that fits: none, plain lines, or a live one."""
+    if quiet:
+        return Observer()
+    interactive = sys.stderr.isatty() and not os.environ.get("CI")
+    return Live() if interactive else Lines()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A trial that is being trained, by the last line of its log."""
+
+    label: str
+    kimg: float
+    budget: float
+    window: dict[str, Any]
+
+    def describe(self) -> str:
+        if not self.window:
+            return f"{self.label}: starting"
+        d_loss = sum(self.window["d_terms"].values())
+        g_loss = sum(self.window["g_terms"].values())
+        rate = self.window["images_per_second"]
+        left = (self.budget - self.kimg) * 1000 / rate
+        end = f"{_clock(left)} left" if left > 0 else "judging"
+        return (
+            f"{self.label}: {self.kimg:.1f} of {self.budget:g} kimg, {rate / 1000:.2f} kimg/s, "
+            f"D {d_loss:.3f}, G {g_loss:.3f}, {end}"
+        )
+
+
+class Lines(Observer):
+    """A line per finished trial, and a heartbeat each minute."""
+
+    def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+        self.run, self.waiting, self.total = run, list(waiting), len(waiting)
+        self.started = time.monotonic()
+        skipped = f", {done} done before" if done else ""
+        _say(f"{run.directory}: {len(waiting)} trials to run{skipped}")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def finished(self, outcome: Outcome) -> None:
+        self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
+        _say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
+
+    def ended(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            for one in running(self.run, self.waiting):
+                _say(f"  {one.describe()}")
+
+
+class Live(Lines):
+    """A bar for the whole run and a line for each trial at work."""
+
+    def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+        from rich.console import Console
+        from rich.live import Live as Display
+
+        self.console = Console(stderr=True, highlight=False)
+        self.run, self.waiting, self.total = run, list(waiting), len(waiting)
+        self.started = time.monotonic()
+        self.console.print(f"{run.directory}: {len(waiting)} trials to run", markup=False)
+        self.display = Display(
+            console=self.console,
+            get_renderable=self._render,
+            refresh_per_second=1 / REFRESH_SECONDS,
+            transient=True,
+        )
+        self.display.start()
+
+    def finished(self, outcome: Outcome) -> None:
+        self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
+        self.console.print(summary(outcome), markup=False)
+
+    def ended(self) -> None:
+        self.display.stop()
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        active = running(self.run, self.waiting)
+        done = self.total - len(self.waiting) + sum(
+            one.kimg / one.budget for one in active if one.budget
+        )
+        elapsed = time.monotonic() - self.started
+        left = elapsed / done * (self.total - done) if done > 0.05 else None
+        line = f"{self.total - len(self.waiting)} of {self.total} trials, {_clock(elapsed)}"
+        line += f", about {_clock(left)} left" if left is not None else ""
+        return Group(
+            ProgressBar(total=self.total, completed=done, width=60),
+            Text(line),
+            *(Text(f"  {one.describe()}") for one in active),
+        )
+
+
+def summary(outcome: Outcome) -> str:
+    """One finished trial: its status, its first number, and how long it took."""
+    trial = outcome.trial
+    name = f"{trial.subject.label} seed {trial.seed}" if trial.cell else trial.subject.label
+    if outcome.status != "ok":
+        return f"{name}: {outcome.status}: {outcome.reason}"
+    numbers = [m for m in outcome.result["metrics"] if m["value"] is not None]
+    first = f", {numbers[0]['name']} {numbers[0]['value']:.3f}" if numbers else ""
+    return f"{name}: ok{first}, {_clock(outcome.result['seconds']['total'])}"
+
+
+def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
+    """The trials whose workers have begun to write."""
+    found = []
+    for trial in waiting:
+        directory = run.directory / "trials" / trial.id
+        if (directory / "worker.log").exists():
+            window = _last_line(directory / "metrics.jsonl")
+            budget = trial.cell.schedule.kimg if trial.cell else 0.0
+            found.append(Running(trial.subject.label, window.get("kimg", 0.0), budget, window))
+    return found
+
+
+def _last_line(path: Path) -> dict[str, Any]:
+    try:
+        lines = path.read_bytes().splitlines()
+        return json.loads(lines[-1]) if lines else {}
+    except (OSError, json.JSONDecodeError):
+        return {}  # not there yet, or a line half written
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,28 @@
+"""`ganbench show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganbench.cli import options
+
+
+@click.command("show")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.as_json
+def command(run_dir: Path, as_json: bool) -> int:
+    """Print the table of the run in RUN_DIR again; trials without a result show as unfinished."""
+    from ganbench import registry
+    from ganbench.records import Run
+    from ganbench.table import Report
+
+    run = Run.read(run_dir)
+    report = Report.of(run)
+    if as_json:
+        options.print_json({"run": str(run_dir), "id": run.about["id"], **report.table.plain()})
+        return 0
+    console = registry.load(run.about["execution"]["plugins"]).build("reporter", "console", {})
+    console.write(report, run.directory)
+    return 0

@@ -1,0 +1,1 @@
+"""What plugins implement. A plugin class is a dataclass, and its fields are its YAML options."""

@@ -1,0 +1,40 @@
+"""A pair of backbones that never see a label."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import nn
+
+from ganbench.specs import ImageSpec
+
+NormFactory = Callable[[int], nn.Module]
+
+
+class Architecture(ABC):
+    """Subclasses are dataclasses of their options and must have a `latent_dim`."""
+
+    name: ClassVar[str]
+    g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none")  # (): no norm layers
+    d_norms: ClassVar[tuple[str, ...]] = ("batch", "layer", "instance", "spectral", "none")
+    latent_dim: int
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        """Why images of this shape cannot be built, or None."""
+        return None
+
+    @abstractmethod
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        """A module called as module(z, condition) -> (N, C, H, W) in [-1, 1].
+
+        Make every norm layer with norm(channels); call it as layer(h, condition).
+        """
+
+    @abstractmethod
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        """A module called as module(images) -> (N, module.feature_dim).
+
+        No head: the conditioning adds it. Norm layers are called as layer(h).
+        """

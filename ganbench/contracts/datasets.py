@@ -1,0 +1,34 @@
+"""Where images come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
+
+
+class Dataset(ABC):
+    """Subclasses are dataclasses of their options."""
+
+    name: ClassVar[str]
+    splits: ClassVar[tuple[Split, ...]] = ("train", "test")
+    features: ClassVar[str | None] = None  # the extractor that fid uses where none is named
+    judge: ClassVar[str | None] = None  # the extractor whose probabilities name this data's classes
+
+    @abstractmethod
+    def image_spec(self) -> ImageSpec:
+        """Shape and classes, without reading any image: `plan` needs it."""
+
+    @abstractmethod
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        """The whole split. May download into `root`; raises DataError on damaged data."""
+
+    @abstractmethod
+    def status(self, root: Path) -> DatasetStatus:
+        """Where the data is and whether it is there and verified; loads and downloads nothing."""
+
+    def mixture(self) -> Mixture | None:
+        """The distribution itself, where it is a known mixture of Gaussians."""
+        return None

@@ -1,0 +1,274 @@
+"""The built-in conditioning methods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ganbench import (
+    Conditioning,
+    DiscriminatorConditioner,
+    DiscriminatorOutput,
+    GeneratorConditioner,
+    ImageSpec,
+    LinearHead,
+    PlainNorm,
+    hookimpl,
+)
+
+# How far the gains and biases of conditional norm layers start from one and zero. From exactly
+# there, a short training never tells the classes apart: Adam moves a weight by its rate at most.
+NORM_STD = 0.5
+
+
+class OneHot(nn.Module):
+    """Labels (N,) -> one-hot rows (N, K), by lookup: no host sync, one graph when compiled."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", torch.eye(num_classes), persistent=False)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return self.rows[labels]
+
+
+class ConcatLatent(GeneratorConditioner):
+    """z ++ one-hot(y) (Mirza & Osindero, 2014)."""
+
+    def __init__(self, latent_dim: int, num_classes: int) -> None:
+        super().__init__(latent_dim + num_classes)
+        self.one_hot = OneHot(num_classes)
+
+    def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+        return torch.cat([z, self.one_hot(labels)], dim=1)
+
+
+class ConcatPlanes(DiscriminatorConditioner):
+    """One constant image plane per class, stacked on the image's channels."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        super().__init__(image.channels + image.num_classes)
+        self.one_hot = OneHot(image.num_classes)
+
+    def image(self, images: Tensor, labels: Tensor) -> Tensor:
+        planes = self.one_hot(labels)[:, :, None, None].expand(-1, -1, *images.shape[2:])
+        return torch.cat([images, planes], dim=1)
+
+
+class MultiplyLatent(GeneratorConditioner):
+    """z * E(y), where E starts as Normal(mean, std)."""
+
+    def __init__(self, latent_dim: int, num_classes: int, mean: float, std: float) -> None:
+        super().__init__(latent_dim)
+        self.embedding = nn.Embedding(num_classes, latent_dim)
+        nn.init.normal_(self.embedding.weight, mean, std)
+
+    def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+        return z * self.embedding(labels)
+
+
+class EmbedLatent(GeneratorConditioner):
+    """z ++ E(y) (Denton et al., 2015)."""
+
+    def __init__(self, latent_dim: int, num_classes: int, embedding_dim: int) -> None:
+        super().__init__(latent_dim + embedding_dim)
+        self.embedding = nn.Embedding(num_classes, embedding_dim)
+
+    def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+        return torch.cat([z, self.embedding(labels)], dim=1)
+
+
+class EmbeddedPlane(DiscriminatorConditioner):
+    """One learned plane E(y), stacked as an extra channel."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        super().__init__(image.channels + 1)
+        self.resolution = image.resolution
+        self.embedding = nn.Embedding(image.num_classes, image.resolution**2)
+
+    def image(self, images: Tensor, labels: Tensor) -> Tensor:
+        plane = self.embedding(labels).view(-1, 1, self.resolution, self.resolution)
+        return torch.cat([images, plane], dim=1)
+
+
+class MultiplyImage(DiscriminatorConditioner):
+    """x * E(y), with one learned plane per channel and class."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        super().__init__(image.channels)
+        self.shape = (image.channels, image.resolution, image.resolution)
+        self.embedding = nn.Embedding(image.num_classes, image.channels * image.resolution**2)
+        nn.init.normal_(self.embedding.weight, mean=1.0, std=0.1)
+
+    def image(self, images: Tensor, labels: Tensor) -> Tensor:
+        return images * self.embedding(labels).view(-1, *self.shape)
+
+
+class ConditionalNorm(nn.Module):
+    """Normalise, then scale and shift by class (Dumoulin et al., 2017)."""
+
+    def __init__(self, norm: nn.Module, channels: int, num_classes: int, std: float) -> None:
+        super().__init__()
+        self.norm = norm
+        self.gain = nn.Embedding(num_classes, channels)
+        self.bias = nn.Embedding(num_classes, channels)
+        nn.init.normal_(self.gain.weight, 1.0, std)
+        nn.init.normal_(self.bias.weight, 0.0, std)
+
+    def forward(self, h: Tensor, labels: Tensor) -> Tensor:
+        shape = (*h.shape[:2], *[1] * (h.ndim - 2))
+        gain, bias = self.gain(labels).to(h.dtype), self.bias(labels).to(h.dtype)
+        return self.norm(h) * gain.view(shape) + bias.view(shape)
+
+
+class NormConditioner(GeneratorConditioner):
+    """Every norm layer of the generator becomes conditional."""
+
+    needs_norm_layers = True
+
+    def __init__(self, latent_dim: int, num_classes: int, std: float) -> None:
+        super().__init__(latent_dim)
+        self.num_classes, self.std = num_classes, std
+
+    def condition(self, labels: Tensor) -> Tensor:
+        return labels
+
+    def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
+        return ConditionalNorm(
+            plain(channels, affine=False), channels, self.num_classes, self.std
+        )
+
+
+class ProjectionHead(LinearHead):
+    """w·h + E(y)·h (Miyato & Koyama, 2018)."""
+
+    def __init__(self, feature_dim: int, num_classes: int) -> None:
+        super().__init__(feature_dim)
+        self.embedding = nn.Embedding(num_classes, feature_dim)
+        nn.init.normal_(self.embedding.weight, std=feature_dim**-0.5)
+
+    def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
+        features = features.float()  # a long sum: too coarse in bfloat16
+        with torch.autocast(features.device.type, enabled=False):
+            logits = self.linear(features).squeeze(1)
+            return DiscriminatorOutput(logits + (self.embedding(labels) * features).sum(1), features)
+
+
+class ProjectionConditioner(DiscriminatorConditioner):
+    """Labels enter through the head alone."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        super().__init__(image.channels)
+        self.num_classes = image.num_classes
+
+    def head(self, feature_dim: int) -> nn.Module:
+        return ProjectionHead(feature_dim, self.num_classes)
+
+
+@dataclass(kw_only=True)
+class Unconditional(Conditioning):
+    """No labels anywhere: an unconditional GAN."""
+
+    name = "none"
+    needs_labels = False
+
+
+@dataclass(kw_only=True)
+class Concat(Conditioning):
+    """One-hot labels concatenated to the latent and to the image (Mirza & Osindero, 2014)."""
+
+    name = "concat"
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return ConcatLatent(latent_dim, num_classes)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return ConcatPlanes(image)
+
+
+@dataclass(kw_only=True)
+class EmbedMul(Conditioning):
+    """Latent times label embedding, embedded plane in D: the textbook conditional DCGAN."""
+
+    name = "embed-mul"
+    # How the embedding starts. As the latent is symmetric, a class shows only in the sizes of its
+    # coordinates: an embedding near one would hide it for a long time.
+    mean: float = 0.0
+    std: float = 1.0
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return MultiplyLatent(latent_dim, num_classes, self.mean, self.std)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return EmbeddedPlane(image)
+
+
+@dataclass(kw_only=True)
+class EmbedConcat(Conditioning):
+    """A label embedding concatenated to the latent and as a plane (Denton et al., 2015)."""
+
+    name = "embed-concat"
+    embedding_dim: int = 16
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return EmbedLatent(latent_dim, num_classes, self.embedding_dim)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return EmbeddedPlane(image)
+
+
+@dataclass(kw_only=True)
+class ImageMul(Conditioning):
+    """Latent and image both multiplied by label embeddings."""
+
+    name = "image-mul"
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return MultiplyLatent(latent_dim, num_classes, mean=0.0, std=1.0)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return MultiplyImage(image)
+
+
+@dataclass(kw_only=True)
+class ConditionalBatchNorm(Conditioning):
+    """Class-conditional norm layers in G, label planes in D (Dumoulin et al., 2017)."""
+
+    name = "cbn"
+    std: float = NORM_STD
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return NormConditioner(latent_dim, num_classes, self.std)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return ConcatPlanes(image)
+
+
+@dataclass(kw_only=True)
+class Projection(Conditioning):
+    """Projection D with a class-normalised G, as published (Miyato & Koyama, 2018)."""
+
+    name = "projection"
+    std: float = NORM_STD
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return NormConditioner(latent_dim, num_classes, self.std)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return ProjectionConditioner(image)
+
+
+@hookimpl
+def register_conditionings(register) -> None:
+    for conditioning in (
+        Unconditional,
+        Concat,
+        EmbedMul,
+        EmbedConcat,
+        ImageMul,
+        ConditionalBatchNorm,
+        Projection,
+    ):
+        register(conditioning)

@@ -1,0 +1,151 @@
+"""The built-in executors: processes on this machine, or this very process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ganbench import Executor, Resources, TrialRef, hookimpl, write_atomically
+
+POLL_SECONDS = 0.05
+GRACE_SECONDS = 10.0
+LOG = "worker.log"
+
+
+@dataclass
+class _Worker:
+    """A trial's process, and where it runs."""
+
+    trial: TrialRef
+    process: subprocess.Popen[bytes]
+    slot: int
+    started: float = field(default_factory=time.monotonic)
+
+
+@dataclass(kw_only=True)
+class Local(Executor):
+    """One process per trial on this machine, each with its share of cores or its own GPU."""
+
+    name = "local"
+
+    def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
+        waiting, running = list(trials), []
+        free = list(range(resources.jobs))
+        try:
+            while waiting or running:
+                while waiting and free:
+                    running.append(_start(waiting.pop(0), free.pop(0), resources))
+                ended = [w for w in running if _has_ended(w, resources.timeout_seconds)]
+                for worker in ended:
+                    running.remove(worker)
+                    free.append(worker.slot)
+                    yield worker.trial
+                if not ended:
+                    time.sleep(POLL_SECONDS)
+        finally:
+            _stop(running)
+
+
+@dataclass(kw_only=True)
+class Inline(Executor):
+    """One trial after the other in this process: for debuggers and notebooks. No timeout."""
+
+    name = "inline"
+
+    def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
+        from ganbench import worker
+
+        for trial in trials:
+            worker.run(trial.directory)
+            yield trial
+
+
+def _start(trial: TrialRef, slot: int, resources: Resources) -> _Worker:
+    threads = str(resources.threads)
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    if resources.devices:
+        environment["CUDA_VISIBLE_DEVICES"] = resources.devices[slot % len(resources.devices)]
+    command = [sys.executable, "-m", "ganbench.worker", str(trial.directory.resolve())]
+    with (trial.directory / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--stop-with-parent"],
+            stdin=subprocess.PIPE,  # closes when this process dies, however it dies
+            stdout=log,
+            stderr=log,
+            cwd=resources.cwd,
+            env=environment,
+            start_new_session=True,  # the terminal's Ctrl-C is for the runner alone
+        )
+    return _Worker(trial, process, slot)
+
+
+def _has_ended(worker: _Worker, timeout: float | None) -> bool:
+    code = worker.process.poll()
+    if code is None:
+        if timeout is None or time.monotonic() - worker.started < timeout:
+            return False
+        _stop([worker], grace=0)
+        _leave_end(worker, "timeout", f"stopped after {timeout:g} s")
+        return True
+    _close(worker)
+    if not (worker.trial.directory / "result.json").is_file():
+        _leave_end(worker, "failed", _cause(code, worker))
+    return True
+
+
+def _cause(code: int, worker: _Worker) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", perhaps by the kernel for want of memory" if name == "SIGKILL" else ""
+        return f"the worker was ended by {name}{hint}"
+    log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()
+    last = f": {log[-1][:300]}" if log else ""
+    return f"the worker ended with exit code {code} and no result{last}"
+
+
+def _leave_end(worker: _Worker, status: str, reason: str) -> None:
+    text = json.dumps({"status": status, "reason": reason}) + "\n"
+    write_atomically(worker.trial.directory / "end.json", lambda path: path.write_text(text))
+
+
+def _stop(workers: Sequence[_Worker], grace: float = GRACE_SECONDS) -> None:
+    """Ask the workers to end, and make those that don't."""
+    try:
+        if grace:
+            _signal(workers, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline and any(w.process.poll() is None for w in workers):
+            time.sleep(POLL_SECONDS)
+    finally:  # also when a second Ctrl-C cuts the grace short
+        _signal(workers, getattr(signal, "SIGKILL", signal.SIGTERM))
+        for worker in workers:
+            worker.process.wait()
+            _close(worker)
+
+
+def _signal(workers: Sequence[_Worker], number: int) -> None:
+    for worker in workers:
+        if worker.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                if hasattr(os, "killpg"):
+                    os.killpg(worker.process.pid, number)
+                else:
+                    worker.process.terminate()
+
+
+def _close(worker: _Worker) -> None:
+    if worker.process.stdin:
+        worker.process.stdin.close()
+
+
+@hookimpl
+def register_executors(register) -> None:
+    register(Local)
+    register(Inline)

@@ -1,0 +1,115 @@
+"""MNIST (LeCun et al., 1998), carried in the package."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench import (
+    DataError,
+    Dataset,
+    DatasetStatus,
+    ImageSpec,
+    LabeledImages,
+    Split,
+    hookimpl,
+    write_atomically,
+)
+
+FILES: dict[Split, tuple[str, str]] = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+@dataclass(kw_only=True)
+class MNIST(Dataset):
+    """Handwritten digits, 60,000 + 10,000 images of 28×28; no download (LeCun et al., 1998)."""
+
+    name = "mnist"
+    features = "mnist-cnn-v1"
+    judge = "mnist-cnn-v1"
+    root: str | None = None  # a copy of your own, laid out as torchvision does
+
+    def image_spec(self) -> ImageSpec:
+        return ImageSpec(channels=1, resolution=28, num_classes=10)
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        images, labels = (self._array(name, root) for name in FILES[split])
+        return LabeledImages(images.unsqueeze(1), labels.long())
+
+    def status(self, root: Path) -> DatasetStatus:
+        folder = self._folder(root)
+        names = [name for pair in FILES.values() for name in pair]
+        missing = [name for name in names if not (folder / name).is_file()]
+        if missing and self.root is None:
+            return DatasetStatus(str(folder), True, True, "carried in the package, unpacked on use")
+        if missing:
+            return DatasetStatus(str(folder), False, None, f"missing: {', '.join(missing)}")
+        wrong = [name for name in names if _sha256((folder / name).read_bytes()) != _hashes()[name]]
+        note = f"damaged: {', '.join(wrong)}" if wrong else ""
+        return DatasetStatus(str(folder), True, not wrong, note)
+
+    def _folder(self, root: Path) -> Path:
+        """Where torchvision's MNIST class would look."""
+        return Path(self.root or root).expanduser() / "MNIST" / "raw"
+
+    def _array(self, name: str, root: Path) -> Tensor:
+        path = self._folder(root) / name
+        if self.root is None and not path.is_file():
+            _unpack(name, path)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DataError(
+                f"{path}: {error.strerror}; MNIST's four files go into {path.parent}, or leave "
+                "`root` out to use the package's own copy"
+            ) from error
+        found, wanted = _sha256(content), _hashes()[name]
+        if found != wanted:
+            raise DataError(
+                f"{path}: not MNIST's {name}: {len(content):,} bytes with SHA-256 {found[:12]}…, "
+                f"expected {wanted[:12]}…; remove the file"
+                + (" to have it unpacked again" if self.root is None else " and put the right one there")
+            )
+        return _parse(content)
+
+
+def _hashes() -> dict[str, str]:
+    text = (files("ganbench.data") / "mnist" / "SHA256SUMS").read_text()
+    return {name: digest for digest, name in (line.split() for line in text.splitlines())}
+
+
+def _unpack(name: str, path: Path) -> None:
+    packed = (files("ganbench.data") / "mnist" / f"{name}.xz").read_bytes()
+    content = lzma.decompress(packed)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda temporary: temporary.write_bytes(content))
+    except OSError as error:
+        raise DataError(
+            f"{path}: {error.strerror}; MNIST is unpacked there on first use, and GANBENCH_DATA "
+            "names another folder"
+        ) from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _parse(content: bytes) -> Tensor:
+    """An IDX file of unsigned bytes: two zeros, type 8, the rank, the sizes, the values."""
+    rank = content[3]
+    shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
+    return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8).view(*shape)
+
+
+@hookimpl
+def register_datasets(register) -> None:
+    register(MNIST)

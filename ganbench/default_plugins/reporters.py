@@ -1,0 +1,147 @@
+"""The built-in reporters: a terminal, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench import Column, Report, Reporter, Row, Table, hookimpl, write_atomically
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+COST = {"1/s", "MB", "s"}
+PIPE_WIDTH = 140
+BOLD = "\0"  # before a cell that stands out in a terminal
+
+
+@dataclass(kw_only=True)
+class Console(Reporter):
+    """The table on standard output, quality first, then cost."""
+
+    name = "console"
+
+    def write(self, report: Report, directory: Path) -> None:
+        from rich.console import Console as Terminal
+        from rich.table import Table as Grid
+
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        terminal = Terminal(width=width, force_interactive=False, highlight=False)
+        table = report.table
+        cost = [c for c in table.columns if c.unit in COST or c.name.endswith("-parameters")]
+        quality = [c for c in table.columns if c not in cost]
+        for title, columns in ((f"{table.name}: quality", quality), ("cost", cost)):
+            rows = [r for r in table.rows if columns is quality or not r.is_reference]
+            grid = Grid(title=title, title_justify="left")
+            heads = [*table.axes, "n", *(table.header(c) for c in columns), "status"]
+            for i, head in enumerate(heads):
+                is_number = len(table.axes) <= i < len(heads) - 1
+                grid.add_column(head, justify="right" if is_number else "left", overflow="fold")
+            for row in rows:
+                cells = _cells(table, row, columns, bold=lambda text: f"{BOLD}{text}")
+                texts = [_styled(text) for text in [*cells, row.status]]
+                grid.add_row(*texts, end_section=row.is_reference)
+            terminal.print(grid)
+        for note in table.notes:
+            terminal.print(note, style="dim", markup=False)
+
+
+@dataclass(kw_only=True)
+class Markdown(Reporter):
+    """table.md: the whole table, and what must be known to read it."""
+
+    name = "markdown"
+
+    def write(self, report: Report, directory: Path) -> None:
+        text = markdown(report.table)
+        write_atomically(directory / "table.md", lambda path: path.write_text(text, "utf-8"))
+
+
+@dataclass(kw_only=True)
+class CSV(Reporter):
+    """table.csv: one line per row, a mean and a standard error per number."""
+
+    name = "csv"
+
+    def write(self, report: Report, directory: Path) -> None:
+        def save(path: Path) -> None:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(_csv_lines(report.table))
+
+        write_atomically(directory / "table.csv", save)
+
+
+@dataclass(kw_only=True)
+class JSON(Reporter):
+    """table.json: the table with errors, protocols and marks, for programs."""
+
+    name = "json"
+
+    def write(self, report: Report, directory: Path) -> None:
+        text = json.dumps(report.table.plain(), indent=1, allow_nan=False, ensure_ascii=False)
+        write_atomically(directory / "table.json", lambda path: path.write_text(text + "\n", "utf-8"))
+
+
+def markdown(table: Table) -> str:
+    """The table in GitHub's Markdown, with its notes as a list."""
+    heads = [*table.axes, "n", *(table.header(c) for c in table.columns), "status"]
+    rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
+    lines = [heads, rules]
+    for row in table.rows:
+        cells = _cells(table, row, table.columns, bold=lambda text: f"**{text}**")
+        lines.append([_escaped(cell) for cell in [*cells, row.status]])
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
+    return f"# {table.name}\n\n{body}\n\n{notes}\n"
+
+
+def _cells(
+    table: Table, row: Row, columns: Sequence[Column], bold: Callable[[str], str]
+) -> Iterator[str]:
+    if row.is_reference:
+        yield row.label
+        yield from [""] * (len(table.axes) - 1)
+    else:
+        yield from (row.axes.get(axis, "") for axis in table.axes)
+    yield table.seeds(row)
+    for column in columns:
+        text, summary = table.text(row, column), row.values.get(column.name)
+        mark = summary.mark if summary else ""
+        yield bold(text) if mark == "best" else f"≈ {text}" if mark == "tied" else text
+
+
+def _styled(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text.removeprefix(BOLD), "bold" if text.startswith(BOLD) else "")
+
+
+def _csv_lines(table: Table) -> Iterator[list[object]]:
+    names = [name for c in table.columns for name in (c.name, f"{c.name} standard error")]
+    yield ["label", *table.axes, "n", "failed", "status", *names]
+    for row in table.rows:
+        summaries = [row.values[c.name] for c in table.columns]
+        numbers = [x for s in summaries for x in (s.mean, s.error)]
+        axes = [row.axes.get(axis, "") for axis in table.axes]
+        cells = [row.label, *axes, row.n, row.failed, row.status, *numbers]
+        yield ["" if cell is None else _harmless(cell) for cell in cells]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def _harmless(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula gets a quote before it."""
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+
+
+@hookimpl
+def register_reporters(register) -> None:
+    for reporter in (Console, Markdown, CSV, JSON):
+        register(reporter)

@@ -1,0 +1,111 @@
+"""What this machine has: cores, devices, memory. Torch is imported only where it is asked."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from ganbench.errors import ConfigError
+
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def cores() -> int:
+    """The cores this process may use: its affinity, capped by the container's quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    count = len(affinity(0)) if affinity else os.cpu_count() or 1
+    quota = _text("/sys/fs/cgroup/cpu.max").split()
+    if len(quota) == 2 and quota[0] != "max":
+        count = min(count, max(1, int(quota[0]) // int(quota[1])))
+    return count
+
+
+@cache
+def cpu_name() -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def free_disk_bytes(path: Path) -> int:
+    """Of the file system that holds `path` or its nearest parent that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return shutil.disk_usage(path).free
+
+
+def devices() -> list[str]:
+    """Every device that can be asked for here."""
+    import torch
+
+    found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    return [*found, "mps"] if torch.backends.mps.is_available() else found
+
+
+def resolve_device(asked: str) -> str:
+    """The device behind a name; `auto` is a GPU where there is one. Raises ConfigError."""
+    if not DEVICE.fullmatch(asked):
+        raise ConfigError(f"--device {asked}: expected auto, cpu, cuda, cuda:N or mps")
+    here = devices()
+    if asked == "auto":
+        return next((d for d in ("cuda:0", "mps") if d in here), "cpu")
+    device = "cuda:0" if asked == "cuda" else asked
+    if device not in here:
+        raise ConfigError(f"--device {asked}: not on this machine, which has {', '.join(here)}")
+    return device
+
+
+def device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    return cpu_name()
+
+
+def has_fast_bfloat16(device: str) -> bool:
+    """Whether bfloat16 convolutions outrun float32 ones: on CPUs, that takes matrix units (AMX)."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and "amx_bf16" in _text("/proc/cpuinfo")
+
+
+def resolve_precision(
+    asked: Literal["auto", "float32", "bfloat16"], device: str
+) -> Literal["float32", "bfloat16"]:
+    if asked == "auto":
+        return "bfloat16" if has_fast_bfloat16(device) else "float32"
+    return asked
+
+
+def describe(device: str = "cpu") -> dict[str, Any]:
+    """The hardware, as every record carries it."""
+    return {
+        "platform": platform.platform(),
+        "cpu": cpu_name(),
+        "cores": cores(),
+        "memory_bytes": memory_bytes(),
+        "device": device,
+        "device_name": device_name(device),
+    }
+
+
+@cache
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

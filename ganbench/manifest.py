@@ -1,0 +1,172 @@
+"""Lists plugins by reading their source: no plugin is imported, and so neither is torch."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import ganbench
+from ganbench.hookspecs import KIND_OF_HOOK, PROJECT
+from ganbench.registry import (
+    BUILT_INS,
+    Registry,
+    Source,
+    found_entry_points,
+    import_named,
+    is_file,
+)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What can be named in a benchmark file, or, with the kind '?', a plugin that gives nothing."""
+
+    kind: str
+    name: str
+    summary: str  # the first line of the class's documentation
+    distribution: str
+    version: str
+    plugin: str
+    problem: str | None = None
+
+
+class _NotStatic(Exception):
+    """What a module registers cannot be told without importing it."""
+
+
+def listing(plugins: Sequence[str] = ()) -> list[Listed]:
+    """The built-ins, the installed plugins and `plugins` (files or modules, as `--plugin` takes).
+
+    A plugin whose source does not tell what it registers is imported; one that then fails is listed
+    with the reason as its `problem`, and so is every name that is taken twice.
+    """
+    listed: list[Listed] = []
+    for module, source in _modules(plugins):
+        try:
+            listed += _read(module, source)
+        except (_NotStatic, OSError, SyntaxError, ValueError):
+            listed += _imported(module, source)
+    return _with_collisions(listed)
+
+
+def _modules(plugins: Sequence[str]) -> Iterator[tuple[str, Source]]:
+    for module in BUILT_INS:
+        yield module, Source(module.rpartition(".")[2], PROJECT, ganbench.__version__)
+    for point in found_entry_points():
+        yield point.value, point.source
+    for plugin in dict.fromkeys(plugins):
+        yield plugin, Source(plugin, plugin, "")
+
+
+def _with_collisions(listed: list[Listed]) -> list[Listed]:
+    times = Counter((entry.kind, entry.name) for entry in listed if entry.kind != "?")
+    return [
+        replace(entry, problem=f"{entry.kind} '{entry.name}' is registered more than once")
+        if times[entry.kind, entry.name] > 1
+        else entry
+        for entry in listed
+    ]
+
+
+def _imported(module: str, source: Source) -> list[Listed]:
+    registry = Registry()
+    about = (source.distribution, source.version, source.plugin)
+    try:
+        registry.add(import_named(module)[0], source)
+    except Exception as error:
+        problem = f"{type(error).__name__}: {str(error).strip()}"
+        return [Listed("?", source.plugin, "", *about, problem)]
+    return [Listed(e.kind, e.name, e.summary, *about) for e in registry.entries()]
+
+
+def _read(module: str, source: Source) -> list[Listed]:
+    """What the hooks of a module register. Raises _NotStatic."""
+    path = Path(module) if is_file(module) else _source_file(module)
+    tree = ast.parse(path.read_bytes())
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    hooks = [part for part in tree.body if isinstance(part, ast.FunctionDef) and _is_hook(part)]
+    if not hooks:
+        raise _NotStatic
+    listed = []
+    for hook in hooks:
+        for name in _registered(hook):
+            cls = _class(tree, name, package)
+            summary = (ast.get_docstring(cls) or "").split("\n", 1)[0]
+            about = (source.distribution, source.version, source.plugin)
+            listed.append(Listed(KIND_OF_HOOK[hook.name], _name(cls), summary, *about))
+    return listed
+
+
+def _source_file(module: str) -> Path:
+    """Where a module's source is; its parent packages are located, not imported."""
+    locations: Sequence[str] | None = None
+    origin = None
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        name = ".".join(parts[:end])
+        found = (finder.find_spec(name, locations) for finder in sys.meta_path)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is None:
+            raise _NotStatic
+        locations, origin = spec.submodule_search_locations, spec.origin
+    if origin is None or not origin.endswith(".py"):
+        raise _NotStatic
+    return Path(origin)
+
+
+def _is_hook(function: ast.FunctionDef) -> bool:
+    marked = any("hookimpl" in ast.unparse(mark) for mark in function.decorator_list)
+    if marked != (function.name in KIND_OF_HOOK):
+        raise _NotStatic  # misspelt or unmarked; importing it explains which
+    return marked
+
+
+def _registered(hook: ast.FunctionDef) -> Iterator[str]:
+    """The names of the classes handed to `register`, directly or by a loop over a literal list."""
+    for statement in hook.body:
+        uses = sum(isinstance(n, ast.Name) and n.id == "register" for n in ast.walk(statement))
+        match statement:
+            case _ if not uses:
+                continue
+            case ast.Expr(ast.Call(ast.Name("register"), [ast.Name(name)])) if uses == 1:
+                yield name
+            case ast.For(
+                ast.Name(each),
+                ast.Tuple(classes) | ast.List(classes),
+                [ast.Expr(ast.Call(ast.Name("register"), [ast.Name(given)]))],
+            ) if each == given and all(isinstance(cls, ast.Name) for cls in classes):
+                yield from (cls.id for cls in classes if isinstance(cls, ast.Name))
+            case _:
+                raise _NotStatic
+
+
+def _class(tree: ast.Module, name: str, package: str, *, follow: bool = True) -> ast.ClassDef:
+    """The class's definition, here or in the module that it is imported from."""
+    for part in tree.body:
+        if isinstance(part, ast.ClassDef) and part.name == name:
+            return part
+        if isinstance(part, ast.ImportFrom) and follow:
+            for alias in part.names:
+                if (alias.asname or alias.name) == name:
+                    there = ast.parse(_source_file(_absolute(part, package)).read_bytes())
+                    return _class(there, alias.name, "", follow=False)
+    raise _NotStatic
+
+
+def _absolute(statement: ast.ImportFrom, package: str) -> str:
+    base = package.split(".")[: len(package.split(".")) - statement.level + 1]
+    return ".".join([*(base if statement.level else []), *([statement.module or ""])]).strip(".")
+
+
+def _name(cls: ast.ClassDef) -> str:
+    for part in cls.body:
+        match part:
+            case ast.Assign([ast.Name("name")], ast.Constant(str(name))):
+                return name
+            case ast.AnnAssign(ast.Name("name"), _, ast.Constant(str(name))):
+                return name
+    raise _NotStatic

@@ -1,0 +1,89 @@
+"""A cell's networks: conditioners around backbones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import (
+    Conditioning,
+    DiscriminatorConditioner,
+    GeneratorConditioner,
+)
+from ganbench.contracts.losses import DiscriminatorOutput
+from ganbench.specs import ImageSpec
+
+
+class ConditionalGenerator(nn.Module):
+    def __init__(self, conditioner: GeneratorConditioner, backbone: nn.Module) -> None:
+        super().__init__()
+        self.conditioner = conditioner
+        self.backbone = backbone
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
+        return self.backbone(latent, condition).float()  # under autocast, images stay float32
+
+
+class ConditionalDiscriminator(nn.Module):
+    def __init__(self, conditioner: DiscriminatorConditioner, backbone: nn.Module) -> None:
+        super().__init__()
+        self.conditioner = conditioner
+        self.backbone = backbone
+        self.head = conditioner.head(backbone.feature_dim)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
+        return DiscriminatorOutput(*(x if x is None else x.float() for x in output))
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation of (N, C, ...) at any rank, so MLPs and conv nets share a name."""
+
+    def _check_input_dim(self, input: Tensor) -> None: ...
+
+
+def _identity(channels: int, *, affine: bool = True) -> nn.Module:
+    return nn.Identity()
+
+
+PLAIN_NORMS = {
+    "batch": lambda channels, *, affine=True: BatchNorm(channels, affine=affine),
+    "layer": lambda channels, *, affine=True: nn.GroupNorm(1, channels, affine=affine),
+    "instance": lambda channels, *, affine=True: nn.InstanceNorm2d(channels, affine=affine),
+    "none": _identity,
+    "spectral": _identity,  # the weights are normalised instead
+}
+PER_SAMPLE = frozenset(PLAIN_NORMS) - {"batch"}
+
+
+def build(
+    architecture: Architecture,
+    g_conditioning: Conditioning,
+    d_conditioning: Conditioning,
+    image: ImageSpec,
+    *,
+    g_norm: str,
+    d_norm: str,
+) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
+    """The generator and the discriminator of a cell, on the default device."""
+    g_side = g_conditioning.generator(architecture.latent_dim, image.num_classes)
+    d_side = d_conditioning.discriminator(image)
+    plain = partial(g_side.norm, PLAIN_NORMS[g_norm])
+    generator = ConditionalGenerator(
+        g_side, architecture.generator(image, g_side.latent_dim, plain)
+    )
+    seen_by_d = replace(image, channels=d_side.channels)
+    discriminator = ConditionalDiscriminator(
+        d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_norm])
+    )
+    if d_norm == "spectral":  # not the conditioner: embed-mul's planes would shrink to nothing
+        for part in (discriminator.backbone, discriminator.head):
+            for module in list(part.modules()):
+                if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
+                    spectral_norm(module)
+    return generator, discriminator

@@ -1,0 +1,405 @@
+"""What a run will do: every cell with its settings resolved, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from ganbench import machine, models
+from ganbench.config import CellRequest, Choice, Config
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.losses import Loss, Regularizer
+from ganbench.contracts.metrics import Metric
+from ganbench.errors import ConfigError, GanbenchError, Incompatible
+from ganbench.registry import Registry
+from ganbench.settings import Schedule
+from ganbench.wording import quoted
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plugin with every option spelled out."""
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    source: str  # distribution and version
+
+    def build(self, registry: Registry) -> Any:
+        return registry.build(self.kind, self.name, self.options)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination with nothing left open. Equal ids mean comparable numbers."""
+
+    label: str
+    axes: dict[str, str]
+    dataset: Spec
+    loss: Spec
+    regularizers: tuple[Spec, ...]
+    g_conditioning: Spec
+    d_conditioning: Spec
+    architecture: Spec
+    g_norm: str
+    d_norm: str
+    schedule: Schedule
+    num_samples: int
+    metrics: tuple[Spec, ...]
+    incompatible: str | None = None  # why it cannot be built
+
+    @cached_property
+    def id(self) -> str:
+        """The first 10 hex digits of the SHA-256 of the resolved cell as canonical JSON."""
+        return _digest(self, without=("label", "axes", "incompatible"))
+
+    @property
+    def losses(self) -> tuple[Spec, ...]:
+        return (self.loss, *self.regularizers)
+
+    def specs(self) -> Iterator[Spec]:
+        yield self.dataset
+        yield from self.losses
+        yield self.g_conditioning
+        yield self.d_conditioning
+        yield self.architecture
+        yield from self.metrics
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real test set, judged like a generator's samples: the floor of every metric."""
+
+    label: str
+    axes: dict[str, str]
+    dataset: Spec
+    num_samples: int
+    metrics: tuple[Spec, ...]
+
+    @cached_property
+    def id(self) -> str:
+        return _digest(self, without=("label", "axes"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    name: str
+    cells: tuple[Cell, ...]
+    references: tuple[Reference, ...]
+    seeds: tuple[int, ...]
+    device: str
+
+    @cached_property
+    def id(self) -> str:
+        """Changes when what will be run changes."""
+        parts = [*(c.id for c in self.cells), *(r.id for r in self.references), *self.seeds]
+        text = json.dumps([self.name, self.device, *parts])
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cell's plugins, built."""
+
+    dataset: Dataset
+    losses: tuple[Loss, ...]
+    g_conditioning: Conditioning
+    d_conditioning: Conditioning
+    architecture: Architecture
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, cell: Cell, registry: Registry) -> Parts:
+        return cls(
+            cell.dataset.build(registry),
+            tuple(spec.build(registry) for spec in cell.losses),
+            cell.g_conditioning.build(registry),
+            cell.d_conditioning.build(registry),
+            cell.architecture.build(registry),
+            tuple(spec.build(registry) for spec in cell.metrics),
+        )
+
+    def networks(
+        self, cell: Cell
+    ) -> tuple[models.ConditionalGenerator, models.ConditionalDiscriminator]:
+        return models.build(
+            self.architecture,
+            self.g_conditioning,
+            self.d_conditioning,
+            self.dataset.image_spec(),
+            g_norm=cell.g_norm,
+            d_norm=cell.d_norm,
+        )
+
+
+def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int] = ()) -> Plan:
+    """Resolve every cell. Raises ConfigError for cells that cannot be built, unless they may be
+    skipped, and for two cells that are the same."""
+    cells, problems = [], []
+    for request in config.cells:
+        cell = _resolve(request, registry, device)
+        cells.append(cell)
+        if cell.incompatible and config.run.on_incompatible == "error":
+            problems.append(f"{request.where}: cell {cell.label}: {cell.incompatible}")
+    if problems:
+        hint = "\n  (on_incompatible: skip keeps such cells in the tables, as n/a with the reason)"
+        raise ConfigError("\n".join(problems) + hint)
+    _refuse_twins(cells, config)
+    cells = _told_apart(_shortly_named(cells))
+    references = {r.id: r for r in (_reference(c, registry) for c in cells) if r is not None}
+    return Plan(
+        config.run.name,
+        tuple(cells),
+        tuple(references.values()),
+        tuple(seeds) or config.run.seeds,
+        device,
+    )
+
+
+def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
+    """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
+    with torch.device("meta"):
+        networks = Parts.of(cell, registry).networks(cell)
+    return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
+
+
+def slug(text: str) -> str:
+    """A part of a file name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
+
+
+def _resolve(request: CellRequest, registry: Registry, device: str) -> Cell:
+    asked = request.settings
+    dataset = _spec(asked.dataset, registry)
+    losses = tuple(_spec(choice, registry) for choice in (asked.loss, *asked.regularizers))
+    axes = _axes(request)
+    cell = Cell(
+        label=_label(axes),
+        axes=axes,
+        dataset=dataset,
+        loss=losses[0],
+        regularizers=losses[1:],
+        g_conditioning=_spec(asked.conditioning.generator, registry),
+        d_conditioning=_spec(asked.conditioning.discriminator, registry),
+        architecture=_spec(asked.architecture, registry),
+        g_norm=asked.g_norm or "none",
+        d_norm=asked.d_norm or "none",
+        schedule=_schedule(request, registry, device),
+        num_samples=asked.evaluation.num_samples,
+        metrics=_metrics(request, registry),
+    )
+    parts = Parts.of(cell, registry)
+    try:
+        g_norm, d_norm = _norms(parts, asked.g_norm, asked.d_norm)
+        _check(parts)
+    except Incompatible as error:
+        return dataclasses.replace(cell, incompatible=str(error))
+    return dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
+
+
+def _axes(request: CellRequest) -> dict[str, str]:
+    """What names a cell in tables: its parts, and whatever else the matrix varies."""
+    asked = request.settings
+    axes = {
+        "dataset": asked.dataset.label,
+        "loss": asked.loss.label,
+        "conditioning": asked.conditioning.label,
+        "architecture": asked.architecture.label,
+    }
+    if asked.regularizers:
+        axes["regularizers"] = "+".join(choice.label for choice in asked.regularizers)
+    others = {key: value for key, value in request.axes.items() if key not in axes}
+    return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
+
+
+def _spec(choice: Choice, registry: Registry) -> Spec:
+    built = registry.build(choice.kind, choice.name, choice.options)
+    source = str(registry.lookup(choice.kind, choice.name).source)
+    return Spec(choice.kind, choice.name, dataclasses.asdict(built), source)
+
+
+def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
+    """A metric's open `features` becomes the data set's own extractor."""
+    dataset = registry.lookup("dataset", request.settings.dataset.name).cls
+    specs = []
+    for choice in request.settings.evaluation.metrics:
+        spec = _spec(choice, registry)
+        if "features" in spec.options:
+            chosen = spec.options["features"] or dataset.features  # type: ignore[attr-defined]
+            if chosen is None:
+                raise ConfigError(
+                    f"{request.where}: data set '{request.settings.dataset.name}' has no feature "
+                    f"extractor of its own for metric '{spec.name}'; name one, as in "
+                    f"{spec.name}@pixels\n  known: {', '.join(registry.names('feature extractor'))}"
+                )
+            registry.lookup("feature extractor", chosen)
+            spec = dataclasses.replace(spec, options={**spec.options, "features": chosen})
+        specs.append(spec)
+    return tuple(specs)
+
+
+def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule:
+    training = request.settings.training
+    recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
+    fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
+    chosen = {name: getattr(training, name) for name in fields}
+    return Schedule(
+        batch_size=training.batch_size,
+        kimg=training.budget.kimg,
+        ema=training.ema,
+        precision=machine.resolve_precision(training.precision, device),
+        channels_last=training.channels_last,
+        log_every=training.log_every,
+        **{k: getattr(recipe, k) if v is None else v for k, v in chosen.items()},
+    )
+
+
+def _norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
+    offered = parts.architecture.g_norms
+    if g_asked is not None and g_asked not in offered:
+        raise Incompatible(
+            f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered) or 'none'}, "
+            f"not '{g_asked}'"
+        )
+    g_norm = g_asked or (offered[0] if offered else "none")
+    return g_norm, resolve_d_norm(d_asked, parts.architecture, parts.losses)
+
+
+def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
+    """The discriminator's norm: as asked, else the architecture's first that the losses allow."""
+    offered = architecture.d_norms
+    penalised = [loss.name for loss in losses if loss.input_gradients]
+    allowed = [n for n in offered if not penalised or n in models.PER_SAMPLE]
+    if asked is None:
+        if allowed:
+            return allowed[0]
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, but architecture "
+            f"'{architecture.name}' only offers d_norm {quoted(offered)}"
+        )
+    if asked not in offered:
+        raise Incompatible(
+            f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
+        )
+    if asked not in allowed:
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "
+            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of these"
+        )
+    return asked
+
+
+def _check(parts: Parts) -> None:
+    """Raise Incompatible with the first reason why these parts don't fit together."""
+    image = parts.dataset.image_spec()
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}': {why}")
+    adversarial, *others = parts.losses
+    if isinstance(adversarial, Regularizer):
+        raise Incompatible(f"'{adversarial.name}' is a regularizer; it goes beside a loss, not alone")
+    for other in others:
+        if not isinstance(other, Regularizer):
+            raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
+    _check_labels(parts, image.num_classes)
+    with torch.device("meta"):
+        side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
+    if side.needs_norm_layers and not parts.architecture.g_norms:
+        raise Incompatible(
+            f"conditioning '{parts.g_conditioning.name}' enters the generator through norm layers, "
+            f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
+            f"discriminator: {parts.d_conditioning.name}}}"
+        )
+
+
+def _check_labels(parts: Parts, num_classes: int) -> None:
+    sides = (parts.g_conditioning, parts.d_conditioning)
+    if not num_classes:
+        kinds = [("conditioning", c) for c in sides] + [("loss", x) for x in parts.losses]
+        for kind, part in kinds:
+            if part.needs_labels:
+                raise Incompatible(
+                    f"{kind} '{part.name}' needs labels, and data set '{parts.dataset.name}' has "
+                    "none; use conditioning none"
+                )
+    for loss in parts.losses:
+        if loss.needs_class_logits and not parts.d_conditioning.gives_class_logits:
+            raise Incompatible(
+                f"loss '{loss.name}' needs class logits, and conditioning "
+                f"'{parts.d_conditioning.name}' gives none"
+            )
+
+
+def _reference(cell: Cell, registry: Registry) -> Reference | None:
+    dataset = cell.dataset.build(registry)
+    if "test" not in dataset.splits:
+        return None
+    return Reference(
+        f"real test set ({cell.dataset.name})",
+        {"dataset": cell.axes.get("dataset", cell.dataset.name)},
+        cell.dataset,
+        cell.num_samples,
+        cell.metrics,
+    )
+
+
+def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:
+    seen: dict[str, str] = {}
+    for cell, request in zip(cells, config.cells, strict=True):
+        if cell.id in seen and not cell.incompatible:
+            raise ConfigError(
+                f"{request.where}: cell {cell.label} is the same as cell {seen[cell.id]}: all "
+                "their settings are equal"
+            )
+        seen[cell.id] = cell.label
+
+
+def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
+    """Without the options that no two values of an axis need to be told apart."""
+    short: dict[str, dict[str, str]] = {}
+    for axis in cells[0].axes:
+        values = {cell.axes.get(axis, "") for cell in cells}
+        names = {value: re.sub(r"\([^)]*\)", "", value) for value in values}
+        short[axis] = names if len(set(names.values())) == len(values) else {}
+    renamed = [
+        {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
+        for cell in cells
+    ]
+    return [
+        dataclasses.replace(cell, axes=axes, label=_label(axes))
+        for cell, axes in zip(cells, renamed, strict=True)
+    ]
+
+
+def _label(axes: Mapping[str, str]) -> str:
+    return "/".join(value for axis, value in axes.items() if axis != "dataset")
+
+
+def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells that an include rule made differ in no axis get the start of their ids as a name."""
+    labels = Counter(cell.label for cell in cells)
+    return [
+        cell
+        if labels[cell.label] == 1
+        else dataclasses.replace(cell, label=f"{cell.label}#{cell.id[:4]}")
+        for cell in cells
+    ]
+
+
+def _digest(value: Any, without: Sequence[str]) -> str:
+    kept = {k: v for k, v in dataclasses.asdict(value).items() if k not in without}
+    try:
+        text = json.dumps(kept, sort_keys=True, allow_nan=False)
+    except TypeError as error:
+        raise GanbenchError(f"an option of cell {value.label} is not plain data: {error}") from error
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,0 +1,217 @@
+"""What stands in a run's directory, and how it is read back.
+
+    run.json               what was asked, of what versions, on what machine
+    config.source.yaml     the benchmark file as it was
+    config.resolved.yaml   with the profile and the overrides merged in
+    plan.json              every cell, resolved
+    trials/ID/trial.json   what one worker was told
+    trials/ID/result.json  what came of it; end.json instead, when a worker died
+    results.csv            one line per trial and number; table.* the summary
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from ganbench import folders
+from ganbench.errors import RunError
+from ganbench.plan import Cell, Plan, Reference, slug
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA_VERSION = 1
+RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
+TRIAL, RESULT, END = "trial.json", "result.json", "end.json"
+
+FINAL = ("ok", "diverged", "incompatible")  # `resume` runs the others again
+COLUMNS = (
+    "run",
+    "cell",
+    "label",
+    "dataset",
+    "loss",
+    "conditioning",
+    "architecture",
+    "seed",
+    "status",
+    "metric",
+    "value",
+    "unit",
+    "direction",
+    "protocol",
+    "reason",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a worker is told: a cell and a seed, or a reference row."""
+
+    cell: Cell | None
+    reference: Reference | None
+    seed: int
+    device: str
+    threads: int
+    alone: bool
+    plugins: tuple[str, ...]  # of --plugin
+
+    @property
+    def subject(self) -> Cell | Reference:
+        found = self.cell or self.reference
+        assert found is not None
+        return found
+
+    @property
+    def id(self) -> str:
+        """The name of the trial's directory."""
+        end = f"-s{self.seed}" if self.cell else ""
+        return f"{slug(self.subject.label)}-{self.subject.id}{end}"
+
+    @classmethod
+    def read(cls, path: Path) -> Trial:
+        found = folders.read_json(path)
+        if found is None:
+            raise RunError(f"{path}: missing or not whole; a trial begins with this file")
+        return _adapter(cls).validate_python(found)
+
+    def write(self, path: Path) -> None:
+        folders.write_json(path, asdict(self))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial and what came of it."""
+
+    trial: Trial
+    directory: Path
+    result: dict[str, Any]  # of result.json, or of end.json, or empty
+
+    @property
+    def status(self) -> str:
+        """ok, diverged, failed, timeout, incompatible or unfinished."""
+        if self.trial.cell is not None and self.trial.cell.incompatible:
+            return "incompatible"
+        return self.result.get("status", "unfinished")
+
+    @property
+    def reason(self) -> str:
+        if self.trial.cell is not None and self.trial.cell.incompatible:
+            return self.trial.cell.incompatible
+        return self.result.get("reason", "")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's directory, read back."""
+
+    directory: Path
+    about: dict[str, Any]
+    plan: Plan
+
+    @classmethod
+    def read(cls, directory: Path) -> Run:
+        """Raises RunError where the directory holds no run."""
+        about, plan = folders.read_json(directory / RUN), folders.read_json(directory / PLAN)
+        if about is None or plan is None:
+            missing = RUN if about is None else PLAN
+            raise RunError(
+                f"{directory}: not a run of ganbench: {missing} is missing or not whole; "
+                "`ganbench list` shows the runs"
+            )
+        return cls(directory, about, _adapter(Plan).validate_python(plan))
+
+    @property
+    def trials(self) -> list[Trial]:
+        return trials_of(self.plan, self.about["execution"])
+
+    def outcomes(self) -> list[Outcome]:
+        return [self.outcome(trial) for trial in self.trials]
+
+    def outcome(self, trial: Trial) -> Outcome:
+        directory = self.directory / TRIALS / trial.id
+        result = folders.read_json(directory / RESULT) or folders.read_json(directory / END) or {}
+        return Outcome(trial, directory, result)
+
+    def frame(self) -> pd.DataFrame:
+        """The long form: one row per trial and number."""
+        import pandas as pd
+
+        rows = [row for outcome in self.outcomes() for row in _rows(self.about["id"], outcome)]
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def trials_of(plan: Plan, execution: dict[str, Any]) -> list[Trial]:
+    """References first: they fill the cache of real statistics for the others."""
+    subjects: list[tuple[Cell | None, Reference | None, int]] = [
+        (None, reference, 0) for reference in plan.references
+    ]
+    subjects += [(cell, None, seed) for cell in plan.cells for seed in plan.seeds]
+    return [
+        Trial(
+            cell,
+            reference,
+            seed,
+            plan.device,
+            execution["threads"],
+            execution["jobs"] == 1,
+            tuple(execution["plugins"]),
+        )
+        for cell, reference, seed in subjects
+    ]
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    folders.write_json(path, asdict(plan))
+
+
+def _rows(run: str, outcome: Outcome) -> Iterator[dict[str, Any]]:
+    trial, subject = outcome.trial, outcome.trial.subject
+    shared = {
+        "run": run,
+        "cell": subject.id,
+        "label": subject.label,
+        **{axis: subject.axes.get(axis, "") for axis in COLUMNS[3:7]},
+        "seed": trial.seed if trial.cell else None,
+        "status": outcome.status,
+    }
+    numbers = [*outcome.result.get("metrics", []), *_plain_numbers(outcome.result)]
+    if not numbers:
+        numbers = [{"name": "", "reason": outcome.reason}]
+    for number in numbers:
+        yield {
+            **shared,
+            "metric": number["name"],
+            "value": number.get("value"),
+            "unit": number.get("unit", ""),
+            "direction": number.get("direction", "none"),
+            "protocol": number.get("protocol", ""),
+            "reason": number.get("reason", "") or outcome.reason,
+        }
+
+
+def _plain_numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Counts and durations, as rows beside the metrics."""
+    training, parameters = result.get("training", {}), result.get("parameters", {})
+    found = {
+        ("kimg", "kimg"): training.get("images", 0) / 1000 if training else None,
+        ("g-updates", ""): training.get("g_updates"),
+        ("d-updates", ""): training.get("d_updates"),
+        ("g-parameters", ""): parameters.get("generator"),
+        ("d-parameters", ""): parameters.get("discriminator"),
+        ("seconds", "s"): result.get("seconds", {}).get("total"),
+    }
+    for (name, unit), value in found.items():
+        if value is not None:
+            yield {"name": name, "unit": unit, "value": value}
+
+
+@cache
+def _adapter(cls: type) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(cls)

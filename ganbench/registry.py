@@ -1,0 +1,362 @@
+"""Finds plugins, loads them one by one, and looks classes up by kind and name."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pluggy
+import pydantic
+import pydantic_core
+
+import ganbench
+from ganbench import hookspecs
+from ganbench.errors import ConfigError, PluginError
+from ganbench.hookspecs import KIND_OF_HOOK, KINDS, PROJECT
+from ganbench.options import option_problems, options_model
+from ganbench.wording import Loc, an, known, quoted, suggestion
+
+BUILT_INS = tuple(
+    f"ganbench.default_plugins.{name}"
+    for name in (
+        "losses",
+        "conditionings",
+        "architectures",
+        "mnist",
+        "mixtures",
+        "image_folder",
+        "features",
+        "quality",
+        "coverage",
+        "speed",
+        "reporters",
+        "executors",
+    )
+)
+NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plugin comes from."""
+
+    plugin: str  # the entry point's name, or the file
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+
+@dataclass(frozen=True)
+class Entry:
+    kind: str
+    cls: type
+    source: Source
+
+    @property
+    def name(self) -> str:
+        return self.cls.name  # type: ignore[attr-defined]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the class's documentation."""
+        text = (self.cls.__doc__ or "").strip()
+        written = not text.startswith(f"{self.cls.__name__}(")  # else dataclass wrote it
+        return text.split("\n", 1)[0] if written else ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that could not be loaded, and why."""
+
+    source: Source
+    error: str
+
+
+@dataclass(frozen=True)
+class FoundEntryPoint:
+    source: Source
+    value: str  # a module's dotted name
+
+
+def found_entry_points() -> list[FoundEntryPoint]:
+    """The installed plugins that GANBENCH_LOAD_PLUGINS admits; imports none of them."""
+    points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
+    found: dict[str, FoundEntryPoint] = {}
+    for point in _admitted(points):
+        source = Source(point.name, point.dist.name, point.dist.version)
+        other = found.get(point.name)
+        if other and other.source.distribution != source.distribution:
+            raise PluginError(
+                f"both {other.source} and {source} call their plugin '{point.name}'; uninstall "
+                "one, or set GANBENCH_LOAD_PLUGINS to the distributions you want"
+            )
+        found[point.name] = FoundEntryPoint(source, point.value)
+    return list(found.values())
+
+
+def _admitted(points: list[Any]) -> list[Any]:
+    """Those that GANBENCH_LOAD_PLUGINS names, by plugin or distribution; all where it is unset."""
+    listed = os.environ.get("GANBENCH_LOAD_PLUGINS")
+    if listed is None:
+        return points
+    wanted = {_canonical(name) for name in listed.split(",") if name.strip()}
+    names = [{_canonical(p.name), _canonical(p.dist.name)} for p in points]
+    absent = sorted(wanted.difference(*names))
+    if absent:
+        installed = sorted(set().union(*names))
+        raise PluginError(
+            f"GANBENCH_LOAD_PLUGINS names {quoted(absent)}, which is not installed"
+            f"{suggestion(absent[0], installed)}{known(installed)}"
+        )
+    return [point for point, own in zip(points, names, strict=True) if own & wanted]
+
+
+def _canonical(name: str) -> str:
+    """Distributions are one whether written with a hyphen, a dot or an underscore."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+class Registry:
+    """Everything that can be named in a benchmark file."""
+
+    def __init__(self) -> None:
+        self.failures: list[Failure] = []
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._models: dict[type, type[pydantic.BaseModel]] = {}
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        if os.environ.get("GANBENCH_TRACE_PLUGINS"):
+            self._manager.add_hookcall_monitoring(_trace_before, lambda *args: None)
+
+    def add(self, module: ModuleType, source: Source) -> None:
+        """Register all that a module's hooks give, or nothing of it. Raises PluginError."""
+        others = self._manager.get_plugins()
+        if module in others:
+            return
+        self._check_hooks(module, source)
+        new: dict[tuple[str, str], Entry] = {}
+        try:
+            self._manager.register(module, name=f"{source.distribution}/{source.plugin}")
+            for hook, kind in KIND_OF_HOOK.items():
+                caller = self._manager.subset_hook_caller(hook, others)
+                caller(register=self._registrar(kind, source, new))
+        except BaseException as error:
+            self._forget(module)
+            if isinstance(error, pluggy.PluginValidationError):
+                raise PluginError(
+                    f"plugin '{source.plugin}' ({source}) has a hook of the wrong signature; write "
+                    f"it with the one argument 'register'\n{error}"
+                ) from error
+            raise
+        self._entries.update(new)
+
+    def entries(self, kind: str | None = None) -> list[Entry]:
+        return [e for e in self._entries.values() if kind is None or e.kind == kind]
+
+    def names(self, kind: str) -> list[str]:
+        return sorted(entry.name for entry in self.entries(kind))
+
+    def lookup(self, kind: str, name: str) -> Entry:
+        """The entry of that name. Raises ConfigError with the nearest match."""
+        if (kind, name) in self._entries:
+            return self._entries[kind, name]
+        names = self.names(kind)
+        message = f"unknown {kind} '{name}'{suggestion(name, names)}{known(names)}"
+        if self.failures:
+            failed = ", ".join(sorted({f.source.distribution for f in self.failures}))
+            message += f" (plugins that failed to load: {failed}, see `ganbench plugins --load`)"
+        raise ConfigError(message)
+
+    def options_model(self, kind: str, name: str) -> type[pydantic.BaseModel]:
+        """The fields of a plugin class as a model that validates its YAML options."""
+        entry = self.lookup(kind, name)
+        if entry.cls not in self._models:
+            try:
+                self._models[entry.cls] = options_model(entry.cls)
+            except Exception as error:
+                raise PluginError(
+                    f"{kind} '{name}' ({entry.source}): its fields cannot be options: {error}"
+                ) from error
+        return self._models[entry.cls]
+
+    def problems(self, kind: str, name: str, options: Mapping[str, Any]) -> list[tuple[Loc, str]]:
+        """All that is wrong with a choice: where below it, and what."""
+        return self._built(kind, name, options)[1]
+
+    def build(self, kind: str, name: str, options: Mapping[str, Any]) -> Any:
+        """An instance with validated options. Raises ConfigError."""
+        instance, problems = self._built(kind, name, options)
+        if problems:
+            raise ConfigError("\n".join(message for _, message in problems))
+        return instance
+
+    def _built(
+        self, kind: str, name: str, options: Mapping[str, Any]
+    ) -> tuple[Any, list[tuple[Loc, str]]]:
+        try:
+            entry, model = self.lookup(kind, name), self.options_model(kind, name)
+            values = model.model_validate_json(_json(options))
+            return entry.cls(**{key: getattr(values, key) for key in model.model_fields}), []
+        except ConfigError as error:
+            return None, [((), str(error))]
+        except pydantic.ValidationError as error:
+            return None, option_problems(f"{kind} '{name}'", model, options, error)
+        except ValueError as error:
+            return None, [((), f"{kind} '{name}': {error}")]
+
+    def _check_hooks(self, module: ModuleType, source: Source) -> None:
+        """Refuse misspelt hooks, and modules that would register nothing."""
+        who = f"plugin '{source.plugin}' ({source})"
+        hooks = [n for n in dir(module) if self._manager.parse_hookimpl_opts(module, n) is not None]
+        for name in hooks:
+            if name not in KIND_OF_HOOK:
+                near = suggestion(name, KIND_OF_HOOK)
+                raise PluginError(f"{who} implements unknown hook '{name}'{near}")
+        for name in KIND_OF_HOOK:
+            if name not in hooks and inspect.isfunction(vars(module).get(name)):
+                raise PluginError(f"{who} defines {name} without @hookimpl above it")
+        if not hooks:
+            raise PluginError(f"{who} implements no hook{known(KIND_OF_HOOK)}")
+
+    def _forget(self, module: ModuleType) -> None:
+        """Undo a registration, wherever it stopped."""
+        name = self._manager.get_name(module)
+        if name is not None:
+            self._manager.unregister(name=name)
+
+    def _registrar(
+        self, kind: str, source: Source, new: dict[tuple[str, str], Entry]
+    ) -> Callable[[type], None]:
+        def register(cls: type) -> None:
+            _check_class(kind, cls, source)
+            entry = Entry(kind, cls, source)
+            other = self._entries.get((kind, entry.name)) or new.get((kind, entry.name))
+            if other:
+                raise PluginError(
+                    f"{kind} '{entry.name}' is registered by both {other.source} and {source}; "
+                    "uninstall one, or set GANBENCH_LOAD_PLUGINS to the plugins you want"
+                )
+            new[kind, entry.name] = entry
+
+        return register
+
+
+def load(plugins: Iterable[str] = ()) -> Registry:
+    """The registry of the built-ins, the installed plugins and `plugins` (files or modules).
+
+    An installed plugin that cannot be imported is kept in `failures`; one that is named in
+    `plugins`, a name registered twice and an unknown hook raise PluginError.
+    """
+    registry = Registry()
+    for name in BUILT_INS:
+        source = Source(name.rpartition(".")[2], PROJECT, ganbench.__version__)
+        registry.add(importlib.import_module(name), source)
+    for point in found_entry_points():
+        try:
+            registry.add(importlib.import_module(point.value), point.source)
+        except PluginError:
+            raise
+        except (Exception, SystemExit):
+            registry.failures.append(Failure(point.source, traceback.format_exc(limit=-3)))
+    for plugin in dict.fromkeys(plugins):
+        registry.add(*import_named(plugin))
+    return registry
+
+
+def import_named(plugin: str) -> tuple[ModuleType, Source]:
+    """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
+    try:
+        module = _import_file(Path(plugin)) if is_file(plugin) else importlib.import_module(plugin)
+    except (Exception, SystemExit) as error:
+        detail = traceback.format_exc(limit=-2)
+        raise PluginError(f"--plugin {plugin} could not be imported: {error}\n{detail}") from error
+    return module, Source(plugin, plugin, "")
+
+
+def is_file(plugin: str) -> bool:
+    """Whether a `--plugin` value is a path. Raises PluginError where there is no such file."""
+    if not plugin.endswith(".py") and os.sep not in plugin:
+        return False
+    if not Path(plugin).is_file():
+        raise PluginError(f"--plugin {plugin}: there is no such file")
+    return True
+
+
+def _import_file(path: Path) -> ModuleType:
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    name = f"ganbench_plugin_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up here
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _check_class(kind: str, cls: type, source: Source) -> None:
+    _, module, contract = KINDS[kind]
+    base = getattr(importlib.import_module(module), contract)
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise PluginError(
+            f"plugin '{source.plugin}' ({source}) registered {cls!r} as {an(kind)}; "
+            f"register a subclass of ganbench.{contract}, the class itself and not an instance"
+        )
+    name = getattr(cls, "name", None)
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise PluginError(
+            f"{kind} {cls.__qualname__} ({source}) has the name {name!r}; give it a class "
+            'attribute like name = "my-name", of lower-case words joined by hyphens'
+        )
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise PluginError(f"{kind} '{name}' ({source}) does not define {quoted(missing)}")
+    if "__dataclass_fields__" not in vars(cls):
+        raise PluginError(
+            f"{kind} '{name}' ({source}) is not a dataclass; put @dataclass(kw_only=True) above "
+            f"class {cls.__qualname__}, so that its fields are its options"
+        )
+    if declared := {field.name for field in dataclasses.fields(cls)} & _declarations(base):
+        raise PluginError(
+            f"{kind} '{name}' ({source}) annotates {quoted(sorted(declared))}, which makes it an "
+            "option; write it without a type"
+        )
+
+
+@functools.cache
+def _declarations(contract: type) -> set[str]:
+    """The class attributes by which plugins of this contract describe themselves."""
+    return {
+        name
+        for cls in contract.__mro__
+        for name, annotation in inspect.get_annotations(cls).items()
+        if "ClassVar" in str(annotation)
+    }
+
+
+def _json(options: Mapping[str, Any]) -> str:
+    return pydantic_core.to_json(dict(options), inf_nan_mode="constants").decode()
+
+
+def _trace_before(hook: str, implementations: Sequence[Any], arguments: Mapping[str, Any]) -> None:
+    who = ", ".join(i.plugin_name for i in implementations) or "nobody"
+    print(f"ganbench: {hook}({', '.join(arguments)}) -> {who}", file=sys.stderr)

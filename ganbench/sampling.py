@@ -1,0 +1,80 @@
+"""Drawing images from a trained generator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.models import BatchNorm, ConditionalGenerator
+from ganbench.randomness import stream
+
+BATCH = 500
+
+
+def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> Tensor:
+    """Class ids (count,) from the distribution `shares` (K,), the data set's own."""
+    return torch.multinomial(shares, count, replacement=True, generator=stream(seed, name))
+
+
+def draw_latents(count: int, latent_dim: int, seed: int, name: str = "samples") -> Tensor:
+    """Standard normal (count, latent_dim), made on the CPU: the same on every device."""
+    return torch.randn(count, latent_dim, generator=stream(seed, name))
+
+
+@torch.no_grad()
+def recalibrate(
+    generator: ConditionalGenerator,
+    latents: Tensor,
+    labels: Tensor | None,
+    device: torch.device,
+    batch_size: int = 256,
+) -> None:
+    """Estimate batch norm's running statistics anew: averaged weights don't match the live ones'."""
+    norms = [m for m in generator.modules() if isinstance(m, BatchNorm)]
+    if not norms:
+        return
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches
+    generator.train()
+    for z, y in _batches(latents, labels, batch_size, device):
+        generator(z, y)
+    generator.eval()
+
+
+@torch.no_grad()
+def generate(
+    generator: ConditionalGenerator,
+    latents: Tensor,
+    labels: Tensor | None,
+    device: torch.device,
+) -> Tensor:
+    """Images (N, C, H, W) float32 in [-1, 1] on the CPU; the generator in evaluation mode."""
+    with evaluating(generator):
+        return torch.cat([generator(z, y).cpu() for z, y in _batches(latents, labels, BATCH, device)])
+
+
+def quantise(images: Tensor) -> Tensor:
+    """[-1, 1] -> uint8, clamped and rounded to the nearest."""
+    return images.mul(127.5).add(127.5).clamp(0, 255).round().to(torch.uint8)
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    was_training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(was_training)
+
+
+def _batches(
+    latents: Tensor, labels: Tensor | None, batch_size: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    for start in range(0, len(latents), batch_size):
+        part = slice(start, start + batch_size)
+        yield latents[part].to(device), None if labels is None else labels[part].to(device)

@@ -1,0 +1,25 @@
+"""What a cell's training is told, once the plan has resolved every default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Everything that decides a training run, given the networks, the losses and the data."""
+
+    batch_size: int
+    kimg: float  # thousands of real images shown to the discriminator
+    n_critic: int  # discriminator steps per generator step
+    optimizer: str
+    g_lr: float
+    d_lr: float
+    betas: tuple[float, float]
+    ema: float  # decay of the generator's weight average; 0: none
+    precision: Precision
+    channels_last: bool
+    log_every: int  # iterations per window

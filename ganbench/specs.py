@@ -1,0 +1,79 @@
+"""Frozen values that travel between the layers. Importing this module does not import torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """The shape of a data set's images. Points of the plane are images of one pixel."""
+
+    channels: int
+    resolution: int  # height and width
+    num_classes: int = 0  # 0: unlabelled
+
+    def __str__(self) -> str:
+        classes = f", {self.num_classes} classes" if self.num_classes else ", unlabelled"
+        return f"{self.channels}×{self.resolution}×{self.resolution}{classes}"
+
+
+@dataclass(frozen=True, eq=False)
+class LabeledImages:
+    """One split of a data set, in memory.
+
+    `images` is uint8 in [0, 255], or, for data that is not made of pixels, float32 in [-1, 1].
+    """
+
+    images: Tensor  # (N, C, H, W)
+    labels: Tensor | None  # (N,) int64 class ids, or None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """A mixture of equal isotropic Gaussians, in the coordinates of its data set's images."""
+
+    centers: Tensor  # (K, D)
+    std: float
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """What `ganbench datasets` says of a data set, without loading it."""
+
+    location: str
+    present: bool
+    verified: bool | None  # None: nothing to verify against
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number that a metric gives."""
+
+    name: str
+    unit: str = ""
+    direction: Literal["min", "max", "none"] = "none"  # which way is better
+    digits: int = 2  # decimals in tables
+    title: str = ""  # in tables; empty: the name
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What one trial took. Windows are stretches of training between two reads of the clock."""
+
+    train_seconds: float
+    images_per_second: tuple[float, ...] = ()  # real images shown to D, one value a window
+    g_steps_per_second: tuple[float, ...] = ()
+    samples_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    alone: bool = True  # no other trial shared the machine

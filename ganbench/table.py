@@ -1,0 +1,312 @@
+"""The summary of a run: one row per cell over its seeds, with errors named and ties respected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING, Any, Literal
+
+from ganbench.records import Outcome, Run
+from ganbench.specs import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AXES = ("dataset", "loss", "conditioning", "architecture")
+PLAIN = (
+    Column("g-parameters", "", "none", 0, "G params"),
+    Column("d-parameters", "", "none", 0, "D params"),
+    Column("seconds", "s", "none", 0),
+)
+ARROWS = {"min": "↓", "max": "↑", "none": ""}
+Mark = Literal["", "best", "tied"]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One number of one row: the mean over seeds and its standard error."""
+
+    mean: float | None
+    error: float | None  # None with fewer than two values
+    n: int
+    protocols: frozenset[str] = frozenset()
+    reason: str = ""  # why there is no mean
+    mark: Mark = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    axes: dict[str, str]
+    is_reference: bool
+    n: int  # seeds with a result
+    failed: int
+    values: dict[str, Summary]
+    status: str
+    reasons: tuple[str, ...]
+    alone: bool  # no other trial shared the machine
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows and columns ready to be shown; reporters only lay them out."""
+
+    name: str
+    axes: tuple[str, ...]  # those that need a column
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    def header(self, column: Column) -> str:
+        arrow = ARROWS[column.direction]
+        return f"{column.title or column.name}{' ' + arrow if arrow else ''}"
+
+    def text(self, row: Row, column: Column) -> str:
+        """The value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`."""
+        summary = row.values.get(column.name)
+        if summary is None or summary.mean is None:
+            return "—"
+        digits = 0 if float(summary.mean).is_integer() and column.digits <= 1 else column.digits
+        text = f"{summary.mean:,.{digits}f}"
+        if summary.error is not None and column.direction != "none":
+            text += f" ± {summary.error:,.{max(digits, column.digits)}f}"
+        shared = column.unit in ("1/s", "MB") and not row.alone and not row.is_reference
+        return text + ("*" if shared else "")
+
+    def seeds(self, row: Row) -> str:
+        if row.is_reference:
+            return ""
+        return f"{row.n} ({row.failed} failed)" if row.failed else str(row.n)
+
+    def plain(self) -> dict[str, Any]:
+        """The table as JSON."""
+        return {
+            "name": self.name,
+            "axes": list(self.axes),
+            "columns": [
+                {"name": c.name, "title": c.title or c.name, "unit": c.unit, "direction": c.direction}
+                for c in self.columns
+            ],
+            "rows": [_plain_row(row) for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """What reporters get."""
+
+    run: Run
+    outcomes: tuple[Outcome, ...]
+    table: Table
+
+    @classmethod
+    def of(cls, run: Run) -> Report:
+        outcomes = tuple(run.outcomes())
+        return cls(run, outcomes, make(run, outcomes))
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """Every number of every trial, in long form."""
+        return self.run.frame()
+
+
+@dataclass
+class _Group:
+    """A row's trials."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def summary(self, name: str) -> Summary:
+        found = [m for o in self.outcomes for m in numbers(o) if m["name"] == name]
+        values = [m["value"] for m in found if m["value"] is not None]
+        reasons = [m["reason"] for m in found if m.get("reason")]
+        reasons += [o.reason for o in self.outcomes if o.reason]
+        if not values:
+            return Summary(None, None, 0, reason=reasons[0] if reasons else "")
+        error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+        protocols = frozenset(m["protocol"] for m in found if m.get("protocol"))
+        return Summary(fmean(values), error, len(values), protocols)
+
+
+def make(run: Run, outcomes: Iterable[Outcome]) -> Table:
+    groups: dict[str, _Group] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.trial.subject.id, _Group()).outcomes.append(outcome)
+    columns = _columns(groups.values())
+    rows = [_row(group, columns) for group in groups.values()]
+    shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
+    rows = _marked(rows, shown)
+    return Table(
+        run.plan.name, _axes(rows), shown, tuple(rows), tuple(_notes(run, groups, rows, shown))
+    )
+
+
+def numbers(outcome: Outcome) -> Iterator[dict[str, Any]]:
+    """A trial's metrics, and its counts and durations in the same form."""
+    yield from outcome.result.get("metrics", [])
+    parameters = outcome.result.get("parameters", {})
+    yield {"name": "g-parameters", "value": parameters.get("generator")}
+    yield {"name": "d-parameters", "value": parameters.get("discriminator")}
+    yield {"name": "seconds", "value": outcome.result.get("seconds", {}).get("total")}
+
+
+def _columns(groups: Iterable[_Group]) -> list[Column]:
+    names = Column.__dataclass_fields__
+    found: dict[str, Column] = {}
+    for group in groups:
+        for outcome in group.outcomes:
+            for metric in outcome.result.get("metrics", []):
+                found[metric["name"]] = Column(**{k: metric[k] for k in names if k in metric})
+    return [*found.values(), *PLAIN]
+
+
+def _row(group: _Group, columns: Sequence[Column]) -> Row:
+    outcomes = group.outcomes
+    first = outcomes[0].trial
+    statuses = [o.status for o in outcomes]
+    ok = statuses.count("ok")
+    return Row(
+        label=first.subject.label,
+        axes=dict(first.subject.axes),
+        is_reference=first.cell is None,
+        n=ok,
+        failed=sum(s in ("failed", "diverged", "timeout") for s in statuses),
+        values={c.name: group.summary(c.name) for c in columns},
+        status=", ".join(dict.fromkeys(statuses)),
+        reasons=tuple(dict.fromkeys(o.reason for o in outcomes if o.reason)),
+        alone=all(o.result.get("timings", {}).get("alone", True) for o in outcomes),
+    )
+
+
+def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The three of every cell, and any other with more than one value."""
+    cells = [row for row in rows if not row.is_reference]
+    names = dict.fromkeys(axis for row in cells for axis in row.axes)
+    return tuple(
+        axis
+        for axis in names
+        if axis in AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
+    )
+
+
+def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+    values = [dict(row.values) for row in rows]
+    for column in columns:
+        for at, mark in _marks(rows, column).items():
+            old = values[at][column.name]
+            values[at][column.name] = Summary(
+                old.mean, old.error, old.n, old.protocols, old.reason, mark
+            )
+    return [
+        Row(**{**{k: getattr(row, k) for k in Row.__dataclass_fields__}, "values": changed})
+        for row, changed in zip(rows, values, strict=True)
+    ]
+
+
+def _marks(rows: Sequence[Row], column: Column) -> dict[int, Mark]:
+    """The best row, or the rows that tie with it within error; none where all do."""
+    known = {
+        i: row.values[column.name]
+        for i, row in enumerate(rows)
+        if not row.is_reference and row.values[column.name].mean is not None
+    }
+    protocols = {p for summary in known.values() for p in summary.protocols}
+    if column.direction == "none" or len(known) < 2 or len(protocols) > 1:
+        return {}
+    choose = min if column.direction == "min" else max
+    best = choose(known, key=lambda i: known[i].mean)
+    tied = [i for i in known if i == best or _tie(known[i], known[best])]
+    if len(tied) == 1:
+        return {best: "best"}
+    return {} if len(tied) == len(known) else dict.fromkeys(tied, "tied")
+
+
+def _tie(a: Summary, b: Summary) -> bool:
+    """Whether the difference is within the standard errors of both, added in squares."""
+    assert a.mean is not None and b.mean is not None
+    return abs(a.mean - b.mean) <= math.hypot(a.error or 0.0, b.error or 0.0)
+
+
+def _notes(
+    run: Run, groups: dict[str, _Group], rows: Sequence[Row], columns: Sequence[Column]
+) -> Iterator[str]:
+    if any(row.n > 1 for row in rows if not row.is_reference):
+        yield "±: standard error over training seeds (sample standard deviation / √n)."
+    else:
+        yield "One training seed: its spread is unknown, and the best value is no proof of a win."
+    marks = {s.mark for row in rows for s in row.values.values()}
+    if "tied" in marks:
+        yield "≈: tied with the best within the standard errors of both."
+    for column in columns:
+        metric, _, features = column.name.partition("@")
+        if features and features != "inception":
+            yield (
+                f"{column.name}: Fréchet distance in the features of {features}; not comparable "
+                "with Inception FID."
+                if metric == "fid"
+                else f"{column.name}: in the features of {features}."
+            )
+    yield from _budget_notes(groups)
+    about = run.about
+    precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
+    machine, execution = about["machine"], about["execution"]
+    yield (
+        f"Device {machine['device']} ({machine['device_name']}), {execution['threads']} thread(s) "
+        f"per trial, {execution['jobs']} trial(s) at a time, {precisions}."
+    )
+    if any(not row.alone for row in rows):
+        yield "*: measured while other trials shared the machine."
+    protocols = {
+        c.name: "/".join(sorted({p for r in rows for p in r.values[c.name].protocols}))
+        for c in columns
+    }
+    listed = ", ".join(f"{name} {ids}" for name, ids in protocols.items() if ids)
+    if listed:
+        yield f"Protocols (reference rows have their own where sample counts differ): {listed}."
+    for row in rows:
+        for reason in row.reasons:
+            yield f"{row.label}: {row.status}: {reason}"
+
+
+def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
+    budgets: dict[tuple[float, int, int], dict[str, None]] = {}
+    for group in groups.values():
+        for outcome in group.outcomes:
+            if training := outcome.result.get("training"):
+                key = (training["images"] / 1000, training["g_updates"], training["d_updates"])
+                label = outcome.trial.subject.axes.get("loss", "")
+                budgets.setdefault(key, {})[label] = None
+    for (kimg, g_updates, d_updates), labels in budgets.items():
+        whose = f" ({', '.join(labels)})" if len(budgets) > 1 else ""
+        yield (
+            f"Budget{whose}: {kimg:,.1f} thousand real images shown to D, {d_updates:,} D and "
+            f"{g_updates:,} G updates."
+        )
+
+
+def _plain_row(row: Row) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "axes": row.axes,
+        "reference": row.is_reference,
+        "n": row.n,
+        "failed": row.failed,
+        "status": row.status,
+        "reasons": list(row.reasons),
+        "ran_alone": row.alone,
+        "values": {
+            name: {
+                "mean": s.mean,
+                "standard_error": s.error,
+                "n": s.n,
+                "protocols": sorted(s.protocols),
+                "mark": s.mark,
+                "reason": s.reason,
+            }
+            for name, s in row.values.items()
+        },
+    }

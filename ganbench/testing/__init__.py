@@ -1,0 +1,20 @@
+"""The conformance kit: what every plugin of a kind must do, as named checks.
+
+    from ganbench.testing import parametrize_with_checks
+
+    @parametrize_with_checks(MyLoss)
+    def test_conformance(check):
+        check()
+
+A plugin is given as its class, or as an instance where its defaults are too large to test with.
+"""
+
+from ganbench.testing.kit import (
+    Check,
+    Result,
+    check_plugin,
+    checks_for,
+    parametrize_with_checks,
+)
+
+__all__ = ["Check", "Result", "check_plugin", "checks_for", "parametrize_with_checks"]

@@ -1,0 +1,148 @@
+"""Finding a plugin's checks and running them, with pytest or without."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.executors import Executor
+from ganbench.contracts.losses import Loss
+from ganbench.contracts.metrics import FeatureExtractor, Metric
+from ganbench.contracts.outputs import Reporter
+from ganbench.errors import ContractError
+from ganbench.testing import architectures, conditionings, declarations, losses, metrics
+
+if TYPE_CHECKING:
+    import pytest
+
+Rule = Callable[[Any], None]
+"""Raises AssertionError where a fresh instance of a plugin breaks one rule of its kind."""
+
+KINDS: dict[type, tuple[str, Callable[[type], dict[str, Rule]]]] = {
+    Loss: ("loss", losses.rules),
+    Conditioning: ("conditioning", conditionings.rules),
+    Architecture: ("architecture", architectures.rules),
+    Metric: ("metric", metrics.rules),
+    Dataset: ("dataset", lambda plugin: {}),
+    FeatureExtractor: ("feature extractor", lambda plugin: {}),
+    Reporter: ("reporter", lambda plugin: {}),
+    Executor: ("executor", lambda plugin: {}),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule, applied to one plugin. Call it; it raises one sentence that says what to change."""
+
+    kind: str
+    plugin: str
+    name: str
+    run: Callable[[], None]
+
+    def __call__(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            try:
+                self.run()
+            except (AssertionError, ContractError) as broken:
+                raise type(broken)(f"{self.kind} '{self.plugin}': {broken}") from broken
+            except Exception as error:
+                raise AssertionError(
+                    f"{self.kind} '{self.plugin}' raised {type(error).__name__} in "
+                    f"'{self.name}': {error}"
+                ) from error
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.plugin}: {self.name}>"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check said of one plugin."""
+
+    plugin: str
+    check: str
+    message: str | None = None  # None: it passed
+
+    @property
+    def passed(self) -> bool:
+        return self.message is None
+
+
+def checks_for(plugin: Any) -> list[Check]:
+    """Every check of the plugin's kind. `plugin` is a class, or an instance with small options."""
+    cls = plugin if isinstance(plugin, type) else type(plugin)
+    kind, rules = _kind(cls)
+    name = str(getattr(cls, "name", cls.__name__))
+    found = [
+        Check(kind, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
+        for rule_name, rule in declarations.rules().items()
+    ]
+    for rule_name, rule in rules(cls).items():
+        found.append(Check(kind, name, rule_name, lambda rule=rule: rule(_fresh(plugin))))  # type: ignore[misc]
+    return found
+
+
+def check_plugin(plugin: Any) -> list[Result]:
+    """Run every check, without pytest."""
+    return [_result(check) for check in checks_for(plugin)]
+
+
+def parametrize_with_checks(
+    *plugins: Any, expected_failures: dict[str, str] | None = None
+) -> pytest.MarkDecorator:
+    """Parametrise a test's argument `check`: one test per plugin and check.
+
+    `expected_failures` maps the name of a check to the reason why these plugins break it; such a
+    check must fail.
+    """
+    import pytest
+
+    expected = expected_failures or {}
+    checks = [check for plugin in plugins for check in checks_for(plugin)]
+    unknown = expected.keys() - {check.name for check in checks}
+    if unknown:
+        raise ValueError(f"expected_failures names no check of these plugins: {sorted(unknown)}")
+    broken = (AssertionError, ContractError)
+
+    def marks(check: Check) -> Iterator[pytest.MarkDecorator]:
+        if check.name in expected:
+            yield pytest.mark.xfail(reason=expected[check.name], strict=True, raises=broken)
+
+    cases = [pytest.param(c, id=f"{c.plugin}-{c.name}", marks=list(marks(c))) for c in checks]
+    return pytest.mark.parametrize("check", cases)
+
+
+def _kind(cls: type) -> tuple[str, Callable[[type], dict[str, Rule]]]:
+    for contract, found in KINDS.items():
+        if issubclass(cls, contract):
+            return found
+    known = ", ".join(contract.__name__ for contract in KINDS)
+    raise TypeError(f"{cls.__name__} is no plugin; plugins are subclasses of one of: {known}")
+
+
+def _fresh(plugin: Any) -> Any:
+    if not isinstance(plugin, type):
+        return copy.deepcopy(plugin)
+    try:
+        return plugin()
+    except TypeError as error:
+        raise AssertionError(
+            f"it cannot be made without options ({error}); give every field a default, or pass an "
+            "instance to the kit"
+        ) from error
+
+
+def _result(check: Check) -> Result:
+    try:
+        check()
+    except (AssertionError, ContractError) as broken:
+        return Result(check.plugin, check.name, str(broken))
+    return Result(check.plugin, check.name)

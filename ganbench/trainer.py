@@ -1,0 +1,300 @@
+"""The only file that calls backward or steps an optimiser."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
+from ganbench.errors import ContractError, Diverged
+from ganbench.models import ConditionalDiscriminator, ConditionalGenerator
+from ganbench.randomness import stream, stream_seed
+from ganbench.settings import Schedule
+from ganbench.specs import LabeledImages
+
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "sgd": torch.optim.SGD,
+}
+
+
+@dataclass
+class Progress:
+    """How far training has come. `images` counts real images shown to the discriminator."""
+
+    iteration: int = 0
+    images: int = 0
+    g_updates: int = 0
+    d_updates: int = 0
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of training between two reads of the clock, with the mean of every term."""
+
+    kimg: float
+    iteration: int
+    seconds: float
+    images_per_second: float
+    g_steps_per_second: float
+    d_terms: dict[str, float]
+    g_terms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Trained:
+    generator: ConditionalGenerator  # with averaged weights, where there is an average
+    discriminator: ConditionalDiscriminator
+    progress: Progress
+    windows: tuple[Window, ...]
+    seconds: float
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        module.requires_grad_(True)
+
+
+@dataclass
+class Batches:
+    """Shuffled batches without end, on the training device, scaled to [-1, 1]; the rest of an
+    epoch that fills no batch is dropped."""
+
+    data: LabeledImages
+    batch_size: int
+    generator: torch.Generator
+    device: torch.device
+    channels_last: bool
+    _order: Iterator[Tensor] = field(default_factory=lambda: iter(()), init=False)
+
+    def __post_init__(self) -> None:
+        self._images = self.data.images.to(self.device)
+        self._labels = None if self.data.labels is None else self.data.labels.to(self.device)
+
+    def next(self) -> tuple[Tensor, Tensor | None]:
+        index = next(self._order, None)
+        if index is None:
+            order = torch.randperm(len(self.data), generator=self.generator)
+            self._order = iter(order[: len(order) // self.batch_size * self.batch_size]
+                               .to(self.device).split(self.batch_size))
+            index = next(self._order)
+        labels = None if self._labels is None else self._labels[index]
+        return self._scaled(self._images[index]), labels
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        if images.dtype == torch.uint8:
+            images = images.float().div_(127.5).sub_(1)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.contiguous(memory_format=layout)
+
+
+class Meter:
+    """Sums of terms, kept on the device until a window ends."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, terms: Terms) -> None:
+        for name, term in terms.items():
+            self._sums[name] = self._sums[name] + term if name in self._sums else term
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+
+class Trainer:
+    """Alternates the players for one trial's budget."""
+
+    def __init__(
+        self,
+        generator: ConditionalGenerator,
+        discriminator: ConditionalDiscriminator,
+        losses: Sequence[Loss],
+        data: LabeledImages,
+        latent_dim: int,
+        schedule: Schedule,
+        *,
+        seed: int,
+        device: torch.device,
+        on_window: Callable[[Window], None] = lambda window: None,
+    ) -> None:
+        layout = torch.channels_last if schedule.channels_last else torch.contiguous_format
+        self.generator = generator.to(device, memory_format=layout).train()
+        self.discriminator = discriminator.to(device, memory_format=layout).train()
+        self.average = copy.deepcopy(generator) if schedule.ema else None
+        self.losses = tuple(losses)
+        self.objectives = (*losses, discriminator.conditioner)
+        self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
+        self.latent_dim = latent_dim
+        self.schedule = schedule
+        self.device = device
+        self.on_window = on_window
+        self.g_optimizer = self._optimizer(generator, schedule.g_lr)
+        self.d_optimizer = self._optimizer(discriminator, schedule.d_lr)
+        self.batches = Batches(
+            data, schedule.batch_size, stream(seed, "data"), device, schedule.channels_last
+        )
+        self.latents = stream(seed, "latents", device)
+        torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
+        self.progress = Progress()
+        self.d_meter, self.g_meter = Meter(), Meter()
+
+    def run(self) -> Trained:
+        """Train until the budget is spent. Raises Diverged when a loss is not finite."""
+        windows: list[Window] = []
+        images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
+        iterations = math.ceil(1000 * self.schedule.kimg / images_per_iteration)
+        started = clock = self._now()
+        last = 0
+        for iteration in range(1, iterations + 1):
+            self.iterate()
+            if iteration % self.schedule.log_every == 0 or iteration == iterations:
+                now = self._now()
+                windows.append(self._window(now - clock, iteration - last))
+                self.on_window(windows[-1])
+                clock, last = now, iteration
+        generator = self.average if self.average is not None else self.generator
+        return Trained(
+            generator, self.discriminator, self.progress, tuple(windows), self._now() - started
+        )
+
+    def iterate(self) -> None:
+        """`n_critic` steps of the discriminator and one of the generator."""
+        for _ in range(self.schedule.n_critic):
+            images, labels = self.batches.next()
+            self.d_meter.add(self.discriminator_step(images, labels))
+        self.g_meter.add(self.generator_step(images, labels))
+        self._update_average()
+        self.progress.iteration += 1
+
+    def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
+        with frozen(self.generator), self._autocast():  # frozen, so that fakes carry no graph
+            step = self._step(images, labels, self.input_gradients)
+            terms = self._merged([(o, o.discriminator_loss(step)) for o in self.objectives])
+        self._descend(self.d_optimizer, terms)
+        for loss in self.losses:
+            loss.after_discriminator_step(self.discriminator)
+        self.progress.images += len(images)
+        self.progress.d_updates += 1
+        return {name: term.detach() for name, term in terms.items()}
+
+    def generator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
+        with frozen(self.discriminator):
+            with self._autocast():
+                step = self._step(images, labels, InputGradients.NONE)
+                terms = self._merged([(o, o.generator_loss(step)) for o in self.objectives])
+            self._descend(self.g_optimizer, terms)
+        self.progress.g_updates += 1
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _step(self, images: Tensor, labels: Tensor | None, tracked: InputGradients) -> Step:
+        latents = torch.randn(
+            len(images), self.latent_dim, generator=self.latents, device=self.device
+        )
+        fakes = self.generator(latents, labels)
+        return Step(
+            real=self._score(images, labels, track_inputs=InputGradients.REAL in tracked),
+            fake=self._score(fakes, labels, track_inputs=InputGradients.FAKE in tracked),
+            latents=latents,
+            iteration=self.progress.iteration,
+            score=self._score,
+            generate=self.generator,
+        )
+
+    def _score(
+        self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
+    ) -> Scored:
+        return Scored(images, labels, self.discriminator, track_inputs=track_inputs)
+
+    @staticmethod
+    def _merged(contributions: list[tuple[object, Terms]]) -> Terms:
+        merged: Terms = {}
+        for source, terms in contributions:
+            for name, term in terms.items():
+                said_by = getattr(source, "name", type(source).__name__)
+                if name in merged:
+                    raise ContractError(
+                        f"'{said_by}' returned a term '{name}' that another loss returned too; "
+                        "terms of one player need different names"
+                    )
+                if term.ndim:
+                    raise ContractError(
+                        f"'{said_by}' returned term '{name}' with shape {tuple(term.shape)}; "
+                        "terms are scalars — add .mean()"
+                    )
+                merged[name] = term
+        if not merged:
+            raise ContractError("the losses of this cell returned no term at all for one player")
+        return merged
+
+    @staticmethod
+    def _descend(optimizer: torch.optim.Optimizer, terms: Terms) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack([term.float() for term in terms.values()]).sum().backward()
+        optimizer.step()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        if self.average is None:
+            return
+        updates = self.progress.g_updates
+        decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
+        averaged, live = list(self.average.parameters()), list(self.generator.parameters())
+        torch._foreach_lerp_(averaged, live, 1 - decay)
+
+    def _window(self, seconds: float, iterations: int) -> Window:
+        d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
+        where = f"after {self.progress.images / 1000:.1f} kimg"
+        for player, terms in (("discriminator", d_terms), ("generator", g_terms)):
+            for name, value in terms.items():
+                if not math.isfinite(value):
+                    raise Diverged(f"the {player}'s term '{name}' became {value} {where}")
+        images = iterations * self.schedule.n_critic * self.schedule.batch_size
+        return Window(
+            kimg=self.progress.images / 1000,
+            iteration=self.progress.iteration,
+            seconds=seconds,
+            images_per_second=images / seconds,
+            g_steps_per_second=iterations / seconds,
+            d_terms=d_terms,
+            g_terms=g_terms,
+        )
+
+    def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
+        name = self.schedule.optimizer
+        options: dict[str, object] = {"lr": lr}
+        if name in ("adam", "adamw"):
+            options["betas"] = self.schedule.betas
+            options["fused"] = self.device.type in ("cpu", "cuda")
+        return OPTIMIZERS[name](module.parameters(), **options)
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self.schedule.precision == "bfloat16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def _now(self) -> float:
+        """The clock, after the device has caught up."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+        return time.perf_counter()

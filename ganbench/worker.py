@@ -1,0 +1,316 @@
+"""One trial: `python -m ganbench.worker DIR` reads DIR/trial.json and leaves DIR/result.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+import ganbench
+from ganbench import evaluation, folders, pictures, plan, registry, sampling
+from ganbench.errors import Diverged, GanbenchError
+from ganbench.randomness import stream, stream_seed
+from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
+from ganbench.specs import LabeledImages, Timings
+from ganbench.trainer import Trained, Trainer, Window
+
+GRID_COLUMNS = 10
+CALIBRATION_SAMPLES = 5120
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m ganbench.worker", description=__doc__)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument(
+        "--stop-with-parent",
+        action="store_true",
+        help="end when standard input closes, as it does when the parent dies",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.stop_with_parent:
+        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+    return run(arguments.directory)
+
+
+def run(directory: Path) -> int:
+    """Run the trial and write its result. Returns 0 when the trial is `ok`, else 3."""
+    started = time.perf_counter()
+    result: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "status": "ok", "reason": ""}
+    try:
+        trial = Trial.read(directory / TRIAL)
+        result.update(_work(trial, directory))
+    except Diverged as error:
+        result.update(status="diverged", reason=str(error))
+    except GanbenchError as error:
+        result.update(status="failed", reason=str(error))
+        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        traceback.print_exc()
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        result.update(status="failed", reason=f"{type(error).__name__}: {error}{notes}")
+    result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - started}
+    folders.write_json(directory / RESULT, result)
+    return 0 if result["status"] == "ok" else 3
+
+
+def _work(trial: Trial, directory: Path) -> dict[str, Any]:
+    torch.set_num_threads(trial.threads)
+    plugins = registry.load(trial.plugins)
+    seconds: dict[str, float] = {}
+    if trial.reference is not None:
+        found = _judge_test_set(trial, trial.reference, plugins, seconds)
+    else:
+        assert trial.cell is not None
+        found = _train_and_judge(trial, trial.cell, plugins, directory, seconds)
+    return {**found, "seconds": seconds, "environment": _environment(trial)}
+
+
+def _train_and_judge(
+    trial: Trial,
+    cell: plan.Cell,
+    plugins: registry.Registry,
+    directory: Path,
+    seconds: dict[str, float],
+) -> dict[str, Any]:
+    parts = plan.Parts.of(cell, plugins)
+    with _clocked(seconds, "data"):
+        data = parts.dataset.load("train", folders.data())
+    trainer = make_trainer(cell, parts, data, trial.seed, trial.device, _logger(directory))
+    with _clocked(seconds, "train"), _blaming(trial, cell):
+        trained = trainer.run()
+    with _clocked(seconds, "sample"):
+        fake, sampling_seconds = _sample(cell, parts, data, trained, trial)
+        _draw(parts, trained, trial, directory)
+        _save_networks(trained, directory)
+    timings = Timings(
+        train_seconds=trained.seconds,
+        images_per_second=tuple(w.images_per_second for w in trained.windows),
+        g_steps_per_second=tuple(w.g_steps_per_second for w in trained.windows),
+        samples_per_second=cell.num_samples / sampling_seconds,
+        peak_memory_bytes=_peak_memory(trial.device),
+        alone=trial.alone,
+    )
+    with _clocked(seconds, "evaluate"):
+        judged = _judged(parts.dataset, data, fake, plugins, parts.metrics, timings)
+    progress = trained.progress
+    return {
+        **judged,
+        "training": {
+            "images": progress.images,
+            "iterations": progress.iteration,
+            "g_updates": progress.g_updates,
+            "d_updates": progress.d_updates,
+        },
+        "timings": asdict(timings),
+        "parameters": {
+            "generator": sum(p.numel() for p in trained.generator.parameters()),
+            "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
+        },
+    }
+
+
+def make_trainer(
+    cell: plan.Cell,
+    parts: plan.Parts,
+    data: LabeledImages,
+    seed: int,
+    device: str,
+    on_window: Callable[[Window], None] = lambda window: None,
+) -> Trainer:
+    """A trainer of freshly initialised networks."""
+    torch.manual_seed(stream_seed(seed, "initialisation"))
+    generator, discriminator = parts.networks(cell)
+    return Trainer(
+        generator,
+        discriminator,
+        parts.losses,
+        data,
+        parts.architecture.latent_dim,
+        cell.schedule,
+        seed=seed,
+        device=torch.device(device),
+        on_window=on_window,
+    )
+
+
+def _judge_test_set(
+    trial: Trial, reference: plan.Reference, plugins: registry.Registry, seconds: dict[str, float]
+) -> dict[str, Any]:
+    dataset = reference.dataset.build(plugins)
+    with _clocked(seconds, "data"):
+        train = dataset.load("train", folders.data())
+        test = dataset.load("test", folders.data())
+    count = min(reference.num_samples, len(test))
+    chosen = torch.randperm(len(test), generator=stream(0, "reference"))[:count]
+    labels = None if test.labels is None else test.labels[chosen]
+    metrics = [spec.build(plugins) for spec in reference.metrics]
+    with _clocked(seconds, "evaluate"):
+        return _judged(
+            dataset, train, LabeledImages(test.images[chosen], labels), plugins, metrics, None
+        )
+
+
+def _judged(
+    dataset: ganbench.Dataset,
+    train: LabeledImages,
+    fake: LabeledImages,
+    plugins: registry.Registry,
+    metrics: Sequence[ganbench.Metric],
+    timings: Timings | None,
+) -> dict[str, Any]:
+    judge = evaluation.TrialEvaluation(dataset, train, fake, plugins, folders.data(), timings)
+    values, protocols = evaluation.evaluate(metrics, judge)
+    return {
+        "metrics": [
+            {**asdict(v.column), "value": v.value, "protocol": v.protocol, "reason": v.reason}
+            for v in values
+        ],
+        "protocols": protocols,
+        "data": {"sha256": judge.digest, "num_images": judge.num_real},
+    }
+
+
+def _sample(
+    cell: plan.Cell,
+    parts: plan.Parts,
+    data: LabeledImages,
+    trained: Trained,
+    trial: Trial,
+) -> tuple[LabeledImages, float]:
+    """The images to judge, and the seconds that generating them took."""
+    device, seed, dim = torch.device(trial.device), trial.seed, parts.architecture.latent_dim
+    told = parts.g_conditioning.needs_labels and data.labels is not None
+    shares = None if data.labels is None else data.labels.bincount().double()
+
+    def labels(count: int, name: str) -> torch.Tensor | None:
+        return sampling.draw_labels(shares, count, seed, name) if told else None
+
+    sampling.recalibrate(
+        trained.generator,
+        sampling.draw_latents(CALIBRATION_SAMPLES, dim, seed, "calibration latents"),
+        labels(CALIBRATION_SAMPLES, "calibration labels"),
+        device,
+    )
+    latents = sampling.draw_latents(cell.num_samples, dim, seed)
+    asked = labels(cell.num_samples, "labels")
+    started = time.perf_counter()
+    images = sampling.generate(trained.generator, latents, asked, device)
+    seconds = time.perf_counter() - started
+    if data.images.dtype == torch.uint8:
+        images = sampling.quantise(images)
+    return LabeledImages(images, asked), seconds
+
+
+def _draw(parts: plan.Parts, trained: Trained, trial: Trial, directory: Path) -> None:
+    """samples.png: rows are labels, columns fixed latents; or a scatter of points."""
+    image, dim = parts.dataset.image_spec(), parts.architecture.latent_dim
+    device, path = torch.device(trial.device), directory / "samples.png"
+    if image.resolution == 1 and image.channels == 2:
+        latents = sampling.draw_latents(2500, dim, trial.seed, "picture")
+        labels = torch.arange(2500) % image.num_classes if image.num_classes else None
+        points = sampling.generate(trained.generator, latents, labels, device)
+        pictures.save_scatter(points.flatten(1), parts.dataset.mixture(), path)
+        return
+    rows = image.num_classes if parts.g_conditioning.needs_labels else GRID_COLUMNS
+    count = rows if parts.g_conditioning.needs_labels else rows * GRID_COLUMNS
+    latents = sampling.draw_latents(max(GRID_COLUMNS, count), dim, trial.seed, "picture")
+    labels, names = None, []
+    if parts.g_conditioning.needs_labels:
+        latents = latents[:GRID_COLUMNS].repeat(rows, 1)
+        labels = pictures.grid_labels(rows, GRID_COLUMNS)
+        names = [str(row) for row in range(rows)]
+    images = sampling.generate(trained.generator, latents, labels, device)
+    pictures.save_grid(sampling.quantise(images), GRID_COLUMNS, path, names)
+
+
+def _save_networks(trained: Trained, directory: Path) -> None:
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous().clone()
+        for name, net in (
+            ("generator", trained.generator),
+            ("discriminator", trained.discriminator),
+        )
+        for key, value in net.state_dict().items()
+    }
+    folders.write_atomically(
+        directory / "model.safetensors", lambda temporary: save_file(tensors, temporary)
+    )
+
+
+def _logger(directory: Path) -> Callable[[Window], None]:
+    """Appends a JSON line per window to metrics.jsonl, for whoever follows the trial."""
+    path = directory / "metrics.jsonl"
+    path.unlink(missing_ok=True)
+
+    def log(window: Window) -> None:
+        with path.open("a") as file:
+            file.write(json.dumps(asdict(window)) + "\n")
+
+    return log
+
+
+@contextmanager
+def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = time.perf_counter() - started
+
+
+@contextmanager
+def _blaming(trial: Trial, cell: plan.Cell) -> Iterator[None]:
+    """Say whose code it was, where a plugin raises something of its own."""
+    try:
+        yield
+    except GanbenchError:
+        raise
+    except Exception as error:
+        sources = ", ".join(f"{s.kind} '{s.name}' of {s.source}" for s in cell.losses)
+        error.add_note(f"while training cell {cell.label} with seed {trial.seed}: {sources}")
+        raise
+
+
+def _environment(trial: Trial) -> dict[str, Any]:
+    return {
+        "ganbench": ganbench.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": trial.device,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _peak_memory(device: str) -> int | None:
+    """On a GPU, of its memory; else, of this process's."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _stop_at_end_of_input() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(4)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
