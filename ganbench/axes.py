@@ -11,7 +11,7 @@ from ganbench.document import Problems
 from ganbench.schema_models import AXES, RUN_KEYS, EvaluationSettings, Training, section_of
 from ganbench.wording import Loc, known, shown, suggestion
 
-MAX_CELLS = 1000
+MAX_CELLS = 100_000
 
 
 def combinations(

@@ -194,7 +194,8 @@ def _compose(text: str, name: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         raise _yaml_error(error, name) from error
     except RecursionError as error:
-        raise ConfigError(f"{name}: nested too deeply; not a benchmark file") from error
+        place = _place(name, loader.line + 1, loader.column + 1)
+        raise ConfigError(f"{place}: nested too deeply; not a benchmark file") from error
     if node is not None:
         _check(node)
         _flatten(node)
@@ -202,7 +203,7 @@ def _compose(text: str, name: str) -> Node | None:
 
 
 def _check(root: Node) -> None:
-    """Refuse duplicate keys, tags, and trees made deep or huge by aliases."""
+    """Refuse duplicate keys, tags, unreadable numbers, and trees made deep or huge by aliases."""
     count, stack = 0, [(root, 0)]
     while stack:
         node, depth = stack.pop()
@@ -215,6 +216,8 @@ def _check(root: Node) -> None:
         if node.tag not in _PLAIN_TAGS[type(node)]:
             tag = node.tag.replace(_TAG, "!!")
             raise ConfigError(f"{_mark(node)}: tag '{tag}' is not allowed; write plain values")
+        if isinstance(node, ScalarNode):
+            _scalar(node)
         if isinstance(node, SequenceNode):
             stack.extend((value, depth + 1) for value in reversed(node.value))
         if isinstance(node, MappingNode):
@@ -250,7 +253,8 @@ def _flatten(node: Node) -> None:
     for source in merged.value if isinstance(merged, SequenceNode) else [merged]:
         if not isinstance(source, MappingNode):
             raise ConfigError(f"{_mark(merged)}: '<<' takes an alias of a mapping")
-        own += [(key, v) for key, v in source.value if key.value not in {k.value for k, _ in own}]
+        present = {key.value for key, _ in own}
+        own += [(key, value) for key, value in source.value if key.value not in present]
     node.value = own
 
 

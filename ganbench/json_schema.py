@@ -14,6 +14,7 @@ Schema = dict[str, Any]
 
 _DEFS = "#/$defs/"
 _PARTIAL = "partial-"
+_DROPPED = ("title", "default", "x-type")
 _ONLY_WHOLE = ("required", "minProperties", "default")
 _SECTIONS = {
     "training": "Training",
@@ -63,7 +64,7 @@ def _plain(schema: Any) -> Any:
         return [_plain(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _plain(part) for key, part in schema.items() if key not in ("title", "default")}
+    kept = {key: _plain(part) for key, part in schema.items() if key not in _DROPPED}
     if "properties" in schema:  # where a key is a name, whatever it is
         kept["properties"] = {name: _plain(part) for name, part in schema["properties"].items()}
     default = _as_written(schema.get("default"))

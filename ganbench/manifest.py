@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ganbench
 from ganbench.hookspecs import KIND_OF_HOOK, PROJECT
-from ganbench.registry import (
-    BUILT_INS,
-    Registry,
-    Source,
-    found_entry_points,
-    import_named,
-    is_file,
-)
+from ganbench.registry import BUILT_INS, Registry, Source, found_entry_points, import_named, is_file
 
 
 @dataclass(frozen=True)
@@ -50,34 +44,37 @@ def listing(plugins: Sequence[str] = ()) -> list[Listed]:
             listed += _read(module, source)
         except (_NotStatic, OSError, SyntaxError, ValueError):
             listed += _imported(module, source)
-    return _with_collisions(listed)
+    return list(_with_collisions(listed))
 
 
 def _modules(plugins: Sequence[str]) -> Iterator[tuple[str, Source]]:
     for module in BUILT_INS:
         yield module, Source(module.rpartition(".")[2], PROJECT, ganbench.__version__)
-    for point in found_entry_points():
-        yield point.value, point.source
+    points = found_entry_points()
+    yield from ((point.value, point.source) for point in points)
     for plugin in dict.fromkeys(plugins):
-        yield plugin, Source(plugin, plugin, "")
+        if plugin not in {point.value for point in points}:
+            yield plugin, Source(plugin, plugin, "")
 
 
-def _with_collisions(listed: list[Listed]) -> list[Listed]:
-    times = Counter((entry.kind, entry.name) for entry in listed if entry.kind != "?")
-    return [
-        replace(entry, problem=f"{entry.kind} '{entry.name}' is registered more than once")
-        if times[entry.kind, entry.name] > 1
-        else entry
-        for entry in listed
-    ]
+def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
+    owners: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for entry in listed:
+        owners[entry.kind, entry.name].append(f"{entry.distribution} {entry.version}".strip())
+    for entry in listed:
+        sources = owners[entry.kind, entry.name]
+        twice = f"{entry.kind} '{entry.name}' is registered by both {' and '.join(sources)}"
+        clashes = len(sources) > 1 and entry.kind != "?"
+        yield replace(entry, problem=twice) if clashes else entry
 
 
-def _imported(module: str, source: Source) -> list[Listed]:
+def _imported(name: str, source: Source) -> list[Listed]:
     registry = Registry()
     about = (source.distribution, source.version, source.plugin)
     try:
-        registry.add(import_named(module)[0], source)
-    except Exception as error:
+        module = import_named(name)[0] if is_file(name) else importlib.import_module(name)
+        registry.add(module, source)
+    except (Exception, SystemExit) as error:
         problem = f"{type(error).__name__}: {str(error).strip()}"
         return [Listed("?", source.plugin, "", *about, problem)]
     return [Listed(e.kind, e.name, e.summary, *about) for e in registry.entries()]

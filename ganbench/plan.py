@@ -226,7 +226,8 @@ def _axes(request: CellRequest) -> dict[str, str]:
 def _spec(choice: Choice, registry: Registry) -> Spec:
     built = registry.build(choice.kind, choice.name, choice.options)
     source = str(registry.lookup(choice.kind, choice.name).source)
-    return Spec(choice.kind, choice.name, dataclasses.asdict(built), source)
+    options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
+    return Spec(choice.kind, choice.name, options, source)
 
 
 def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
@@ -375,14 +376,17 @@ def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
         {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
         for cell in cells
     ]
+    several = len({cell.axes["dataset"] for cell in cells}) > 1
     return [
-        dataclasses.replace(cell, axes=axes, label=_label(axes))
+        dataclasses.replace(cell, axes=axes, label=_label(axes, several))
         for cell, axes in zip(cells, renamed, strict=True)
     ]
 
 
-def _label(axes: Mapping[str, str]) -> str:
-    return "/".join(value for axis, value in axes.items() if axis != "dataset")
+def _label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
+    """The values of the axes; the data set's only where there are several."""
+    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
+    return "/".join(shown)
 
 
 def _told_apart(cells: Sequence[Cell]) -> list[Cell]:

@@ -40,7 +40,9 @@ def recalibrate(
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
     generator.train()
-    for z, y in _batches(latents, labels, batch_size, device):
+    whole = max(len(latents) // batch_size * batch_size, min(len(latents), batch_size))
+    labels = None if labels is None else labels[:whole]  # batches of one size weigh the same
+    for z, y in _batches(latents[:whole], labels, batch_size, device):
         generator(z, y)
     generator.eval()
 

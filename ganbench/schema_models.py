@@ -95,7 +95,7 @@ class ConditioningChoice(Settings):
         if isinstance(value, Mapping) and not {"generator", "discriminator"}.isdisjoint(value):
             return value
         raise ValueError(
-            "expected a conditioning's name, a mapping with a name and options, or "
+            "expected the name of a conditioning, a mapping with a name and options, or "
             "{generator: ..., discriminator: ...}"
         )
 
@@ -146,8 +146,8 @@ class CellSettings(Settings):
     regularizers: tuple[LossChoice, ...] = ()
     conditioning: ConditioningChoice
     architecture: ArchitectureChoice
-    g_norm: str | None = None
-    d_norm: str | None = None
+    g_norm: Literal["batch", "layer", "instance", "none"] | None = None
+    d_norm: Literal["batch", "layer", "instance", "spectral", "none"] | None = None
     training: Training = Training()
     evaluation: EvaluationSettings = EvaluationSettings()
 

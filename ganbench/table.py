@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean, stdev
@@ -60,6 +61,10 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
+    def values(self, axis: str) -> list[str]:
+        """The different values of an axis, references left out."""
+        return list(dict.fromkeys(r.axes.get(axis, "") for r in self.rows if not r.is_reference))
+
     def header(self, column: Column) -> str:
         arrow = ARROWS[column.direction]
         return f"{column.title or column.name}{' ' + arrow if arrow else ''}"
@@ -69,10 +74,12 @@ class Table:
         summary = row.values.get(column.name)
         if summary is None or summary.mean is None:
             return "—"
-        digits = 0 if float(summary.mean).is_integer() and column.digits <= 1 else column.digits
+        spread = summary.error if column.direction != "none" else None
+        whole = spread is None and column.digits <= 1 and summary.mean.is_integer()
+        digits = 0 if whole else column.digits
         text = f"{summary.mean:,.{digits}f}"
-        if summary.error is not None and column.direction != "none":
-            text += f" ± {summary.error:,.{max(digits, column.digits)}f}"
+        if spread is not None:
+            text += f" ± {spread:,.{digits}f}"
         shared = column.unit in ("1/s", "MB") and not row.alone and not row.is_reference
         return text + ("*" if shared else "")
 
@@ -122,7 +129,7 @@ class _Group:
 
     def summary(self, name: str) -> Summary:
         found = [m for o in self.outcomes for m in numbers(o) if m["name"] == name]
-        values = [m["value"] for m in found if m["value"] is not None]
+        values = [float(m["value"]) for m in found if m["value"] is not None]
         reasons = [m["reason"] for m in found if m.get("reason")]
         reasons += [o.reason for o in self.outcomes if o.reason]
         if not values:
@@ -195,8 +202,9 @@ def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     values = [dict(row.values) for row in rows]
-    for column in columns:
-        for at, mark in _marks(rows, column).items():
+    for column, dataset in itertools.product(columns, {row.axes.get("dataset") for row in rows}):
+        same_data = {i: row for i, row in enumerate(rows) if row.axes.get("dataset") == dataset}
+        for at, mark in _marks(same_data, column).items():
             old = values[at][column.name]
             values[at][column.name] = Summary(
                 old.mean, old.error, old.n, old.protocols, old.reason, mark
@@ -207,11 +215,11 @@ def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     ]
 
 
-def _marks(rows: Sequence[Row], column: Column) -> dict[int, Mark]:
+def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
     """The best row, or the rows that tie with it within error; none where all do."""
     known = {
         i: row.values[column.name]
-        for i, row in enumerate(rows)
+        for i, row in rows.items()
         if not row.is_reference and row.values[column.name].mean is not None
     }
     protocols = {p for summary in known.values() for p in summary.protocols}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
-from ganbench.errors import ContractError, Diverged
+from ganbench.errors import ContractError, DataError, Diverged
 from ganbench.models import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.randomness import stream, stream_seed
 from ganbench.settings import Schedule
@@ -63,11 +63,15 @@ class Trained:
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    module.requires_grad_(False)
+    """Without gradients for a while; what a plugin froze for good stays frozen."""
+    trained = [p for p in module.parameters() if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
     try:
         yield
     finally:
-        module.requires_grad_(True)
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 @dataclass
@@ -83,6 +87,11 @@ class Batches:
     _order: Iterator[Tensor] = field(default_factory=lambda: iter(()), init=False)
 
     def __post_init__(self) -> None:
+        if len(self.data) < self.batch_size:
+            raise DataError(
+                f"the data set has {len(self.data)} images, fewer than one batch of "
+                f"{self.batch_size}; lower training.batch_size"
+            )
         self._images = self.data.images.to(self.device)
         self._labels = None if self.data.labels is None else self.data.labels.to(self.device)
 
@@ -119,6 +128,18 @@ class Meter:
         means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
+
+
+def _check_term(said_by: str, name: str, term: object) -> None:
+    if not isinstance(term, Tensor):
+        raise ContractError(
+            f"{said_by} returned term '{name}' as {type(term).__name__}; terms are scalar tensors"
+        )
+    if term.ndim:
+        raise ContractError(
+            f"{said_by} returned term '{name}' with shape {tuple(term.shape)}; "
+            "terms are scalars — add .mean()"
+        )
 
 
 class Trainer:
@@ -162,7 +183,7 @@ class Trainer:
         """Train until the budget is spent. Raises Diverged when a loss is not finite."""
         windows: list[Window] = []
         images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
-        iterations = math.ceil(1000 * self.schedule.kimg / images_per_iteration)
+        iterations = math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
         started = clock = self._now()
         last = 0
         for iteration in range(1, iterations + 1):
@@ -229,21 +250,23 @@ class Trainer:
     def _merged(contributions: list[tuple[object, Terms]]) -> Terms:
         merged: Terms = {}
         for source, terms in contributions:
+            said_by = f"'{getattr(source, 'name', type(source).__name__)}'"
+            if not isinstance(terms, dict):
+                raise ContractError(
+                    f"{said_by} returned {type(terms).__name__}, not a dict of named terms"
+                )
             for name, term in terms.items():
-                said_by = getattr(source, "name", type(source).__name__)
+                _check_term(said_by, name, term)
                 if name in merged:
                     raise ContractError(
-                        f"'{said_by}' returned a term '{name}' that another loss returned too; "
+                        f"{said_by} returned a term '{name}' that another loss returned too; "
                         "terms of one player need different names"
                     )
-                if term.ndim:
-                    raise ContractError(
-                        f"'{said_by}' returned term '{name}' with shape {tuple(term.shape)}; "
-                        "terms are scalars — add .mean()"
-                    )
                 merged[name] = term
-        if not merged:
-            raise ContractError("the losses of this cell returned no term at all for one player")
+        if not any(term.requires_grad for term in merged.values()):
+            raise ContractError(
+                "no term of one player's losses has a gradient; there is none, or it is detached"
+            )
         return merged
 
     @staticmethod

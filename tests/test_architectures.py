@@ -113,19 +113,27 @@ def convolutions(module: nn.Module) -> list[tuple[int, int]]:
     return [(m.in_channels, m.out_channels) for m in module.modules() if isinstance(m, kinds)]
 
 
+@pytest.mark.parametrize(("smallest", "side"), [(4, 4), (7, 7), (8, 7), (14, 14)])
+def test_dcgan_halves_until_its_smallest_side(smallest, side):
+    architecture = DCGAN(width=2, latent_dim=5, smallest=smallest)
+    generator, _ = players_of(architecture, ImageSpec(1, 28))
+    assert generator.backbone.start[1:] == (side, side)
+    assert_round_trip(architecture, ImageSpec(1, 28))
+
+
 def test_dcgan_doubles_its_width_at_every_halving():
-    generator, discriminator = players_of(DCGAN(width=4), ImageSpec(3, 64))
+    generator, discriminator = players_of(DCGAN(width=4, smallest=4), ImageSpec(3, 64))
     assert convolutions(discriminator) == [(3, 4), (4, 8), (8, 16), (16, 32)]
     assert convolutions(generator) == [(32, 16), (16, 8), (8, 4), (4, 3)]
 
 
 def test_dcgan_stops_doubling_at_its_greatest_width():
-    _, discriminator = players_of(DCGAN(width=4, max_width=8), ImageSpec(3, 64))
+    _, discriminator = players_of(DCGAN(width=4, max_width=8, smallest=4), ImageSpec(3, 64))
     assert convolutions(discriminator) == [(3, 4), (4, 8), (8, 8), (8, 8)]
 
 
 def test_dcgan_generator_width_is_its_own():
-    generator, discriminator = players_of(DCGAN(width=4, g_width=6), ImageSpec(1, 28))
+    generator, discriminator = players_of(DCGAN(width=4, g_width=6, smallest=7), ImageSpec(1, 28))
     assert convolutions(generator) == [(12, 6), (6, 1)]
     assert convolutions(discriminator) == [(1, 4), (4, 8)]
 
@@ -148,14 +156,15 @@ def test_dcgan_can_keep_the_framework_initialisation():
 
 
 def test_dcgan_does_not_normalise_the_first_layer_of_its_discriminator():
-    _, discriminator = players_of(DCGAN(width=4), ImageSpec(1, 64), d_norm="layer")
+    _, discriminator = players_of(DCGAN(width=4, smallest=4), ImageSpec(1, 64), d_norm="layer")
     normed = [m.num_channels for m in discriminator.modules() if isinstance(m, nn.GroupNorm)]
     assert normed == [8, 16, 32]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_dcgan_drops_channels_as_told(dropout):
-    _, discriminator = players_of(DCGAN(width=4, dropout=dropout), ImageSpec(1, 28))
+    architecture = DCGAN(width=4, dropout=dropout, smallest=7)
+    _, discriminator = players_of(architecture, ImageSpec(1, 28))
     rates = [m.p for m in discriminator.modules() if isinstance(m, nn.Dropout2d)]
     assert rates == ([dropout] * 2 if dropout else [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import ClassVar
 
 import pytest
@@ -26,6 +27,20 @@ from ganbench import (
     Step,
     Terms,
 )
+from ganbench.default_plugins import (
+    architectures,
+    conditionings,
+    coverage,
+    executors,
+    features,
+    image_folder,
+    losses,
+    mixtures,
+    mnist,
+    quality,
+    reporters,
+    speed,
+)
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
     Concat,
@@ -33,7 +48,6 @@ from ganbench.default_plugins.conditionings import (
     EmbedConcat,
     EmbedMul,
     ImageMul,
-    MultiplyLatent,
     Projection,
     Unconditional,
 )
@@ -61,9 +75,18 @@ def test_label_noise_conforms(check):
     check()
 
 
-@parametrize_with_checks(
-    Unconditional, Concat, EmbedMul, EmbedConcat, ImageMul, ConditionalBatchNorm, Projection
+CONDITIONINGS = (
+    Unconditional,
+    Concat,
+    EmbedMul,
+    EmbedConcat,
+    ImageMul,
+    ConditionalBatchNorm,
+    Projection,
 )
+
+
+@parametrize_with_checks(*CONDITIONINGS)
 def test_conditioning_conforms(check):
     check()
 
@@ -77,6 +100,35 @@ def test_conditioning_conforms(check):
 )
 def test_architecture_conforms(check):
     check()
+
+
+def registered(hook: str, *modules: ModuleType) -> list[type]:
+    """What these modules would register."""
+    found: list[type] = []
+    for module in modules:
+        getattr(module, hook)(found.append)
+    return found
+
+
+@parametrize_with_checks(*registered("register_metrics", coverage, quality, speed))
+def test_metric_conforms(check):
+    check()
+
+
+@parametrize_with_checks(
+    *registered("register_datasets", image_folder, mixtures, mnist),
+    *registered("register_feature_extractors", features),
+    *registered("register_reporters", reporters),
+    *registered("register_executors", executors),
+)
+def test_declaration_conforms(check):
+    check()
+
+
+def test_every_built_in_loss_conditioning_and_architecture_is_checked():
+    assert registered("register_losses", losses) == [BCE, LSGAN, WGANGP]
+    assert set(registered("register_conditionings", conditionings)) == set(CONDITIONINGS)
+    assert set(registered("register_architectures", architectures)) == {MLP, DCGAN, ResNet}
 
 
 # What goes wrong in other suites, written down as losses. Each names the checks that catch it.
@@ -408,8 +460,10 @@ MUTANTS = [
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_wrong_loss_is_caught(mutant):
-    failed = {result.check for result in check_plugin(mutant) if not result.passed}
+    results = check_plugin(mutant)
+    failed = {result.check for result in results if not result.passed}
     assert mutant.caught_by <= failed
+    assert len(failed) < len(results) - 2  # it runs, and something but its declarations is right
 
 
 @pytest.mark.parametrize(
@@ -468,6 +522,15 @@ class SecretlyConditional(Concat):
     caught_by: ClassVar[set[str]] = {"labels_do_not_matter"}
 
 
+class Multiplied(GeneratorConditioner):
+    def __init__(self, latent_dim: int, num_classes: int) -> None:
+        super().__init__(latent_dim)
+        self.embedding = nn.Embedding(num_classes, latent_dim)
+
+    def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+        return z * self.embedding(labels)
+
+
 @dataclass(kw_only=True)
 class IdleEmbedding(Conditioning):
     """An embedding that is made and never used."""
@@ -475,9 +538,9 @@ class IdleEmbedding(Conditioning):
     name = "idle-embedding"
     caught_by: ClassVar[set[str]] = {"every_parameter_gets_a_gradient"}
 
-    class Idle(MultiplyLatent):
+    class Idle(Multiplied):
         def __init__(self, latent_dim: int, num_classes: int) -> None:
-            super().__init__(latent_dim, num_classes, 0.1)
+            super().__init__(latent_dim, num_classes)
             self.spare = nn.Embedding(num_classes, 2)
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
@@ -491,12 +554,12 @@ class MixesTheBatch(Conditioning):
     name = "mixes-the-batch"
     caught_by: ClassVar[set[str]] = {"samples_do_not_depend_on_their_neighbours"}
 
-    class Mean(MultiplyLatent):
+    class Mean(Multiplied):
         def latent(self, z: Tensor, labels: Tensor) -> Tensor:
             return super().latent(z, labels) + self.embedding(labels).mean(0)
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        return self.Mean(latent_dim, num_classes, 0.1)
+        return self.Mean(latent_dim, num_classes)
 
 
 @dataclass(kw_only=True)
@@ -527,8 +590,10 @@ class WrongSize(Conditioning):
     ids=lambda mutant: mutant.name,
 )
 def test_wrong_conditioning_is_caught(mutant):
-    failed = {result.check for result in check_plugin(mutant) if not result.passed}
+    results = check_plugin(mutant)
+    failed = {result.check for result in results if not result.passed}
     assert mutant.caught_by <= failed
+    assert len(failed) < len(results) - 2  # it runs, and something but its declarations is right
 
 
 @dataclass(kw_only=True)
@@ -653,8 +718,10 @@ class OwnLatentDim(TinyConv):
     ids=lambda mutant: mutant.name,
 )
 def test_wrong_architecture_is_caught(mutant):
-    failed = {result.check for result in check_plugin(mutant) if not result.passed}
+    results = check_plugin(mutant)
+    failed = {result.check for result in results if not result.passed}
     assert mutant.caught_by <= failed
+    assert len(failed) < len(results) - 2  # it runs, and something but its declarations is right
 
 
 @dataclass(kw_only=True)

@@ -77,10 +77,12 @@ def load(
     device: str,
 ) -> Loaded:
     """Validate everything; write nothing."""
-    from ganbench import config, machine, plan, registry
     from ganbench.document import Document
 
-    Document.read(file)  # says what is wrong with the file before torch is imported
+    Document.read(file)  # what is wrong with the file itself is said before torch is imported
+
+    from ganbench import config, machine, plan, registry
+
     found = registry.load(plugins)
     settings = config.load(file, found, profile=profile, overrides=overrides)
     for warning in settings.warnings:

@@ -46,15 +46,16 @@ class ConcatLatent(GeneratorConditioner):
 
 
 class ConcatPlanes(DiscriminatorConditioner):
-    """One constant image plane per class, stacked on the image's channels."""
+    """One constant image plane per class, 0 or `scale`, stacked on the image's channels."""
 
-    def __init__(self, image: ImageSpec) -> None:
+    def __init__(self, image: ImageSpec, scale: float) -> None:
         super().__init__(image.channels + image.num_classes)
         self.one_hot = OneHot(image.num_classes)
+        self.scale = scale
 
     def image(self, images: Tensor, labels: Tensor) -> Tensor:
-        planes = self.one_hot(labels)[:, :, None, None].expand(-1, -1, *images.shape[2:])
-        return torch.cat([images, planes], dim=1)
+        planes = self.scale * self.one_hot(labels)[:, :, None, None]
+        return torch.cat([images, planes.expand(-1, -1, *images.shape[2:])], dim=1)
 
 
 class MultiplyLatent(GeneratorConditioner):
@@ -180,12 +181,13 @@ class Concat(Conditioning):
     """One-hot labels concatenated to the latent and to the image (Mirza & Osindero, 2014)."""
 
     name = "concat"
+    plane_scale: float = 1.0  # of the planes' ones; more makes D heed labels sooner
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return ConcatLatent(latent_dim, num_classes)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        return ConcatPlanes(image)
+        return ConcatPlanes(image, self.plane_scale)
 
 
 @dataclass(kw_only=True)
@@ -238,12 +240,13 @@ class ConditionalBatchNorm(Conditioning):
 
     name = "cbn"
     std: float = NORM_STD
+    plane_scale: float = 1.0
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return NormConditioner(latent_dim, num_classes, self.std)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        return ConcatPlanes(image)
+        return ConcatPlanes(image, self.plane_scale)
 
 
 @dataclass(kw_only=True)

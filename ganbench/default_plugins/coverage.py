@@ -12,8 +12,9 @@ from ganbench import Column, Evaluation, Metric, Mixture, hookimpl
 
 def reverse_kl(shares: Tensor, reference: Tensor) -> float:
     """KL(shares || reference) in nats, 0 log 0 = 0; both (K,) and sum to one."""
-    shares, reference = shares.double(), reference.double()
-    return torch.special.xlogy(shares, shares / reference).sum().item()
+    reached = shares > 0
+    shares, reference = shares[reached].double(), reference[reached].double()
+    return (shares * (shares / reference).log()).sum().item()
 
 
 @dataclass(kw_only=True)
@@ -46,8 +47,8 @@ class ModeCoverage(Metric):
         if mixture is not None:
             return self._of_mixture(evaluation.fake.images.flatten(1), mixture)
         reference = evaluation.class_shares()
-        counts = evaluation.classes().bincount(minlength=len(reference))
-        covered = counts / counts.sum() >= self.min_share * reference
+        counts = evaluation.classes().bincount(minlength=len(reference)).double()
+        covered = (counts > 0) & (counts / counts.sum() >= self.min_share * reference)
         return self._values(covered, counts, reference)
 
     def _of_mixture(self, points: Tensor, mixture: Mixture) -> dict[str, float]:
@@ -55,7 +56,7 @@ class ModeCoverage(Metric):
         distances = torch.cdist(points.double(), centers)
         nearest = distances.argmin(1)
         good = distances.min(1).values <= self.max_deviations * mixture.std
-        counts = nearest[good].bincount(minlength=len(centers))
+        counts = nearest[good].bincount(minlength=len(centers)).double()
         uniform = torch.full((len(centers),), 1 / len(centers), dtype=torch.float64)
         values = self._values(counts > 0, counts, uniform)
         return {**values, "high-quality": good.double().mean().item()}

@@ -61,8 +61,10 @@ class ImageFolder(Dataset):
         """Every picture with its class, in an order that is the same everywhere."""
         folder = Path(self.path).expanduser()
         for label, name in enumerate(self._classes() or ["."]):
-            for path in sorted((folder / name).rglob("*")):
-                if path.suffix.lower() in SUFFIXES:
+            below = folder / name
+            for path in sorted(below.rglob("*"), key=Path.as_posix):
+                hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
+                if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
                     yield path, label
 
     def _read(self, path: Path) -> torch.Tensor:
@@ -70,9 +72,11 @@ class ImageFolder(Dataset):
 
         try:
             with Image.open(path) as picture:
+                if picture.mode[0] in "IF":  # Pillow would clip them to white
+                    raise DataError(f"{path}: more than 8 bits a value; save it with 8 bits")
                 plain = ImageOps.exif_transpose(picture).convert("L" if self.channels == 1 else "RGB")
                 fitted = ImageOps.fit(plain, (self.resolution,) * 2, Image.Resampling.LANCZOS)
-        except OSError as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: not readable as a picture: {error}") from error
         values = torch.frombuffer(bytearray(fitted.tobytes()), dtype=torch.uint8)
         return values.view(self.resolution, self.resolution, self.channels).permute(2, 0, 1)

@@ -23,6 +23,17 @@ class PlaneMixture(Dataset):
     test_size: int
     std: float
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value <= 0:
+                raise ValueError(f"{name} must be positive, found {value}")
+        reach = self.centers().abs().max().item() + 3 * self.std
+        if reach > self.extent:
+            raise ValueError(
+                f"its points reach to {reach:g}, and images end at extent {self.extent:g}; use an "
+                f"extent of at least {reach:g}"
+            )
+
     def centers(self) -> Tensor:  # (K, 2), in the paper's coordinates
         raise NotImplementedError
 

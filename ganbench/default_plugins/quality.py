@@ -50,7 +50,7 @@ class FID(Metric):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        return (Column(f"fid@{self.features}", "", "min", digits=3),)
+        return (Column(f"fid@{self.features}", "", "min", digits=4),)
 
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
         fake = evaluation.features(self.features).embedding

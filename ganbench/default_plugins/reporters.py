@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ganbench import Column, Report, Reporter, Row, Table, hookimpl, write_atomically
 
 if TYPE_CHECKING:
+    from rich.table import Table as Grid
     from rich.text import Text
 
 COST = {"1/s", "MB", "s"}
@@ -28,27 +29,39 @@ class Console(Reporter):
 
     def write(self, report: Report, directory: Path) -> None:
         from rich.console import Console as Terminal
-        from rich.table import Table as Grid
 
         width = None if sys.stdout.isatty() else PIPE_WIDTH
         terminal = Terminal(width=width, force_interactive=False, highlight=False)
         table = report.table
         cost = [c for c in table.columns if c.unit in COST or c.name.endswith("-parameters")]
         quality = [c for c in table.columns if c not in cost]
-        for title, columns in ((f"{table.name}: quality", quality), ("cost", cost)):
-            rows = [r for r in table.rows if columns is quality or not r.is_reference]
-            grid = Grid(title=title, title_justify="left")
-            heads = [*table.axes, "n", *(table.header(c) for c in columns), "status"]
-            for i, head in enumerate(heads):
-                is_number = len(table.axes) <= i < len(heads) - 1
-                grid.add_column(head, justify="right" if is_number else "left", overflow="fold")
-            for row in rows:
-                cells = _cells(table, row, columns, bold=lambda text: f"{BOLD}{text}")
-                texts = [_styled(text) for text in [*cells, row.status]]
-                grid.add_row(*texts, end_section=row.is_reference)
-            terminal.print(grid)
+        constant = [axis for axis in table.axes if len(table.values(axis)) == 1]
+        axes = [axis for axis in table.axes if axis not in constant] or list(table.axes)
+        shared = ", ".join(f"{axis} {table.values(axis)[0]}" for axis in constant)
+        title = f"{table.name}: quality" + (f" (all with {shared})" if shared else "")
+        rows = [row for row in table.rows if not row.is_reference]
+        terminal.print(_grid(title, table, table.rows, axes, quality))
+        terminal.print(_grid("cost", table, rows, axes, cost))
         for note in table.notes:
             terminal.print(note, style="dim", markup=False)
+
+
+def _grid(
+    title: str, table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Column]
+) -> Grid:
+    from rich.table import Table as Grid
+
+    grid = Grid(title=title, title_justify="left")
+    for axis in axes:
+        grid.add_column(axis, overflow="fold")
+    for head in ("n", *(table.header(c) for c in columns)):
+        grid.add_column(head, justify="right", overflow="fold")
+    grid.add_column("status")
+    for row in rows:
+        cells = _cells(table, row, axes, columns, bold=lambda text: f"{BOLD}{text}")
+        texts = [_styled(text) for text in [*cells, row.status]]
+        grid.add_row(*texts, end_section=row.is_reference)
+    return grid
 
 
 @dataclass(kw_only=True)
@@ -93,7 +106,7 @@ def markdown(table: Table) -> str:
     rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
     lines = [heads, rules]
     for row in table.rows:
-        cells = _cells(table, row, table.columns, bold=lambda text: f"**{text}**")
+        cells = _cells(table, row, table.axes, table.columns, bold=lambda text: f"**{text}**")
         lines.append([_escaped(cell) for cell in [*cells, row.status]])
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
@@ -101,13 +114,17 @@ def markdown(table: Table) -> str:
 
 
 def _cells(
-    table: Table, row: Row, columns: Sequence[Column], bold: Callable[[str], str]
+    table: Table,
+    row: Row,
+    axes: Sequence[str],
+    columns: Sequence[Column],
+    bold: Callable[[str], str],
 ) -> Iterator[str]:
     if row.is_reference:
         yield row.label
-        yield from [""] * (len(table.axes) - 1)
+        yield from [""] * (len(axes) - 1)
     else:
-        yield from (row.axes.get(axis, "") for axis in table.axes)
+        yield from (row.axes.get(axis, "") for axis in axes)
     yield table.seeds(row)
     for column in columns:
         text, summary = table.text(row, column), row.values.get(column.name)

@@ -1,0 +1,177 @@
+"""What the test files share. Nothing is written outside temporary folders; torch uses one thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ganbench import Column, Dataset, LabeledImages, Timings, config, folders, plan, records, registry
+from ganbench.default_plugins.mnist import MNIST
+from ganbench.document import Document
+from ganbench.evaluation import TrialEvaluation
+from ganbench.records import Run
+from ganbench.registry import Registry
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def temporary_cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        if "GANBENCH_CACHE" not in os.environ:
+            patch.setenv("GANBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def plugins() -> Registry:
+    """The built-in plugins."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANBENCH_LOAD_PLUGINS", "")
+        return registry.load()
+
+
+@pytest.fixture(scope="session")
+def mnist_root(tmp_path_factory) -> Path:
+    """A data folder with MNIST unpacked in it. Read only, please."""
+    root = tmp_path_factory.mktemp("data")
+    for split in MNIST.splits:
+        MNIST().load(split, root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def mnist_train(mnist_root: Path) -> LabeledImages:
+    return MNIST().load("train", mnist_root)
+
+
+@pytest.fixture(scope="session")
+def mnist_test(mnist_root: Path) -> LabeledImages:
+    return MNIST().load("test", mnist_root)
+
+
+@pytest.fixture
+def judged(plugins: Registry, tmp_path: Path) -> Callable[..., TrialEvaluation]:
+    """What metrics see of fakes beside a training set."""
+
+    def judged(
+        dataset: Dataset,
+        train: LabeledImages,
+        fake: LabeledImages,
+        timings: Timings | None = None,
+        extractors: Registry = plugins,
+    ) -> TrialEvaluation:
+        return TrialEvaluation(dataset, train, fake, extractors, tmp_path, timings)
+
+    return judged
+
+
+@pytest.fixture
+def planned(plugins: Registry) -> Callable[..., plan.Plan]:
+    """The plan of a benchmark file's text."""
+
+    def planned(text: str, *, device: str = "cpu", **how: Any) -> plan.Plan:
+        asked = config.parse(Document.parse(text, "b.yaml"), plugins, **how)
+        return plan.make(asked, plugins, device=device)
+
+    return planned
+
+
+class Runs:
+    """Run directories as workers would have left them, from made-up numbers."""
+
+    COLUMNS = {
+        column.name: column
+        for column in (
+            Column("fid@mnist-cnn-v1", "", "min", 3),
+            Column("fid@inception", "", "min", 3),
+            Column("modes", "", "max", 1),
+            Column("cond-accuracy", "", "max", 3, "cond. accuracy"),
+            Column("train-images-per-s", "1/s", "max", 0, "train img/s"),
+            Column("peak-memory-mb", "MB", "min", 0, "peak MB"),
+        )
+    }
+    TEXT = """\
+version: 1
+name: bench
+dataset: ring
+architecture: mlp
+conditioning: none
+matrix: {loss: [bce, lsgan]}
+"""
+
+    def __init__(self, folder: Path, planned: Callable[..., plan.Plan]) -> None:
+        self.folder, self.planned = folder, planned
+
+    def result(
+        self,
+        values: Mapping[str, float | str],  # a text is the reason of a missing value
+        *,
+        protocol: str = "aaaa1111",
+        budget: tuple[int, int, int] = (1000, 10, 10),  # images, updates of G and of D
+        alone: bool = True,
+    ) -> dict[str, Any]:
+        images, g_updates, d_updates = budget
+        return {
+            "status": "ok",
+            "reason": "",
+            "metrics": [self._metric(name, value, protocol) for name, value in values.items()],
+            "training": {"images": images, "g_updates": g_updates, "d_updates": d_updates},
+            "timings": {"alone": alone},
+            "parameters": {"generator": 1234, "discriminator": 987},
+            "seconds": {"total": 12.5},
+        }
+
+    def reference(self, values: Mapping[str, float | str], protocol: str = "bbbb2222") -> Any:
+        result = self.result(values, protocol=protocol)
+        return {k: v for k, v in result.items() if k in ("status", "reason", "metrics", "seconds")}
+
+    def lost(self, status: str, reason: str) -> dict[str, Any]:
+        return {"status": status, "reason": reason}
+
+    def write(
+        self,
+        results: Mapping[str, Sequence[Any]],  # of each row, one per seed; None: unfinished
+        text: str = TEXT,
+        *,
+        jobs: int = 1,
+    ) -> Run:
+        seeds = max(len(found) for found in results.values())
+        found = self.planned(text, overrides=(f"seeds={list(range(seeds))}",))
+        about = {
+            "id": "bench-1",
+            "execution": {"threads": 1, "jobs": jobs, "plugins": []},
+            "machine": {"device": "cpu", "device_name": "A Processor"},
+        }
+        folders.write_json(self.folder / records.RUN, about)
+        records.write_plan(self.folder / records.PLAN, found)
+        run = Run.read(self.folder)
+        for trial in run.trials:
+            of_row = results.get(trial.subject.label, ())
+            if trial.seed < len(of_row) and of_row[trial.seed] is not None:
+                directory = self.folder / records.TRIALS / trial.id
+                directory.mkdir(parents=True)
+                folders.write_json(directory / records.RESULT, of_row[trial.seed])
+        return run
+
+    def _metric(self, name: str, value: float | str, protocol: str) -> dict[str, Any]:
+        number, reason = (None, value) if isinstance(value, str) else (value, "")
+        return {
+            **asdict(self.COLUMNS[name]),
+            "value": number,
+            "protocol": protocol,
+            "reason": reason,
+        }
+
+
+@pytest.fixture
+def runs(tmp_path: Path, planned: Callable[..., plan.Plan]) -> Runs:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return Runs(folder, planned)

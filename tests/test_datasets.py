@@ -1,0 +1,262 @@
+"""The built-in data sets: what is in them, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from ganbench import DataError, LabeledImages
+from ganbench.default_plugins import mnist
+from ganbench.default_plugins.image_folder import ImageFolder
+from ganbench.default_plugins.mixtures import Grid, Ring
+from ganbench.default_plugins.mnist import MNIST
+from ganbench.errors import ConfigError
+
+TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+LABELS = Path("MNIST/raw/t10k-labels-idx1-ubyte")
+MIXTURES = pytest.mark.parametrize("mixture", [Ring(), Grid()], ids=["ring", "grid"])
+
+
+def test_mnist_has_the_counts_it_is_known_for(mnist_train, mnist_test):
+    for data, counts in ((mnist_train, TRAIN_COUNTS), (mnist_test, TEST_COUNTS)):
+        assert data.labels.bincount().tolist() == counts
+        assert data.images.shape == (sum(counts), 1, 28, 28)
+        assert (data.images.dtype, data.labels.dtype) == (torch.uint8, torch.int64)
+    assert mnist_train.images.float().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
+    assert mnist_train.labels[:5].tolist() == [5, 0, 4, 1, 9]
+
+
+def test_torchvision_reads_the_same_folder(mnist_root, mnist_test):
+    theirs = pytest.importorskip("torchvision.datasets").MNIST(mnist_root, False, download=False)
+    assert torch.equal(theirs.data, mnist_test.images.squeeze(1))
+    assert torch.equal(theirs.targets, mnist_test.labels)
+
+
+def test_mnist_is_there_before_it_is_unpacked(tmp_path):
+    status = MNIST().status(tmp_path / "nowhere")
+    assert (status.present, status.verified) == (True, True)
+    assert "carried in the package" in status.note
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_mnist_status_verifies_what_is_unpacked(mnist_root):
+    status = MNIST().status(mnist_root)
+    assert (status.present, status.verified, status.note) == (True, True, "")
+
+
+@pytest.fixture
+def own_root(mnist_root, tmp_path) -> Path:
+    """A copy of the test set's labels alone."""
+    (tmp_path / LABELS).parent.mkdir(parents=True)
+    shutil.copy(mnist_root / LABELS, tmp_path / LABELS)
+    return tmp_path
+
+
+def test_truncated_file_is_refused_with_a_way_out(own_root):
+    path = own_root / LABELS
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"labels-idx1-ubyte: 5,000 bytes .*; remove the file to ha"):
+        MNIST()._array(LABELS.name, own_root)
+    assert len(path.read_bytes()) == 5000
+
+
+def test_file_of_the_right_size_but_not_mnist_is_refused(own_root):
+    path = own_root / LABELS
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DataError, match="not MNIST's t10k-labels-idx1-ubyte: 10,008 bytes"):
+        MNIST(root=str(own_root))._array(LABELS.name, own_root)
+
+
+def test_own_root_is_read_and_never_written(mnist_root, mnist_test, tmp_path):
+    found = MNIST(root=str(mnist_root)).load("test", tmp_path)
+    assert torch.equal(found.images, mnist_test.images)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_own_root_is_a_sentence(tmp_path):
+    own = MNIST(root=str(tmp_path / "nothing"))
+    with pytest.raises(DataError, match=r"nothing/MNIST/raw/train-images.*leave `root` out to use"):
+        own.load("train", tmp_path)
+    assert not (tmp_path / "nothing").exists()
+    status = own.status(tmp_path)
+    assert (status.present, status.verified) == (False, None)
+    assert status.note.startswith("missing: train-images-idx3-ubyte")
+
+
+def test_status_names_damaged_files(mnist_root, tmp_path):
+    shutil.copytree(mnist_root, tmp_path / "own")
+    (tmp_path / "own" / LABELS).write_bytes(b"no labels")
+    status = MNIST(root=str(tmp_path / "own")).status(tmp_path)
+    assert (status.present, status.verified) == (True, False)
+    assert status.note == f"damaged: {LABELS.name}"
+
+
+def test_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):
+    def denied(path: Path, write) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(mnist, "write_atomically", denied)  # root may write anywhere
+    with pytest.raises(DataError, match="Permission denied; .* GANBENCH_DATA names another folder"):
+        MNIST()._array(LABELS.name, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_folder_is_a_sentence(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(DataError, match="GANBENCH_DATA names another folder"):
+        MNIST()._array(LABELS.name, tmp_path)
+
+
+@MIXTURES
+def test_mixture_repeats_itself_and_shares_no_point_between_splits(mixture, tmp_path):
+    train, again = mixture.load("train", tmp_path), mixture.load("train", tmp_path)
+    test = mixture.load("test", tmp_path)
+    assert torch.equal(train.images, again.images)
+    assert torch.equal(train.labels, again.labels)
+    assert (len(train), len(test)) == (100_000, 10_000)
+    points = {tuple(point) for point in train.images.flatten(1).tolist()}
+    assert not any(tuple(point) in points for point in test.images.flatten(1).tolist())
+
+
+@MIXTURES
+def test_mixture_is_equal_isotropic_gaussians(mixture, tmp_path):
+    data, truth = mixture.load("train", tmp_path), mixture.mixture()
+    modes = len(truth.centers)
+    assert data.images.shape == (100_000, 2, 1, 1)
+    assert data.images.dtype == torch.float32
+    assert data.images.abs().max() <= 1
+    assert mixture.image_spec().num_classes == modes
+    shares = data.labels.bincount().double() / len(data)
+    torch.testing.assert_close(shares, torch.full_like(shares, 1 / modes), atol=0.004, rtol=0)
+    offsets = (data.images.flatten(1) - truth.centers[data.labels]) / truth.std
+    torch.testing.assert_close(offsets.mean(0), torch.zeros(2), atol=0.015, rtol=0)
+    torch.testing.assert_close(offsets.T.cov(), torch.eye(2), atol=0.02, rtol=0)
+
+
+def test_ring_and_grid_stand_where_the_papers_put_them():
+    radii = Ring().centers().norm(dim=1)
+    torch.testing.assert_close(radii, torch.ones(8))
+    assert Ring().mixture().std == pytest.approx(0.01 / 1.5)
+    assert sorted({x for x, _ in Grid().centers().tolist()}) == [-4, -2, 0, 2, 4]
+    assert Grid().mixture().std == pytest.approx(0.01)
+    gap = (Ring().centers()[0] - Ring().centers()[7]).norm().item()
+    assert gap == pytest.approx(2 * math.sin(math.pi / 8), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reach"),
+    [("grid", {"side": 7}, "6.15"), ("ring", {"std": 0.5}, "2.5"), ("grid", {"extent": 4.1}, "4.15")],
+)
+def test_mixture_beyond_what_images_can_show_is_refused(plugins, name, options, reach):
+    with pytest.raises(ConfigError, match=rf"'{name}'.* points reach to {reach}, .* at least {reach}"):
+        plugins.build("dataset", name, options)
+
+
+def test_mixture_without_modes_is_refused(plugins):
+    with pytest.raises(ConfigError, match="'ring': modes must be positive, found 0"):
+        plugins.build("dataset", "ring", {"modes": 0})
+
+
+@MIXTURES
+def test_mixture_is_always_there(mixture, tmp_path):
+    status = mixture.status(tmp_path)
+    assert (status.present, status.verified) == (True, None)
+
+
+def picture(path: Path, color: str | int, size=(8, 8), mode: str = "RGB", **how) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, color).save(path, **how)
+
+
+def loaded(folder: Path, **options) -> LabeledImages:
+    data = ImageFolder(path=str(folder), **{"resolution": 8, **options})
+    found = data.load("train", folder)
+    assert found.images.dtype == torch.uint8
+    assert found.images.shape[1:] == (data.channels, data.resolution, data.resolution)
+    return found
+
+
+def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
+    picture(tmp_path / "zebra" / "1.png", "white")
+    picture(tmp_path / "ant" / "deep" / "b.png", (20, 0, 0))
+    picture(tmp_path / "ant" / "a.PNG", (10, 0, 0))
+    picture(tmp_path / ".hidden" / "1.png", "white")
+    picture(tmp_path / "ant" / "._a.png", "white")
+    (tmp_path / "ant" / "notes.txt").write_text("no picture")
+    found = loaded(tmp_path)
+    assert found.labels.tolist() == [0, 0, 1]
+    assert found.labels.dtype == torch.int64
+    assert found.images[:, 0, 0, 0].tolist() == [10, 20, 255]
+    assert ImageFolder(path=str(tmp_path)).image_spec().num_classes == 2
+    status = ImageFolder(path=str(tmp_path)).status(tmp_path)
+    assert (status.present, status.verified, status.note) == (True, None, "3 pictures")
+
+
+def test_flat_folder_is_unlabelled(tmp_path):
+    picture(tmp_path / "b.png", "white")
+    picture(tmp_path / "a.jpg", "black")
+    found = loaded(tmp_path)
+    assert found.labels is None
+    assert found.images[:, 0, 0, 0].tolist() == [0, 255]
+    assert ImageFolder(path=str(tmp_path)).image_spec().num_classes == 0
+
+
+@pytest.mark.parametrize(("channels", "pixel"), [(3, [77, 77, 77]), (1, [77])])
+def test_grey_pictures_have_the_channels_asked_for(tmp_path, channels, pixel):
+    picture(tmp_path / "grey.png", 77, mode="L")
+    assert loaded(tmp_path, channels=channels).images[0, :, 3, 3].tolist() == pixel
+
+
+def test_wide_pictures_are_cropped_in_the_middle(tmp_path):
+    wide = Image.new("RGB", (32, 8), "black")
+    wide.paste((255, 0, 0), (12, 0, 20, 8))
+    wide.save(tmp_path / "wide.png")
+    red = loaded(tmp_path).images[0]
+    assert red[0].eq(255).all()
+    assert red[1:].eq(0).all()
+
+
+def test_pictures_are_turned_as_their_camera_says(tmp_path):
+    shot = Image.new("RGB", (8, 8), "black")
+    shot.paste("white", (0, 0, 8, 4))  # the upper half, before turning by 90 degrees
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    shot.save(tmp_path / "shot.png", exif=exif)
+    turned = loaded(tmp_path).images[0, 0]
+    assert turned[:, :4].eq(0).all()
+    assert turned[:, 4:].eq(255).all()
+
+
+def test_damaged_picture_is_named(tmp_path):
+    picture(tmp_path / "good.png", "red", (64, 64))
+    (tmp_path / "half.png").write_bytes((tmp_path / "good.png").read_bytes()[:80])
+    with pytest.raises(DataError, match=r"half\.png: not readable as a picture: "):
+        loaded(tmp_path)
+
+
+def test_sixteen_bit_picture_is_refused_rather_than_clipped(tmp_path):
+    picture(tmp_path / "deep.png", 30_000, mode="I;16")
+    with pytest.raises(DataError, match=r"deep\.png: more than 8 bits a value"):
+        loaded(tmp_path)
+
+
+def test_empty_folder_is_a_sentence(tmp_path):
+    with pytest.raises(DataError, match="no picture in it; looked for .bmp, .gif"):
+        loaded(tmp_path)
+    assert ImageFolder(path=str(tmp_path)).status(tmp_path).present is False
+
+
+def test_missing_folder_is_a_sentence(tmp_path):
+    missing = ImageFolder(path=str(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="nothing is not a folder"):
+        missing.image_spec()
+    status = missing.status(tmp_path)
+    assert (status.present, status.note) == (False, f"image-folder: {tmp_path}/nothing is not a folder")
