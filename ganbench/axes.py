@@ -38,10 +38,17 @@ def combinations(
         problems.add(("matrix",), f"{size:,} combinations; at most {MAX_CELLS:,} are possible")
         return [], []
     expanded, idle = matrix.expand(axes, include, exclude)
-    if not expanded:
+    whole = [c for c in expanded if c.keys() >= axes.keys()]
+    if not whole:
         problems.add(("matrix",), "the exclude rules leave nothing to run")
-    places = [problems.document.where(("matrix", "exclude", i)) for i in idle]
-    return expanded, [f"{place}: this exclude rule matches nothing" for place in places]
+    rules: list[Loc] = [("exclude", i) for i in idle]
+    # Where GitHub would begin a combination that lacks axes, the rule is one for cells that
+    # `--set matrix.loss=[…]` took away, say.
+    rules += [next(iter(c.values())).loc[1:3] for c in expanded if c not in whole]
+    return whole, [
+        f"{problems.document.where(('matrix', *rule))}: this {rule[0]} rule matches nothing"
+        for rule in rules
+    ]
 
 
 def _check_axis(axis: str, values: Any, data: Mapping[str, Any], problems: Problems) -> None:

@@ -20,6 +20,7 @@ from ganbench.errors import ConfigError
 from ganbench.registry import Registry
 from ganbench.schema_models import (
     AXES,
+    MAIN_AXES,
     CELL_KEYS,
     RUN_KEYS,
     TOP_KEYS,
@@ -197,7 +198,7 @@ def _cells(
         axes = {
             key: _label(settings, key, value.value)
             for key, value in combination.items()
-            if key in AXES or value.loc[1] != "include"  # settings that a rule adds name no cell
+            if key in MAIN_AXES or value.loc[1] != "include"  # a rule's settings name no cell
         }
         yield CellRequest(settings, axes, problems.document.where(written(("loss",))))
 

@@ -20,7 +20,7 @@ def seconds(cell: Cell, registry: Registry, device: str) -> float:
     """Of training and sampling one seed, from a few steps on noise; process start, data and
     metrics come on top."""
     parts = Parts.of(cell, registry)
-    image = parts.dataset.image_spec()
+    image = parts.image
     trainer = make_trainer(cell, parts, _noise(image, cell.schedule.batch_size), 0, device)
     for _ in range(WARM_UP):
         trainer.iterate()
@@ -52,5 +52,3 @@ def readable(duration: float) -> str:
     if duration < 90 * 60:
         return f"{duration / 60:.0f} min"
     return f"{duration / 3600:.1f} h"
-
-

@@ -122,7 +122,7 @@ def digest(data: LabeledImages) -> str:
     found = hashlib.sha256(str((tuple(data.images.shape), data.images.dtype)).encode())
     for tensor in (data.images, data.labels):
         if tensor is not None:
-            found.update(tensor.contiguous().numpy())
+            found.update(memoryview(tensor.contiguous().numpy()))
     return found.hexdigest()
 
 
@@ -203,7 +203,9 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
         "columns": [asdict(column) for column in metric.columns],
         "extractors": evaluation.used,
         "num_samples": len(fake),
-        "sample_values": "uint8, clamped and rounded" if fake.images.dtype == torch.uint8 else "float32",
+        "sample_values": "uint8, clamped and rounded"
+        if fake.images.dtype == torch.uint8
+        else "float32",
         "real": {"split": "train", "num_images": evaluation.num_real, "sha256": evaluation.digest},
         "statistics_version": STATISTICS_VERSION,
     }

@@ -24,6 +24,7 @@ from ganbench.contracts.metrics import Metric
 from ganbench.errors import ConfigError, GanbenchError, Incompatible
 from ganbench.registry import Registry
 from ganbench.settings import Schedule
+from ganbench.specs import ImageSpec
 from ganbench.wording import quoted
 
 
@@ -113,6 +114,7 @@ class Parts:
     """A cell's plugins, built."""
 
     dataset: Dataset
+    image: ImageSpec
     losses: tuple[Loss, ...]
     g_conditioning: Conditioning
     d_conditioning: Conditioning
@@ -121,8 +123,10 @@ class Parts:
 
     @classmethod
     def of(cls, cell: Cell, registry: Registry) -> Parts:
+        dataset: Dataset = cell.dataset.build(registry)
         return cls(
-            cell.dataset.build(registry),
+            dataset,
+            dataset.image_spec(),
             tuple(spec.build(registry) for spec in cell.losses),
             cell.g_conditioning.build(registry),
             cell.d_conditioning.build(registry),
@@ -137,7 +141,7 @@ class Parts:
             self.architecture,
             self.g_conditioning,
             self.d_conditioning,
-            self.dataset.image_spec(),
+            self.image,
             g_norm=cell.g_norm,
             d_norm=cell.d_norm,
         )
@@ -169,8 +173,9 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
 
 def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
     """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
+    parts = Parts.of(cell, registry)
     with torch.device("meta"):
-        networks = Parts.of(cell, registry).networks(cell)
+        networks = parts.networks(cell)
     return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
 
 
@@ -296,19 +301,22 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
     if asked not in allowed:
         raise Incompatible(
             f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "
-            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of these"
+            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of "
+            "these"
         )
     return asked
 
 
 def _check(parts: Parts) -> None:
     """Raise Incompatible with the first reason why these parts don't fit together."""
-    image = parts.dataset.image_spec()
+    image = parts.image
     if why := parts.architecture.unsupported(image):
         raise Incompatible(f"architecture '{parts.architecture.name}': {why}")
     adversarial, *others = parts.losses
     if isinstance(adversarial, Regularizer):
-        raise Incompatible(f"'{adversarial.name}' is a regularizer; it goes beside a loss, not alone")
+        raise Incompatible(
+            f"'{adversarial.name}' is a regularizer; it goes beside a loss, not alone"
+        )
     for other in others:
         if not isinstance(other, Regularizer):
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
@@ -405,5 +413,7 @@ def _digest(value: Any, without: Sequence[str]) -> str:
     try:
         text = json.dumps(kept, sort_keys=True, allow_nan=False)
     except TypeError as error:
-        raise GanbenchError(f"an option of cell {value.label} is not plain data: {error}") from error
+        raise GanbenchError(
+            f"an option of cell {value.label} is not plain data: {error}"
+        ) from error
     return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -1,12 +1,12 @@
 """What stands in a run's directory, and how it is read back.
 
-    run.json               what was asked, of what versions, on what machine
-    config.source.yaml     the benchmark file as it was
-    config.resolved.yaml   with the profile and the overrides merged in
-    plan.json              every cell, resolved
-    trials/ID/trial.json   what one worker was told
-    trials/ID/result.json  what came of it; end.json instead, when a worker died
-    results.csv            one line per trial and number; table.* the summary
+run.json               what was asked, of what versions, on what machine
+config.source.yaml     the benchmark file as it was
+config.resolved.yaml   with the profile and the overrides merged in
+plan.json              every cell, resolved
+trials/ID/trial.json   what one worker was told
+trials/ID/result.json  what came of it; end.json instead, when a worker died
+results.csv            one line per trial and number; table.* the summary
 """
 
 from __future__ import annotations
@@ -213,5 +213,5 @@ def _plain_numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @cache
-def _adapter(cls: type) -> pydantic.TypeAdapter[Any]:
+def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
     return pydantic.TypeAdapter(cls)

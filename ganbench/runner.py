@@ -57,7 +57,9 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
         raise RunError(f"{directory}: is a file; --out names a folder")
     if (directory / records.RUN).exists():
         return _same(Run.read(directory), planned)
-    strangers = [p.name for p in directory.iterdir() if p.name != LOCK] if directory.exists() else []
+    strangers = (
+        [p.name for p in directory.iterdir() if p.name != LOCK] if directory.exists() else []
+    )
     if strangers:
         raise RunError(
             f"{directory}: not empty ({', '.join(sorted(strangers)[:3])}…) and no run of ganbench; "
@@ -150,9 +152,11 @@ def _gpus(device: str, jobs: int) -> tuple[str, ...]:
     if jobs == 1 or not device.startswith("cuda"):
         return ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = visible.split(",") if visible else [
-        d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")
-    ]
+    names = (
+        visible.split(",")
+        if visible
+        else [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
+    )
     return tuple(names) if len(names) > 1 and device == "cuda:0" else ()
 
 
@@ -211,12 +215,12 @@ def _locked(run: Run) -> Iterator[None]:
         with filelock.FileLock(run.directory / LOCK, timeout=0):
             yield
     except filelock.Timeout as error:
-        raise RunError(f"{run.directory}: another ganbench is at work in it; wait for its end") from error
+        raise RunError(
+            f"{run.directory}: another ganbench is at work in it; wait for its end"
+        ) from error
     except PermissionError as error:
         raise RunError(f"{run.directory}: cannot be written: {error.strerror}") from error
 
 
 def _yaml(data: dict[str, Any]) -> str:
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
-
-

@@ -32,7 +32,8 @@ def recalibrate(
     device: torch.device,
     batch_size: int = 256,
 ) -> None:
-    """Estimate batch norm's running statistics anew: averaged weights don't match the live ones'."""
+    """Estimate batch norm's running statistics anew: those at hand are the live weights', not the
+    average's."""
     norms = [m for m in generator.modules() if isinstance(m, BatchNorm)]
     if not norms:
         return
@@ -56,7 +57,9 @@ def generate(
 ) -> Tensor:
     """Images (N, C, H, W) float32 in [-1, 1] on the CPU; the generator in evaluation mode."""
     with evaluating(generator):
-        return torch.cat([generator(z, y).cpu() for z, y in _batches(latents, labels, BATCH, device)])
+        return torch.cat(
+            [generator(z, y).cpu() for z, y in _batches(latents, labels, BATCH, device)]
+        )
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -222,6 +222,7 @@ class RunSettings(Settings):
     on_incompatible: Literal["error", "skip"] = "error"
 
 
+MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 AXES = ("dataset", "loss", "regularizers", "conditioning", "architecture", "g_norm", "d_norm")
 RUN_KEYS = tuple(RunSettings.model_fields)
 CELL_KEYS = tuple(CellSettings.model_fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,7 +35,7 @@ class Summary:
     error: float | None  # None with fewer than two values
     n: int
     protocols: frozenset[str] = frozenset()
-    reason: str = ""  # why there is no mean
+    reason: str = ""  # why a value is missing
     mark: Mark = ""
 
 
@@ -66,8 +67,7 @@ class Table:
         return list(dict.fromkeys(r.axes.get(axis, "") for r in self.rows if not r.is_reference))
 
     def header(self, column: Column) -> str:
-        arrow = ARROWS[column.direction]
-        return f"{column.title or column.name}{' ' + arrow if arrow else ''}"
+        return f"{_title(column)} {ARROWS[column.direction]}".rstrip()
 
     def text(self, row: Row, column: Column) -> str:
         """The value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`."""
@@ -77,7 +77,7 @@ class Table:
         spread = summary.error if column.direction != "none" else None
         whole = spread is None and column.digits <= 1 and summary.mean.is_integer()
         digits = 0 if whole else column.digits
-        text = f"{summary.mean:,.{digits}f}"
+        text = f"{round(summary.mean, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.00"
         if spread is not None:
             text += f" ± {spread:,.{digits}f}"
         shared = column.unit in ("1/s", "MB") and not row.alone and not row.is_reference
@@ -94,7 +94,7 @@ class Table:
             "name": self.name,
             "axes": list(self.axes),
             "columns": [
-                {"name": c.name, "title": c.title or c.name, "unit": c.unit, "direction": c.direction}
+                {"name": c.name, "title": _title(c), "unit": c.unit, "direction": c.direction}
                 for c in self.columns
             ],
             "rows": [_plain_row(row) for row in self.rows],
@@ -121,6 +121,12 @@ class Report:
         return self.run.frame()
 
 
+def _title(column: Column) -> str:
+    """With the feature space, whatever the metric says: a bare "FID" could be anything."""
+    title, features = column.title or column.name, column.name.partition("@")[2]
+    return title if features in title else f"{title} @{features}"
+
+
 @dataclass
 class _Group:
     """A row's trials."""
@@ -136,7 +142,7 @@ class _Group:
             return Summary(None, None, 0, reason=reasons[0] if reasons else "")
         error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
         protocols = frozenset(m["protocol"] for m in found if m.get("protocol"))
-        return Summary(fmean(values), error, len(values), protocols)
+        return Summary(fmean(values), error, len(values), protocols, (reasons or [""])[0])
 
 
 def make(run: Run, outcomes: Iterable[Outcome]) -> Table:
@@ -147,9 +153,8 @@ def make(run: Run, outcomes: Iterable[Outcome]) -> Table:
     rows = [_row(group, columns) for group in groups.values()]
     shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
     rows = _marked(rows, shown)
-    return Table(
-        run.plan.name, _axes(rows), shown, tuple(rows), tuple(_notes(run, groups, rows, shown))
-    )
+    notes = (*_notes(run, groups, rows, shown), *_missing_notes(rows, columns))
+    return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
 
 
 def numbers(outcome: Outcome) -> Iterator[dict[str, Any]]:
@@ -194,9 +199,7 @@ def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
     cells = [row for row in rows if not row.is_reference]
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
     return tuple(
-        axis
-        for axis in names
-        if axis in AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
+        axis for axis in names if axis in AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
     )
 
 
@@ -235,7 +238,8 @@ def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
 
 def _tie(a: Summary, b: Summary) -> bool:
     """Whether the difference is within the standard errors of both, added in squares."""
-    assert a.mean is not None and b.mean is not None
+    assert a.mean is not None
+    assert b.mean is not None
     return abs(a.mean - b.mean) <= math.hypot(a.error or 0.0, b.error or 0.0)
 
 
@@ -280,14 +284,37 @@ def _notes(
             yield f"{row.label}: {row.status}: {reason}"
 
 
+def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
+    """Why trials that went well have no value, or fewer than there were seeds."""
+    cells = [row for row in rows if not row.is_reference]
+    found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for column in columns:
+        lacking: dict[tuple[str, str], list[str]] = {}
+        for row in cells:
+            summary = row.values[column.name]
+            if summary.n < row.n and summary.reason:
+                what = f"mean of {summary.n} of {row.n} seeds" if summary.n else "no value"
+                lacking.setdefault((what, summary.reason), []).append(row.label)
+        for (what, reason), labels in lacking.items():
+            found.setdefault((what, reason, tuple(labels)), []).append(column.name)
+    for (what, reason, labels), names in found.items():
+        whose = "" if len(labels) == len(cells) else f" for {', '.join(labels)}"
+        yield f"{', '.join(names)}: {what}{whose}: {reason}."
+
+
 def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
+    """By loss, or by cell where the loss does not decide the budget."""
     budgets: dict[tuple[float, int, int], dict[str, None]] = {}
+    labels_of: dict[tuple[float, int, int], dict[str, None]] = {}
     for group in groups.values():
         for outcome in group.outcomes:
             if training := outcome.result.get("training"):
                 key = (training["images"] / 1000, training["g_updates"], training["d_updates"])
-                label = outcome.trial.subject.axes.get("loss", "")
-                budgets.setdefault(key, {})[label] = None
+                budgets.setdefault(key, {})[outcome.trial.subject.axes.get("loss", "")] = None
+                labels_of.setdefault(key, {})[outcome.trial.subject.label] = None
+    times = Counter(loss for losses in budgets.values() for loss in losses)
+    if max(times.values(), default=1) > 1:
+        budgets = labels_of
     for (kimg, g_updates, d_updates), labels in budgets.items():
         whose = f" ({', '.join(labels)})" if len(budgets) > 1 else ""
         yield (

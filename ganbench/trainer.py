@@ -99,8 +99,11 @@ class Batches:
         index = next(self._order, None)
         if index is None:
             order = torch.randperm(len(self.data), generator=self.generator)
-            self._order = iter(order[: len(order) // self.batch_size * self.batch_size]
-                               .to(self.device).split(self.batch_size))
+            self._order = iter(
+                order[: len(order) // self.batch_size * self.batch_size]
+                .to(self.device)
+                .split(self.batch_size)
+            )
             index = next(self._order)
         labels = None if self._labels is None else self._labels[index]
         return self._scaled(self._images[index]), labels

@@ -192,11 +192,11 @@ def _sample(
 ) -> tuple[LabeledImages, float]:
     """The images to judge, and the seconds that generating them took."""
     device, seed, dim = torch.device(trial.device), trial.seed, parts.architecture.latent_dim
-    told = parts.g_conditioning.needs_labels and data.labels is not None
-    shares = None if data.labels is None else data.labels.bincount().double()
 
     def labels(count: int, name: str) -> torch.Tensor | None:
-        return sampling.draw_labels(shares, count, seed, name) if told else None
+        if data.labels is None or not parts.g_conditioning.needs_labels:
+            return None
+        return sampling.draw_labels(data.labels.bincount().double(), count, seed, name)
 
     sampling.recalibrate(
         trained.generator,
@@ -216,7 +216,7 @@ def _sample(
 
 def _draw(parts: plan.Parts, trained: Trained, trial: Trial, directory: Path) -> None:
     """samples.png: rows are labels, columns fixed latents; or a scatter of points."""
-    image, dim = parts.dataset.image_spec(), parts.architecture.latent_dim
+    image, dim = parts.image, parts.architecture.latent_dim
     device, path = torch.device(trial.device), directory / "samples.png"
     if image.resolution == 1 and image.channels == 2:
         latents = sampling.draw_latents(2500, dim, trial.seed, "picture")

@@ -1,4 +1,4 @@
-"""What the test files share. Nothing is written outside temporary folders; torch uses one thread."""
+"""What the test files share. Nothing is written outside temporary folders; one thread is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench import Column, Dataset, LabeledImages, Timings, config, folders, plan, records, registry
+from ganbench import (
+    Column,
+    Dataset,
+    LabeledImages,
+    Timings,
+    config,
+    folders,
+    plan,
+    records,
+    registry,
+)
 from ganbench.default_plugins.mnist import MNIST
 from ganbench.document import Document
 from ganbench.evaluation import TrialEvaluation

@@ -15,7 +15,9 @@ from ganbench.default_plugins.mnist import MNIST
 from ganbench.evaluation import evaluate
 
 WITHIN_3_STD = 1 - math.exp(-4.5)  # of a Gaussian in the plane: 98.89 %
-BOTH = pytest.mark.parametrize(("mixture", "modes"), [(Ring(), 8), (Grid(), 25)], ids=["ring", "grid"])
+BOTH = pytest.mark.parametrize(
+    ("mixture", "modes"), [(Ring(), 8), (Grid(), 25)], ids=["ring", "grid"]
+)
 
 
 def uniform(count: int) -> torch.Tensor:
@@ -144,9 +146,7 @@ def test_a_class_is_covered_from_a_tenth_of_its_share():
     def modes(*counts: int) -> float:
         classes = torch.arange(3).repeat_interleave(torch.tensor(counts))
         data = SimpleNamespace(mixture=lambda: None)
-        seen = SimpleNamespace(
-            dataset=data, classes=lambda: classes, class_shares=lambda: shares
-        )
+        seen = SimpleNamespace(dataset=data, classes=lambda: classes, class_shares=lambda: shares)
         return ModeCoverage().compute(seen)["modes"]
 
     assert modes(600, 300, 100) == 3

@@ -62,7 +62,9 @@ def own_root(mnist_root, tmp_path) -> Path:
 def test_truncated_file_is_refused_with_a_way_out(own_root):
     path = own_root / LABELS
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(DataError, match=r"labels-idx1-ubyte: 5,000 bytes .*; remove the file to ha"):
+    with pytest.raises(
+        DataError, match=r"labels-idx1-ubyte: 5,000 bytes .*; remove the file to ha"
+    ):
         MNIST()._array(LABELS.name, own_root)
     assert len(path.read_bytes()) == 5000
 
@@ -108,7 +110,9 @@ def test_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):
         MNIST()._array(LABELS.name, tmp_path)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
+)
 def test_read_only_folder_is_a_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(DataError, match="GANBENCH_DATA names another folder"):
@@ -153,10 +157,16 @@ def test_ring_and_grid_stand_where_the_papers_put_them():
 
 @pytest.mark.parametrize(
     ("name", "options", "reach"),
-    [("grid", {"side": 7}, "6.15"), ("ring", {"std": 0.5}, "2.5"), ("grid", {"extent": 4.1}, "4.15")],
+    [
+        ("grid", {"side": 7}, "6.15"),
+        ("ring", {"std": 0.5}, "2.5"),
+        ("grid", {"extent": 4.1}, "4.15"),
+    ],
 )
 def test_mixture_beyond_what_images_can_show_is_refused(plugins, name, options, reach):
-    with pytest.raises(ConfigError, match=rf"'{name}'.* points reach to {reach}, .* at least {reach}"):
+    with pytest.raises(
+        ConfigError, match=rf"'{name}'.* points reach to {reach}, .* at least {reach}"
+    ):
         plugins.build("dataset", name, options)
 
 
@@ -249,7 +259,7 @@ def test_sixteen_bit_picture_is_refused_rather_than_clipped(tmp_path):
 
 
 def test_empty_folder_is_a_sentence(tmp_path):
-    with pytest.raises(DataError, match="no picture in it; looked for .bmp, .gif"):
+    with pytest.raises(DataError, match=r"no picture in it; looked for \.bmp, \.gif"):
         loaded(tmp_path)
     assert ImageFolder(path=str(tmp_path)).status(tmp_path).present is False
 
@@ -259,4 +269,7 @@ def test_missing_folder_is_a_sentence(tmp_path):
     with pytest.raises(DataError, match="nothing is not a folder"):
         missing.image_spec()
     status = missing.status(tmp_path)
-    assert (status.present, status.note) == (False, f"image-folder: {tmp_path}/nothing is not a folder")
+    assert (status.present, status.note) == (
+        False,
+        f"image-folder: {tmp_path}/nothing is not a folder",
+    )

@@ -141,7 +141,9 @@ def test_other_training_images_have_statistics_of_their_own(judged, extractors, 
     assert len(list(cache.glob("*.safetensors"))) == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"no statistics", b"\x08" + bytes(7) + b"{}      "], ids=len)
+@pytest.mark.parametrize(
+    "content", [b"", b"no statistics", b"\x08" + bytes(7) + b"{}      "], ids=len
+)
 def test_damaged_cache_is_computed_again(seen, cache, content):
     first = numbers([FID(features="counting")], seen())
     (path,) = cache.glob("*.safetensors")
@@ -210,7 +212,9 @@ def test_whatever_decides_a_number_changes_its_protocol(seen, judged, extractors
         protocol(FID(features="other"), seen()),
         protocol(Given(values={"a": 1.0}), seen()),
         protocol(Given(values={"a": 2.0}), seen()),
-        protocol(FID(features="counting"), judged(RING, other_train, other_train, None, extractors)),
+        protocol(
+            FID(features="counting"), judged(RING, other_train, other_train, None, extractors)
+        ),
     ]
     assert len(set(ids)) == len(ids)
 

@@ -107,7 +107,9 @@ def test_damaged_weights_are_refused(monkeypatch, tmp_path):
     content = (files("ganbench.data") / "mnist_cnn_v1" / "weights.safetensors").read_bytes()
     (folder / "weights.safetensors").write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     monkeypatch.setattr(features, "files", lambda package: tmp_path)
-    with pytest.raises(DataError, match=r"have SHA-256 [0-9a-f]{12}…, expected bacd3dc2315c…; inst"):
+    with pytest.raises(
+        DataError, match=r"have SHA-256 [0-9a-f]{12}…, expected bacd3dc2315c…; inst"
+    ):
         MnistCNNv1().load(DIGITS, tmp_path)
 
 

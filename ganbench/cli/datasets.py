@@ -24,7 +24,10 @@ def command(plugins: tuple[str, ...], as_json: bool) -> int:
         return 0
     for entry in listed:
         print(f"{entry['name']}: {entry['summary']}")
-        print(f"  {entry['state']}; {entry['location']}" + (f" ({entry['note']})" if entry["note"] else ""))
+        print(
+            f"  {entry['state']}; {entry['location']}"
+            + (f" ({entry['note']})" if entry["note"] else "")
+        )
     return 0
 
 

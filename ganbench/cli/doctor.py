@@ -104,7 +104,8 @@ def _print(found: dict[str, Any]) -> None:
     print(f"           of {', '.join(found['devices'])}")
     memory = machine["memory_bytes"]
     size = f", {memory / 2**30:.0f} GiB" if memory else ""
-    print(f"machine:   {machine['platform']}, {threads['cores']} cores{size}, {threads['torch']} threads")
+    print(f"machine:   {machine['platform']}, {threads['cores']} cores{size}")
+    print(f"threads:   {threads['torch']}")
     for name in ("cache", "data"):
         print(f"{name + ':':10} {found['folders'][name]}")
     print(f"disk:      {found['folders']['free_bytes']['here'] / 1e9:.0f} GB free here")

@@ -51,15 +51,15 @@ def command(
         options.print_json(_document(loaded.plan, cells, None if no_estimate else total))
         return 0
     _print(loaded.plan, cells)
-    trials = len(cells) * len(loaded.plan.seeds)
-    print(f"{len(cells)} cells × {len(loaded.plan.seeds)} seeds = {trials} trials on {loaded.plan.device}", end="")
-    print("" if no_estimate else f"; training and sampling take about {estimate.readable(total)} one by one")
+    seeds = len(loaded.plan.seeds)
+    line = f"{len(cells)} cells × {seeds} seeds = {len(cells) * seeds} trials on {loaded.plan.device}"
+    if not no_estimate:
+        line += f"; training and sampling take about {estimate.readable(total)} one by one"
+    print(line)
     return 0
 
 
-def _described(
-    cell: Cell, sizes: tuple[int, int] | None, seconds: float | None
-) -> dict[str, Any]:
+def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None) -> dict[str, Any]:
     return {
         "id": cell.id,
         "label": cell.label,
@@ -92,12 +92,25 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     if not console.is_terminal:
         console.width = 160
     table = Table(title=f"{plan.name} (plan {plan.id})", title_justify="left")
-    for head in ("cell", "id", "norms G/D", "batch", "n_critic", "optimizer", "kimg", "precision",
-                 "G params", "D params", "time a seed"):
+    for head in (
+        "cell",
+        "id",
+        "norms G/D",
+        "batch",
+        "n_critic",
+        "optimizer",
+        "kimg",
+        "precision",
+        "G params",
+        "D params",
+        "time a seed",
+    ):
         table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
     for cell in cells:
         schedule = cell["schedule"]
-        rates = f"{schedule['optimizer']} {schedule['g_lr']:g}/{schedule['d_lr']:g} {schedule['betas']}"
+        betas = "/".join(f"{beta:g}" for beta in schedule["betas"])
+        betas = "/".join(f"{beta:g}" for beta in schedule["betas"])
+        rates = f"{schedule['optimizer']} {schedule['g_lr']:g}/{schedule['d_lr']:g} β {betas}"
         if cell["incompatible"]:
             table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
             continue

@@ -13,15 +13,19 @@ from ganbench.cli import options
 
 @click.command("plugins")
 @click.option("--load", is_flag=True, help="Import every plugin, and say what is wrong with it.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="As the README's table.")
 @options.plugin
 @options.as_json
-def command(load: bool, plugins: tuple[str, ...], as_json: bool) -> int:
+def command(load: bool, as_markdown: bool, plugins: tuple[str, ...], as_json: bool) -> int:
     """List every plugin: kind, name, distribution, version, and what it is in one line.
 
     Without --load the list is read from the sources, and nothing is imported.
     """
     from ganbench import manifest
 
+    if as_markdown:
+        print(markdown(plugins))
+        return 0
     listed = [dataclasses.asdict(entry) for entry in manifest.listing(plugins)]
     failures = _load(plugins) if load else []
     if as_json:
@@ -31,6 +35,16 @@ def command(load: bool, plugins: tuple[str, ...], as_json: bool) -> int:
     for failure in failures:
         print(f"\n{failure['source']} failed to load:\n{failure['error']}", file=sys.stderr)
     return 2 if failures else 0
+
+
+def markdown(plugins: tuple[str, ...] = ()) -> str:
+    """A table of what is installed, by kind."""
+    from ganbench import manifest
+
+    lines = ["| kind | name | what it is |", "|---|---|---|"]
+    for entry in manifest.listing(plugins):
+        lines.append(f"| {entry.kind} | `{entry.name}` | {entry.summary} |")
+    return "\n".join(lines)
 
 
 def _load(plugins: tuple[str, ...]) -> list[dict[str, str]]:

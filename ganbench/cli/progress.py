@@ -112,8 +112,10 @@ class Live(Lines):
         from rich.text import Text
 
         active = running(self.run, self.waiting)
-        done = self.total - len(self.waiting) + sum(
-            one.kimg / one.budget for one in active if one.budget
+        done = (
+            self.total
+            - len(self.waiting)
+            + sum(one.kimg / one.budget for one in active if one.budget)
         )
         elapsed = time.monotonic() - self.started
         left = elapsed / done * (self.total - done) if done > 0.05 else None

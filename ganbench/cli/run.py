@@ -55,9 +55,7 @@ def command(
     return finish(run, loaded.registry, fail_fast=fail_fast, as_json=as_json, quiet=quiet)
 
 
-def finish(
-    run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool
-) -> int:
+def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     """Run what is left, write and print the tables, and say how it went."""
     from ganbench import runner
     from ganbench.cli import Terminated

@@ -17,7 +17,12 @@ class Architecture(ABC):
     """Subclasses are dataclasses of their options and must have a `latent_dim`."""
 
     name: ClassVar[str]
-    g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none")  # (): no norm layers
+    g_norms: ClassVar[tuple[str, ...]] = (
+        "batch",
+        "instance",
+        "layer",
+        "none",
+    )  # (): no norm layers
     d_norms: ClassVar[tuple[str, ...]] = ("batch", "layer", "instance", "spectral", "none")
     latent_dim: int
 

@@ -41,6 +41,6 @@ class Executor(ABC):
     def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
         """Yield each trial as it ends, however it ends; its directory holds the truth.
 
-        A trial that leaves no `result.json` gets an `end.json` with the reason. When the iterator is
-        closed, or an exception passes through it, every worker is stopped before it returns.
+        A trial that leaves no `result.json` gets an `end.json` with the reason. When the iterator
+        is closed, or an exception passes through it, every worker is stopped before it returns.
         """

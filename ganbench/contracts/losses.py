@@ -128,7 +128,7 @@ class Loss(ABC):
     def generator_loss(self, step: Step) -> Terms:
         """Named scalars that G minimises."""
 
-    def after_discriminator_step(self, discriminator: nn.Module) -> None:
+    def after_discriminator_step(self, discriminator: nn.Module) -> None:  # noqa: B027
         """Constrain D's weights once its optimiser has stepped. Most losses need nothing here."""
 
 

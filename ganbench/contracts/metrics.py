@@ -73,7 +73,7 @@ class Evaluation(Protocol):
         """The class of each fake, (N,), as the data set's judge sees it; Unavailable without one."""
 
     def class_shares(self) -> Tensor:
-        """The share of each class in the training set, (K,) float64; Unavailable without labels."""
+        """The share of each class in the training set, (K,) float64; Unavailable without any."""
 
 
 class Metric(ABC):

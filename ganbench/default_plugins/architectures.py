@@ -241,9 +241,7 @@ class ResNet(Architecture):
         return net
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
-        net = _ResNetDiscriminator(
-            self.width, _halvings(image.resolution), image.channels, norm
-        )
+        net = _ResNetDiscriminator(self.width, _halvings(image.resolution), image.channels, norm)
         self._initialise(net)
         return net
 
@@ -253,7 +251,8 @@ class ResNet(Architecture):
             if isinstance(part, nn.Conv2d | nn.Linear):
                 gain = 2**0.5 if getattr(part, "kernel_size", None) == (3, 3) else 1.0
                 nn.init.xavier_uniform_(part.weight, gain)
-                nn.init.zeros_(part.bias)
+                if part.bias is not None:
+                    nn.init.zeros_(part.bias)
 
 
 class _MLPGenerator(nn.Module):

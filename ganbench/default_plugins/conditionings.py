@@ -26,6 +26,8 @@ NORM_STD = 0.5
 class OneHot(nn.Module):
     """Labels (N,) -> one-hot rows (N, K), by lookup: no host sync, one graph when compiled."""
 
+    rows: Tensor
+
     def __init__(self, num_classes: int) -> None:
         super().__init__()
         self.register_buffer("rows", torch.eye(num_classes), persistent=False)
@@ -35,14 +37,15 @@ class OneHot(nn.Module):
 
 
 class ConcatLatent(GeneratorConditioner):
-    """z ++ one-hot(y) (Mirza & Osindero, 2014)."""
+    """z ++ scale * one-hot(y) (Mirza & Osindero, 2014)."""
 
-    def __init__(self, latent_dim: int, num_classes: int) -> None:
+    def __init__(self, latent_dim: int, num_classes: int, scale: float) -> None:
         super().__init__(latent_dim + num_classes)
         self.one_hot = OneHot(num_classes)
+        self.scale = scale
 
     def latent(self, z: Tensor, labels: Tensor) -> Tensor:
-        return torch.cat([z, self.one_hot(labels)], dim=1)
+        return torch.cat([z, self.scale * self.one_hot(labels)], dim=1)
 
 
 class ConcatPlanes(DiscriminatorConditioner):
@@ -137,9 +140,7 @@ class NormConditioner(GeneratorConditioner):
         return labels
 
     def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
-        return ConditionalNorm(
-            plain(channels, affine=False), channels, self.num_classes, self.std
-        )
+        return ConditionalNorm(plain(channels, affine=False), channels, self.num_classes, self.std)
 
 
 class ProjectionHead(LinearHead):
@@ -154,7 +155,9 @@ class ProjectionHead(LinearHead):
         features = features.float()  # a long sum: too coarse in bfloat16
         with torch.autocast(features.device.type, enabled=False):
             logits = self.linear(features).squeeze(1)
-            return DiscriminatorOutput(logits + (self.embedding(labels) * features).sum(1), features)
+            return DiscriminatorOutput(
+                logits + (self.embedding(labels) * features).sum(1), features
+            )
 
 
 class ProjectionConditioner(DiscriminatorConditioner):
@@ -181,10 +184,13 @@ class Concat(Conditioning):
     """One-hot labels concatenated to the latent and to the image (Mirza & Osindero, 2014)."""
 
     name = "concat"
-    plane_scale: float = 1.0  # of the planes' ones; more makes D heed labels sooner
+    # What the ones of the one-hot rows become: one among a hundred latents or beside a whole image
+    # is a faint voice, and larger values make both players heed the label sooner.
+    latent_scale: float = 1.0
+    plane_scale: float = 1.0
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        return ConcatLatent(latent_dim, num_classes)
+        return ConcatLatent(latent_dim, num_classes, self.latent_scale)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return ConcatPlanes(image, self.plane_scale)

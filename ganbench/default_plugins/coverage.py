@@ -21,10 +21,10 @@ def reverse_kl(shares: Tensor, reference: Tensor) -> float:
 class ModeCoverage(Metric):
     """Modes reached, and reverse KL between the shares of the modes and the data's own.
 
-    On a mixture of Gaussians (as Srivastava et al., 2017, and Lin et al., 2018): a sample is of high
-    quality within 3 standard deviations of its nearest centre; a mode is covered by one of these.
-    On classes: the data set's judge names each sample's class, and a class is covered when its
-    share is at least a tenth of what it is in the data.
+    On a mixture of Gaussians (as Srivastava et al., 2017, and Lin et al., 2018): a sample is of
+    high quality within 3 standard deviations of its nearest centre; a mode is covered by one of
+    these. On classes: the data set's judge names each sample's class, and a class is covered when
+    its share is at least a tenth of what it is in the data.
 
     The reverse KL of N samples drawn from the data's own shares is about (K - 1) / 2N: the floor.
     """

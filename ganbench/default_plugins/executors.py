@@ -36,7 +36,8 @@ class Local(Executor):
     name = "local"
 
     def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
-        waiting, running = list(trials), []
+        waiting = list(trials)
+        running: list[_Worker] = []
         free = list(range(resources.jobs))
         try:
             while waiting or running:

@@ -35,8 +35,12 @@ class ImageFolder(Dataset):
     def load(self, split: Split, root: Path) -> LabeledImages:
         found = list(self._pictures())
         if not found:
-            raise DataError(f"{self.path}: no picture in it; looked for {', '.join(sorted(SUFFIXES))}")
-        images = torch.empty(len(found), self.channels, self.resolution, self.resolution, dtype=torch.uint8)
+            raise DataError(
+                f"{self.path}: no picture in it; looked for {', '.join(sorted(SUFFIXES))}"
+            )
+        images = torch.empty(
+            len(found), self.channels, self.resolution, self.resolution, dtype=torch.uint8
+        )
         for i, (picture, _) in enumerate(found):
             images[i] = self._read(picture)
         labels = torch.tensor([label for _, label in found]) if self._classes() else None
@@ -74,7 +78,9 @@ class ImageFolder(Dataset):
             with Image.open(path) as picture:
                 if picture.mode[0] in "IF":  # Pillow would clip them to white
                     raise DataError(f"{path}: more than 8 bits a value; save it with 8 bits")
-                plain = ImageOps.exif_transpose(picture).convert("L" if self.channels == 1 else "RGB")
+                plain = ImageOps.exif_transpose(picture).convert(
+                    "L" if self.channels == 1 else "RGB"
+                )
                 fitted = ImageOps.fit(plain, (self.resolution,) * 2, Image.Resampling.LANCZOS)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: not readable as a picture: {error}") from error

@@ -76,7 +76,11 @@ class MNIST(Dataset):
             raise DataError(
                 f"{path}: not MNIST's {name}: {len(content):,} bytes with SHA-256 {found[:12]}…, "
                 f"expected {wanted[:12]}…; remove the file"
-                + (" to have it unpacked again" if self.root is None else " and put the right one there")
+                + (
+                    " to have it unpacked again"
+                    if self.root is None
+                    else " and put the right one there"
+                )
             )
         return _parse(content)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COST = {"1/s", "MB", "s"}
 PIPE_WIDTH = 140
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BOLD = "\0"  # before a cell that stands out in a terminal
 
 
@@ -31,7 +32,7 @@ class Console(Reporter):
         from rich.console import Console as Terminal
 
         width = None if sys.stdout.isatty() else PIPE_WIDTH
-        terminal = Terminal(width=width, force_interactive=False, highlight=False)
+        terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
         table = report.table
         cost = [c for c in table.columns if c.unit in COST or c.name.endswith("-parameters")]
         quality = [c for c in table.columns if c not in cost]
@@ -51,11 +52,11 @@ def _grid(
 ) -> Grid:
     from rich.table import Table as Grid
 
-    grid = Grid(title=title, title_justify="left")
+    grid = Grid(title=_styled(title), title_justify="left")
     for axis in axes:
-        grid.add_column(axis, overflow="fold")
+        grid.add_column(_styled(axis), overflow="fold")
     for head in ("n", *(table.header(c) for c in columns)):
-        grid.add_column(head, justify="right", overflow="fold")
+        grid.add_column(_styled(head), justify="right", overflow="fold")
     grid.add_column("status")
     for row in rows:
         cells = _cells(table, row, axes, columns, bold=lambda text: f"{BOLD}{text}")
@@ -97,12 +98,15 @@ class JSON(Reporter):
 
     def write(self, report: Report, directory: Path) -> None:
         text = json.dumps(report.table.plain(), indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomically(directory / "table.json", lambda path: path.write_text(text + "\n", "utf-8"))
+        write_atomically(
+            directory / "table.json", lambda path: path.write_text(text + "\n", "utf-8")
+        )
 
 
 def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, with its notes as a list."""
     heads = [*table.axes, "n", *(table.header(c) for c in table.columns), "status"]
+    heads = [_escaped(head) for head in heads]
     rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
     lines = [heads, rules]
     for row in table.rows:
@@ -150,12 +154,13 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
 
 
 def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    line = " ".join(text.splitlines())
+    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _harmless(cell: object) -> object:
     """Text that a spreadsheet would take for a formula gets a quote before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 @hookimpl

@@ -33,7 +33,9 @@ class TrainingNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.net = MnistCNN()
-        self.norms = nn.ModuleDict({name: nn.BatchNorm2d(conv.out_channels) for name, conv in self.convs()})
+        self.norms = nn.ModuleDict(
+            {name: nn.BatchNorm2d(conv.out_channels) for name, conv in self.convs()}
+        )
 
     def convs(self) -> list[tuple[str, nn.Conv2d]]:
         return [(n, m) for n, m in self.net.named_children() if isinstance(m, nn.Conv2d)]
@@ -50,12 +52,14 @@ class TrainingNet(nn.Module):
     def folded(self) -> MnistCNN:
         """The same function without normalisation layers."""
         net = copy.deepcopy(self.net)
+        weights = net.state_dict()
         for name, conv in self.convs():
-            norm = self.norms[name]
-            scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-            folded = getattr(net, name)
-            folded.weight.copy_(conv.weight * scale[:, None, None, None])
-            folded.bias.copy_((conv.bias - norm.running_mean) * scale + norm.bias)
+            norm = self.norms[name].state_dict()
+            scale = norm["weight"] / (norm["running_var"] + 1e-5).sqrt()  # BatchNorm2d's own eps
+            weights[f"{name}.weight"] *= scale[:, None, None, None]
+            weights[f"{name}.bias"] -= norm["running_mean"]
+            weights[f"{name}.bias"] *= scale
+            weights[f"{name}.bias"] += norm["bias"]
         return net.eval()
 
 
@@ -89,18 +93,27 @@ def train() -> MnistCNN:
             loss.backward()
             optimizer.step()
             schedule.step()
-            with torch.no_grad():
-                for mine, theirs in zip(average.state_dict().values(), model.state_dict().values()):
-                    mine.lerp_(theirs, 1 - AVERAGE) if mine.is_floating_point() else mine.copy_(theirs)
+            _follow(average, model)
         print(f"epoch {epoch + 1}/{EPOCHS}: last loss {loss.item():.4f}", flush=True)
     return average.eval().folded()
+
+
+@torch.no_grad()
+def _follow(average: TrainingNet, model: TrainingNet) -> None:
+    pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
+    for mine, theirs in pairs:
+        if mine.is_floating_point():
+            mine.lerp_(theirs, 1 - AVERAGE)
+        else:
+            mine.copy_(theirs)
 
 
 @torch.no_grad()
 def accuracy(net: MnistCNN) -> float:
     images = read("t10k-images-idx3-ubyte", 16).view(-1, 1, 28, 28).float() / 255
     labels = read("t10k-labels-idx1-ubyte", 8).long()
-    return sum((net(x)[1].argmax(1) == y).sum().item() for x, y in zip(images.split(500), labels.split(500))) / len(labels)
+    batches = zip(images.split(500), labels.split(500), strict=True)
+    return sum((net(x)[1].argmax(1) == y).sum().item() for x, y in batches) / len(labels)
 
 
 def main() -> None:

@@ -1,0 +1,293 @@
+"""What a run will do is settled, named and refused before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganbench import config, folders, machine, plan, records
+from ganbench.contracts.losses import InputGradients
+from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
+from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.errors import ConfigError, DataError, Incompatible
+from ganbench.records import Run
+
+TEXT = """\
+version: 1
+name: bench
+dataset: mnist
+loss: bce
+conditioning: concat
+architecture: {name: dcgan, width: 8}
+"""
+OPEN = TEXT.replace("loss: bce\n", "")
+
+
+def only(found: plan.Plan) -> plan.Cell:
+    (cell,) = found.cells
+    return cell
+
+
+def changed(**lines: str) -> str:
+    """The text with these top-level keys set anew."""
+    kept = [line for line in TEXT.splitlines() if line.partition(":")[0] not in lines]
+    return "\n".join([*kept, *(f"{key}: {value}" for key, value in lines.items())]) + "\n"
+
+
+@pytest.fixture
+def refusal(planned):
+    """Why the only cell of a text cannot be built."""
+
+    def refusal(text: str) -> str:
+        with pytest.raises(ConfigError, match="on_incompatible: skip keeps") as caught:
+            planned(text)
+        cell = only(planned(text + "on_incompatible: skip\n"))
+        where = r"b\.yaml:\d+:\d+: cell [^ ]+: "
+        assert re.match(where + re.escape(cell.incompatible) + "\n", str(caught.value))
+        return cell.incompatible
+
+    return refusal
+
+
+def test_ids_do_not_depend_on_order_or_on_other_cells(planned):
+    matrix = "matrix: {{loss: [{}]}}\n"
+    first = planned(OPEN + matrix.format("bce, lsgan"))
+    second = planned(OPEN + matrix.format("lsgan, {name: bce, real_target: 1}"))
+    ids = [{cell.loss.name: cell.id for cell in p.cells} for p in (first, second)]
+    assert ids[0] == ids[1]
+    assert only(planned(TEXT)).id == ids[0]["bce"]
+
+
+def test_labels_and_seeds_are_no_part_of_an_id(planned):
+    base = only(planned(TEXT))
+    renamed = dataclasses.replace(base, label="other", axes={"loss": "x"}, incompatible="why")
+    assert renamed.id == base.id
+    assert only(planned(TEXT + "seeds: [7, 8]\n")).id == base.id
+    assert planned(TEXT + "seeds: [7]\n").id != planned(TEXT).id
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "training.batch_size=65",
+        "training.budget.kimg=101",
+        "training.n_critic=2",
+        "training.optimizer=rmsprop",
+        "training.g_lr=0.0003",
+        "training.d_lr=0.0003",
+        "training.betas=[0.5, 0.9]",
+        "training.ema=0.99",
+        "training.precision=bfloat16",
+        "evaluation.num_samples=9999",
+        "evaluation.metrics=[fid]",
+        "evaluation.metrics=[fid@pixels, mode-coverage, cond-accuracy, throughput]",
+        "loss={name: bce, real_target: 0.9}",
+        "loss=lsgan",
+        "regularizers=[]",  # the one that changes nothing
+        "conditioning=embed-mul",
+        "conditioning={generator: concat, discriminator: projection}",
+        "architecture={name: dcgan, width: 9}",
+        "g_norm=layer",
+        "d_norm=layer",
+        "dataset={name: ring}",
+    ],
+)
+def test_every_hyper_parameter_makes_another_cell(planned, setting):
+    text = TEXT if "ring" not in setting else changed(architecture="mlp")
+    same = setting == "regularizers=[]"
+    found = only(planned(text, overrides=(setting,)))
+    assert (found.id == only(planned(text)).id) == same
+
+
+def test_plugin_version_is_part_of_an_id(planned):
+    base = only(planned(TEXT))
+    newer = dataclasses.replace(base, loss=dataclasses.replace(base.loss, source="ganbench 9.9"))
+    assert newer.id != base.id
+
+
+def test_recipe_is_the_losss_own_until_it_is_overridden(planned):
+    recipe = only(planned(changed(loss="wgan-gp"))).schedule
+    assert (recipe.n_critic, recipe.g_lr, recipe.d_lr, recipe.betas) == (5, 1e-4, 1e-4, (0.0, 0.9))
+    mixed = only(planned(changed(loss="wgan-gp", training="{n_critic: 2, g_lr: 1e-3}"))).schedule
+    assert (mixed.n_critic, mixed.g_lr, mixed.d_lr, mixed.betas) == (2, 1e-3, 1e-4, (0.0, 0.9))
+    assert only(planned(TEXT)).schedule.n_critic == 1
+
+
+def test_open_features_become_the_data_sets_own(planned):
+    digits, points = planned(TEXT), planned(changed(dataset="ring", architecture="mlp"))
+    for found, features in ((digits, "mnist-cnn-v1"), (points, "pixels")):
+        (fid,) = [m for m in only(found).metrics if m.name == "fid"]
+        assert fid.options == {"features": features}
+
+
+@pytest.mark.parametrize("asked", ["float32", "bfloat16"])
+def test_precision_is_as_asked_or_what_is_fast_here(planned, monkeypatch, asked):
+    for fast in (True, False):
+        monkeypatch.setattr(machine, "has_fast_bfloat16", lambda device, fast=fast: fast)
+        auto = only(planned(TEXT)).schedule.precision
+        assert auto == ("bfloat16" if fast else "float32")
+        found = only(planned(TEXT, overrides=(f"training.precision={asked}",)))
+        assert found.schedule.precision == asked
+
+
+def test_d_norm_is_the_first_that_the_losses_allow():
+    assert plan.resolve_d_norm(None, DCGAN(), [BCE()]) == "batch"
+    assert plan.resolve_d_norm(None, DCGAN(), [WGANGP()]) == "layer"
+    assert plan.resolve_d_norm(None, ResNet(), [WGANGP()]) == "spectral"
+    assert plan.resolve_d_norm(None, MLP(), [BCE()]) == "none"
+    assert plan.resolve_d_norm("batch", DCGAN(), [BCE()]) == "batch"
+    assert plan.resolve_d_norm("none", DCGAN(), [WGANGP()]) == "none"
+
+
+def test_architecture_with_batch_norm_only_has_no_penalty():
+    class Only(DCGAN):
+        name = "only"
+        d_norms = ("batch",)
+
+    assert plan.resolve_d_norm(None, Only(), [BCE()]) == "batch"
+    with pytest.raises(
+        Incompatible, match=r"'wgan-gp' takes per-image .* only offers d_norm 'batch'$"
+    ):
+        plan.resolve_d_norm(None, Only(), [WGANGP()])
+
+
+def test_regularizer_alone_can_rule_out_batch_norm():
+    class Penalty(BCE):
+        name = "penalty"
+        input_gradients = InputGradients.REAL
+
+    assert plan.resolve_d_norm(None, DCGAN(), [BCE(), Penalty()]) == "layer"
+    with pytest.raises(Incompatible, match="loss 'penalty' takes per-image gradients"):
+        plan.resolve_d_norm("batch", DCGAN(), [BCE(), Penalty()])
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            {"loss": "wgan-gp", "d_norm": "batch"},
+            "loss 'wgan-gp' takes per-image gradients, which d_norm 'batch' mixes across the "
+            "batch; use 'layer', 'instance', 'spectral', 'none', or leave d_norm out to get the "
+            "first of these",
+        ),
+        (
+            {"architecture": "mlp", "d_norm": "batch"},
+            "architecture 'mlp' offers d_norm 'none', 'spectral', not 'batch'",
+        ),
+        (
+            {"architecture": "mlp", "g_norm": "batch"},
+            "architecture 'mlp' offers g_norm none, not 'batch'",
+        ),
+        (
+            {"architecture": "mlp", "conditioning": "projection"},
+            "conditioning 'projection' enters the generator through norm layers, and architecture "
+            "'mlp' has none; use {generator: concat, discriminator: projection}",
+        ),
+        (
+            {"dataset": "ring", "conditioning": "none"},
+            "architecture 'dcgan': it builds sizes from 28 to 256, and these images are 1 wide",
+        ),
+        ({"regularizers": "[lsgan]"}, "'lsgan' is a loss of its own, and a cell has exactly one"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else "-".join(value),
+)
+def test_cell_that_cannot_be_built_says_why(refusal, lines, sentence):
+    assert refusal(changed(**lines)) == sentence
+
+
+def test_advice_in_the_refusal_works(planned):
+    sides = "{generator: concat, discriminator: projection}"
+    assert only(planned(changed(architecture="mlp", conditioning=sides))).incompatible is None
+
+
+def test_labels_of_unlabelled_data_are_refused(refusal, planned, tmp_path):
+    own = f"{{name: image-folder, path: {tmp_path}, resolution: 28, channels: 1}}"
+    assert refusal(changed(dataset=own)) == (
+        "conditioning 'concat' needs labels, and data set 'image-folder' has none; use "
+        "conditioning none"
+    )
+    found = planned(changed(dataset=own, conditioning="none"))
+    assert only(found).incompatible is None
+    assert found.references == ()  # no test set to compare with
+
+
+def test_missing_image_folder_is_known_before_training(planned, tmp_path):
+    own = f"{{name: image-folder, path: {tmp_path / 'nothing'}}}"
+    with pytest.raises(DataError, match="nothing is not a folder"):
+        planned(changed(dataset=own))
+
+
+def test_skipped_cells_stay_with_their_reason_beside_the_others(planned):
+    text = OPEN + "on_incompatible: skip\nd_norm: batch\nmatrix: {loss: [bce, wgan-gp]}\n"
+    bce, wgan = planned(text).cells
+    assert bce.incompatible is None
+    assert "per-image gradients" in wgan.incompatible
+
+
+def test_cells_with_equal_settings_are_refused(planned):
+    with pytest.raises(ConfigError, match=r"cell .* is the same as cell .*: all their settings"):
+        planned(OPEN + "matrix: {loss: [bce, {name: bce, flip: 0.0}]}\n")
+
+
+def test_labels_are_short_but_tell_cells_apart(planned):
+    short = planned(OPEN + "matrix: {loss: [{name: bce, flip: 0.1}, lsgan]}\n")
+    assert [c.label for c in short.cells] == ["bce/concat/dcgan", "lsgan/concat/dcgan"]
+    long = planned(OPEN + "matrix: {loss: [{name: bce, flip: 0.1}, bce]}\n")
+    assert [c.label for c in long.cells] == ["bce(flip=0.1)/concat/dcgan", "bce/concat/dcgan"]
+    swept = planned(TEXT + "matrix: {training.batch_size: [8, 16]}\n")
+    assert [c.label.rpartition("/")[2] for c in swept.cells] == ["batch_size=8", "batch_size=16"]
+
+
+@pytest.mark.parametrize("architecture", ["dcgan", "resnet", "mlp"])
+@pytest.mark.parametrize("d_norm", ["none", "spectral"])
+def test_parameters_are_counted_without_building(planned, plugins, architecture, d_norm):
+    cell = only(planned(changed(architecture=f"{{name: {architecture}, width: 8}}", d_norm=d_norm)))
+    networks = plan.Parts.of(cell, plugins).networks(cell)
+    real = tuple(sum(p.numel() for p in net.parameters()) for net in networks)
+    assert plan.num_parameters(cell, plugins) == real
+    assert min(real) > 1000
+
+
+def test_counting_parameters_allocates_nothing(planned, plugins):
+    """Of a network that would not fit into any machine."""
+    cell = only(planned(changed(architecture="{name: mlp, width: 4000000}")))
+    assert min(plan.num_parameters(cell, plugins)) > 3e13
+    assert torch.empty(0).device.type == "cpu"
+
+
+def test_reference_is_the_test_set_once_per_data_set(planned):
+    found = planned(OPEN + "matrix: {loss: [bce, lsgan]}\n")
+    (reference,) = found.references
+    cell = found.cells[0]
+    assert reference.label == "real test set (mnist)"
+    assert (reference.num_samples, reference.metrics) == (cell.num_samples, cell.metrics)
+
+
+@pytest.mark.parametrize("lines", [{}, {"d_norm": "batch"}], ids=["ok", "skipped"])
+def test_plan_survives_its_file(planned, tmp_path: Path, lines):
+    made = planned(changed(loss="wgan-gp", on_incompatible="skip", seeds="[3, 4]", **lines))
+    assert bool(only(made).incompatible) == bool(lines)
+    records.write_plan(tmp_path / records.PLAN, made)
+    execution = {"threads": 2, "jobs": 2, "plugins": ["a.py"]}
+    folders.write_json(tmp_path / records.RUN, {"id": "x", "execution": execution})
+    run = Run.read(tmp_path)
+    assert run.plan == made
+    assert (run.plan.id, only(run.plan).id) == (made.id, only(made).id)
+    first, *others = run.trials
+    assert first.reference is not None
+    assert [(t.seed, t.threads, t.alone, t.plugins) for t in others] == [
+        (3, 2, False, ("a.py",)),
+        (4, 2, False, ("a.py",)),
+    ]
+    assert len({t.id for t in run.trials}) == 3
+
+
+def test_seeds_of_the_command_line_replace_the_files(plugins, planned):
+    text = TEXT + "seeds: [0, 1]\n"
+    asked = config.parse(config.Document.parse(text, "b.yaml"), plugins)
+    assert plan.make(asked, plugins, device="cpu").seeds == (0, 1)
+    assert plan.make(asked, plugins, device="cpu", seeds=[5]).seeds == (5,)
