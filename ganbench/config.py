@@ -20,8 +20,8 @@ from ganbench.errors import ConfigError
 from ganbench.registry import Registry
 from ganbench.schema_models import (
     AXES,
-    MAIN_AXES,
     CELL_KEYS,
+    MAIN_AXES,
     RUN_KEYS,
     TOP_KEYS,
     ArchitectureChoice,

@@ -98,7 +98,7 @@ class Document:
             raise ConfigError(f"{label}: write it as --set some.setting=value")
         if keys[0] in flat and len(keys) > 1:
             keys = [keys[0], ".".join(keys[1:])]
-        mark = yaml.Mark(label, 0, 0, 0, None, None)
+        mark = yaml.Mark(label, 0, 0, 0, None, 0)
         node = _compose(value, label) or ScalarNode(_TAG + "null", "", mark, mark)
         for key in reversed(keys):
             key_node = ScalarNode(_TAG + "str", key, mark, mark)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from ganbench.contracts.metrics import (
 )
 from ganbench.errors import ContractError
 from ganbench.registry import Registry
-from ganbench.specs import Column, LabeledImages, Timings
+from ganbench.specs import MEANINGLESS, Column, LabeledImages, Timings
 
 STATISTICS_VERSION = 1  # raise it when the same real images would give other statistics
 BATCH = 500
@@ -122,7 +122,7 @@ def digest(data: LabeledImages) -> str:
     found = hashlib.sha256(str((tuple(data.images.shape), data.images.dtype)).encode())
     for tensor in (data.images, data.labels):
         if tensor is not None:
-            found.update(memoryview(tensor.contiguous().numpy()))
+            found.update(tensor.contiguous().numpy().tobytes())
     return found.hexdigest()
 
 
@@ -150,15 +150,19 @@ def cached_statistics(path: Path, compute: Callable[[], RealStatistics]) -> Real
     """From the file where it is there and whole, else computed and kept; one process at a time."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{path}.lock"):
-            found = _read_statistics(path)
-            if found is None:
-                found = compute()
-                _write_statistics(path, found)
-            return found
+        lock = filelock.FileLock(f"{path}.lock").acquire()
     except OSError as error:
         print(f"real statistics are not kept: {path}: {error.strerror}", flush=True)
         return compute()
+    with lock:
+        found = _read_statistics(path)
+        if found is None:
+            found = compute()
+            try:
+                _write_statistics(path, found)
+            except (OSError, SafetensorError) as error:
+                print(f"real statistics are not kept: {path}: {error}", flush=True)
+        return found
 
 
 def evaluate(
@@ -174,8 +178,8 @@ def evaluate(
         identity = _short_digest(protocol)
         protocols[identity] = protocol
         for column in metric.columns:
-            value = numbers.get(column.name)
-            why = "" if value is not None else reason or "not defined for this data"
+            value = float(numbers[column.name]) if column.name in numbers else None
+            why = "" if value is not None else reason or MEANINGLESS
             if value is not None and not math.isfinite(value):
                 value, why = None, f"the value is {value}"
             values.append(MetricValue(column, value, identity, why))
@@ -200,7 +204,7 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
     fake = evaluation.fake
     return {
         **metric.protocol(),
-        "columns": [asdict(column) for column in metric.columns],
+        "columns": [[c.name, c.unit, c.direction] for c in metric.columns],
         "extractors": evaluation.used,
         "num_samples": len(fake),
         "sample_values": "uint8, clamped and rounded"

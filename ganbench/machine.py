@@ -79,7 +79,8 @@ def has_fast_bfloat16(device: str) -> bool:
     if device.startswith("cuda"):
         import torch
 
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     return device == "cpu" and "amx_bf16" in _text("/proc/cpuinfo")
 
 

@@ -34,11 +34,15 @@ class ConditionalDiscriminator(nn.Module):
         super().__init__()
         self.conditioner = conditioner
         self.backbone = backbone
-        self.head = conditioner.head(backbone.feature_dim)
+        feature_dim: int = backbone.feature_dim  # type: ignore[assignment]
+        self.head = conditioner.head(feature_dim)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
-        return DiscriminatorOutput(*(x if x is None else x.float() for x in output))
+        logits, features, classes = output
+        return DiscriminatorOutput(
+            logits.float(), features.float(), classes if classes is None else classes.float()
+        )
 
 
 class BatchNorm(nn.modules.batchnorm._BatchNorm):

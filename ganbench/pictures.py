@@ -40,20 +40,19 @@ def save_grid(images: Tensor, columns: int, path: Path, row_names: Sequence[str]
 
 def save_scatter(points: Tensor, mixture: Mixture | None, path: Path) -> None:
     """A PNG of generated points (N, 2) over the centres of the real ones."""
-    import matplotlib
+    from matplotlib.figure import Figure  # not pyplot, which would want a display and keep state
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(5, 5), dpi=100)
-    axes.scatter(*points[:5000].T.numpy(), s=3, alpha=0.3, label="generated")
+    figure = Figure(figsize=(5, 5), dpi=100)
+    axes = figure.subplots()
+    x, y = points[:5000].T.numpy()
+    axes.scatter(x, y, s=3, alpha=0.3, label="generated")
     if mixture is not None:
-        axes.scatter(*mixture.centers.T.numpy(), s=40, marker="x", color="black", label="centres")
+        x, y = mixture.centers.T.numpy()
+        axes.scatter(x, y, s=40, marker="x", color="black", label="centres")
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     axes.legend(loc="upper right")
     figure.tight_layout()
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
-    pyplot.close(figure)
 
 
 def grid_labels(num_classes: int, columns: int) -> Tensor:

@@ -222,8 +222,8 @@ def _axes(request: CellRequest) -> dict[str, str]:
         "conditioning": asked.conditioning.label,
         "architecture": asked.architecture.label,
     }
-    if asked.regularizers:
-        axes["regularizers"] = "+".join(choice.label for choice in asked.regularizers)
+    if asked.regularizers or "regularizers" in request.axes:
+        axes["regularizers"] = "+".join(choice.label for choice in asked.regularizers) or "none"
     others = {key: value for key, value in request.axes.items() if key not in axes}
     return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
 
@@ -272,32 +272,32 @@ def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule
 
 
 def _norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
-    offered = parts.architecture.g_norms
+    offered = parts.architecture.g_norms or ("none",)
     if g_asked is not None and g_asked not in offered:
         raise Incompatible(
-            f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered) or 'none'}, "
+            f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered)}, "
             f"not '{g_asked}'"
         )
-    g_norm = g_asked or (offered[0] if offered else "none")
+    g_norm = g_asked or offered[0]
     return g_norm, resolve_d_norm(d_asked, parts.architecture, parts.losses)
 
 
 def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
     """The discriminator's norm: as asked, else the architecture's first that the losses allow."""
-    offered = architecture.d_norms
+    offered = architecture.d_norms or ("none",)
     penalised = [loss.name for loss in losses if loss.input_gradients]
     allowed = [n for n in offered if not penalised or n in models.PER_SAMPLE]
-    if asked is None:
-        if allowed:
-            return allowed[0]
+    if asked is not None and asked not in offered:
+        raise Incompatible(
+            f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
+        )
+    if not allowed:
         raise Incompatible(
             f"loss '{penalised[0]}' takes per-image gradients, but architecture "
             f"'{architecture.name}' only offers d_norm {quoted(offered)}"
         )
-    if asked not in offered:
-        raise Incompatible(
-            f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
-        )
+    if asked is None:
+        return allowed[0]
     if asked not in allowed:
         raise Incompatible(
             f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "

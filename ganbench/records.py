@@ -79,7 +79,7 @@ class Trial:
         found = folders.read_json(path)
         if found is None:
             raise RunError(f"{path}: missing or not whole; a trial begins with this file")
-        return _adapter(cls).validate_python(found)
+        return _adapter(Trial).validate_python(found)
 
     def write(self, path: Path) -> None:
         folders.write_json(path, asdict(self))
@@ -181,10 +181,7 @@ def _rows(run: str, outcome: Outcome) -> Iterator[dict[str, Any]]:
         "seed": trial.seed if trial.cell else None,
         "status": outcome.status,
     }
-    numbers = [*outcome.result.get("metrics", []), *_plain_numbers(outcome.result)]
-    if not numbers:
-        numbers = [{"name": "", "reason": outcome.reason}]
-    for number in numbers:
+    for number in list(numbers(outcome.result)) or [{"name": "", "reason": outcome.reason}]:
         yield {
             **shared,
             "metric": number["name"],
@@ -196,11 +193,12 @@ def _rows(run: str, outcome: Outcome) -> Iterator[dict[str, Any]]:
         }
 
 
-def _plain_numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Counts and durations, as rows beside the metrics."""
+def numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A trial's metrics, and its counts and durations in the same form."""
+    yield from result.get("metrics", [])
     training, parameters = result.get("training", {}), result.get("parameters", {})
     found = {
-        ("kimg", "kimg"): training.get("images", 0) / 1000 if training else None,
+        ("kimg", "kimg"): training["images"] / 1000 if training else None,
         ("g-updates", ""): training.get("g_updates"),
         ("d-updates", ""): training.get("d_updates"),
         ("g-parameters", ""): parameters.get("generator"),

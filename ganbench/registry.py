@@ -281,11 +281,15 @@ def load(plugins: Iterable[str] = ()) -> Registry:
 
 def import_named(plugin: str) -> tuple[ModuleType, Source]:
     """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
+    path = Path(plugin) if is_file(plugin) else None
     try:
-        module = _import_file(Path(plugin)) if is_file(plugin) else importlib.import_module(plugin)
+        module = _import_file(path) if path else importlib.import_module(plugin)
     except (Exception, SystemExit) as error:
-        detail = traceback.format_exc(limit=-2)
-        raise PluginError(f"--plugin {plugin} could not be imported: {error}\n{detail}") from error
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        inside = "" if "importlib" in last.filename else f", at {last.filename}:{last.lineno}"
+        raise PluginError(
+            f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
+        ) from error
     return module, Source(plugin, plugin, "")
 
 

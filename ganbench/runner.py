@@ -203,10 +203,14 @@ def _absolute(plugin: str) -> str:
 
 
 def _write_records(run: Run) -> None:
+    """results.csv, and in run.json the hashes of the data that trials have seen."""
     frame = run.frame()
     folders.write_atomically(
         run.directory / "results.csv", lambda path: frame.to_csv(path, index=False)
     )
+    seen = {o.trial.subject.axes["dataset"]: o.result.get("data") for o in run.outcomes()}
+    data = {name: found for name, found in seen.items() if found}
+    folders.write_json(run.directory / records.RUN, {**run.about, "data": data})
 
 
 @contextmanager

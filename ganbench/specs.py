@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "test"]
 
+MEANINGLESS = "means nothing for this data"
+"""Why a metric left one of its columns out; no table needs to say so."""
+
 
 @dataclass(frozen=True)
 class ImageSpec:

@@ -11,8 +11,8 @@ from functools import cached_property
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
-from ganbench.records import Outcome, Run
-from ganbench.specs import Column
+from ganbench.records import Outcome, Run, numbers
+from ganbench.specs import MEANINGLESS, Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +134,7 @@ class _Group:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def summary(self, name: str) -> Summary:
-        found = [m for o in self.outcomes for m in numbers(o) if m["name"] == name]
+        found = [m for o in self.outcomes for m in numbers(o.result) if m["name"] == name]
         values = [float(m["value"]) for m in found if m["value"] is not None]
         reasons = [m["reason"] for m in found if m.get("reason")]
         reasons += [o.reason for o in self.outcomes if o.reason]
@@ -155,15 +155,6 @@ def make(run: Run, outcomes: Iterable[Outcome]) -> Table:
     rows = _marked(rows, shown)
     notes = (*_notes(run, groups, rows, shown), *_missing_notes(rows, columns))
     return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
-
-
-def numbers(outcome: Outcome) -> Iterator[dict[str, Any]]:
-    """A trial's metrics, and its counts and durations in the same form."""
-    yield from outcome.result.get("metrics", [])
-    parameters = outcome.result.get("parameters", {})
-    yield {"name": "g-parameters", "value": parameters.get("generator")}
-    yield {"name": "d-parameters", "value": parameters.get("discriminator")}
-    yield {"name": "seconds", "value": outcome.result.get("seconds", {}).get("total")}
 
 
 def _columns(groups: Iterable[_Group]) -> list[Column]:
@@ -228,8 +219,8 @@ def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
     protocols = {p for summary in known.values() for p in summary.protocols}
     if column.direction == "none" or len(known) < 2 or len(protocols) > 1:
         return {}
-    choose = min if column.direction == "min" else max
-    best = choose(known, key=lambda i: known[i].mean)
+    sign = 1 if column.direction == "min" else -1
+    best = min(known, key=lambda i: sign * (known[i].mean or 0.0))
     tied = [i for i in known if i == best or _tie(known[i], known[best])]
     if len(tied) == 1:
         return {best: "best"}
@@ -292,13 +283,13 @@ def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[s
         lacking: dict[tuple[str, str], list[str]] = {}
         for row in cells:
             summary = row.values[column.name]
-            if summary.n < row.n and summary.reason:
+            if summary.n < row.n and summary.reason not in ("", MEANINGLESS):
                 what = f"mean of {summary.n} of {row.n} seeds" if summary.n else "no value"
                 lacking.setdefault((what, summary.reason), []).append(row.label)
         for (what, reason), labels in lacking.items():
             found.setdefault((what, reason, tuple(labels)), []).append(column.name)
-    for (what, reason, labels), names in found.items():
-        whose = "" if len(labels) == len(cells) else f" for {', '.join(labels)}"
+    for (what, reason, whom), names in found.items():
+        whose = "" if len(whom) == len(cells) else f" for {', '.join(whom)}"
         yield f"{', '.join(names)}: {what}{whose}: {reason}."
 
 

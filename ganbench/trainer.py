@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,14 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
+
+
+class Objective(Protocol):
+    """What adds terms to both players' losses: a loss, or a conditioner of the discriminator."""
+
+    def discriminator_loss(self, step: Step) -> Terms: ...
+
+    def generator_loss(self, step: Step) -> Terms: ...
 
 
 @dataclass
@@ -162,11 +171,11 @@ class Trainer:
         on_window: Callable[[Window], None] = lambda window: None,
     ) -> None:
         layout = torch.channels_last if schedule.channels_last else torch.contiguous_format
-        self.generator = generator.to(device, memory_format=layout).train()
-        self.discriminator = discriminator.to(device, memory_format=layout).train()
+        self.generator = generator.to(device).to(memory_format=layout).train()
+        self.discriminator = discriminator.to(device).to(memory_format=layout).train()
         self.average = copy.deepcopy(generator) if schedule.ema else None
         self.losses = tuple(losses)
-        self.objectives = (*losses, discriminator.conditioner)
+        self.objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
         self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
         self.latent_dim = latent_dim
         self.schedule = schedule
@@ -284,7 +293,8 @@ class Trainer:
             return
         updates = self.progress.g_updates
         decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
-        averaged, live = list(self.average.parameters()), list(self.generator.parameters())
+        averaged: list[Tensor] = list(self.average.parameters())
+        live: list[Tensor] = list(self.generator.parameters())
         torch._foreach_lerp_(averaged, live, 1 - decay)
 
     def _window(self, seconds: float, iterations: int) -> Window:

@@ -113,6 +113,7 @@ name: bench
 dataset: ring
 architecture: mlp
 conditioning: none
+training: {precision: float32}
 matrix: {loss: [bce, lsgan]}
 """
 

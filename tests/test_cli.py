@@ -86,12 +86,13 @@ def test_json_is_one_document_on_stdout_and_progress_is_on_stderr(finished: Path
 
 def test_run_json_can_defend_the_numbers(finished: Path) -> None:
     about = json.loads((finished / "run" / "run.json").read_text("utf-8"))
-    assert about["execution"] | {} == about["execution"]
     assert about["execution"]["jobs"] == 2
     assert about["provenance"]["packages"]["torch"]
     assert about["provenance"]["plugins"] == ["ganbench 0.1.0"]
     assert about["provenance"]["weights"]["mnist-cnn-v1"].startswith("mnist-cnn-v1:gap96:")
     assert set(about["provenance"]["git"]) == {"ganbench", "benchmark"}
+    assert about["data"]["ring"]["num_images"] == 2000
+    assert len(about["data"]["ring"]["sha256"]) == 64
     assert about["machine"]["cpu"]
     assert about["provenance"]["argv"]
 

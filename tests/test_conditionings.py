@@ -72,13 +72,27 @@ def test_embed_mul_multiplies_the_latent_by_its_class():
     assert torch.equal(side.latent(z, labels), z * side.embedding.weight[labels])
 
 
-@pytest.mark.parametrize("mean", [0.0, 1.0])
-@pytest.mark.parametrize("std", [0.0, 0.1, 1.0])
-def test_embed_mul_embedding_starts_as_told(mean, std):
+@pytest.mark.parametrize("spread", [0.0, 0.1, 2.0])
+def test_embed_mul_embedding_is_spread_as_told(spread):
     torch.manual_seed(0)
-    weight = EmbedMul(mean=mean, std=std).generator(100, 50).embedding.weight
-    assert weight.mean().item() == pytest.approx(mean, abs=0.1)
-    assert weight.std().item() == pytest.approx(std, rel=0.1)
+    logarithms = EmbedMul(spread=spread).generator(100, 50).embedding.weight.log()
+    assert logarithms.mean().item() == pytest.approx(0.0, abs=0.1)
+    assert logarithms.std().item() == pytest.approx(spread, rel=0.1)
+
+
+def test_embed_mul_can_start_as_in_the_textbook():
+    torch.manual_seed(0)
+    weight = EmbedMul(spread=None).generator(100, 50).embedding.weight
+    assert weight.mean().item() == pytest.approx(0.0, abs=0.1)
+    assert weight.std().item() == pytest.approx(1.0, rel=0.1)
+
+
+@pytest.mark.parametrize("conditioning", [EmbedMul, EmbedConcat], ids=name_of)
+def test_embedded_plane_starts_as_told(conditioning):
+    torch.manual_seed(0)
+    weight = conditioning(plane_std=3.0).discriminator(ImageSpec(1, 28, 10)).embedding.weight
+    assert weight.mean().item() == pytest.approx(0.0, abs=0.2)
+    assert weight.std().item() == pytest.approx(3.0, rel=0.05)
 
 
 @pytest.mark.parametrize("conditioning", [EmbedMul(), EmbedConcat()], ids=name_of)

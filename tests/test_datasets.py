@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 from pathlib import Path
@@ -46,11 +45,6 @@ def test_mnist_is_there_before_it_is_unpacked(tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_mnist_status_verifies_what_is_unpacked(mnist_root):
-    status = MNIST().status(mnist_root)
-    assert (status.present, status.verified, status.note) == (True, True, "")
-
-
 @pytest.fixture
 def own_root(mnist_root, tmp_path) -> Path:
     """A copy of the test set's labels alone."""
@@ -80,7 +74,7 @@ def test_file_of_the_right_size_but_not_mnist_is_refused(own_root):
 def test_own_root_is_read_and_never_written(mnist_root, mnist_test, tmp_path):
     found = MNIST(root=str(mnist_root)).load("test", tmp_path)
     assert torch.equal(found.images, mnist_test.images)
-    assert list(tmp_path.iterdir()) == []
+    assert not any(tmp_path.iterdir())
 
 
 def test_missing_own_root_is_a_sentence(tmp_path):
@@ -93,7 +87,9 @@ def test_missing_own_root_is_a_sentence(tmp_path):
     assert status.note.startswith("missing: train-images-idx3-ubyte")
 
 
-def test_status_names_damaged_files(mnist_root, tmp_path):
+def test_status_verifies_what_is_unpacked_and_names_damage(mnist_root, tmp_path):
+    status = MNIST().status(mnist_root)
+    assert (status.present, status.verified, status.note) == (True, True, "")
     shutil.copytree(mnist_root, tmp_path / "own")
     (tmp_path / "own" / LABELS).write_bytes(b"no labels")
     status = MNIST(root=str(tmp_path / "own")).status(tmp_path)
@@ -106,7 +102,7 @@ def test_folder_that_cannot_be_written_is_a_sentence(monkeypatch, tmp_path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(mnist, "write_atomically", denied)  # root may write anywhere
-    with pytest.raises(DataError, match="Permission denied; .* GANBENCH_DATA names another folder"):
+    with pytest.raises(DataError, match=r"Permission denied; .* GANBENCH_DATA names anoth"):
         MNIST()._array(LABELS.name, tmp_path)
 
 
@@ -121,11 +117,10 @@ def test_read_only_folder_is_a_sentence(tmp_path):
 
 @MIXTURES
 def test_mixture_repeats_itself_and_shares_no_point_between_splits(mixture, tmp_path):
-    train, again = mixture.load("train", tmp_path), mixture.load("train", tmp_path)
-    test = mixture.load("test", tmp_path)
+    train, again, test = (mixture.load(split, tmp_path) for split in ("train", "train", "test"))
     assert torch.equal(train.images, again.images)
     assert torch.equal(train.labels, again.labels)
-    assert (len(train), len(test)) == (100_000, 10_000)
+    assert (train.labels[: len(test)] == test.labels).double().mean() < 0.15  # chance: 1/8, 1/25
     points = {tuple(point) for point in train.images.flatten(1).tolist()}
     assert not any(tuple(point) in points for point in test.images.flatten(1).tolist())
 
@@ -151,34 +146,20 @@ def test_ring_and_grid_stand_where_the_papers_put_them():
     assert Ring().mixture().std == pytest.approx(0.01 / 1.5)
     assert sorted({x for x, _ in Grid().centers().tolist()}) == [-4, -2, 0, 2, 4]
     assert Grid().mixture().std == pytest.approx(0.01)
-    gap = (Ring().centers()[0] - Ring().centers()[7]).norm().item()
-    assert gap == pytest.approx(2 * math.sin(math.pi / 8), rel=1e-5)
+    assert Ring().status(Path("nowhere")).present
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "reach"),
+    ("name", "options", "why"),
     [
-        ("grid", {"side": 7}, "6.15"),
-        ("ring", {"std": 0.5}, "2.5"),
-        ("grid", {"extent": 4.1}, "4.15"),
+        ("grid", {"side": 7}, "its points reach to 6.15, .*; use an extent of at least 6.15"),
+        ("ring", {"std": 0.5}, "its points reach to 2.5, and images end at extent 1.5; use"),
+        ("ring", {"modes": 0}, "modes must be positive, found 0"),
     ],
 )
-def test_mixture_beyond_what_images_can_show_is_refused(plugins, name, options, reach):
-    with pytest.raises(
-        ConfigError, match=rf"'{name}'.* points reach to {reach}, .* at least {reach}"
-    ):
+def test_mixture_that_images_cannot_show_is_refused(plugins, name, options, why):
+    with pytest.raises(ConfigError, match=f"dataset '{name}': {why}"):
         plugins.build("dataset", name, options)
-
-
-def test_mixture_without_modes_is_refused(plugins):
-    with pytest.raises(ConfigError, match="'ring': modes must be positive, found 0"):
-        plugins.build("dataset", "ring", {"modes": 0})
-
-
-@MIXTURES
-def test_mixture_is_always_there(mixture, tmp_path):
-    status = mixture.status(tmp_path)
-    assert (status.present, status.verified) == (True, None)
 
 
 def picture(path: Path, color: str | int, size=(8, 8), mode: str = "RGB", **how) -> None:
@@ -258,18 +239,11 @@ def test_sixteen_bit_picture_is_refused_rather_than_clipped(tmp_path):
         loaded(tmp_path)
 
 
-def test_empty_folder_is_a_sentence(tmp_path):
+def test_empty_and_missing_folders_are_sentences(tmp_path):
+    empty, missing = ImageFolder(path=str(tmp_path)), ImageFolder(path=str(tmp_path / "nothing"))
     with pytest.raises(DataError, match=r"no picture in it; looked for \.bmp, \.gif"):
-        loaded(tmp_path)
-    assert ImageFolder(path=str(tmp_path)).status(tmp_path).present is False
-
-
-def test_missing_folder_is_a_sentence(tmp_path):
-    missing = ImageFolder(path=str(tmp_path / "nothing"))
+        empty.load("train", tmp_path)
     with pytest.raises(DataError, match="nothing is not a folder"):
         missing.image_spec()
-    status = missing.status(tmp_path)
-    assert (status.present, status.note) == (
-        False,
-        f"image-folder: {tmp_path}/nothing is not a folder",
-    )
+    assert empty.status(tmp_path).present is missing.status(tmp_path).present is False
+    assert missing.status(tmp_path).note == f"image-folder: {tmp_path}/nothing is not a folder"

@@ -142,6 +142,6 @@ def test_pixels_of_points_are_their_coordinates(tmp_path):
 def test_pixels_of_large_images_are_refused():
     assert Pixels().unsupported(ImageSpec(3, 32)) is None
     assert Pixels().unsupported(ImageSpec(3, 33)) == (
-        "an image of 3×33×33, unlabelled has 3,267 values, and at most 3,072 are used"
+        "images of 3×33×33, unlabelled have 3,267 values each; at most 3,072 are used"
     )
     assert Pixels(max_values=3267).unsupported(ImageSpec(3, 33)) is None

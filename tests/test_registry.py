@@ -420,8 +420,11 @@ class TestNamed:
     @pytest.mark.parametrize(
         ("source", "message"),
         [
-            ("import no_such_module_at_all\n", "could not be imported: No module named"),
-            ("def broken(:\n", "could not be imported: invalid syntax"),
+            (
+                "import no_such_module_at_all\n",
+                "could not be imported: ModuleNotFoundError: No module",
+            ),
+            ("def broken(:\n", "could not be imported: SyntaxError: invalid syntax"),
             ("x = 1\n", "implements no hook"),
         ],
     )

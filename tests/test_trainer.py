@@ -447,7 +447,7 @@ def test_a_term_that_is_no_scalar_is_a_contract_error(player):
 
 
 def test_losses_without_any_term_are_a_contract_error():
-    with pytest.raises(ContractError, match="no term of one player.s losses has a gradient"):
+    with pytest.raises(ContractError, match=r"no term of one player.s losses has a gradient"):
         trainer_of(Breaks(player="neither")).run()
 
 

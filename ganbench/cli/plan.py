@@ -51,8 +51,10 @@ def command(
         options.print_json(_document(loaded.plan, cells, None if no_estimate else total))
         return 0
     _print(loaded.plan, cells)
-    seeds = len(loaded.plan.seeds)
-    line = f"{len(cells)} cells × {seeds} seeds = {len(cells) * seeds} trials on {loaded.plan.device}"
+    count = len(loaded.plan.seeds)
+    line = (
+        f"{len(cells)} cells × {count} seeds = {len(cells) * count} trials on {loaded.plan.device}"
+    )
     if not no_estimate:
         line += f"; training and sampling take about {estimate.readable(total)} one by one"
     print(line)
@@ -108,7 +110,6 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
         table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
     for cell in cells:
         schedule = cell["schedule"]
-        betas = "/".join(f"{beta:g}" for beta in schedule["betas"])
         betas = "/".join(f"{beta:g}" for beta in schedule["betas"])
         rates = f"{schedule['optimizer']} {schedule['g_lr']:g}/{schedule['d_lr']:g} β {betas}"
         if cell["incompatible"]:

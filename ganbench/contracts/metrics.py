@@ -70,7 +70,7 @@ class Evaluation(Protocol):
         """Of the training set, cached on disk."""
 
     def classes(self) -> Tensor:
-        """The class of each fake, (N,), as the data set's judge sees it; Unavailable without one."""
+        """The class of each fake, (N,), as the data set's judge sees it, or Unavailable."""
 
     def class_shares(self) -> Tensor:
         """The share of each class in the training set, (K,) float64; Unavailable without any."""

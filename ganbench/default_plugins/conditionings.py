@@ -62,12 +62,14 @@ class ConcatPlanes(DiscriminatorConditioner):
 
 
 class MultiplyLatent(GeneratorConditioner):
-    """z * E(y), where E starts as Normal(mean, std)."""
+    """z * E(y), where E starts as Normal(0, 1), or as the exponential of Normal(0, spread)."""
 
-    def __init__(self, latent_dim: int, num_classes: int, mean: float, std: float) -> None:
+    def __init__(self, latent_dim: int, num_classes: int, spread: float | None) -> None:
         super().__init__(latent_dim)
         self.embedding = nn.Embedding(num_classes, latent_dim)
-        nn.init.normal_(self.embedding.weight, mean, std)
+        if spread is not None:
+            with torch.no_grad():
+                self.embedding.weight.mul_(spread).exp_()
 
     def latent(self, z: Tensor, labels: Tensor) -> Tensor:
         return z * self.embedding(labels)
@@ -85,12 +87,13 @@ class EmbedLatent(GeneratorConditioner):
 
 
 class EmbeddedPlane(DiscriminatorConditioner):
-    """One learned plane E(y), stacked as an extra channel."""
+    """One learned plane E(y), stacked as an extra channel; it starts as Normal(0, std)."""
 
-    def __init__(self, image: ImageSpec) -> None:
+    def __init__(self, image: ImageSpec, std: float) -> None:
         super().__init__(image.channels + 1)
         self.resolution = image.resolution
         self.embedding = nn.Embedding(image.num_classes, image.resolution**2)
+        nn.init.normal_(self.embedding.weight, std=std)
 
     def image(self, images: Tensor, labels: Tensor) -> Tensor:
         plane = self.embedding(labels).view(-1, 1, self.resolution, self.resolution)
@@ -201,16 +204,17 @@ class EmbedMul(Conditioning):
     """Latent times label embedding, embedded plane in D: the textbook conditional DCGAN."""
 
     name = "embed-mul"
-    # How the embedding starts. As the latent is symmetric, a class shows only in the sizes of its
-    # coordinates: an embedding near one would hide it for a long time.
-    mean: float = 0.0
-    std: float = 1.0
+    # As the latent is symmetric, a class shows only in the sizes of its coordinates. The wider
+    # these are spread at the start, the sooner the classes part; 0.1 begins near the unconditional
+    # model, and null is the textbook's Normal(0, 1).
+    spread: float | None = 2.0
+    plane_std: float = 1.0  # of the learned plane at the start
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        return MultiplyLatent(latent_dim, num_classes, self.mean, self.std)
+        return MultiplyLatent(latent_dim, num_classes, self.spread)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        return EmbeddedPlane(image)
+        return EmbeddedPlane(image, self.plane_std)
 
 
 @dataclass(kw_only=True)
@@ -219,12 +223,13 @@ class EmbedConcat(Conditioning):
 
     name = "embed-concat"
     embedding_dim: int = 16
+    plane_std: float = 1.0
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return EmbedLatent(latent_dim, num_classes, self.embedding_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        return EmbeddedPlane(image)
+        return EmbeddedPlane(image, self.plane_std)
 
 
 @dataclass(kw_only=True)
@@ -234,7 +239,7 @@ class ImageMul(Conditioning):
     name = "image-mul"
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        return MultiplyLatent(latent_dim, num_classes, mean=0.0, std=1.0)
+        return MultiplyLatent(latent_dim, num_classes, spread=None)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return MultiplyImage(image)

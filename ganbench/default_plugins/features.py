@@ -67,7 +67,8 @@ class Pixels(FeatureExtractor):
     def unsupported(self, image: ImageSpec) -> str | None:
         values = image.channels * image.resolution**2
         if values > self.max_values:
-            return f"an image of {image} has {values:,} values, and at most {self.max_values:,} are used"
+            most = f"{self.max_values:,}"
+            return f"images of {image} have {values:,} values each; at most {most} are used"
         return None
 
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:

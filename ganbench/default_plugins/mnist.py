@@ -47,14 +47,15 @@ class MNIST(Dataset):
     def status(self, root: Path) -> DatasetStatus:
         folder = self._folder(root)
         names = [name for pair in FILES.values() for name in pair]
-        missing = [name for name in names if not (folder / name).is_file()]
-        if missing and self.root is None:
-            return DatasetStatus(str(folder), True, True, "carried in the package, unpacked on use")
-        if missing:
+        there = [name for name in names if (folder / name).is_file()]
+        wrong = [name for name in there if _sha256((folder / name).read_bytes()) != _hashes()[name]]
+        if wrong:
+            return DatasetStatus(str(folder), True, False, f"damaged: {', '.join(wrong)}")
+        missing = [name for name in names if name not in there]
+        if missing and self.root is not None:
             return DatasetStatus(str(folder), False, None, f"missing: {', '.join(missing)}")
-        wrong = [name for name in names if _sha256((folder / name).read_bytes()) != _hashes()[name]]
-        note = f"damaged: {', '.join(wrong)}" if wrong else ""
-        return DatasetStatus(str(folder), True, not wrong, note)
+        note = "carried in the package, unpacked on use" if missing else ""
+        return DatasetStatus(str(folder), True, True, note)
 
     def _folder(self, root: Path) -> Path:
         """Where torchvision's MNIST class would look."""

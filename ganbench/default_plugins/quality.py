@@ -53,6 +53,8 @@ class FID(Metric):
         return (Column(f"fid@{self.features}", "", "min", digits=4),)
 
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        if self.features is None:
+            raise Unavailable("no feature extractor is named")
         fake = evaluation.features(self.features).embedding
         if len(fake) < 2:
             raise Unavailable("a covariance needs at least two samples")

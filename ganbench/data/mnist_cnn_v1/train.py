@@ -53,7 +53,7 @@ class TrainingNet(nn.Module):
         """The same function without normalisation layers."""
         net = copy.deepcopy(self.net)
         weights = net.state_dict()
-        for name, conv in self.convs():
+        for name, _ in self.convs():
             norm = self.norms[name].state_dict()
             scale = norm["weight"] / (norm["running_var"] + 1e-5).sqrt()  # BatchNorm2d's own eps
             weights[f"{name}.weight"] *= scale[:, None, None, None]
