@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ganbench.contracts.architectures import Architecture, NormFactory
+    from ganbench.contracts.callbacks import Callback, TrialInfo
     from ganbench.contracts.conditionings import (
         Conditioning,
         DiscriminatorConditioner,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         Unavailable,
     )
     from ganbench.contracts.outputs import Reporter
+    from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.folders import write_atomically
     from ganbench.hookspecs import hookimpl
@@ -54,11 +56,13 @@ if TYPE_CHECKING:
         Mixture,
         Split,
         Timings,
+        Window,
     )
-    from ganbench.table import Report, Row, Table
+    from ganbench.table import Report, Row, Summary, Table
 
 _HOMES = {
     "contracts.architectures": "Architecture NormFactory",
+    "contracts.callbacks": "Callback TrialInfo",
     "contracts.conditionings": "Conditioning DiscriminatorConditioner GeneratorConditioner "
     "LinearHead PlainNorm Unconditioned",
     "contracts.datasets": "Dataset",
@@ -67,11 +71,12 @@ _HOMES = {
     "Terms norm_per_sample",
     "contracts.metrics": "Evaluation FeatureExtractor Features Metric RealStatistics Unavailable",
     "contracts.outputs": "Reporter",
+    "contracts.transforms": "Transform",
     "errors": "ContractError DataError GanbenchError",
     "folders": "write_atomically",
     "hookspecs": "hookimpl",
-    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Split Timings",
-    "table": "Report Row Table",
+    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Split Timings Window",
+    "table": "Report Row Summary Table",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -19,49 +19,19 @@ from ganbench.document import Document, Problems, plain
 from ganbench.errors import ConfigError
 from ganbench.registry import Registry
 from ganbench.schema_models import (
+    ALL,
     AXES,
     CELL_KEYS,
     MAIN_AXES,
     RUN_KEYS,
     TOP_KEYS,
-    ArchitectureChoice,
     CellSettings,
     Choice,
     ConditioningChoice,
-    ConditioningSide,
-    DatasetChoice,
-    EvaluationSettings,
-    Execution,
-    ExecutorChoice,
-    LossChoice,
-    MetricChoice,
-    ReporterChoice,
     RunSettings,
-    Training,
     section_of,
 )
 from ganbench.wording import Loc, brief, complaints, known, shown, suggestion, unknown_key
-
-__all__ = [
-    "ArchitectureChoice",
-    "CellRequest",
-    "CellSettings",
-    "Choice",
-    "ConditioningChoice",
-    "ConditioningSide",
-    "Config",
-    "DatasetChoice",
-    "EvaluationSettings",
-    "Execution",
-    "ExecutorChoice",
-    "LossChoice",
-    "MetricChoice",
-    "ReporterChoice",
-    "RunSettings",
-    "Training",
-    "load",
-    "parse",
-]
 
 _HINTS = {
     "version": "; add version: 1",
@@ -95,7 +65,7 @@ def load(
     overrides: Iterable[str] = (),
 ) -> Config:
     """Read and validate a benchmark file. Raises ConfigError with every problem found."""
-    return parse(Document.read(path), registry, profile=profile, overrides=overrides)
+    return validated(read(path, profile=profile, overrides=overrides), registry)
 
 
 def parse(
@@ -105,15 +75,42 @@ def parse(
     profile: str | None = None,
     overrides: Iterable[str] = (),
 ) -> Config:
+    """The same for a document that is read already."""
+    return validated(laid_over(document, profile, overrides), registry)
+
+
+def read(path: Path, *, profile: str | None = None, overrides: Iterable[str] = ()) -> Document:
+    """The benchmark file with the profile and the overrides laid over it; nothing is validated."""
+    return laid_over(Document.read(path), profile, overrides)
+
+
+def laid_over(document: Document, profile: str | None, overrides: Iterable[str]) -> Document:
     document = _with_profile(document, profile)
     for assignment in overrides:
         document = document.with_override(assignment, flat=("matrix",))
+    return document
+
+
+def plugins_of(document: Document, path: Path) -> list[str]:
+    """What the file's `plugins` name: modules, and files relative to the benchmark file."""
+    named = document.data().get("plugins") or []
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ConfigError(
+            f"{document.where(('plugins',))}: expected a list of Python files and modules, found "
+            f"{shown(named)}"
+        )
+    return [str(path.parent / name) if name.endswith(".py") else name for name in named]
+
+
+def validated(document: Document, registry: Registry) -> Config:
+    """Raises ConfigError with every problem found."""
     data = document.data()
     problems = Problems(document)
     for key in data:
         if key not in TOP_KEYS:
             problems.add((key,), unknown_key(key, TOP_KEYS))
     run = _run_settings(data, registry, problems)
+    _spell_out_all(data, registry)
     asked, warnings = combinations(data, problems)
     base = {key: value for key, value in data.items() if key in CELL_KEYS}
     cells = list(_cells(base, asked, registry, problems))
@@ -162,6 +159,15 @@ def _unknown_keys(
             yield from _unknown_keys(value, section.model_fields, (*loc, key))
 
 
+def _spell_out_all(data: dict[str, Any], registry: Registry) -> None:
+    """`loss: all` in the matrix is every installed loss, with its defaults."""
+    table = data.get("matrix")
+    if isinstance(table, dict):
+        for axis in MAIN_AXES:
+            if table.get(axis) == ALL:
+                table[axis] = registry.usable(axis)
+
+
 def _run_settings(
     data: Mapping[str, Any], registry: Registry, problems: Problems
 ) -> RunSettings | None:
@@ -171,6 +177,8 @@ def _run_settings(
         _check_choice(run.execution.executor, ("execution", "executor"), registry, problems)
         for i, reporter in enumerate(run.reporters):
             _check_choice(reporter, ("reporters", i), registry, problems)
+        for i, callback in enumerate(run.callbacks):
+            _check_choice(callback, ("callbacks", i), registry, problems)
     return run
 
 
@@ -235,6 +243,8 @@ def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice]]:
     yield ("loss",), cell.loss
     for i, regularizer in enumerate(cell.regularizers):
         yield ("regularizers", i), regularizer
+    for i, transform in enumerate(cell.transforms):
+        yield ("transforms", i), transform
     yield ("conditioning", "generator"), cell.conditioning.generator
     if cell.conditioning.discriminator != cell.conditioning.generator:
         yield ("conditioning", "discriminator"), cell.conditioning.discriminator

@@ -16,14 +16,18 @@ import pluggy
 
 if TYPE_CHECKING:
     from ganbench.contracts.architectures import Architecture
+    from ganbench.contracts.callbacks import Callback
     from ganbench.contracts.conditionings import Conditioning
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.executors import Executor
     from ganbench.contracts.losses import Loss
     from ganbench.contracts.metrics import FeatureExtractor, Metric
     from ganbench.contracts.outputs import Reporter
+    from ganbench.contracts.transforms import Transform
 
 PROJECT = "ganbench"
+API_VERSION = 1
+"""Of the hooks and contracts. A plugin may say which it is written for: `GANBENCH_API = 1`."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -42,6 +46,11 @@ def register_conditionings(register: Callable[[type[Conditioning]], None]) -> No
 @hookspec
 def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
     """Register architectures: call `register(MyArchitecture)` for each."""
+
+
+@hookspec
+def register_transforms(register: Callable[[type[Transform]], None]) -> None:
+    """Register transforms of what D sees: call `register(MyTransform)` for each."""
 
 
 @hookspec
@@ -69,10 +78,16 @@ def register_executors(register: Callable[[type[Executor]], None]) -> None:
     """Register executors: call `register(MyExecutor)` for each."""
 
 
+@hookspec
+def register_callbacks(register: Callable[[type[Callback]], None]) -> None:
+    """Register callbacks that follow trials: call `register(MyCallback)` for each."""
+
+
 KINDS = {
     "loss": ("register_losses", "ganbench.contracts.losses", "Loss"),
     "conditioning": ("register_conditionings", "ganbench.contracts.conditionings", "Conditioning"),
     "architecture": ("register_architectures", "ganbench.contracts.architectures", "Architecture"),
+    "transform": ("register_transforms", "ganbench.contracts.transforms", "Transform"),
     "dataset": ("register_datasets", "ganbench.contracts.datasets", "Dataset"),
     "feature extractor": (
         "register_feature_extractors",
@@ -82,6 +97,7 @@ KINDS = {
     "metric": ("register_metrics", "ganbench.contracts.metrics", "Metric"),
     "reporter": ("register_reporters", "ganbench.contracts.outputs", "Reporter"),
     "executor": ("register_executors", "ganbench.contracts.executors", "Executor"),
+    "callback": ("register_callbacks", "ganbench.contracts.callbacks", "Callback"),
 }
 """Each kind of plugin: its hook, and the module and name of its contract."""
 

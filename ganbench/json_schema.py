@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 
 from ganbench.registry import Registry
-from ganbench.schema_models import AXES, CellSettings, RunSettings
+from ganbench.schema_models import ALL, AXES, MAIN_AXES, CellSettings, RunSettings
 
 Schema = dict[str, Any]
 
@@ -29,6 +29,8 @@ _KINDS = {
     "MetricChoice": "metric",
     "ReporterChoice": "reporter",
     "ExecutorChoice": "executor",
+    "TransformChoice": "transform",
+    "CallbackChoice": "callback",
 }
 
 
@@ -163,6 +165,7 @@ def _matrix(properties: Schema, defs: Schema) -> Schema:
     }
     rules = _mapping(values, patternProperties=settings, minProperties=1)
     axes = {name: _several(part) for name, part in values.items()}
+    axes |= {name: {"anyOf": [axes[name], {"const": ALL}]} for name in MAIN_AXES}
     axes |= {key: {"type": "array", "items": rules} for key in ("include", "exclude")}
     dotted = {pattern: _several(part) for pattern, part in settings.items()}
     return _mapping(axes, patternProperties=dotted, minProperties=1)

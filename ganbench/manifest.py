@@ -12,7 +12,15 @@ from pathlib import Path
 
 import ganbench
 from ganbench.hookspecs import KIND_OF_HOOK, PROJECT
-from ganbench.registry import BUILT_INS, Registry, Source, found_entry_points, import_named, is_file
+from ganbench.registry import (
+    BUILT_INS,
+    FoundEntryPoint,
+    Registry,
+    Source,
+    found_entry_points,
+    import_named,
+    is_file,
+)
 
 
 @dataclass(frozen=True)
@@ -39,22 +47,25 @@ def listing(plugins: Sequence[str] = ()) -> list[Listed]:
     with the reason as its `problem`, and so is every name that is taken twice.
     """
     listed: list[Listed] = []
-    for module, source in _modules(plugins):
+    points, failures = found_entry_points()
+    for module, source in _modules(points, plugins):
         try:
             listed += _read(module, source)
         except (_NotStatic, OSError, SyntaxError, ValueError):
             listed += _imported(module, source)
+    listed += [_failed(failure.source, failure.reason) for failure in failures]
     return list(_with_collisions(listed))
 
 
-def _modules(plugins: Sequence[str]) -> Iterator[tuple[str, Source]]:
+def _modules(
+    points: Sequence[FoundEntryPoint], plugins: Sequence[str]
+) -> Iterator[tuple[str, Source]]:
     for module in BUILT_INS:
         yield module, Source(module.rpartition(".")[2], PROJECT, ganbench.__version__)
-    points = found_entry_points()
     yield from ((point.value, point.source) for point in points)
     for plugin in dict.fromkeys(plugins):
         if plugin not in {point.value for point in points}:
-            yield plugin, Source(plugin, plugin, "")
+            yield plugin, Source(plugin, Path(plugin).name if is_file(plugin) else plugin, "")
 
 
 def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
@@ -70,14 +81,20 @@ def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
 
 def _imported(name: str, source: Source) -> list[Listed]:
     registry = Registry()
-    about = (source.distribution, source.version, source.plugin)
     try:
         module = import_named(name)[0] if is_file(name) else importlib.import_module(name)
         registry.add(module, source)
     except (Exception, SystemExit) as error:
-        problem = f"{type(error).__name__}: {str(error).strip()}"
-        return [Listed("?", source.plugin, "", *about, problem)]
-    return [Listed(e.kind, e.name, e.summary, *about) for e in registry.entries()]
+        return [_failed(source, f"{type(error).__name__}: {str(error).strip()}")]
+    return [Listed(e.kind, e.name, e.summary, *_about(source)) for e in registry.entries()]
+
+
+def _failed(source: Source, problem: str) -> Listed:
+    return Listed("?", source.plugin, "", *_about(source), problem)
+
+
+def _about(source: Source) -> tuple[str, str, str]:
+    return source.distribution, source.version, source.plugin
 
 
 def _read(module: str, source: Source) -> list[Listed]:
@@ -93,8 +110,7 @@ def _read(module: str, source: Source) -> list[Listed]:
         for name in _registered(hook):
             cls = _class(tree, name, package)
             summary = (ast.get_docstring(cls) or "").split("\n", 1)[0]
-            about = (source.distribution, source.version, source.plugin)
-            listed.append(Listed(KIND_OF_HOOK[hook.name], _name(cls), summary, *about))
+            listed.append(Listed(KIND_OF_HOOK[hook.name], _name(cls), summary, *_about(source)))
     return listed
 
 

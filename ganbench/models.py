@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -15,6 +16,7 @@ from ganbench.contracts.conditionings import (
     GeneratorConditioner,
 )
 from ganbench.contracts.losses import DiscriminatorOutput
+from ganbench.contracts.transforms import Transform
 from ganbench.specs import ImageSpec
 
 
@@ -30,14 +32,22 @@ class ConditionalGenerator(nn.Module):
 
 
 class ConditionalDiscriminator(nn.Module):
-    def __init__(self, conditioner: DiscriminatorConditioner, backbone: nn.Module) -> None:
+    def __init__(
+        self,
+        conditioner: DiscriminatorConditioner,
+        backbone: nn.Module,
+        transforms: Sequence[Transform] = (),
+    ) -> None:
         super().__init__()
+        self.transforms = tuple(transforms)
         self.conditioner = conditioner
         self.backbone = backbone
         feature_dim: int = backbone.feature_dim  # type: ignore[assignment]
         self.head = conditioner.head(feature_dim)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        for transform in self.transforms:
+            images = transform.apply(images)
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
         logits, features, classes = output
         return DiscriminatorOutput(
@@ -65,6 +75,11 @@ PLAIN_NORMS = {
 PER_SAMPLE = frozenset(PLAIN_NORMS) - {"batch"}
 
 
+def shown_to_d(image: ImageSpec, transforms: Sequence[Transform]) -> ImageSpec:
+    """The shape of what is left of an image when all transforms are done."""
+    return reduce(lambda spec, transform: transform.image_spec(spec), transforms, image)
+
+
 def build(
     architecture: Architecture,
     g_conditioning: Conditioning,
@@ -73,17 +88,19 @@ def build(
     *,
     g_norm: str,
     d_norm: str,
+    transforms: Sequence[Transform] = (),
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
     """The generator and the discriminator of a cell, on the default device."""
     g_side = g_conditioning.generator(architecture.latent_dim, image.num_classes)
-    d_side = d_conditioning.discriminator(image)
+    shown = shown_to_d(image, transforms)
+    d_side = d_conditioning.discriminator(shown)
     plain = partial(g_side.norm, PLAIN_NORMS[g_norm])
     generator = ConditionalGenerator(
         g_side, architecture.generator(image, g_side.latent_dim, plain)
     )
-    seen_by_d = replace(image, channels=d_side.channels)
+    seen_by_d = replace(shown, channels=d_side.channels)
     discriminator = ConditionalDiscriminator(
-        d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_norm])
+        d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_norm]), transforms
     )
     if d_norm == "spectral":  # not the conditioner: embed-mul's planes would shrink to nothing
         for part in (discriminator.backbone, discriminator.head):

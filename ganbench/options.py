@@ -68,5 +68,7 @@ def _default(field: dataclasses.Field[Any]) -> dict[str, Any]:
 
 
 def _type_name(field: dataclasses.Field[Any]) -> str:
-    name = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
-    return name or str(field.type)
+    if isinstance(field.type, str):
+        return field.type
+    plain = isinstance(field.type, type) and not typing.get_args(field.type)
+    return field.type.__name__ if plain else str(field.type).replace("typing.", "")

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,15 +15,17 @@ from typing import Any
 import torch
 
 from ganbench import machine, models
-from ganbench.config import CellRequest, Choice, Config
+from ganbench.config import CellRequest, Config
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.losses import Loss, Regularizer
 from ganbench.contracts.metrics import Metric
+from ganbench.contracts.transforms import Transform
 from ganbench.errors import ConfigError, GanbenchError, Incompatible
 from ganbench.registry import Registry
-from ganbench.settings import Schedule
+from ganbench.schema_models import Choice
+from ganbench.settings import Precision, Schedule
 from ganbench.specs import ImageSpec
 from ganbench.wording import quoted
 
@@ -53,6 +55,7 @@ class Cell:
     g_conditioning: Spec
     d_conditioning: Spec
     architecture: Spec
+    transforms: tuple[Spec, ...]
     g_norm: str
     d_norm: str
     schedule: Schedule
@@ -69,12 +72,17 @@ class Cell:
     def losses(self) -> tuple[Spec, ...]:
         return (self.loss, *self.regularizers)
 
-    def specs(self) -> Iterator[Spec]:
-        yield self.dataset
+    def trained_specs(self) -> Iterator[Spec]:
+        """The plugins that take part in training."""
         yield from self.losses
         yield self.g_conditioning
         yield self.d_conditioning
         yield self.architecture
+        yield from self.transforms
+
+    def specs(self) -> Iterator[Spec]:
+        yield self.dataset
+        yield from self.trained_specs()
         yield from self.metrics
 
 
@@ -119,6 +127,7 @@ class Parts:
     g_conditioning: Conditioning
     d_conditioning: Conditioning
     architecture: Architecture
+    transforms: tuple[Transform, ...]
     metrics: tuple[Metric, ...]
 
     @classmethod
@@ -131,6 +140,7 @@ class Parts:
             cell.g_conditioning.build(registry),
             cell.d_conditioning.build(registry),
             cell.architecture.build(registry),
+            tuple(spec.build(registry) for spec in cell.transforms),
             tuple(spec.build(registry) for spec in cell.metrics),
         )
 
@@ -144,6 +154,7 @@ class Parts:
             self.image,
             g_norm=cell.g_norm,
             d_norm=cell.d_norm,
+            transforms=self.transforms,
         )
 
 
@@ -169,6 +180,17 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
         tuple(seeds) or config.run.seeds,
         device,
     )
+
+
+def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
+    """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
+    for spec in specs:
+        now = registry.lookup(spec.kind, spec.name).source.identity
+        if now != spec.source:
+            raise GanbenchError(
+                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now} is what is "
+                "installed; install the former again, or start a new run"
+            )
 
 
 def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
@@ -198,6 +220,7 @@ def _resolve(request: CellRequest, registry: Registry, device: str) -> Cell:
         g_conditioning=_spec(asked.conditioning.generator, registry),
         d_conditioning=_spec(asked.conditioning.discriminator, registry),
         architecture=_spec(asked.architecture, registry),
+        transforms=tuple(_spec(choice, registry) for choice in asked.transforms),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
         schedule=_schedule(request, registry, device),
@@ -207,7 +230,7 @@ def _resolve(request: CellRequest, registry: Registry, device: str) -> Cell:
     parts = Parts.of(cell, registry)
     try:
         g_norm, d_norm = _norms(parts, asked.g_norm, asked.d_norm)
-        _check(parts)
+        _check(parts, cell.schedule.batch_size)
     except Incompatible as error:
         return dataclasses.replace(cell, incompatible=str(error))
     return dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
@@ -222,15 +245,17 @@ def _axes(request: CellRequest) -> dict[str, str]:
         "conditioning": asked.conditioning.label,
         "architecture": asked.architecture.label,
     }
-    if asked.regularizers or "regularizers" in request.axes:
-        axes["regularizers"] = "+".join(choice.label for choice in asked.regularizers) or "none"
+    for axis in ("regularizers", "transforms"):
+        chosen: tuple[Choice, ...] = getattr(asked, axis)
+        if chosen or axis in request.axes:
+            axes[axis] = "+".join(choice.label for choice in chosen) or "none"
     others = {key: value for key, value in request.axes.items() if key not in axes}
     return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
 
 
 def _spec(choice: Choice, registry: Registry) -> Spec:
     built = registry.build(choice.kind, choice.name, choice.options)
-    source = str(registry.lookup(choice.kind, choice.name).source)
+    source = registry.lookup(choice.kind, choice.name).source.identity
     options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
     return Spec(choice.kind, choice.name, options, source)
 
@@ -264,11 +289,20 @@ def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule
         batch_size=training.batch_size,
         kimg=training.budget.kimg,
         ema=training.ema,
-        precision=machine.resolve_precision(training.precision, device),
+        precision=_precision(request, registry, device),
         channels_last=training.channels_last,
         log_every=training.log_every,
         **{k: getattr(recipe, k) if v is None else v for k, v in chosen.items()},
     )
+
+
+def _precision(request: CellRequest, registry: Registry, device: str) -> Precision:
+    """For points, `auto` is float32: coordinates need more than bfloat16's eight bits."""
+    asked, dataset = request.settings.training.precision, request.settings.dataset
+    spec = registry.build("dataset", dataset.name, dataset.options).image_spec()
+    if asked == "auto" and spec.resolution == 1:
+        return "float32"
+    return machine.resolve_precision(asked, device)
 
 
 def _norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
@@ -307,7 +341,7 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
     return asked
 
 
-def _check(parts: Parts) -> None:
+def _check(parts: Parts, batch_size: int) -> None:
     """Raise Incompatible with the first reason why these parts don't fit together."""
     image = parts.image
     if why := parts.architecture.unsupported(image):
@@ -321,6 +355,7 @@ def _check(parts: Parts) -> None:
         if not isinstance(other, Regularizer):
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
     _check_labels(parts, image.num_classes)
+    _check_transforms(parts, batch_size)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
     if side.needs_norm_layers and not parts.architecture.g_norms:
@@ -329,6 +364,30 @@ def _check(parts: Parts) -> None:
             f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
             f"discriminator: {parts.d_conditioning.name}}}"
         )
+
+
+def _check_transforms(parts: Parts, batch_size: int) -> None:
+    image = parts.image
+    for transform in parts.transforms:
+        if why := transform.unsupported(image, batch_size):
+            raise Incompatible(f"transform '{transform.name}': {why}")
+        image = transform.image_spec(image)
+        if transform.per_sample:
+            continue
+        for loss in parts.losses:
+            if loss.input_gradients:
+                raise Incompatible(
+                    f"loss '{loss.name}' takes per-image gradients, and transform "
+                    f"'{transform.name}' makes one input of several images"
+                )
+        if parts.d_conditioning.needs_labels:
+            raise Incompatible(
+                f"conditioning '{parts.d_conditioning.name}' tells D the label of each image, and "
+                f"transform '{transform.name}' makes one input of several images; use "
+                "{generator: ..., discriminator: none}"
+            )
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}', after transforms: {why}")
 
 
 def _check_labels(parts: Parts, num_classes: int) -> None:

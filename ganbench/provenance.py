@@ -30,8 +30,8 @@ def describe(registry: Registry, device: str, config: Path) -> dict[str, Any]:
         "ganbench": ganbench.__version__,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
-        "plugins": sorted({str(entry.source) for entry in registry.entries()}),
-        "failed_plugins": sorted(str(failure.source) for failure in registry.failures),
+        "plugins": sorted({entry.source.identity for entry in registry.entries()}),
+        "failed_plugins": {str(f.source): f.reason for f in registry.failures},
         "argv": list(sys.argv),
         "git": {
             "ganbench": git_state(Path(ganbench.__file__).parent),

@@ -61,6 +61,8 @@ class Trial:
     threads: int
     alone: bool
     plugins: tuple[str, ...]  # of --plugin
+    run: str = ""  # the benchmark's name
+    callbacks: tuple[dict[str, Any], ...] = ()  # names and options
 
     @property
     def subject(self) -> Cell | Reference:
@@ -162,6 +164,8 @@ def trials_of(plan: Plan, execution: dict[str, Any]) -> list[Trial]:
             execution["threads"],
             execution["jobs"] == 1,
             tuple(execution["plugins"]),
+            plan.name,
+            tuple(execution["callbacks"]),
         )
         for cell, reference, seed in subjects
     ]

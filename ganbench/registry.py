@@ -14,7 +14,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ import pydantic_core
 import ganbench
 from ganbench import hookspecs
 from ganbench.errors import ConfigError, PluginError
-from ganbench.hookspecs import KIND_OF_HOOK, KINDS, PROJECT
+from ganbench.hookspecs import API_VERSION, KIND_OF_HOOK, KINDS, PROJECT
 from ganbench.options import option_problems, options_model
 from ganbench.wording import Loc, an, known, quoted, suggestion
 
@@ -55,11 +55,17 @@ class Source:
     """Where a plugin comes from."""
 
     plugin: str  # the entry point's name, or the file
-    distribution: str
+    distribution: str  # of a file, its name
     version: str
+    digest: str = ""  # SHA-256 of the source files; built-ins have none, for their version tells
 
     def __str__(self) -> str:
         return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def identity(self) -> str:
+        """What records hold: it changes when the code does."""
+        return f"{self} sha256:{self.digest[:12]}" if self.digest else str(self)
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,8 @@ class Failure:
     """A plugin that could not be loaded, and why."""
 
     source: Source
-    error: str
+    reason: str  # one line
+    detail: str = ""  # the traceback, where there is one
 
 
 @dataclass(frozen=True)
@@ -94,20 +101,36 @@ class FoundEntryPoint:
     value: str  # a module's dotted name
 
 
-def found_entry_points() -> list[FoundEntryPoint]:
-    """The installed plugins that GANBENCH_LOAD_PLUGINS admits; imports none of them."""
+def found_entry_points() -> tuple[list[FoundEntryPoint], list[Failure]]:
+    """The installed plugins that GANBENCH_LOAD_PLUGINS admits, and those whose name is another's
+    too; imports none of them. Raises PluginError where the variable names what is not installed."""
     points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
-    found: dict[str, FoundEntryPoint] = {}
+    by_name: dict[str, dict[str, FoundEntryPoint]] = {}
     for point in _admitted(points):
         source = Source(point.name, point.dist.name, point.dist.version)
-        other = found.get(point.name)
-        if other and other.source.distribution != source.distribution:
-            raise PluginError(
-                f"both {other.source} and {source} call their plugin '{point.name}'; uninstall "
+        found = FoundEntryPoint(source, point.value)
+        by_name.setdefault(point.name, {}).setdefault(_canonical(point.dist.name), found)
+    failures = []
+    for name, rivals in by_name.items():
+        if len(rivals) > 1:
+            sources = [found.source for found in rivals.values()]
+            reason = (
+                f"both {' and '.join(map(str, sources))} call their plugin '{name}'; uninstall "
                 "one, or set GANBENCH_LOAD_PLUGINS to the distributions you want"
             )
-        found[point.name] = FoundEntryPoint(source, point.value)
-    return list(found.values())
+            failures += [Failure(source, reason) for source in sources]
+    return [f for r in by_name.values() if len(r) == 1 for f in r.values()], failures
+
+
+class NameTaken(PluginError):
+    """Two plugins register one name; there is no override."""
+
+    def __init__(self, kind: str, name: str, other: Source, source: Source) -> None:
+        super().__init__(
+            f"{kind} '{name}' is registered by both {other} and {source}; uninstall one, or set "
+            "GANBENCH_LOAD_PLUGINS to the plugins you want"
+        )
+        self.kind, self.name, self.other = kind, name, other
 
 
 def _admitted(points: list[Any]) -> list[Any]:
@@ -138,6 +161,7 @@ class Registry:
     def __init__(self) -> None:
         self.failures: list[Failure] = []
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._contested: dict[tuple[str, str], str] = {}
         self._models: dict[type, type[pydantic.BaseModel]] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
@@ -149,6 +173,8 @@ class Registry:
         others = self._manager.get_plugins()
         if module in others:
             return
+        if source.distribution != PROJECT:
+            source = replace(source, digest=_digest(module))
         self._check_hooks(module, source)
         new: dict[tuple[str, str], Entry] = {}
         try:
@@ -166,6 +192,25 @@ class Registry:
             raise
         self._entries.update(new)
 
+    def add_installed(self, point: FoundEntryPoint) -> None:
+        """Import and register an installed plugin, or keep why it fails."""
+        try:
+            self.add(importlib.import_module(point.value), point.source)
+        except NameTaken as taken:
+            self._fail(point.source, taken)
+            if taken.other.distribution != PROJECT:  # neither has a better claim
+                self._contested[taken.kind, taken.name] = str(taken)
+                self._entries = {k: e for k, e in self._entries.items() if e.source != taken.other}
+                self._fail(taken.other, taken)
+        except PluginError as error:
+            self._fail(point.source, error)
+        except (Exception, SystemExit) as error:
+            self._fail(point.source, error, traceback.format_exc(limit=-3))
+
+    def _fail(self, source: Source, error: BaseException, detail: str = "") -> None:
+        said = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        self.failures.append(Failure(source, " ".join(said.split()), detail))
+
     def entries(self, kind: str | None = None) -> list[Entry]:
         return [e for e in self._entries.values() if kind is None or e.kind == kind]
 
@@ -178,10 +223,31 @@ class Registry:
             return self._entries[kind, name]
         names = self.names(kind)
         message = f"unknown {kind} '{name}'{suggestion(name, names)}{known(names)}"
-        if self.failures:
-            failed = ", ".join(sorted({f.source.distribution for f in self.failures}))
-            message += f" (plugins that failed to load: {failed}, see `ganbench plugins --load`)"
+        for failure in self.failures:
+            message += f"\n  {failure.source} failed to load: {failure.reason}"
         raise ConfigError(message)
+
+    def find(self, name: str, kind: str | None = None) -> list[Entry]:
+        """The entries of that name, of any kind where none is given. Raises ConfigError."""
+        if kind is not None:
+            return [self.lookup(kind, name)]
+        found = [entry for entry in self.entries() if entry.name == name]
+        if not found:
+            names = sorted({entry.name for entry in self.entries()})
+            raise ConfigError(f"no plugin '{name}'{suggestion(name, names)}{known(names)}")
+        return found
+
+    def usable(self, kind: str) -> list[str]:
+        """The names that make a cell without any option or plugin beside them."""
+        from ganbench.contracts.losses import Regularizer
+
+        names = []
+        for name in self.names(kind):
+            fields = self.options_model(kind, name).model_fields.values()
+            alone = not issubclass(self.lookup(kind, name).cls, Regularizer)
+            if alone and not any(info.is_required() for info in fields):
+                names.append(name)
+        return names
 
     def options_model(self, kind: str, name: str) -> type[pydantic.BaseModel]:
         """The fields of a plugin class as a model that validates its YAML options."""
@@ -221,8 +287,14 @@ class Registry:
             return None, [((), f"{kind} '{name}': {error}")]
 
     def _check_hooks(self, module: ModuleType, source: Source) -> None:
-        """Refuse misspelt hooks, and modules that would register nothing."""
+        """Refuse another API, misspelt hooks, and modules that would register nothing."""
         who = f"plugin '{source.plugin}' ({source})"
+        api = getattr(module, "GANBENCH_API", API_VERSION)
+        if api != API_VERSION:
+            raise PluginError(
+                f"{who} is written for plugin API {api}, and ganbench {ganbench.__version__} has "
+                f"{API_VERSION}; install a version of it for that, or another ganbench"
+            )
         hooks = [n for n in dir(module) if self._manager.parse_hookimpl_opts(module, n) is not None]
         for name in hooks:
             if name not in KIND_OF_HOOK:
@@ -246,12 +318,11 @@ class Registry:
         def register(cls: type) -> None:
             _check_class(kind, cls, source)
             entry = Entry(kind, cls, source)
+            if message := self._contested.get((kind, entry.name)):
+                raise PluginError(message)
             other = self._entries.get((kind, entry.name)) or new.get((kind, entry.name))
             if other:
-                raise PluginError(
-                    f"{kind} '{entry.name}' is registered by both {other.source} and {source}; "
-                    "uninstall one, or set GANBENCH_LOAD_PLUGINS to the plugins you want"
-                )
+                raise NameTaken(kind, entry.name, other.source, source)
             new[kind, entry.name] = entry
 
         return register
@@ -260,20 +331,17 @@ class Registry:
 def load(plugins: Iterable[str] = ()) -> Registry:
     """The registry of the built-ins, the installed plugins and `plugins` (files or modules).
 
-    An installed plugin that cannot be imported is kept in `failures`; one that is named in
-    `plugins`, a name registered twice and an unknown hook raise PluginError.
+    An installed plugin that is wrong in any way is kept in `failures`, and so are both of two that
+    register one name; where one of `plugins` is wrong, PluginError is raised.
     """
     registry = Registry()
     for name in BUILT_INS:
         source = Source(name.rpartition(".")[2], PROJECT, ganbench.__version__)
         registry.add(importlib.import_module(name), source)
-    for point in found_entry_points():
-        try:
-            registry.add(importlib.import_module(point.value), point.source)
-        except PluginError:
-            raise
-        except (Exception, SystemExit):
-            registry.failures.append(Failure(point.source, traceback.format_exc(limit=-3)))
+    points, failures = found_entry_points()
+    registry.failures += failures
+    for point in points:
+        registry.add_installed(point)
     for plugin in dict.fromkeys(plugins):
         registry.add(*import_named(plugin))
     return registry
@@ -290,7 +358,7 @@ def import_named(plugin: str) -> tuple[ModuleType, Source]:
         raise PluginError(
             f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
         ) from error
-    return module, Source(plugin, plugin, "")
+    return module, Source(plugin, path.name if path else plugin, "")
 
 
 def is_file(plugin: str) -> bool:
@@ -300,6 +368,18 @@ def is_file(plugin: str) -> bool:
     if not Path(plugin).is_file():
         raise PluginError(f"--plugin {plugin}: there is no such file")
     return True
+
+
+def _digest(module: ModuleType) -> str:
+    """Of a module's source files, in the order of their names; empty where there are none."""
+    folders = [Path(folder) for folder in getattr(module, "__path__", ())]
+    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    if not folders and getattr(module, "__file__", None):
+        files = [Path(str(module.__file__))]
+    found = hashlib.sha256()
+    for file in files:
+        found.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return found.hexdigest() if files else ""
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -113,8 +113,13 @@ def execute(
 def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Report:
     """Hand the run's results to the reporters."""
     found = Report.of(run)
-    for reporter in reporters:
-        reporter.write(found, run.directory)
+    try:
+        for reporter in reporters:
+            reporter.write(found, run.directory)
+    except BrokenPipeError:  # whoever reads standard output has seen enough
+        raise
+    except OSError as error:
+        raise _unwritable(run, error) from error
     return found
 
 
@@ -190,6 +195,7 @@ def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
             "threads": execution.threads or share,
             "timeout": execution.timeout,
             "plugins": [_absolute(plugin) for plugin in order.plugins],
+            "callbacks": [choice.model_dump() for choice in order.config.run.callbacks],
         },
         "reporters": [choice.model_dump() for choice in order.config.run.reporters],
         "machine": provenance.hardware(planned.device),
@@ -222,8 +228,15 @@ def _locked(run: Run) -> Iterator[None]:
         raise RunError(
             f"{run.directory}: another ganbench is at work in it; wait for its end"
         ) from error
-    except PermissionError as error:
-        raise RunError(f"{run.directory}: cannot be written: {error.strerror}") from error
+    except OSError as error:
+        raise _unwritable(run, error) from error
+
+
+def _unwritable(run: Run, error: OSError) -> RunError:
+    return RunError(
+        f"{run.directory}: cannot be written: {(error.strerror or str(error)).lower()}; what is "
+        f"finished is kept: once there is room, `ganbench resume {run.directory}` does the rest"
+    )
 
 
 def _yaml(data: dict[str, Any]) -> str:

@@ -55,6 +55,10 @@ class ArchitectureChoice(Choice):
     kind = "architecture"
 
 
+class TransformChoice(Choice):
+    kind = "transform"
+
+
 class DatasetChoice(Choice):
     kind = "dataset"
 
@@ -65,6 +69,10 @@ class ReporterChoice(Choice):
 
 class ExecutorChoice(Choice):
     kind = "executor"
+
+
+class CallbackChoice(Choice):
+    kind = "callback"
 
 
 class MetricChoice(Choice):
@@ -146,6 +154,7 @@ class CellSettings(Settings):
     regularizers: tuple[LossChoice, ...] = ()
     conditioning: ConditioningChoice
     architecture: ArchitectureChoice
+    transforms: tuple[TransformChoice, ...] = Field(default=(), description="of what D sees")
     g_norm: Literal["batch", "layer", "instance", "none"] | None = None
     d_norm: Literal["batch", "layer", "instance", "spectral", "none"] | None = None
     training: Training = Training()
@@ -219,11 +228,27 @@ class RunSettings(Settings):
     reporters: tuple[ReporterChoice, ...] = tuple(
         ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json")
     )
+    callbacks: tuple[CallbackChoice, ...] = ()
+    plugins: tuple[str, ...] = Field(
+        default=(), description="code to import; refused without --allow-config-plugins"
+    )
     on_incompatible: Literal["error", "skip"] = "error"
 
 
+ALL = "all"
+"""As the value of one of the main axes: every installed plugin of that kind."""
+
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
-AXES = ("dataset", "loss", "regularizers", "conditioning", "architecture", "g_norm", "d_norm")
+AXES = (
+    "dataset",
+    "loss",
+    "regularizers",
+    "conditioning",
+    "architecture",
+    "transforms",
+    "g_norm",
+    "d_norm",
+)
 RUN_KEYS = tuple(RunSettings.model_fields)
 CELL_KEYS = tuple(CellSettings.model_fields)
 TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")

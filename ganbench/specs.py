@@ -71,6 +71,19 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Window:
+    """A stretch of training between two reads of the clock, with the mean of every term."""
+
+    kimg: float
+    iteration: int
+    seconds: float
+    images_per_second: float
+    g_steps_per_second: float
+    d_terms: dict[str, float]
+    g_terms: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Timings:
     """What one trial took. Windows are stretches of training between two reads of the clock."""
 

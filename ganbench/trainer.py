@@ -20,7 +20,7 @@ from ganbench.errors import ContractError, DataError, Diverged
 from ganbench.models import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.randomness import stream, stream_seed
 from ganbench.settings import Schedule
-from ganbench.specs import LabeledImages
+from ganbench.specs import LabeledImages, Window
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -46,19 +46,6 @@ class Progress:
     images: int = 0
     g_updates: int = 0
     d_updates: int = 0
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of training between two reads of the clock, with the mean of every term."""
-
-    kimg: float
-    iteration: int
-    seconds: float
-    images_per_second: float
-    g_steps_per_second: float
-    d_terms: dict[str, float]
-    g_terms: dict[str, float]
 
 
 @dataclass(frozen=True)

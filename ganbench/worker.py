@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from safetensors.torch import save_file
 
 import ganbench
 from ganbench import evaluation, folders, pictures, plan, registry, sampling
+from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.errors import Diverged, GanbenchError
 from ganbench.randomness import stream, stream_seed
 from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
-from ganbench.specs import LabeledImages, Timings
-from ganbench.trainer import Trained, Trainer, Window
+from ganbench.specs import LabeledImages, Timings, Window
+from ganbench.trainer import Progress, Trained, Trainer
 
 GRID_COLUMNS = 10
 CALIBRATION_SAMPLES = 5120
@@ -49,24 +51,36 @@ def run(directory: Path) -> int:
     """Run the trial and write its result. Returns 0 when the trial is `ok`, else 3."""
     started = time.perf_counter()
     result: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "status": "ok", "reason": ""}
+    callbacks: list[Callback] = []
     try:
         trial = Trial.read(directory / TRIAL)
-        result.update(_work(trial, directory))
+        result.update(_work(trial, directory, callbacks))
     except Diverged as error:
         result.update(status="diverged", reason=str(error))
     except GanbenchError as error:
         result.update(status="failed", reason=str(error))
         print(f"error: {error}", file=sys.stderr)
     except Exception as error:
-        traceback.print_exc()
-        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        result.update(status="failed", reason=f"{type(error).__name__}: {error}{notes}")
+        result.update(_failed(error))
     result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - started}
+    for callback in callbacks:
+        try:
+            callback.ended(result)
+        except Exception as error:
+            result.update(_failed(error, f"callback '{callback.name}': "))
     folders.write_json(directory / RESULT, result)
     return 0 if result["status"] == "ok" else 3
 
 
-def _work(trial: Trial, directory: Path) -> dict[str, Any]:
+def _failed(error: Exception, whose: str = "") -> dict[str, Any]:
+    """The status and the reason, with the traceback in the log."""
+    traceback.print_exc()
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    return {"status": "failed", "reason": f"{whose}{type(error).__name__}: {error}{notes}"}
+
+
+def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str, Any]:
+    """What the trial found; `callbacks` is filled with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
     plugins = registry.load(trial.plugins)
     seconds: dict[str, float] = {}
@@ -74,7 +88,8 @@ def _work(trial: Trial, directory: Path) -> dict[str, Any]:
         found = _judge_test_set(trial, trial.reference, plugins, seconds)
     else:
         assert trial.cell is not None
-        found = _train_and_judge(trial, trial.cell, plugins, directory, seconds)
+        plan.check_sources(trial.cell.specs(), plugins)
+        found = _train_and_judge(trial, trial.cell, plugins, directory, callbacks, seconds)
     return {**found, "seconds": seconds, "environment": _environment(trial)}
 
 
@@ -83,13 +98,27 @@ def _train_and_judge(
     cell: plan.Cell,
     plugins: registry.Registry,
     directory: Path,
+    callbacks: list[Callback],
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     parts = plan.Parts.of(cell, plugins)
     with _clocked(seconds, "data"):
         data = parts.dataset.load("train", folders.data())
-    trainer = make_trainer(cell, parts, data, trial.seed, trial.device, _logger(directory))
-    with _clocked(seconds, "train"), _blaming(trial, cell):
+    log = _logger(directory)
+
+    def on_window(window: Window) -> None:
+        log(window)
+        for callback in callbacks:
+            with _noting(partial(_name_of, callback)):
+                callback.window(window)
+
+    trainer = make_trainer(cell, parts, data, trial.seed, trial.device, on_window)
+    about = TrialInfo(trial.run, cell.label, cell.axes, trial.seed, directory, asdict(cell))
+    for choice in trial.callbacks:
+        callbacks.append(plugins.build("callback", **choice))
+        with _noting(partial(_name_of, callbacks[-1])):
+            callbacks[-1].began(about)
+    with _clocked(seconds, "train"), _noting(partial(_whereabouts, trial, cell, trainer.progress)):
         trained = trainer.run()
     with _clocked(seconds, "sample"):
         fake, sampling_seconds = _sample(cell, parts, data, trained, trial)
@@ -272,16 +301,27 @@ def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _blaming(trial: Trial, cell: plan.Cell) -> Iterator[None]:
-    """Say whose code it was, where a plugin raises something of its own."""
+def _noting(note: Callable[[], str]) -> Iterator[None]:
+    """Say where an exception of a plugin's own came from."""
     try:
         yield
     except GanbenchError:
         raise
     except Exception as error:
-        sources = ", ".join(f"{s.kind} '{s.name}' of {s.source}" for s in cell.losses)
-        error.add_note(f"while training cell {cell.label} with seed {trial.seed}: {sources}")
+        error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # add_note is Python 3.11's
         raise
+
+
+def _whereabouts(trial: Trial, cell: plan.Cell, progress: Progress) -> str:
+    parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
+    return (
+        f"while training cell {cell.label} with seed {trial.seed}, after {progress.iteration} "
+        f"iterations: {', '.join(parts)}"
+    )
+
+
+def _name_of(callback: Callback) -> str:
+    return f"in callback '{callback.name}'"
 
 
 def _environment(trial: Trial) -> dict[str, Any]:
@@ -307,7 +347,7 @@ def _peak_memory(device: str) -> int | None:
 
 
 def _stop_at_end_of_input() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin, whose lock this thread would hold at the end
         pass
     os._exit(4)
 

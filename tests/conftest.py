@@ -157,7 +157,7 @@ matrix: {loss: [bce, lsgan]}
         found = self.planned(text, overrides=(f"seeds={list(range(seeds))}",))
         about = {
             "id": "bench-1",
-            "execution": {"threads": 1, "jobs": jobs, "plugins": []},
+            "execution": {"threads": 1, "jobs": jobs, "plugins": [], "callbacks": []},
             "machine": {"device": "cpu", "device_name": "A Processor"},
         }
         folders.write_json(self.folder / records.RUN, about)

@@ -30,6 +30,7 @@ reporters: [console, {name: csv}]
 profiles:
   smoke: {training: {budget: {kimg: 2}}, evaluation: {num_samples: 1000}, matrix: {loss: [bce]}}
   full: {seeds: [0, 1, 2], dataset: {name: mnist}}
+  zoo: {matrix: {loss: all}}
 """
 
 

@@ -14,7 +14,7 @@ LAYERS = (
     "contracts document",
     "hookspecs options matrix machine",
     "registry",
-    "manifest schema_models",
+    "manifest scaffold schema_models",
     "axes json_schema",
     "config",
     "models",

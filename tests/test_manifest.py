@@ -194,7 +194,7 @@ def test_named_files_and_modules_are_listed_too(install, tmp_path: Path) -> None
     path.write_text(BOMB + source("loud", body="register(Loud)"))
     (tmp_path / "site-test" / "gbt_more.py").write_text(source("quiet", body="register(Quiet)"))
     _, loud, quiet = manifest.listing([str(path), "gbt_more"])
-    assert (loud.name, loud.distribution) == ("loud", str(path))
+    assert (loud.name, loud.distribution, loud.plugin) == ("loud", "extra.py", str(path))
     assert (quiet.name, quiet.distribution) == ("quiet", "gbt_more")
 
 

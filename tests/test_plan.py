@@ -163,7 +163,7 @@ def test_cell_that_cannot_be_built_says_why(refusal, settings):
 def test_regularizer_alone_is_refused(planned, plugins):
     parts = dataclasses.replace(plan.Parts.of(only(planned(TEXT)), plugins), losses=(Penalty(),))
     with pytest.raises(Incompatible, match=r"^'penalty' is a regularizer; it goes beside"):
-        plan._check(parts)
+        plan._check(parts, 64)
 
 
 def test_labels_of_unlabelled_data_are_refused(refusal, planned, tmp_path):
@@ -231,7 +231,7 @@ def test_reference_is_the_test_set_once_per_data_set(planned):
 def test_plan_survives_its_file(planned, tmp_path: Path, lines):
     made = planned(changed(loss="wgan-gp", on_incompatible="skip", seeds="[3, 4]", **lines))
     records.write_plan(tmp_path / records.PLAN, made)
-    execution = {"threads": 2, "jobs": 2, "plugins": ["a.py"]}
+    execution = {"threads": 2, "jobs": 2, "plugins": ["a.py"], "callbacks": []}
     folders.write_json(tmp_path / records.RUN, {"id": "x", "execution": execution})
     run = Run.read(tmp_path)
     assert run.plan == made

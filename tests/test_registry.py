@@ -344,8 +344,9 @@ class TestInstalled:
         assert plugins.names("reporter") == ["shout"]
         (failure,) = plugins.failures
         assert failure.source.distribution == "gb-broken"
-        assert "no_such_module_at_all" in failure.error
-        with pytest.raises(ConfigError, match="plugins that failed to load: gb-broken"):
+        assert failure.reason == "ModuleNotFoundError: No module named 'no_such_module_at_all'"
+        assert "gb_broken_plugin.py" in failure.detail
+        with pytest.raises(ConfigError, match=r"gb-broken 1.0 failed to load: ModuleNotFoundErr"):
             plugins.lookup("reporter", "broken")
 
     def test_plugin_that_exits_or_fails_in_its_hook_is_a_failure(self, install) -> None:
@@ -356,18 +357,58 @@ class TestInstalled:
         assert {f.source.distribution for f in plugins.failures} == {"gb-exits", "gb-fails"}
         assert plugins.entries() == []
 
-    def test_two_distributions_with_one_entry_point_name_are_an_error(self, install) -> None:
+    @pytest.mark.parametrize(
+        ("source", "reason"),
+        [
+            ("x = 1\n", "plugin 'bad' (gb-bad 1.0) implements no hook"),
+            (
+                "from ganbench import hookimpl\n@hookimpl\ndef register_loss(register): ...\n",
+                "implements unknown hook 'register_loss'; did you mean 'register_losses'?",
+            ),
+            (
+                "GANBENCH_API = 99\n" + PLUGIN.format(name="bad"),
+                "is written for plugin API 99, and ganbench",
+            ),
+        ],
+        ids=["no hook", "misspelt hook", "other API"],
+    )
+    def test_plugin_that_breaks_a_rule_fails_alone(self, install, source, reason) -> None:
+        install("gb-bad", "bad", source)
+        install("gb-shout", "shout", PLUGIN.format(name="shout"))
+        plugins = registry.load()
+        assert plugins.names("reporter") == ["shout"]
+        (failure,) = plugins.failures
+        assert reason in failure.reason
+        assert failure.source.version == "1.0"
+
+    def test_stale_entry_point_fails_alone(self, install, tmp_path) -> None:
+        install("gb-stale", "stale", PLUGIN.format(name="stale"))
+        next(tmp_path.rglob("gb_stale_plugin.py")).unlink()
+        install("gb-shout", "shout", PLUGIN.format(name="shout"))
+        plugins = registry.load()
+        assert plugins.names("reporter") == ["shout"]
+        assert "No module named" in plugins.failures[0].reason
+
+    def test_distributions_with_one_entry_point_name_fail_together(self, install) -> None:
         install("gb-one", "shout", PLUGIN.format(name="one"))
         install("gb-two", "shout", PLUGIN.format(name="two"))
-        with pytest.raises(PluginError, match=r"both gb-\w+ 1.0 and gb-\w+ 1.0 call their plugin"):
-            registry.load()
+        plugins = registry.load()
+        assert plugins.entries() == []
+        assert {f.source.distribution for f in plugins.failures} == {"gb-one", "gb-two"}
+        message = r"both gb-\w+ 1.0 and gb-\w+ 1.0 call their plugin 'shout'; uninstall one"
+        with pytest.raises(ConfigError, match=message):
+            plugins.lookup("reporter", "one")
 
-    def test_two_distributions_with_one_name_are_an_error(self, install) -> None:
-        install("gb-one", "one", PLUGIN.format(name="shout"))
-        install("gb-two", "two", PLUGIN.format(name="shout"))
+    @pytest.mark.parametrize("rivals", [2, 3])
+    def test_distributions_with_one_name_fail_together(self, install, rivals) -> None:
+        for name in ("one", "two", "three")[:rivals]:
+            install(f"gb-{name}", name, PLUGIN.format(name="shout"))
+        plugins = registry.load()
+        assert plugins.entries() == []
+        assert len({f.source.distribution for f in plugins.failures}) == rivals
         message = r"'shout' is registered by both gb-\w+ 1.0 and gb-\w+ 1.0; uninstall one"
-        with pytest.raises(PluginError, match=message):
-            registry.load()
+        with pytest.raises(ConfigError, match=message):
+            plugins.lookup("reporter", "shout")
 
     def test_load_plugins_admits_only_what_it_lists(self, install, monkeypatch) -> None:
         install("gb-one", "one", PLUGIN.format(name="one"))
@@ -399,7 +440,29 @@ class TestNamed:
         path = tmp_path / "my-plugin.py"
         path.write_text(PLUGIN.format(name="mine"))
         entry = registry.load([str(path), str(path)]).lookup("reporter", "mine")
-        assert entry.source.distribution == str(path)
+        assert str(entry.source) == "my-plugin.py"
+        assert entry.source.identity == f"my-plugin.py sha256:{entry.source.digest[:12]}"
+
+    def test_identity_changes_with_the_code_and_not_with_the_place(self, tmp_path: Path) -> None:
+        identities = []
+        for folder, more in (("a", ""), ("b", ""), ("c", "# another thought\n")):
+            path = tmp_path / folder / "plugin.py"
+            path.parent.mkdir()
+            path.write_text(PLUGIN.format(name="mine") + more)
+            plugins = registry.load([str(path)])
+            identities.append(plugins.lookup("reporter", "mine").source.identity)
+        assert identities[0] == identities[1] != identities[2]
+
+    def test_identity_of_a_package_is_that_of_all_its_files(self, tmp_path: Path) -> None:
+        package = tmp_path / "several"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "more.py").write_text("x = 1\n")
+        module = ModuleType("several")
+        module.__path__ = [str(package)]
+        before = registry._digest(module)
+        (package / "more.py").write_text("x = 2\n")
+        assert registry._digest(module) != before
 
     def test_module_is_a_plugin_even_where_it_is_installed_too(self, install) -> None:
         install("gb-shout", "shout", PLUGIN.format(name="shout"))

@@ -91,7 +91,8 @@ def test_full_disk_loses_nothing_that_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    kept = "no space left on device; what is finished is kept: once there is room, `ganbench resum"
+    with pytest.raises(RunError, match=kept):
         runner.execute(run, plugins)
     assert (run.directory / "results.csv").read_bytes() == before
     assert not list(run.directory.glob(".results*"))

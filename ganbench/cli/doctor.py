@@ -65,14 +65,14 @@ def examine() -> dict[str, Any]:
             "count": len(plugins.entries()),
             "distributions": sorted({str(e.source) for e in plugins.entries()}),
         },
-        "failures": [{"source": str(f.source), "error": f.error} for f in plugins.failures],
+        "failures": [{"source": str(f.source), "error": f.reason} for f in plugins.failures],
     }
     return {**found, "problems": list(_problems(found)), "slow": list(_slow(found))}
 
 
 def _problems(found: dict[str, Any]) -> Iterator[str]:
     for failure in found["failures"]:
-        yield f"plugin of {failure['source']} cannot be loaded: {failure['error'].splitlines()[-1]}"
+        yield f"plugin of {failure['source']} cannot be loaded: {failure['error']}"
     for dataset in found["datasets"]:
         if dataset["verified"] is False:
             yield f"data set {dataset['name']} is damaged: {dataset['note']}"

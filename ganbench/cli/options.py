@@ -44,6 +44,12 @@ _BENCHMARK = [
     ),
     plugin,
     click.option(
+        "--allow-config-plugins",
+        "trusts_file",
+        is_flag=True,
+        help="Import the code that the file's `plugins` name.",
+    ),
+    click.option(
         "--device",
         default="auto",
         show_default=True,
@@ -65,6 +71,7 @@ class Loaded:
     registry: Registry
     config: Config
     plan: Plan
+    plugins: tuple[str, ...]  # of --plugin, and of the file where it may name some
 
 
 def load(
@@ -74,23 +81,31 @@ def load(
     seeds: str | None,
     only: Sequence[str],
     plugins: Sequence[str],
+    trusts_file: bool,
     device: str,
 ) -> Loaded:
     """Validate everything; write nothing."""
-    from ganbench.document import Document
+    from ganbench import config, registry
 
-    Document.read(file)  # what is wrong with the file itself is said before torch is imported
+    document = config.read(file, profile=profile, overrides=overrides)
+    asked = config.plugins_of(document, file)
+    if asked and not trusts_file:
+        raise ConfigError(
+            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
+            "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
+        )
+    plugins = (*plugins, *asked)
+    found = registry.load(plugins)  # imports torch; what is wrong with the file is said by now
 
-    from ganbench import config, machine, plan, registry
+    from ganbench import machine, plan
 
-    found = registry.load(plugins)
-    settings = config.load(file, found, profile=profile, overrides=overrides)
+    settings = config.validated(document, found)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     planned = plan.make(
         settings, found, device=machine.resolve_device(device), seeds=parse_seeds(seeds)
     )
-    return Loaded(found, settings, _selected(planned, only))
+    return Loaded(found, settings, _selected(planned, only), plugins)
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
+from ganbench.wording import counted
 
 if TYPE_CHECKING:
     from ganbench.plan import Cell, Plan
@@ -25,6 +26,7 @@ def command(
     seeds: str | None,
     only: tuple[str, ...],
     plugins: tuple[str, ...],
+    trusts_file: bool,
     device: str,
     no_estimate: bool,
     as_json: bool,
@@ -33,7 +35,7 @@ def command(
 
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
     """
-    loaded = options.load(file, profile, overrides, seeds, only, plugins, device)
+    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     from ganbench import estimate
     from ganbench.plan import num_parameters
 
@@ -53,7 +55,8 @@ def command(
     _print(loaded.plan, cells)
     count = len(loaded.plan.seeds)
     line = (
-        f"{len(cells)} cells × {count} seeds = {len(cells) * count} trials on {loaded.plan.device}"
+        f"{counted(len(cells), 'cell')} × {counted(count, 'seed')} = "
+        f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
     )
     if not no_estimate:
         line += f"; training and sampling take about {estimate.readable(total)} one by one"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench.runner import Observer
+from ganbench.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,7 +62,7 @@ class Lines(Observer):
         self.run, self.waiting, self.total = run, list(waiting), len(waiting)
         self.started = time.monotonic()
         skipped = f", {done} done before" if done else ""
-        _say(f"{run.directory}: {len(waiting)} trials to run{skipped}")
+        _say(f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -90,7 +91,9 @@ class Live(Lines):
         self.console = Console(stderr=True, highlight=False)
         self.run, self.waiting, self.total = run, list(waiting), len(waiting)
         self.started = time.monotonic()
-        self.console.print(f"{run.directory}: {len(waiting)} trials to run", markup=False)
+        skipped = f", {done} done before" if done else ""
+        message = f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}"
+        self.console.print(message, markup=False)
         self.display = Display(
             console=self.console,
             get_renderable=self._render,

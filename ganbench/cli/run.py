@@ -32,6 +32,7 @@ def command(
     seeds: str | None,
     only: tuple[str, ...],
     plugins: tuple[str, ...],
+    trusts_file: bool,
     device: str,
     jobs: int | None,
     out: Path | None,
@@ -44,11 +45,16 @@ def command(
     Results go to results/NAME/TIME, or to --out. A run that is stopped is finished by
     `ganbench resume`.
     """
-    loaded = options.load(file, profile, overrides, seeds, only, plugins, device)
+    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     from ganbench import runner
 
     order = runner.Order(
-        loaded.config, file, profile, overrides, plugins, jobs or loaded.config.run.execution.jobs
+        loaded.config,
+        file,
+        profile,
+        overrides,
+        loaded.plugins,
+        jobs or loaded.config.run.execution.jobs,
     )
     directory = out or runner.default_directory(loaded.plan.name)
     run = runner.create(directory, loaded.plan, order, loaded.registry)
@@ -68,7 +74,9 @@ def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quie
         raise
     show(run, registry, as_json=as_json)
     if not as_json:
-        print(f"\nresults:  {run.directory}/table.md, table.csv, table.json, results.csv")
+        names = ("table.md", "table.csv", "table.json", "results.csv")
+        written = [name for name in names if (run.directory / name).exists()]
+        print(f"\nresults:  {run.directory}/{', '.join(written)}")
         pictured = [o for o in outcomes if (o.directory / "samples.png").exists()]
         if pictured:
             print(f"pictures: {run.directory}/trials/*/samples.png")

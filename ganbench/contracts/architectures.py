@@ -16,15 +16,12 @@ NormFactory = Callable[[int], nn.Module]
 class Architecture(ABC):
     """Subclasses are dataclasses of their options and must have a `latent_dim`."""
 
-    name: ClassVar[str]
-    g_norms: ClassVar[tuple[str, ...]] = (
-        "batch",
-        "instance",
-        "layer",
-        "none",
-    )  # (): no norm layers
+    name: ClassVar[str]  # in benchmark files
+    g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none")
+    """The norms that G takes, the preferred one first; (): it has no norm layers."""
     d_norms: ClassVar[tuple[str, ...]] = ("batch", "layer", "instance", "spectral", "none")
-    latent_dim: int
+    """The norms that D takes, the preferred one first."""
+    latent_dim: int  # of the noise, before a conditioning adds to it
 
     def unsupported(self, image: ImageSpec) -> str | None:
         """Why images of this shape cannot be built, or None."""

@@ -87,12 +87,14 @@ class DiscriminatorConditioner(nn.Module):
 class Conditioning:
     """A pair of conditioners. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # in benchmark files
     needs_labels: ClassVar[bool] = True
-    gives_class_logits: ClassVar[bool] = False
+    gives_class_logits: ClassVar[bool] = False  # whether D's head classifies too
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        """How labels enter G."""
         return GeneratorConditioner(latent_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        """How labels enter D."""
         return DiscriminatorConditioner(image.channels)

@@ -12,8 +12,8 @@ from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Spl
 class Dataset(ABC):
     """Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]
-    splits: ClassVar[tuple[Split, ...]] = ("train", "test")
+    name: ClassVar[str]  # in benchmark files
+    splits: ClassVar[tuple[Split, ...]] = ("train", "test")  # without "test": no reference row
     features: ClassVar[str | None] = None  # the extractor that fid uses where none is named
     judge: ClassVar[str | None] = None  # the extractor whose probabilities name this data's classes
 

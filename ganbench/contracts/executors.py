@@ -35,7 +35,7 @@ class Resources:
 class Executor(ABC):
     """Starts `python -m ganbench.worker TRIAL_DIR` somewhere; knows nothing of GANs."""
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # in benchmark files
 
     @abstractmethod
     def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:

@@ -114,11 +114,11 @@ class Loss(ABC):
     look at in the `Step` is not computed.
     """
 
-    name: ClassVar[str]
-    recipe: ClassVar[Recipe] = Recipe()
-    input_gradients: ClassVar[InputGradients] = InputGradients.NONE
+    name: ClassVar[str]  # in benchmark files
+    recipe: ClassVar[Recipe] = Recipe()  # the schedule it was published with
+    input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
     needs_labels: ClassVar[bool] = False
-    needs_class_logits: ClassVar[bool] = False
+    needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
 
     @abstractmethod
     def discriminator_loss(self, step: Step) -> Terms:

@@ -24,7 +24,7 @@ class Features(NamedTuple):
 class FeatureExtractor(ABC):
     """A fixed map from images to features. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # in benchmark files
 
     def unsupported(self, image: ImageSpec) -> str | None:
         """Why images of this shape have no features here, or None."""
@@ -82,7 +82,7 @@ class Metric(ABC):
     An option named `features` that is None becomes the data set's own extractor in the plan.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # in benchmark files
     version: ClassVar[int] = 1  # raise it when the same samples would give another number
 
     @property

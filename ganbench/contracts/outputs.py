@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Reporter(ABC):
     """Shows or writes a run's results. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]
+    name: ClassVar[str]  # in benchmark files
 
     @abstractmethod
     def write(self, report: Report, directory: Path) -> None:

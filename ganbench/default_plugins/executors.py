@@ -64,7 +64,10 @@ class Inline(Executor):
         from ganbench import worker
 
         for trial in trials:
-            worker.run(trial.directory)
+            try:
+                worker.run(trial.directory)
+            except Exception as error:  # its result could not be written
+                _leave_end(trial, "failed", f"{type(error).__name__}: {error}")
             yield trial
 
 
@@ -93,11 +96,11 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
         if timeout is None or time.monotonic() - worker.started < timeout:
             return False
         _stop([worker], grace=0)
-        _leave_end(worker, "timeout", f"stopped after {timeout:g} s")
+        _leave_end(worker.trial, "timeout", f"stopped after {timeout:g} s")
         return True
     _close(worker)
     if not (worker.trial.directory / "result.json").is_file():
-        _leave_end(worker, "failed", _cause(code, worker))
+        _leave_end(worker.trial, "failed", _cause(code, worker))
     return True
 
 
@@ -111,9 +114,9 @@ def _cause(code: int, worker: _Worker) -> str:
     return f"the worker ended with exit code {code} and no result{last}"
 
 
-def _leave_end(worker: _Worker, status: str, reason: str) -> None:
+def _leave_end(trial: TrialRef, status: str, reason: str) -> None:
     text = json.dumps({"status": status, "reason": reason}) + "\n"
-    write_atomically(worker.trial.directory / "end.json", lambda path: path.write_text(text))
+    write_atomically(trial.directory / "end.json", lambda path: path.write_text(text))
 
 
 def _stop(workers: Sequence[_Worker], grace: float = GRACE_SECONDS) -> None:

@@ -1,26 +1,54 @@
-"""`ganbench plugins`."""
+"""`ganbench plugins`, and the commands below it."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 from ganbench.cli import options
 
+COMMANDS = {
+    "new": "Write a package of a new plugin: it installs, passes its tests and trains.",
+    "show": "Show a plugin's options, declarations and origin.",
+    "check": "Run the conformance kit on a plugin.",
+}
 
-@click.command("plugins")
+
+class Subcommands(click.Group):
+    """Imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"ganbench.cli.plugins.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group("plugins", cls=Subcommands, invoke_without_command=True)
 @click.option("--load", is_flag=True, help="Import every plugin, and say what is wrong with it.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As the README's table.")
 @options.plugin
 @options.as_json
-def command(load: bool, as_markdown: bool, plugins: tuple[str, ...], as_json: bool) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context, load: bool, as_markdown: bool, plugins: tuple[str, ...], as_json: bool
+) -> int:
     """List every plugin: kind, name, distribution, version, and what it is in one line.
 
     Without --load the list is read from the sources, and nothing is imported.
     """
+    if ctx.invoked_subcommand:
+        return 0
     from ganbench import manifest
 
     if as_markdown:
@@ -33,7 +61,8 @@ def command(load: bool, as_markdown: bool, plugins: tuple[str, ...], as_json: bo
     else:
         _print(listed)
     for failure in failures:
-        print(f"\n{failure['source']} failed to load:\n{failure['error']}", file=sys.stderr)
+        print(f"\n{failure['source']} failed to load: {failure['reason']}", file=sys.stderr)
+        print(failure["detail"], end="", file=sys.stderr)
     return 2 if failures else 0
 
 
@@ -50,8 +79,8 @@ def markdown(plugins: tuple[str, ...] = ()) -> str:
 def _load(plugins: tuple[str, ...]) -> list[dict[str, str]]:
     from ganbench import registry
 
-    found = registry.load(plugins)
-    return [{"source": str(f.source), "error": f.error} for f in found.failures]
+    failures = registry.load(plugins).failures
+    return [{"source": str(f.source), "reason": f.reason, "detail": f.detail} for f in failures]
 
 
 def _print(listed: list[dict[str, Any]]) -> None:

@@ -1,0 +1,43 @@
+"""What follows a trial while it trains: trackers, loggers, alarms."""
+
+from __future__ import annotations
+
+from abc import ABC
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ganbench.specs import Window
+
+
+@dataclass(frozen=True)
+class TrialInfo:
+    """The trial that a callback follows."""
+
+    run: str  # the benchmark's name
+    label: str  # of the cell
+    axes: dict[str, str]
+    seed: int
+    directory: Path  # where files of its own may go
+    settings: dict[str, Any]  # the resolved cell, as plan.json has it
+
+
+class Callback(ABC):
+    """Told of one trial's progress, in the trial's own process. Subclasses are dataclasses of
+    their options.
+
+    It observes and changes nothing. An exception that it raises ends the trial as `failed`: a
+    tracker that may be lost should catch its own.
+    """
+
+    name: ClassVar[str]  # in benchmark files
+
+    def began(self, trial: TrialInfo) -> None:  # noqa: B027
+        """Before the first step."""
+
+    def window(self, window: Window) -> None:  # noqa: B027
+        """After every `training.log_every` iterations: means of all terms, and the speed."""
+
+    def ended(self, result: dict[str, Any]) -> None:  # noqa: B027
+        """However it ended after `began`: `result` is what result.json will hold, its `status`
+        included."""
