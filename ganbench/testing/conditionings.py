@@ -17,6 +17,7 @@ from ganbench.contracts.conditionings import (
 from ganbench.contracts.losses import Scored, Step, Terms, norm_per_sample
 from ganbench.models import ConditionalDiscriminator, ConditionalGenerator, build
 from ganbench.specs import ImageSpec
+from ganbench.testing.devices import on_meta
 from ganbench.testing.networks import (
     TinyConv,
     finite_gradients,
@@ -43,6 +44,7 @@ def rules(cls: type) -> dict[str, Rule]:
         gradient_penalty_passes_through,
         added_terms_are_finite_scalars,
         class_logits_are_given_as_declared,
+        stays_on_the_device,
         survives_deepcopy,
     ]
     if getattr(cls, "needs_labels", True):
@@ -109,15 +111,24 @@ def labels_do_not_matter(conditioning: Conditioning) -> None:
 
 def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
     for image in SPECS:
+        count = max(COUNT, image.num_classes)
+        labels = random_labels(count, image.num_classes)
         generator, discriminator = _players(conditioning, image)
-        labels = random_labels(COUNT, image.num_classes)
-        fakes = generator(_latents(), labels)
-        logits = discriminator(fakes, labels).logits
+        try:
+            fakes = generator(_latents(count), labels)
+            logits = discriminator(fakes, labels).logits
+        except (RuntimeError, IndexError) as error:
+            raise AssertionError(
+                f"images of {image} make it raise {type(error).__name__} ({error}); take the "
+                "channels and the number of classes from what it is given"
+            ) from error
         logits.sum().backward()
-        assert fakes.shape == (COUNT, image.channels, 8, 8), (
+        assert fakes.shape == (count, image.channels, 8, 8), (
             f"images of {image} come out as {tuple(fakes.shape)}"
         )
-        assert logits.shape == (COUNT,), f"the head gives logits {tuple(logits.shape)}, not (N,)"
+        assert logits.shape == (count,), (
+            f"the head gives logits {tuple(logits.shape)}, not (N,); add .squeeze(1)"
+        )
         assert finite_gradients(generator), f"a gradient for {image} is not finite"
 
 
@@ -191,17 +202,37 @@ def class_logits_are_given_as_declared(conditioning: Conditioning) -> None:
     assert given.shape == (COUNT, SPEC.num_classes), f"class logits have shape {tuple(given.shape)}"
 
 
+def stays_on_the_device(conditioning: Conditioning) -> None:
+    generator, discriminator = players = _players(conditioning)
+    generator.to("meta")
+    discriminator.to("meta")
+    labels = torch.arange(COUNT, device="meta") % SPEC.num_classes
+    with on_meta("it"):
+        images = generator(_latents().to("meta"), labels)
+        step = _step(players, images, labels)
+        side = discriminator.conditioner
+        for tensor in (
+            images,
+            step.real.logits,
+            *side.discriminator_loss(step).values(),
+            *side.generator_loss(step).values(),
+        ):
+            assert tensor.device.type == "meta", (
+                "its outputs are not on the device of its modules; register_buffer what it holds, "
+                "and make tensors with device=labels.device"
+            )
+
+
 def survives_deepcopy(conditioning: Conditioning) -> None:
     """The average of the generator's weights is a copy of it."""
     generator, _ = _players(copy.deepcopy(conditioning))
     latents, labels = _latents(), random_labels(COUNT, SPEC.num_classes)
     twin = copy.deepcopy(generator)
-    assert torch.equal(generator(latents, labels), twin(latents, labels)), (
-        "a copy of the generator gives other images"
-    )
+    before = generator(latents, labels)
+    assert torch.equal(before, twin(latents, labels)), "a copy of the generator gives other images"
     shaken(generator)
-    assert not torch.equal(generator(latents, labels), twin(latents, labels)), (
-        "a copy of the generator shares its weights"
+    assert torch.equal(before, twin(latents, labels)), (
+        "a copy of the generator shares its weights; keep modules in attributes, and in no function"
     )
 
 
@@ -221,8 +252,8 @@ def _conditioned(conditioning: Conditioning) -> tuple[bool, bool]:
     )
 
 
-def _latents() -> Tensor:
-    return torch.randn(COUNT, TinyConv().latent_dim)
+def _latents(count: int = COUNT) -> Tensor:
+    return torch.randn(count, TinyConv().latent_dim)
 
 
 def _swapped(labels: Tensor | None) -> Tensor | None:
@@ -241,7 +272,7 @@ def _is_head_bias(name: str) -> bool:
 
 def _step(players: Players, images: Tensor, labels: Tensor | None) -> Step:
     generator, discriminator = players
-    latents = _latents()
+    latents = _latents().to(images.device)
 
     def score(images: Tensor, labels: Tensor | None, *, track_inputs: bool = False) -> Scored:
         return Scored(images, labels, discriminator, track_inputs=track_inputs)

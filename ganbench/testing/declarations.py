@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import is_dataclass
 
+from ganbench.options import options_model
+from ganbench.registry import NAME
+
 
 def rules() -> dict[str, Callable[[type], None]]:
-    return {rule.__name__: rule for rule in (name_is_kebab_case, is_a_documented_dataclass)}
+    found = (name_is_kebab_case, is_a_documented_dataclass, options_can_stand_in_yaml)
+    return {rule.__name__: rule for rule in found}
 
 
 def name_is_kebab_case(cls: type) -> None:
     name = getattr(cls, "name", None)
     assert isinstance(name, str), "declare a class attribute `name`, the name that YAML files use"
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name), (
+    assert NAME.fullmatch(name), (
         f"the name {name!r} is not in lower case with hyphens, such as 'wgan-gp'"
     )
 
@@ -28,3 +31,15 @@ def is_a_documented_dataclass(cls: type) -> None:
     generated = own.startswith(f"{cls.__name__}(")  # what @dataclass writes where there is none
     assert own, "give the class a docstring of one sentence; tables show it"
     assert not generated, "give the class a docstring of one sentence; tables show it"
+
+
+def options_can_stand_in_yaml(cls: type) -> None:
+    if not is_dataclass(cls):
+        return
+    try:
+        options_model(cls)
+    except Exception as error:
+        raise AssertionError(
+            f"its fields cannot be options of a YAML file ({error}); give what is none "
+            "field(init=False), and options plain types, such as float or Literal"
+        ) from error

@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.executors import Executor
 from ganbench.contracts.losses import Loss
 from ganbench.contracts.metrics import FeatureExtractor, Metric
 from ganbench.contracts.outputs import Reporter
+from ganbench.contracts.transforms import Transform
 from ganbench.errors import ContractError
-from ganbench.testing import architectures, conditionings, declarations, losses, metrics
+from ganbench.testing import (
+    architectures,
+    callbacks,
+    conditionings,
+    datasets,
+    declarations,
+    executors,
+    features,
+    losses,
+    metrics,
+    reporters,
+    transforms,
+)
 
 if TYPE_CHECKING:
     import pytest
@@ -29,11 +43,13 @@ KINDS: dict[type, tuple[str, Callable[[type], dict[str, Rule]]]] = {
     Loss: ("loss", losses.rules),
     Conditioning: ("conditioning", conditionings.rules),
     Architecture: ("architecture", architectures.rules),
+    Transform: ("transform", transforms.rules),
+    Dataset: ("dataset", datasets.rules),
+    FeatureExtractor: ("feature extractor", features.rules),
     Metric: ("metric", metrics.rules),
-    Dataset: ("dataset", lambda plugin: {}),
-    FeatureExtractor: ("feature extractor", lambda plugin: {}),
-    Reporter: ("reporter", lambda plugin: {}),
-    Executor: ("executor", lambda plugin: {}),
+    Reporter: ("reporter", reporters.rules),
+    Executor: ("executor", executors.rules),
+    Callback: ("callback", callbacks.rules),
 }
 
 

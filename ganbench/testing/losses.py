@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
+import math
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganbench.contracts.losses import InputGradients, Loss, Regularizer, Step, Terms
+from ganbench.errors import ContractError
+from ganbench.testing.conduct import (
+    draws_come_from_torch,
+    inputs_are_not_modified,
+    other_losses_may_track_any_batch,
+    stays_on_the_device,
+    steps_do_not_share_a_graph,
+    survives_deepcopy_and_pickle,
+)
+from ganbench.testing.penalties import (
+    constant_discriminator_has_finite_gradients,
+    declared_input_gradients_are_the_ones_used,
+    interpolates_each_sample_on_its_own,
+    own_images_keep_their_labels,
+    penalty_gradient_reaches_the_weights,
+    penalty_sees_the_norm_over_whole_images,
+)
 from ganbench.testing.stage import (
-    CLASSES,
-    EVERYTHING,
-    LATENT_DIM,
-    LinearCritic,
     Stage,
+    close,
     levelled,
+    objectives,
+    of_equal_samples,
     reaches,
     stage_for,
     total,
@@ -37,6 +52,10 @@ def rules(cls: type) -> dict[str, Rule]:
         missing_labels_work,
         inputs_are_not_modified,
         other_losses_may_track_any_batch,
+        own_images_keep_their_labels,
+        draws_come_from_torch,
+        steps_do_not_share_a_graph,
+        stays_on_the_device,
         survives_deepcopy_and_pickle,
     ]
     if not issubclass(cls, Regularizer):
@@ -45,9 +64,12 @@ def rules(cls: type) -> dict[str, Rule]:
             generator_raises_fake_logits,
             logits_are_unbounded,
             confident_mistakes_still_give_a_gradient,
+            generator_learns_from_some_confident_discriminator,
         ]
     if getattr(cls, "input_gradients", InputGradients.NONE):
         found += [penalty_gradient_reaches_the_weights, penalty_sees_the_norm_over_whole_images]
+    if InputGradients.OWN in getattr(cls, "input_gradients", InputGradients.NONE):
+        found += [interpolates_each_sample_on_its_own]
     return {rule.__name__: rule for rule in found}
 
 
@@ -94,20 +116,22 @@ def discriminator_separates_real_from_fake(loss: Loss) -> None:
 
 
 def generator_raises_fake_logits(loss: Loss) -> None:
-    step, _, raise_fake = levelled(loss, 0.4, 0.6, InputGradients.NONE)
+    step, _, raise_fake = levelled(loss, 0.4, -0.5, InputGradients.NONE)  # below every target
     (fake,) = _slopes(total(loss.generator_loss(step)), raise_fake)
     assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
 
 
 def logits_are_unbounded(loss: Loss) -> None:
     for level in (-200.0, 200.0):
-        step, *leaves = levelled(loss, level, -level, loss.input_gradients)
-        value = total(loss.discriminator_loss(step))
-        slopes = _slopes(value, *leaves)
-        assert torch.isfinite(torch.tensor([float(value.detach()), *slopes])).all(), (
-            f"a real logit of {level:g} gives a loss or a gradient that is not finite; logits "
-            "are no probabilities: use softplus or binary_cross_entropy_with_logits"
-        )
+        for player, objective, tracked in objectives(loss):
+            step, *leaves = levelled(loss, level, -level, tracked)
+            value = total(objective(step))
+            slopes = _slopes(value, *leaves)
+            assert torch.isfinite(torch.tensor([float(value.detach()), *slopes])).all(), (
+                f"a real logit of {level:g} and a fake one of {-level:g} give the {player} a loss "
+                "or a gradient that is not finite; logits are no probabilities: use softplus or "
+                "binary_cross_entropy_with_logits"
+            )
 
 
 def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
@@ -119,46 +143,15 @@ def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
         )
 
 
-def declared_input_gradients_are_the_ones_used(loss: Loss) -> None:
-    stage = stage_for(loss)
-    stage.discriminator_terms(loss)
-    undeclared = stage.watch.used & ~loss.input_gradients
-    unused = loss.input_gradients & ~stage.watch.used
-    assert not undeclared, (
-        f"it differentiates the discriminator at {undeclared!r}, which its `input_gradients` "
-        "lack; declare them, so that the discriminator gets no batch norm"
-    )
-    assert not unused, f"its `input_gradients` declare {unused!r}, which it does not use"
-
-
-def penalty_gradient_reaches_the_weights(loss: Loss) -> None:
-    """Along random directions of D's weights, the loss changes as its gradient says."""
-    stage = stage_for(loss)
-    parameters = [*stage.discriminator.parameters()]
-    gradients = torch.autograd.grad(_seeded(loss, stage), parameters, allow_unused=True)
-    for _ in range(4):
-        directions = _unit_direction(parameters)
-        told = sum(
-            float((gradient * direction).sum())
-            for gradient, direction in zip(gradients, directions, strict=True)
-            if gradient is not None
-        )
-        seen = _difference(loss, stage, directions)
-        assert abs(told - seen) <= 0.02 * abs(seen) + 5e-4, (
-            f"the discriminator's loss changes by {seen:.4g} along its weights where its gradient "
-            f"says {told:.4g}; is the penalty detached, or made without create_graph?"
-        )
-
-
-def penalty_sees_the_norm_over_whole_images(loss: Loss) -> None:
-    """Two linear critics of one slope, in one pixel or in all, are penalised alike."""
-    everywhere = torch.full((3, 4, 4), 1.5 / 48**0.5)
-    one_pixel = torch.zeros(3, 4, 4)
-    one_pixel[0, 0, 0] = 1.5
-    values = [_of_equal_samples(loss, weight, 2, level=0.0) for weight in (everywhere, one_pixel)]
-    assert _close(*values), (
-        f"two critics with slopes of one norm are penalised by {values[0]:.4g} and "
-        f"{values[1]:.4g}; take the norm over channels and pixels, as norm_per_sample does"
+def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
+    """Either sure that fakes are real or sure that they are not: some losses saturate at one."""
+    slopes = []
+    for level in (-20.0, 20.0):
+        step, _, raise_fake = levelled(loss, 0.0, level, InputGradients.NONE)
+        slopes += _slopes(total(loss.generator_loss(step)), raise_fake)
+    assert max(map(abs, slopes)) > 1e-3, (
+        "the generator gets no gradient from a discriminator that is sure of fakes, either way; is "
+        "a sigmoid applied to the logits before a loss that applies its own?"
     )
 
 
@@ -166,38 +159,31 @@ def discriminator_terms_are_means_over_samples(loss: Loss) -> None:
     """Equal samples give the same terms, however many there are."""
     for channels in (1, 3):
         weight = torch.full((channels, 4, 4), 0.3)
-        single = _of_equal_samples(loss, weight, 1, level=0.1)
+        single, error = of_equal_samples(loss, weight, 1, level=0.1)
         for count in (2, 8, 64):
-            many = _of_equal_samples(loss, weight, count, level=0.1)
-            assert _close(single, many), (
+            many, other = of_equal_samples(loss, weight, count, level=0.1)
+            assert close(single, many, math.hypot(error, other)), (
                 f"one sample gives the discriminator's loss {single:.4g} and {count} equal ones "
                 f"{many:.4g}; take norms per sample, as norm_per_sample does, and then the mean"
             )
 
 
-def constant_discriminator_has_finite_gradients(loss: Loss) -> None:
-    stage = stage_for(loss)
-    stage.discriminator = LinearCritic(torch.zeros(1, 4, 4), class_logits=loss.needs_class_logits)
-    terms = stage.discriminator_terms(loss)
-    if not terms:
-        return
-    total(terms).backward()
-    for parameter in stage.discriminator.parameters():
-        assert parameter.grad is None or parameter.grad.isfinite().all(), (
-            "a discriminator without slope gets a gradient that is not finite; add a small "
-            "number inside the root, as norm_per_sample does"
-        )
-
-
 def any_batch_size_and_channel_count_works(loss: Loss) -> None:
     for count in (1, 5):
         for channels in (1, 3):
-            for player, terms in _both(loss, stage_for(loss, count=count, channels=channels)):
+            what = f"of {count} images of {channels} channels"
+            try:
+                found = list(_both(loss, stage_for(loss, count=count, channels=channels)))
+            except ContractError:
+                raise
+            except Exception as error:
+                raise AssertionError(
+                    f"a batch {what} makes it raise {type(error).__name__} ({error}); batches and "
+                    "images may have any size"
+                ) from error
+            for player, terms in found:
                 for name, term in terms.items():
-                    _assert_scalar(
-                        f"the {player}'s term '{name}' of {count} images of {channels} channels",
-                        term,
-                    )
+                    _assert_scalar(f"the {player}'s term '{name}' {what}", term)
 
 
 def missing_labels_work(loss: Loss) -> None:
@@ -206,56 +192,13 @@ def missing_labels_work(loss: Loss) -> None:
     try:
         for _player, _terms in _both(loss, stage_for(loss, labelled=False)):
             pass
+    except ContractError:
+        raise
     except Exception as error:
         raise AssertionError(
             f"without labels it raised {type(error).__name__} ({error}); declare "
             "`needs_labels = True`, or do without them"
         ) from error
-
-
-def inputs_are_not_modified(loss: Loss) -> None:
-    for objective, tracked in (
-        (loss.discriminator_loss, loss.input_gradients),
-        (loss.generator_loss, InputGradients.NONE),
-    ):
-        step = stage_for(loss).step(tracked)
-        before = [value.detach().clone() for value in _inputs(step).values()]
-        objective(step)
-        for (name, now), then in zip(_inputs(step).items(), before, strict=True):
-            assert torch.equal(now, then), f"it changes the step's {name}; work on a copy"
-
-
-def other_losses_may_track_any_batch(loss: Loss) -> None:
-    """A regularizer beside it may have every batch tracked; its terms stay the same."""
-    stage = stage_for(loss)
-    alone, beside = (
-        _seeded_terms(loss, stage, also=also) for also in (InputGradients.NONE, EVERYTHING)
-    )
-    for name, term in alone.items():
-        assert torch.allclose(term, beside[name], atol=1e-6), (
-            f"the discriminator's term '{name}' changes where another loss tracks the images"
-        )
-
-
-def survives_deepcopy_and_pickle(loss: Loss) -> None:
-    stage = stage_for(loss)
-    expected = _seeded_terms(loss, stage)
-    for how, twin in (
-        ("deepcopy", copy.deepcopy(loss)),
-        ("pickle", pickle.loads(pickle.dumps(loss))),
-    ):
-        for name, term in _seeded_terms(twin, stage).items():
-            assert torch.allclose(term, expected[name]), f"after {how}, term '{name}' differs"
-
-
-def _inputs(step: Step) -> dict[str, Tensor]:
-    found = {"latents": step.latents}
-    for kind, scored in (("real", step.real), ("fake", step.fake)):
-        found |= {f"{kind} images": scored.images, f"{kind} logits": scored.logits}
-        found |= {f"{kind} features": scored.features}
-        if scored.labels is not None:
-            found[f"{kind} labels"] = scored.labels
-    return found
 
 
 def _both(loss: Loss, stage: Stage) -> Iterator[tuple[str, Terms]]:
@@ -281,62 +224,3 @@ def _slopes(value: Tensor, *leaves: Tensor) -> list[float]:
 
 def _d_total(loss: Loss, step: Step) -> Tensor:
     return total(loss.discriminator_loss(step))
-
-
-def _seeded_terms(loss: Loss, stage: Stage, also: InputGradients = InputGradients.NONE) -> Terms:
-    """D's terms of a copy of a loss: the same draws, and no memory of earlier calls."""
-    torch.manual_seed(1)
-    return stage.discriminator_terms(copy.deepcopy(loss), also)
-
-
-def _seeded(loss: Loss, stage: Stage) -> Tensor:
-    return total(_seeded_terms(loss, stage))
-
-
-def _unit_direction(parameters: list[nn.Parameter]) -> list[Tensor]:
-    parts = [torch.randn_like(parameter) for parameter in parameters]
-    length = torch.stack([part.square().sum() for part in parts]).sum().sqrt()
-    return [part / length for part in parts]
-
-
-def _difference(loss: Loss, stage: Stage, directions: list[Tensor], size: float = 1e-2) -> float:
-    """The central difference of D's loss along a direction of its weights."""
-    values = []
-    for sign in (1, -1):
-        moved = stage.copy()
-        with torch.no_grad():
-            for parameter, direction in zip(
-                moved.discriminator.parameters(), directions, strict=True
-            ):
-                parameter.add_(direction, alpha=sign * size)
-        values.append(float(_seeded(loss, moved).detach()))
-    return (values[0] - values[1]) / (2 * size)
-
-
-class _Constant(nn.Module):
-    """A generator that ignores its latents."""
-
-    def __init__(self, image: Tensor) -> None:  # (C, H, W)
-        super().__init__()
-        self.image = nn.Parameter(image)
-
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.image.expand(len(z), -1, -1, -1)
-
-
-def _of_equal_samples(loss: Loss, weight: Tensor, count: int, *, level: float) -> float:
-    """D's loss under a linear critic where every real, and every fake, is one image."""
-    images = torch.full((count, *weight.shape), level)
-    stage = Stage(
-        _Constant(torch.full(weight.shape, -level)),
-        LinearCritic(weight, class_logits=loss.needs_class_logits),
-        images,
-        torch.full((count,), CLASSES - 1),
-        torch.ones(count, LATENT_DIM),
-    )
-    terms = stage.discriminator_terms(copy.deepcopy(loss))
-    return float(total(terms).detach()) if terms else 0.0
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-4 * (1 + abs(a))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -17,20 +17,22 @@ from ganbench.contracts.losses import (
     Step,
     Terms,
 )
+from ganbench.testing.draws import seeded
 from ganbench.trainer import frozen
 
 LATENT_DIM = 6
 CLASSES = 3
+DRAWS = 50
 EVERYTHING = InputGradients.REAL | InputGradients.FAKE | InputGradients.OWN
 Player = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
 
 
 class TinyGenerator(nn.Module):
-    def __init__(self, channels: int, resolution: int) -> None:
+    def __init__(self, channels: int, resolution: int, classes: int = CLASSES) -> None:
         super().__init__()
         self.shape = (channels, resolution, resolution)
         self.project = nn.Linear(LATENT_DIM, channels * resolution**2)
-        self.embedding = nn.Embedding(CLASSES, LATENT_DIM)
+        self.embedding = nn.Embedding(classes, LATENT_DIM)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         h = z if labels is None else z + self.embedding(labels)
@@ -40,12 +42,14 @@ class TinyGenerator(nn.Module):
 class TinyDiscriminator(nn.Module):
     """Smooth and per sample, with slopes near one; labels enter as in a projection."""
 
-    def __init__(self, channels: int, resolution: int, *, class_logits: bool) -> None:
+    def __init__(
+        self, channels: int, resolution: int, classes: int = CLASSES, *, class_logits: bool
+    ) -> None:
         super().__init__()
         self.hidden = nn.Linear(channels * resolution**2, 8)
         self.logit = nn.Linear(8, 1)
-        self.embedding = nn.Embedding(CLASSES, 8)
-        self.classes = nn.Linear(8, CLASSES) if class_logits else None
+        self.embedding = nn.Embedding(classes, 8)
+        self.classes = nn.Linear(8, classes) if class_logits else None
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
         h = self.hidden(images.flatten(1)).tanh()
@@ -53,6 +57,17 @@ class TinyDiscriminator(nn.Module):
         if labels is not None:
             logits = logits + (self.embedding(labels) * h).sum(1)
         return DiscriminatorOutput(logits, h, None if self.classes is None else self.classes(h))
+
+
+class ConstantGenerator(nn.Module):
+    """A generator that ignores its latents."""
+
+    def __init__(self, image: Tensor) -> None:  # (C, H, W)
+        super().__init__()
+        self.image = nn.Parameter(image)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.image.expand(len(z), -1, -1, -1)
 
 
 class LinearCritic(nn.Module):
@@ -94,12 +109,13 @@ class Stage:
     labels: Tensor | None
     latents: Tensor
     watch: Watch = field(default_factory=Watch)
+    iteration: int = 0
 
     def step(self, tracked: InputGradients) -> Step:
         fakes = self.generator(self.latents, self.labels)
         real = self._scored(self.images, self.labels, tracked, InputGradients.REAL)
         fake = self._scored(fakes, self.labels, tracked, InputGradients.FAKE)
-        return Step(real, fake, self.latents, 0, self.score, self.generator)
+        return Step(real, fake, self.latents, self.iteration, self.score, self.generator)
 
     def score(self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False) -> Scored:
         scored = Scored(images, labels, self.discriminator, track_inputs=track_inputs)
@@ -126,15 +142,31 @@ class Stage:
     def copy(self) -> Stage:
         return copy.deepcopy(self)
 
+    def to(self, device: str) -> Stage:
+        """The same on another device, in place."""
+        self.generator.to(device)
+        self.discriminator.to(device)
+        self.images, self.latents = self.images.to(device), self.latents.to(device)
+        self.labels = None if self.labels is None else self.labels.to(device)
+        return self
+
 
 def stage_for(
-    loss: Loss, *, count: int = 4, channels: int = 1, resolution: int = 4, labelled: bool = True
+    loss: Loss,
+    *,
+    count: int = 4,
+    channels: int = 1,
+    resolution: int = 4,
+    classes: int = CLASSES,
+    labelled: bool = True,
 ) -> Stage:
     """A stage on which this loss may be judged."""
-    generator = TinyGenerator(channels, resolution)
-    discriminator = TinyDiscriminator(channels, resolution, class_logits=loss.needs_class_logits)
+    generator = TinyGenerator(channels, resolution, classes)
+    discriminator = TinyDiscriminator(
+        channels, resolution, classes, class_logits=loss.needs_class_logits
+    )
     images = torch.rand(count, channels, resolution, resolution) * 2 - 1
-    labels = torch.arange(count) % CLASSES if labelled else None
+    labels = torch.arange(count) % classes if labelled else None
     return Stage(generator, discriminator, images, labels, torch.randn(count, LATENT_DIM))
 
 
@@ -171,6 +203,7 @@ def _raised(critic: nn.Module, level: Tensor) -> Player:
 
 
 def total(terms: Terms) -> Tensor:
+    assert terms, "a player's loss returns no term; both need at least one"
     return torch.stack([*terms.values()]).sum()
 
 
@@ -182,3 +215,44 @@ def reaches(term: Tensor, module: nn.Module) -> bool:
         term, list(module.parameters()), allow_unused=True, retain_graph=True
     )
     return any(gradient is not None and bool(gradient.any()) for gradient in gradients)
+
+
+def objectives(loss: Loss) -> Iterator[tuple[str, Callable[[Step], Terms], InputGradients]]:
+    """Each player, its loss, and the batches that are tracked in its step."""
+    yield "discriminator", loss.discriminator_loss, loss.input_gradients
+    yield "generator", loss.generator_loss, InputGradients.NONE
+
+
+def seeded_terms(loss: Loss, stage: Stage, also: InputGradients = InputGradients.NONE) -> Terms:
+    """D's terms of a copy of a loss: the same draws, and no memory of earlier calls."""
+    with seeded(1):
+        return stage.discriminator_terms(copy.deepcopy(loss), also)
+
+
+def of_equal_samples(
+    loss: Loss, weight: Tensor, count: int, *, level: float
+) -> tuple[float, float]:
+    """D's loss under a linear critic where every real, and every fake, is one image: a mean over
+    many draws, and its standard error, for losses that draw."""
+
+    def value(seed: int) -> float:
+        stage = Stage(
+            ConstantGenerator(torch.full(weight.shape, -level)),
+            LinearCritic(weight, class_logits=loss.needs_class_logits),
+            torch.full((count, *weight.shape), level),
+            torch.full((count,), CLASSES - 1),
+            torch.ones(count, LATENT_DIM),
+        )
+        with seeded(seed):
+            terms = stage.discriminator_terms(copy.deepcopy(loss))
+        return float(total(terms).detach()) if terms else 0.0
+
+    first, second = value(0), value(1)
+    if close(first, second):
+        return first, 0.0
+    values = torch.tensor([first, second, *map(value, range(2, DRAWS))], dtype=torch.float64)
+    return float(values.mean()), float(values.std()) / DRAWS**0.5
+
+
+def close(a: float, b: float, error: float = 0.0) -> bool:
+    return abs(a - b) <= 1e-4 * (1 + abs(a)) + 5 * error
