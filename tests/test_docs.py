@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -12,12 +16,12 @@ import tiny
 
 from ganbench import config, hookspecs, plan
 from ganbench.cli import COMMANDS, cli
-from ganbench.cli.plugins import markdown
 from ganbench.registry import Registry
 from ganbench.testing import check_plugin
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+GUIDE = (ROOT / "docs" / "plugins.md").read_text("utf-8")
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.yaml"))
 
 
@@ -27,13 +31,24 @@ def block(name: str, text: str = README) -> str:
     return found[1]
 
 
-def fenced(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def fenced(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def commands() -> list[str]:
-    lines = [line.split("  #")[0].strip() for text in fenced("sh") for line in text.splitlines()]
+def commands(text: str = README) -> list[str]:
+    lines = [
+        line.split("  #")[0].strip() for part in fenced("sh", text) for line in part.splitlines()
+    ]
     return [line for line in lines if line.startswith("ganbench ")]
+
+
+def generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_readme_shows_every_command() -> None:
@@ -41,14 +56,16 @@ def test_readme_shows_every_command() -> None:
     assert shown == set(COMMANDS)
 
 
-@pytest.mark.parametrize("line", commands())
-def test_commands_of_the_readme_are_understood(line: str) -> None:
+@pytest.mark.parametrize("line", [*commands(), *commands(GUIDE)])
+def test_commands_of_the_documents_are_understood(line: str) -> None:
     name, *arguments = shlex.split(line.split(" > ")[0])[1:]
     command = cli.get_command(click.Context(cli), name)
+    if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        command = command.get_command(click.Context(command), arguments.pop(0))
     assert command
     context = command.make_context(name, arguments)  # raises on an unknown option
     for path in (context.params.get("file"), *context.params.get("plugins", ())):
-        assert path is None or (ROOT / path).is_file()
+        assert path in (None, "my_loss.py") or (ROOT / path).is_file()
 
 
 @pytest.mark.parametrize("line", [c for c in commands() if c.startswith("ganbench run")])
@@ -103,13 +120,69 @@ def test_loss_of_the_readme_trains(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_readme_names_every_hook_with_its_argument() -> None:
-    for hook in hookspecs.KIND_OF_HOOK:
-        assert f"`{hook}(register)`" in README
+def test_generated_parts_are_what_make_docs_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANBENCH_LOAD_PLUGINS", "")
+    generate = generator()
+    for file, blocks in generate.BLOCKS.items():
+        text = (ROOT / file).read_text("utf-8")
+        for name, content in blocks.items():
+            assert block(name, text) == content() + "\n", f"{file} is stale: run `make docs`"
 
 
-def test_readme_lists_every_plugin_as_the_program_does() -> None:
-    assert block("plugins").strip() == markdown().strip(), "paste `ganbench plugins --markdown`"
+def test_every_public_class_is_in_the_guide() -> None:
+    import inspect
+
+    import ganbench
+
+    generate = generator()
+    shown = {*generate.HELPERS, *(contract for _, _, contract in hookspecs.KINDS.values())}
+    public = {n for n in ganbench.__all__ if inspect.isclass(getattr(ganbench, n))}
+    aside = {
+        "Regularizer",
+        "Unconditioned",
+        "InputGradients",
+        "PlainNorm",
+        "Summary",
+        "Report",
+        "Row",
+        "Table",
+    }
+    errors = {n for n in public if issubclass(getattr(ganbench, n), BaseException)}
+    assert public - aside - errors == shown
+
+
+@pytest.fixture
+def guide_file(tmp_path: Path) -> Path:
+    text = block("file", GUIDE).removeprefix("```python\n").removesuffix("```\n")
+    path = tmp_path / "my_loss.py"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> None:
+    folder = guide_file.parent
+    done = tiny.ganbench("plugins", "check", "my_loss.py", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(r"loss margin: (\d+) of \1 checks passed, \d", done.stdout)
+    tests = next(text for text in fenced("python", GUIDE) if "parametrize_with_checks" in text)
+    (folder / "test_my_loss.py").write_text(tests, "utf-8")
+    tested = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
+        cwd=folder, env=tiny.surroundings(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert tested.returncode == 0, tested.stdout
+
+
+def test_run_of_the_guide_runs(guide_file: Path) -> None:
+    (line,) = [line for line in commands(GUIDE) if line.startswith("ganbench run")]
+    arguments = shlex.split(line)[1:]
+    arguments[1] = str(ROOT / arguments[1])
+    short = ("--set", "training.budget.kimg=1", "--set", "matrix.dataset=[ring]", "--seeds", "0")
+    done = tiny.ganbench(*arguments, *short, "--out", "run", cwd=guide_file.parent)
+    assert done.returncode == 0, done.stderr
+    rows = tiny.results(guide_file.parent / "run")
+    assert len(rows) == 4
+    assert {result["status"] for result in rows.values()} == {"ok"}
 
 
 def test_table_of_the_readme_is_the_published_one() -> None:
@@ -118,7 +191,9 @@ def test_table_of_the_readme_is_the_published_one() -> None:
 
 
 def test_links_and_pictures_of_the_documents_exist() -> None:
-    for document in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "results" / "README.md"):
+    written = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md")]
+    written += [*(ROOT / "docs").glob("*.md"), *(ROOT / "plugins").glob("*/README.md")]
+    for document in written:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text("utf-8")):
             assert link.startswith("http") or (document.parent / link).exists(), link
 

@@ -1,0 +1,145 @@
+"""Rewrites the generated parts of the documents: `make docs`. A test says when one is stale."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+
+import ganbench
+from ganbench.cli.plugins import markdown
+from ganbench.hookspecs import KINDS
+
+ROOT = Path(__file__).parents[1]
+HELPERS = (
+    "Scored",
+    "Step",
+    "DiscriminatorOutput",
+    "Recipe",
+    "GeneratorConditioner",
+    "DiscriminatorConditioner",
+    "LinearHead",
+    "Evaluation",
+    "Features",
+    "RealStatistics",
+    "ImageSpec",
+    "LabeledImages",
+    "Mixture",
+    "DatasetStatus",
+    "Column",
+    "Timings",
+    "Window",
+    "TrialInfo",
+    "TrialRef",
+    "Resources",
+)
+"""Public classes that plugins meet and do not subclass to be registered."""
+
+
+def plugins() -> str:
+    """What comes with the package, as the README lists it."""
+    os.environ["GANBENCH_LOAD_PLUGINS"] = ""
+    return markdown()
+
+
+def hooks() -> str:
+    lines = ["| hook | registers subclasses of |", "|---|---|"]
+    for hook, _, contract in KINDS.values():
+        classes = {"Loss": ("Loss", "Regularizer")}.get(contract, (contract,))
+        named = ", ".join(f"`ganbench.{name}`" for name in classes)
+        lines.append(f"| `{hook}(register)` | {named} |")
+    return "\n".join(lines)
+
+
+def contracts() -> str:
+    """Every public contract class with the signatures of what it declares and does."""
+    found = [(f"`{hook}(register)`", module, name) for hook, module, name in KINDS.values()]
+    parts = []
+    for hook, module, name in found:
+        cls = getattr(import_module(module), name)
+        parts.append(f"### {name}\n\nRegistered by {hook}. {_first(cls)}\n\n{_table(cls)}")
+    met = ["| class | fields and methods |", "|---|---|"]
+    for name in HELPERS:
+        cls = getattr(ganbench, name)
+        members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
+        met.append(f"| **{name}**: {_first(cls)} | {members} |")
+    parts.append("### What they meet\n\n" + "\n".join(met))
+    return "\n\n".join(parts)
+
+
+def _table(cls: type) -> str:
+    lines = ["| member | what it is |", "|---|---|"]
+    lines += [f"| `{line}` | {what} |" for line, what in _members(cls)]
+    return "\n".join(lines)
+
+
+def _members(cls: type) -> Iterator[tuple[str, str]]:
+    for name, annotation in vars(cls).get("__annotations__", {}).items():
+        if not name.startswith("_"):
+            text = getattr(annotation, "__forward_arg__", annotation)  # a NamedTuple's
+            plain = re.sub(r"ClassVar\[(.*)\]", r"\1", text)
+            yield f"{name}: {plain}".replace("|", "or"), _remark(cls, name)
+    for name, value in vars(cls).items():
+        read = isinstance(value, property) or hasattr(value, "attrname")  # a cached property
+        if read:
+            function: Callable[..., object] = getattr(value, "fget", None) or value.func
+        elif inspect.isfunction(value) or isinstance(value, classmethod):
+            function = getattr(cls, name)
+        else:
+            continue
+        if name == "__call__" or not name.startswith("_"):
+            signature = _signature(function)
+            signature = signature.replace("() ->", ":") if read else signature
+            yield f"{name}{signature}", _first(function)
+
+
+def _remark(cls: type, name: str) -> str:
+    """What the source says behind a field, or in the string below it."""
+    text = inspect.getsource(cls)
+    found = re.search(
+        rf"^ +{name}: [^#\n]*(?:\(\n(?:.*\n)*?    \))?(?:  # (.*))?$", text, re.MULTILINE
+    )
+    below = re.match(r'\n +"""((?:.|\n)*?)"""', text[found.end() :]) if found else None
+    said = below[1] if below else found[1] if found else None
+    return " ".join((said or "").split()).replace("|", "or")
+
+
+def _signature(function: Callable[..., object]) -> str:
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.name not in ("self", "cls")]
+    text = str(signature.replace(parameters=kept))
+    return text.replace("'", "").replace("|", "or")
+
+
+def _first(thing: object) -> str:
+    """The first paragraph of the documentation, on one line."""
+    text = inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
+    return "" if text.startswith(f"{getattr(thing, '__name__', '')}(") else " ".join(text.split())
+
+
+BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"plugins": plugins, "hooks": hooks},
+    "docs/plugins.md": {"contracts": contracts},
+}
+
+
+def rewritten(text: str, name: str, content: str) -> str:
+    start, end = f"<!-- {name}:start -->\n", f"<!-- {name}:end -->"
+    before, _, rest = text.partition(start)
+    return f"{before}{start}{content}\n{end}{rest.partition(end)[2]}"
+
+
+def main() -> None:
+    for file, blocks in BLOCKS.items():
+        path = ROOT / file
+        text = path.read_text("utf-8")
+        for name, content in blocks.items():
+            text = rewritten(text, name, content())
+        path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()
