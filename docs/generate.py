@@ -122,7 +122,7 @@ def _first(thing: object) -> str:
 
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"plugins": plugins, "hooks": hooks},
-    "docs/plugins.md": {"contracts": contracts},
+    "docs/plugins.md": {"hooks": hooks, "contracts": contracts},
 }
 
 

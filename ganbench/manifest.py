@@ -21,6 +21,7 @@ from ganbench.registry import (
     import_named,
     is_file,
 )
+from ganbench.wording import suggestion
 
 
 @dataclass(frozen=True)
@@ -39,20 +40,30 @@ class Listed:
 class _NotStatic(Exception):
     """What a module registers cannot be told without importing it."""
 
+    def __init__(self, why: str = "its source does not say plainly what it registers") -> None:
+        super().__init__(f"{why}; `ganbench plugins --load` imports it and tells more")
 
-def listing(plugins: Sequence[str] = ()) -> list[Listed]:
+
+def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
     """The built-ins, the installed plugins and `plugins` (files or modules, as `--plugin` takes).
 
-    A plugin whose source does not tell what it registers is imported; one that then fails is listed
-    with the reason as its `problem`, and so is every name that is taken twice.
+    A plugin whose source does not tell what it registers is imported where `load` allows it. One
+    that gives nothing is listed with the reason as its `problem`, and so is every name that is
+    taken twice.
     """
     listed: list[Listed] = []
     points, failures = found_entry_points()
     for module, source in _modules(points, plugins):
         try:
             listed += _read(module, source)
-        except (_NotStatic, OSError, SyntaxError, ValueError):
-            listed += _imported(module, source)
+        except (_NotStatic, OSError, SyntaxError, ValueError) as error:
+            if load:
+                listed += _imported(module, source)
+            else:
+                plain = isinstance(error, _NotStatic)
+                listed.append(
+                    _failed(source, str(error) if plain else f"{type(error).__name__}: {error}")
+                )
     listed += [_failed(failure.source, failure.reason) for failure in failures]
     return list(_with_collisions(listed))
 
@@ -104,7 +115,7 @@ def _read(module: str, source: Source) -> list[Listed]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     hooks = [part for part in tree.body if isinstance(part, ast.FunctionDef) and _is_hook(part)]
     if not hooks:
-        raise _NotStatic
+        raise _NotStatic("it implements no hook")
     listed = []
     for hook in hooks:
         for name in _registered(hook):
@@ -124,7 +135,7 @@ def _source_file(module: str) -> Path:
         found = (finder.find_spec(name, locations) for finder in sys.meta_path)
         spec = next((spec for spec in found if spec is not None), None)
         if spec is None:
-            raise _NotStatic
+            raise _NotStatic(f"No module named '{name}'")
         locations, origin = spec.submodule_search_locations, spec.origin
     if origin is None or not origin.endswith(".py"):
         raise _NotStatic
@@ -133,8 +144,12 @@ def _source_file(module: str) -> Path:
 
 def _is_hook(function: ast.FunctionDef) -> bool:
     marked = any("hookimpl" in ast.unparse(mark) for mark in function.decorator_list)
-    if marked != (function.name in KIND_OF_HOOK):
-        raise _NotStatic  # misspelt or unmarked; importing it explains which
+    is_hook = function.name in KIND_OF_HOOK
+    if marked and not is_hook:
+        near = suggestion(function.name, KIND_OF_HOOK)
+        raise _NotStatic(f"it implements unknown hook '{function.name}'{near}")
+    if is_hook and not marked:
+        raise _NotStatic(f"it defines {function.name} without @hookimpl above it")
     return marked
 
 

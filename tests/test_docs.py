@@ -173,6 +173,22 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     assert tested.returncode == 0, tested.stdout
 
 
+@pytest.mark.install
+def test_package_of_the_guide_is_written_and_built(tmp_path: Path) -> None:
+    new = next(line for line in commands(GUIDE) if line.startswith("ganbench plugins new"))
+    done = tiny.ganbench(*shlex.split(new)[1:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    package = tmp_path / "ganbench-my-loss"
+    (entry_point,) = fenced("toml", GUIDE)
+    assert entry_point in (package / "pyproject.toml").read_text("utf-8")
+    assert f"python -m build {package.name}\n" in GUIDE
+    built = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", package], capture_output=True, text=True
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert len(list((package / "dist").glob("ganbench_my_loss-0.1*"))) == 2  # a wheel and a source
+
+
 def test_run_of_the_guide_runs(guide_file: Path) -> None:
     (line,) = [line for line in commands(GUIDE) if line.startswith("ganbench run")]
     arguments = shlex.split(line)[1:]

@@ -140,16 +140,23 @@ def test_module_inside_a_package_is_found_without_importing_the_package(install)
         "list(map(register, [Loud]))",
     ],
 )
-def test_module_that_computes_what_it_registers_is_imported(install, body: str) -> None:
+def test_module_that_computes_what_it_registers_is_imported_when_asked(install, body: str) -> None:
     install({"gbt_computed.py": source("loud", body=body)}, "gbt_computed")
-    assert manifest.listing() == [listed("loud")]
+    (entry,) = manifest.listing()
+    assert (entry.kind, entry.name) == ("?", "test")
+    assert "its source does not say plainly what it registers; `ganbench pl" in (
+        entry.problem or ""
+    )
+    assert "gbt_computed" not in sys.modules
+    assert manifest.listing(load=True) == [listed("loud")]
     assert "gbt_computed" in sys.modules
 
 
-def test_computed_name_is_imported(install) -> None:
+def test_computed_name_is_imported_when_asked(install) -> None:
     text = source("loud", body="register(Loud)").replace('name = "loud"', 'name = "lo" + "ud"')
     install({"gbt_name.py": text}, "gbt_name")
-    assert manifest.listing() == [listed("loud")]
+    assert manifest.listing()[0].kind == "?"
+    assert manifest.listing(load=True) == [listed("loud")]
 
 
 @pytest.mark.parametrize(
@@ -167,10 +174,29 @@ def test_computed_name_is_imported(install) -> None:
 )
 def test_plugin_that_gives_nothing_is_listed_with_its_problem(install, text, problem) -> None:
     install({"gbt_broken.py": text}, "gbt_broken")
-    (entry,) = manifest.listing()
+    (entry,) = manifest.listing(load=True)
     assert (entry.kind, entry.distribution, entry.version) == ("?", "gb-test", "1.5")
     assert entry.problem is not None
     assert re.search(problem, entry.problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (BOMB, "it implements no hook; `ganbench plugins --load` imports it"),
+        ("def broken(:\n", "SyntaxError: invalid syntax"),
+        (
+            "from ganbench import hookimpl\n@hookimpl\ndef register_loss(register): ...\n",
+            "it implements unknown hook 'register_loss'; did you mean 'register_losses'?",
+        ),
+        ("def register_losses(register): ...\n", "it defines register_losses without @hookimpl"),
+    ],
+)
+def test_problem_is_read_from_the_source_too(install, text, problem) -> None:
+    install({"gbt_broken.py": text}, "gbt_broken")
+    (entry,) = manifest.listing()
+    assert problem in (entry.problem or "")
+    assert "gbt_broken" not in sys.modules
 
 
 def test_missing_module_is_a_problem(install) -> None:

@@ -57,7 +57,7 @@ class WantsMetrics(Notes):
 
     name = "wants-metrics"
     caught_by = {"follows_a_trial[diverged]", "follows_a_trial[failed]"}
-    also = {"follows_a_trial_without_windows", "follows_a_trial_that_never_began"}
+    also = {"follows_a_trial_without_windows"}
 
     def ended(self, result: dict[str, Any]) -> None:
         self._lines += [metric["name"] for metric in result["metrics"]]
@@ -83,7 +83,7 @@ class WantsWindows(Notes):
     """The last window of a trial that had none."""
 
     name = "wants-windows"
-    caught_by = {"follows_a_trial_without_windows", "follows_a_trial_that_never_began"}
+    caught_by = {"follows_a_trial_without_windows"}
 
     def began(self, trial: TrialInfo) -> None:
         super().began(trial)
@@ -95,18 +95,6 @@ class WantsWindows(Notes):
     def ended(self, result: dict[str, Any]) -> None:
         self._lines.append(f"{self._windows[-1].kimg}")
         super().ended(result)
-
-
-@dataclass(kw_only=True)
-class WantsABeginning(Notes):
-    """A file that was never opened is closed."""
-
-    name = "wants-a-beginning"
-    caught_by = {"follows_a_trial_that_never_began"}
-
-    def ended(self, result: dict[str, Any]) -> None:
-        assert self._path is not None
-        self._path.write_text(result["status"])
 
 
 @dataclass(kw_only=True)

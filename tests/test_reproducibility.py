@@ -36,6 +36,7 @@ def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int) -> No
             "run", ROOT / "benchmarks" / "cgan_mnist.yaml", "--profile", "smoke",
             "--only", "conditioning=projection", "--only", "loss=lsgan,wgan-gp",
             "--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200",
+            "--set", "evaluation.metrics=[cond-accuracy]", "--set", "execution.jobs=1",
             "--set", f"execution.threads={threads}", "--out", out, *more, cwd=tmp_path,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

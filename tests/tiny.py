@@ -59,7 +59,7 @@ class Trouble(Loss):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.does == "exit":
             os._exit(7)
-        if self.does == "hang":
+        if self.does == "hang" and "NO_MORE_TROUBLE" not in os.environ:
             time.sleep(600)
         return float("nan") if self.does == "nan" else 1.0
 

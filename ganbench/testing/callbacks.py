@@ -15,7 +15,7 @@ from ganbench.testing.copies import copies
 from ganbench.testing.sandbox import contents, sandbox
 
 Rule = Callable[[Callback], None]
-EARLY = "make what it needs in __post_init__, and do without the rest in ended()"
+EARLY = "make what it needs in began(), and do without the rest in ended()"
 MARKS = ("kit-mark-of-one", "kit-mark-of-two")
 RESULTS = {
     "ok": trials.finished(),
@@ -28,7 +28,6 @@ def rules(cls: type) -> dict[str, Rule]:
     found: dict[str, Rule] = {f"follows_a_trial[{s}]": partial(_follows, s) for s in RESULTS}
     others = (
         follows_a_trial_without_windows,
-        follows_a_trial_that_never_began,
         leaves_all_it_is_told_as_it_was,
         writes_only_into_the_trials_directory,
         trials_share_nothing,
@@ -47,12 +46,6 @@ def follows_a_trial_without_windows(callback: Callback) -> None:
     """As of one that fails in its first step."""
     with sandbox() as box, _blamed("a trial that ends before its first window", EARLY):
         callback.began(trials.info(box.folder("trial")))
-        callback.ended(copy.deepcopy(RESULTS["failed"]))
-
-
-def follows_a_trial_that_never_began(callback: Callback) -> None:
-    """As of one whose data cannot be loaded."""
-    with sandbox(), _blamed("a trial that fails before it began", EARLY):
         callback.ended(copy.deepcopy(RESULTS["failed"]))
 
 

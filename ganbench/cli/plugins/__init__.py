@@ -54,7 +54,7 @@ def command(
     if as_markdown:
         print(markdown(plugins))
         return 0
-    listed = [dataclasses.asdict(entry) for entry in manifest.listing(plugins)]
+    listed = [dataclasses.asdict(entry) for entry in manifest.listing(plugins, load=load)]
     failures = _load(plugins) if load else []
     if as_json:
         options.print_json({"plugins": listed, "failures": failures} if load else listed)
