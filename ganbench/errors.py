@@ -1,5 +1,10 @@
 """The one tree of errors a user can cause. Anything outside it is a bug and keeps its traceback."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 
 class GanbenchError(Exception):
     """A problem the message explains in full: where, what was found, what was possible."""
@@ -31,3 +36,21 @@ class RunError(GanbenchError):
 
 class Diverged(GanbenchError):
     """Training produced a loss that is not finite."""
+
+
+@contextmanager
+def noting(note: Callable[[], str]) -> Iterator[None]:
+    """Say of any exception but Diverged, which is a finding, where it came from."""
+    try:
+        yield
+    except Diverged:
+        raise
+    except Exception as error:
+        error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # add_note is Python 3.11's
+        raise
+
+
+def told(error: Exception) -> str:
+    """The message with its notes; where it is no GanbenchError, with the exception's name."""
+    text = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+    return text + "".join(f" ({note})" for note in getattr(error, "__notes__", ()))

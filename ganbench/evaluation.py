@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ganbench.contracts.metrics import (
     RealStatistics,
     Unavailable,
 )
-from ganbench.errors import ContractError
+from ganbench.errors import ContractError, noting
 from ganbench.registry import Registry
 from ganbench.specs import MEANINGLESS, Column, LabeledImages, Timings
 
@@ -173,7 +173,8 @@ def evaluate(
     protocols: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         evaluation.used = {}
-        numbers, reason = _computed(metric, evaluation)
+        with noting(partial(_computing, metric)):
+            numbers, reason = _computed(metric, evaluation)
         protocol = _protocol(metric, evaluation)
         identity = _short_digest(protocol)
         protocols[identity] = protocol
@@ -184,6 +185,10 @@ def evaluate(
                 value, why = None, f"the value is {value}"
             values.append(MetricValue(column, value, identity, why))
     return values, protocols
+
+
+def _computing(metric: Metric) -> str:
+    return f"while computing metric '{metric.name}'"
 
 
 def _computed(metric: Metric, evaluation: TrialEvaluation) -> tuple[dict[str, float], str]:

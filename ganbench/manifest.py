@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ganbench
-from ganbench.hookspecs import KIND_OF_HOOK, PROJECT
+from ganbench.hookspecs import API_VERSION, KIND_OF_HOOK, PROJECT
 from ganbench.registry import (
     BUILT_INS,
     FoundEntryPoint,
@@ -116,6 +116,7 @@ def _read(module: str, source: Source) -> list[Listed]:
     hooks = [part for part in tree.body if isinstance(part, ast.FunctionDef) and _is_hook(part)]
     if not hooks:
         raise _NotStatic("it implements no hook")
+    _check_api(tree)
     listed = []
     for hook in hooks:
         for name in _registered(hook):
@@ -123,6 +124,15 @@ def _read(module: str, source: Source) -> list[Listed]:
             summary = (ast.get_docstring(cls) or "").split("\n", 1)[0]
             listed.append(Listed(KIND_OF_HOOK[hook.name], _name(cls), summary, *_about(source)))
     return listed
+
+
+def _check_api(tree: ast.Module) -> None:
+    for part in tree.body:
+        match part:
+            case ast.Assign([ast.Name("GANBENCH_API")], ast.Constant(api)) if api != API_VERSION:
+                raise _NotStatic(
+                    f"it is written for plugin API {api!r}, and this ganbench has {API_VERSION}"
+                )
 
 
 def _source_file(module: str) -> Path:

@@ -24,7 +24,7 @@ from ganbench.contracts.metrics import Metric
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import ConfigError, GanbenchError, Incompatible
 from ganbench.registry import Registry
-from ganbench.schema_models import Choice
+from ganbench.schema_models import Choice, FeatureExtractorChoice
 from ganbench.settings import Precision, Schedule
 from ganbench.specs import ImageSpec
 from ganbench.wording import quoted
@@ -61,6 +61,7 @@ class Cell:
     schedule: Schedule
     num_samples: int
     metrics: tuple[Spec, ...]
+    extractors: tuple[Spec, ...]  # that metrics and the data set's judge use
     incompatible: str | None = None  # why it cannot be built
 
     @cached_property
@@ -84,6 +85,7 @@ class Cell:
         yield self.dataset
         yield from self.trained_specs()
         yield from self.metrics
+        yield from self.extractors
 
 
 @dataclass(frozen=True)
@@ -162,8 +164,9 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     """Resolve every cell. Raises ConfigError for cells that cannot be built, unless they may be
     skipped, and for two cells that are the same."""
     cells, problems = [], []
+    buildable: dict[str, str | None] = {}
     for request in config.cells:
-        cell = _resolve(request, registry, device)
+        cell = _resolve(request, registry, device, buildable)
         cells.append(cell)
         if cell.incompatible and config.run.on_incompatible == "error":
             problems.append(f"{request.where}: cell {cell.label}: {cell.incompatible}")
@@ -206,7 +209,10 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
-def _resolve(request: CellRequest, registry: Registry, device: str) -> Cell:
+def _resolve(
+    request: CellRequest, registry: Registry, device: str, buildable: dict[str, str | None]
+) -> Cell:
+    """`buildable` keeps what is found of networks that many cells share."""
     asked = request.settings
     dataset = _spec(asked.dataset, registry)
     losses = tuple(_spec(choice, registry) for choice in (asked.loss, *asked.regularizers))
@@ -225,15 +231,18 @@ def _resolve(request: CellRequest, registry: Registry, device: str) -> Cell:
         d_norm=asked.d_norm or "none",
         schedule=_schedule(request, registry, device),
         num_samples=asked.evaluation.num_samples,
-        metrics=_metrics(request, registry),
+        metrics=(metrics := _metrics(request, registry)),
+        extractors=_extractors(dataset, metrics, registry),
     )
     parts = Parts.of(cell, registry)
     try:
         g_norm, d_norm = _norms(parts, asked.g_norm, asked.d_norm)
         _check(parts, cell.schedule.batch_size)
+        cell = dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
+        _check_networks(parts, cell, buildable)
     except Incompatible as error:
         return dataclasses.replace(cell, incompatible=str(error))
-    return dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
+    return cell
 
 
 def _axes(request: CellRequest) -> dict[str, str]:
@@ -278,6 +287,14 @@ def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
             spec = dataclasses.replace(spec, options={**spec.options, "features": chosen})
         specs.append(spec)
     return tuple(specs)
+
+
+def _extractors(dataset: Spec, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
+    judge = registry.lookup("dataset", dataset.name).cls.judge  # type: ignore[attr-defined]
+    names = dict.fromkeys([judge, *(metric.options.get("features") for metric in metrics)])
+    return tuple(
+        _spec(FeatureExtractorChoice(name=name), registry) for name in names if name is not None
+    )
 
 
 def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule:
@@ -364,6 +381,21 @@ def _check(parts: Parts, batch_size: int) -> None:
             f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
             f"discriminator: {parts.d_conditioning.name}}}"
         )
+
+
+def _check_networks(parts: Parts, cell: Cell, buildable: dict[str, str | None]) -> None:
+    """That they can be made at all: a third party's may refuse options in ways of its own."""
+    specs = (cell.dataset, *cell.trained_specs())
+    key = json.dumps([*map(dataclasses.asdict, specs), cell.g_norm, cell.d_norm], default=str)
+    if key not in buildable:
+        try:
+            with torch.device("meta"):
+                parts.networks(cell)
+            buildable[key] = None
+        except Exception as error:
+            buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
+    if why := buildable[key]:
+        raise Incompatible(why)
 
 
 def _check_transforms(parts: Parts, batch_size: int) -> None:

@@ -44,10 +44,18 @@ def describe(registry: Registry, device: str, config: Path) -> dict[str, Any]:
 def fingerprints(registry: Registry) -> dict[str, str]:
     """Of every feature extractor that needs no options, for they judge the samples."""
     return {
-        entry.name: registry.build("feature extractor", entry.name, {}).fingerprint()
+        entry.name: _fingerprint(registry, entry.name)
         for entry in registry.entries("feature extractor")
         if not any(f.is_required() for f in _fields(registry, entry.name))
     }
+
+
+def _fingerprint(registry: Registry, name: str) -> str:
+    """Or why there is none: no cell may use it, and then its trouble is nobody's."""
+    try:
+        return registry.build("feature extractor", name, {}).fingerprint()
+    except Exception as error:
+        return f"none: {type(error).__name__}: {error}"
 
 
 def version(distribution: str) -> str | None:
@@ -60,8 +68,8 @@ def version(distribution: str) -> str | None:
 def git_state(folder: Path) -> dict[str, Any] | None:
     """The commit that a folder's repository is at, and whether it has changes; None outside one."""
     commit = _git(folder, ["rev-parse", "HEAD"])
-    if not commit:
-        return None
+    if not commit or not _git(folder, ["ls-files", "."]):
+        return None  # none, or of somebody else's repository, in which this is installed
     return {"commit": commit, "dirty": bool(_git(folder, ["status", "--porcelain", "-uno"]))}
 
 

@@ -127,7 +127,18 @@ class Run:
                 f"{directory}: not a run of ganbench: {missing} is missing or not whole; "
                 "`ganbench list` shows the runs"
             )
-        return cls(directory, about, _adapter(Plan).validate_python(plan))
+        found = about.get("schema_version") if isinstance(about, dict) else None
+        if found != SCHEMA_VERSION:
+            raise RunError(
+                f"{directory}: {RUN} is of schema version {found}, and this ganbench reads "
+                f"{SCHEMA_VERSION}; use the version that wrote it"
+            )
+        try:
+            return cls(directory, about, _adapter(Plan).validate_python(plan))
+        except pydantic.ValidationError as error:
+            raise RunError(
+                f"{directory}: {PLAN} is not as ganbench writes it: {error.errors()[0]['msg']}"
+            ) from error
 
     @property
     def trials(self) -> list[Trial]:

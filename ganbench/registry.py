@@ -190,7 +190,12 @@ class Registry:
                     f"it with the one argument 'register'\n{error}"
                 ) from error
             raise
+        if not new:
+            self._forget(module)
+            raise PluginError(f"plugin '{source.plugin}' ({source}) registers nothing")
         self._entries.update(new)
+        if source.distribution != PROJECT:
+            self._check_options(module, new)
 
     def add_installed(self, point: FoundEntryPoint) -> None:
         """Import and register an installed plugin, or keep why it fails."""
@@ -206,6 +211,18 @@ class Registry:
             self._fail(point.source, error)
         except (Exception, SystemExit) as error:
             self._fail(point.source, error, traceback.format_exc(limit=-3))
+
+    def add_named(self, plugin: str) -> None:
+        """Import and register a `--plugin` value. Raises PluginError, whatever is wrong with it."""
+        module, source = import_named(plugin)
+        try:
+            self.add(module, source)
+        except (Exception, SystemExit) as error:
+            if isinstance(error, PluginError):
+                raise
+            raise PluginError(
+                f"--plugin {plugin}: its hook raised {type(error).__name__}: {error}"
+            ) from error
 
     def _fail(self, source: Source, error: BaseException, detail: str = "") -> None:
         said = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
@@ -256,8 +273,9 @@ class Registry:
             try:
                 self._models[entry.cls] = options_model(entry.cls)
             except Exception as error:
+                why = str(error).splitlines()[0] if str(error) else type(error).__name__
                 raise PluginError(
-                    f"{kind} '{name}' ({entry.source}): its fields cannot be options: {error}"
+                    f"{kind} '{name}' ({entry.source}): its fields cannot be options: {why}"
                 ) from error
         return self._models[entry.cls]
 
@@ -306,6 +324,15 @@ class Registry:
         if not hooks:
             raise PluginError(f"{who} implements no hook{known(KIND_OF_HOOK)}")
 
+    def _check_options(self, module: ModuleType, new: Mapping[tuple[str, str], Entry]) -> None:
+        try:
+            for kind, name in new:
+                self.options_model(kind, name)
+        except PluginError:
+            self._forget(module)
+            self._entries = {key: e for key, e in self._entries.items() if key not in new}
+            raise
+
     def _forget(self, module: ModuleType) -> None:
         """Undo a registration, wherever it stopped."""
         name = self._manager.get_name(module)
@@ -343,7 +370,7 @@ def load(plugins: Iterable[str] = ()) -> Registry:
     for point in points:
         registry.add_installed(point)
     for plugin in dict.fromkeys(plugins):
-        registry.add(*import_named(plugin))
+        registry.add_named(plugin)
     return registry
 
 
@@ -371,14 +398,15 @@ def is_file(plugin: str) -> bool:
 
 
 def _digest(module: ModuleType) -> str:
-    """Of a module's source files, in the order of their names; empty where there are none."""
-    folders = [Path(folder) for folder in getattr(module, "__path__", ())]
-    files = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    """Of the source files of a module and of the package around it; empty where there are none."""
+    around = sys.modules.get(module.__name__.partition(".")[0], module)
+    folders = [Path(folder) for folder in getattr(around, "__path__", ())]
+    files = sorted((file.relative_to(top), file) for top in folders for file in top.rglob("*.py"))
     if not folders and getattr(module, "__file__", None):
-        files = [Path(str(module.__file__))]
+        files = [(Path(), Path(str(module.__file__)))]
     found = hashlib.sha256()
-    for file in files:
-        found.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    for name, file in files:
+        found.update(f"{name.as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
     return found.hexdigest() if files else ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from ganbench.registry import Registry
 from ganbench.table import Report
 
 LOCK = ".lock"
+BEGINNING = (records.TRIALS, records.PLAN, "config.source.yaml", "config.resolved.yaml")
 LEFTOVERS = (records.RESULT, records.END, "metrics.jsonl", "worker.log")
 
 
@@ -53,13 +56,16 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
 
     Raises RunError where the directory holds anything else or cannot be written.
     """
-    if directory.exists() and not directory.is_dir():
-        raise RunError(f"{directory}: is a file; --out names a folder")
-    if (directory / records.RUN).exists():
-        return _same(Run.read(directory), planned)
-    strangers = (
-        [p.name for p in directory.iterdir() if p.name != LOCK] if directory.exists() else []
-    )
+    try:
+        if directory.exists() and not directory.is_dir():
+            raise RunError(f"{directory}: is a file; --out names a folder")
+        if (directory / records.RUN).exists():
+            return _same(Run.read(directory), planned)
+        there = [path.name for path in directory.iterdir()] if directory.exists() else []
+    except OSError as error:
+        raise RunError(f"{directory}: cannot be used: {error.strerror}") from error
+    # A run that was killed at its very beginning left some of its own files, and nothing of worth.
+    strangers = [name for name in there if name not in BEGINNING and not name.startswith(".")]
     if strangers:
         raise RunError(
             f"{directory}: not empty ({', '.join(sorted(strangers)[:3])}…) and no run of ganbench; "
@@ -80,11 +86,23 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
 
 
 def default_directory(name: str) -> Path:
-    """results/NAME/DATE-TIME, counted on where that is taken."""
+    """results/NAME/DATE-TIME, made now, and counted on where that is taken."""
     stamp = provenance.now()[:19].replace(":", "").replace("T", "-")
     base = Path("results") / name / stamp
-    candidates = (base if i == 1 else base.with_name(f"{stamp}-{i}") for i in range(1, 1000))
-    return next(path for path in candidates if not path.exists())
+    for i in itertools.count(1):
+        path = base if i == 1 else base.with_name(f"{stamp}-{i}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not path.is_dir():  # a file stands in the way
+                raise RunError(f"{path}: is a file; name a folder with --out") from None
+        except OSError as error:
+            raise RunError(
+                f"{path}: cannot be written: {error.strerror}; name another folder with --out"
+            ) from error
+        else:
+            return path
+    raise AssertionError("counting never ends")
 
 
 def execute(
@@ -125,6 +143,12 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
 
 def _run_trials(run: Run, registry: Registry, waiting: Sequence[Outcome]) -> Iterator[Outcome]:
     execution = run.about["execution"]
+    cwd = Path(run.about["cwd"])
+    if not cwd.is_dir():
+        raise RunError(
+            f"{run.directory}: it was begun in {cwd}, where its relative paths begin, and that "
+            "folder is gone; make it again, or start a new run"
+        )
     chosen = execution["executor"]
     executor = registry.build("executor", chosen["name"], chosen["options"])
     trials = {}
@@ -140,7 +164,7 @@ def _run_trials(run: Run, registry: Registry, waiting: Sequence[Outcome]) -> Ite
         threads=execution["threads"],
         devices=_gpus(run.plan.device, execution["jobs"]),
         timeout_seconds=execution["timeout"],
-        cwd=Path(run.about["cwd"]),
+        cwd=cwd,
     )
     finished = executor.run(references, resources)
     try:
@@ -186,7 +210,7 @@ def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
         "created": created,
         "cwd": os.getcwd(),
         "config": str(order.config_path),
-        "config_sha256": provenance.sha256(order.config_path),
+        "config_sha256": hashlib.sha256(order.config.document.text.encode()).hexdigest(),
         "profile": order.profile,
         "overrides": list(order.overrides),
         "execution": {

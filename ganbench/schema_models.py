@@ -63,6 +63,10 @@ class DatasetChoice(Choice):
     kind = "dataset"
 
 
+class FeatureExtractorChoice(Choice):
+    kind = "feature extractor"
+
+
 class ReporterChoice(Choice):
     kind = "reporter"
 

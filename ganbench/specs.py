@@ -57,6 +57,7 @@ class DatasetStatus:
     present: bool
     verified: bool | None  # None: nothing to verify against
     note: str = ""
+    on_use: bool = False  # where it is not present: whether loading it brings it
 
 
 @dataclass(frozen=True)

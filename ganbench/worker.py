@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 import ganbench
 from ganbench import evaluation, folders, pictures, plan, registry, sampling
 from ganbench.contracts.callbacks import Callback, TrialInfo
-from ganbench.errors import Diverged, GanbenchError
+from ganbench.errors import Diverged, noting, told
 from ganbench.randomness import stream, stream_seed
 from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
 from ganbench.specs import LabeledImages, Timings, Window
@@ -57,9 +57,6 @@ def run(directory: Path) -> int:
         result.update(_work(trial, directory, callbacks))
     except Diverged as error:
         result.update(status="diverged", reason=str(error))
-    except GanbenchError as error:
-        result.update(status="failed", reason=str(error))
-        print(f"error: {error}", file=sys.stderr)
     except Exception as error:
         result.update(_failed(error))
     result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - started}
@@ -75,8 +72,7 @@ def run(directory: Path) -> int:
 def _failed(error: Exception, whose: str = "") -> dict[str, Any]:
     """The status and the reason, with the traceback in the log."""
     traceback.print_exc()
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    return {"status": "failed", "reason": f"{whose}{type(error).__name__}: {error}{notes}"}
+    return {"status": "failed", "reason": f"{whose}{told(error)}"}
 
 
 def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str, Any]:
@@ -102,23 +98,23 @@ def _train_and_judge(
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     parts = plan.Parts.of(cell, plugins)
-    with _clocked(seconds, "data"):
+    with _clocked(seconds, "data"), noting(partial(_loading, cell.dataset)):
         data = parts.dataset.load("train", folders.data())
     log = _logger(directory)
 
     def on_window(window: Window) -> None:
         log(window)
         for callback in callbacks:
-            with _noting(partial(_name_of, callback)):
+            with noting(partial(_name_of, callback)):
                 callback.window(window)
 
     trainer = make_trainer(cell, parts, data, trial.seed, trial.device, on_window)
     about = TrialInfo(trial.run, cell.label, cell.axes, trial.seed, directory, asdict(cell))
     for choice in trial.callbacks:
         callbacks.append(plugins.build("callback", **choice))
-        with _noting(partial(_name_of, callbacks[-1])):
+        with noting(partial(_name_of, callbacks[-1])):
             callbacks[-1].began(about)
-    with _clocked(seconds, "train"), _noting(partial(_whereabouts, trial, cell, trainer.progress)):
+    with _clocked(seconds, "train"), noting(partial(_whereabouts, trial, cell, trainer.progress)):
         trained = trainer.run()
     with _clocked(seconds, "sample"):
         fake, sampling_seconds = _sample(cell, parts, data, trained, trial)
@@ -179,7 +175,7 @@ def _judge_test_set(
     trial: Trial, reference: plan.Reference, plugins: registry.Registry, seconds: dict[str, float]
 ) -> dict[str, Any]:
     dataset = reference.dataset.build(plugins)
-    with _clocked(seconds, "data"):
+    with _clocked(seconds, "data"), noting(partial(_loading, reference.dataset)):
         train = dataset.load("train", folders.data())
         test = dataset.load("test", folders.data())
     count = min(reference.num_samples, len(test))
@@ -300,24 +296,16 @@ def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
         seconds[name] = time.perf_counter() - started
 
 
-@contextmanager
-def _noting(note: Callable[[], str]) -> Iterator[None]:
-    """Say where an exception of a plugin's own came from."""
-    try:
-        yield
-    except GanbenchError:
-        raise
-    except Exception as error:
-        error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # add_note is Python 3.11's
-        raise
-
-
 def _whereabouts(trial: Trial, cell: plan.Cell, progress: Progress) -> str:
     parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
     return (
         f"while training cell {cell.label} with seed {trial.seed}, after {progress.iteration} "
         f"iterations: {', '.join(parts)}"
     )
+
+
+def _loading(dataset: plan.Spec) -> str:
+    return f"while loading data set '{dataset.name}' of {dataset.source}"
 
 
 def _name_of(callback: Callback) -> str:

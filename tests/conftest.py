@@ -156,6 +156,7 @@ matrix: {loss: [bce, lsgan]}
         seeds = max(len(found) for found in results.values())
         found = self.planned(text, overrides=(f"seeds={list(range(seeds))}",))
         about = {
+            "schema_version": records.SCHEMA_VERSION,
             "id": "bench-1",
             "execution": {"threads": 1, "jobs": jobs, "plugins": [], "callbacks": []},
             "machine": {"device": "cpu", "device_name": "A Processor"},

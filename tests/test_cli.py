@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -254,5 +255,50 @@ def test_damaged_data_is_said_by_doctor_and_by_the_run(tmp_path: Path) -> None:
         "run", smoke, "--profile", "smoke", "--only", "loss=bce", "--only", "conditioning=concat",
         "--out", "run", cwd=tmp_path, GANBENCH_DATA=str(tmp_path / "data"),
     )  # fmt: skip
-    assert run.returncode == 3
-    assert "not MNIST's train-images-idx3-ubyte: 9 bytes with SHA-256" in run.stderr
+    assert run.returncode == 2
+    assert "cgan_mnist.yaml:11:1: data set 'mnist' is not usable: " in run.stderr
+    assert "damaged: train-images-idx3-ubyte" in run.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_data_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    text = tiny.TINY.replace("{name: ring, train_size: 2000, test_size: 500}", "DATA")
+    text = text.replace("DATA", "{name: mnist, root: nowhere}")
+    done = tiny.ganbench("run", tiny.write(tmp_path, text), "--out", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert (
+        "tiny.yaml:4:1: data set 'mnist' is not usable: nowhere/MNIST/raw: missing:" in done.stderr
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_show_imports_nothing_that_a_run_names(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "run", tmp_path / "run")
+    (tmp_path / "bomb.py").write_text("open('exploded', 'w')\n")
+    path = tmp_path / "run" / "run.json"
+    about = json.loads(path.read_text("utf-8"))
+    about["execution"]["plugins"] = [str(tmp_path / "bomb.py")]
+    path.write_text(json.dumps(about), "utf-8")
+    assert tiny.ganbench("show", "run", cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '{"schema_version": 99}', "not json"])
+def test_run_folder_of_another_kind_is_a_sentence(tmp_path: Path, text: str) -> None:
+    for name in ("run.json", "plan.json"):
+        (tmp_path / name).write_text(text)
+    done = tiny.ganbench("show", tmp_path, cwd=tmp_path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert tiny.ganbench("list", tmp_path, cwd=tmp_path).returncode == 0
+
+
+def test_modules_of_the_users_folder_are_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('not the random you wanted')\n")
+    tiny.write(tmp_path)
+    command = "import sys; sys.path.pop(0); from ganbench.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "run", "tiny.yaml", "--only", "loss=bce", "--out", "run"],
+        cwd=tmp_path, env=tiny.surroundings(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

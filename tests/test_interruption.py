@@ -134,9 +134,7 @@ def finish(tmp_path: Path, run: Path, before: dict[str, dict[str, object]]) -> N
 
 def worker_of(run: Path, process: subprocess.Popen[str]) -> int:
     """The process that trains the cell that hangs."""
-    found = subprocess.run(
-        ["pgrep", "-f", f"ganbench.worker {run}/trials/trouble"], capture_output=True, text=True
-    )
+    found = subprocess.run(["pgrep", "-f", f"{run}/trials/trouble"], capture_output=True, text=True)
     (pid,) = found.stdout.split()
     return int(pid)
 

@@ -232,7 +232,8 @@ def test_plan_survives_its_file(planned, tmp_path: Path, lines):
     made = planned(changed(loss="wgan-gp", on_incompatible="skip", seeds="[3, 4]", **lines))
     records.write_plan(tmp_path / records.PLAN, made)
     execution = {"threads": 2, "jobs": 2, "plugins": ["a.py"], "callbacks": []}
-    folders.write_json(tmp_path / records.RUN, {"id": "x", "execution": execution})
+    about = {"schema_version": records.SCHEMA_VERSION, "id": "x", "execution": execution}
+    folders.write_json(tmp_path / records.RUN, about)
     run = Run.read(tmp_path)
     assert run.plan == made
     assert bool(only(run.plan).incompatible) == bool(lines)

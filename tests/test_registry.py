@@ -315,11 +315,16 @@ def test_fields_that_cannot_be_options_name_the_plugin() -> None:
         def write(self, report: Any, directory: Path) -> None: ...
 
     plugins = Registry()
-    plugins.add(registering(Odd), HERE)
     with pytest.raises(
         PluginError, match=r"reporter 'odd' \(ganbench-mine 1.2\): its fields cannot"
     ):
-        plugins.build("reporter", "odd", {})
+        plugins.add(registering(Odd), HERE)
+    assert plugins.entries() == []
+
+
+def test_hook_that_registers_nothing_is_an_error() -> None:
+    with pytest.raises(PluginError, match=r"plugin 'mine' \(ganbench-mine 1.2\) registers nothing"):
+        Registry().add(registering(), HERE)
 
 
 def test_built_ins_are_registered_by_ganbench(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -453,7 +458,9 @@ class TestNamed:
             identities.append(plugins.lookup("reporter", "mine").source.identity)
         assert identities[0] == identities[1] != identities[2]
 
-    def test_identity_of_a_package_is_that_of_all_its_files(self, tmp_path: Path) -> None:
+    def test_identity_of_a_package_is_that_of_all_its_files(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         package = tmp_path / "several"
         package.mkdir()
         (package / "__init__.py").write_text("")
@@ -463,6 +470,10 @@ class TestNamed:
         before = registry._digest(module)
         (package / "more.py").write_text("x = 2\n")
         assert registry._digest(module) != before
+        monkeypatch.setitem(sys.modules, "several", module)
+        part = ModuleType("several.part")
+        part.__file__ = str(package / "part.py")
+        assert registry._digest(part) == registry._digest(module)  # of the package around it
 
     def test_module_is_a_plugin_even_where_it_is_installed_too(self, install) -> None:
         install("gb-shout", "shout", PLUGIN.format(name="shout"))
@@ -489,6 +500,10 @@ class TestNamed:
             ),
             ("def broken(:\n", "could not be imported: SyntaxError: invalid syntax"),
             ("x = 1\n", "implements no hook"),
+            (
+                "from ganbench import hookimpl\n@hookimpl\ndef register_losses(register): 1 / 0\n",
+                "its hook raised ZeroDivisionError: division by zero",
+            ),
         ],
     )
     def test_broken_file_is_an_error(self, tmp_path: Path, source: str, message: str) -> None:
@@ -496,9 +511,8 @@ class TestNamed:
         path.write_text(source)
         with pytest.raises(PluginError, match=message):
             registry.load([str(path)])
-        assert not [name for name in sys.modules if name.startswith("ganbench_plugin_broken")] or (
-            message == "implements no hook"
-        )
+        if "could not be imported" in message:
+            assert not [name for name in sys.modules if name.startswith("ganbench_plugin_broken")]
 
     def test_missing_module_is_an_error(self) -> None:
         with pytest.raises(PluginError, match="--plugin no_such_plugin could not be imported"):

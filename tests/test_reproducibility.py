@@ -29,12 +29,12 @@ def fingerprints(run: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int) -> None:
+@pytest.mark.parametrize(("threads", "loss"), [(1, "wgan-gp"), (2, "lsgan")])
+def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int, loss: str) -> None:
     def run(out: str, *more: str) -> dict[str, str]:
         done = tiny.ganbench(
             "run", ROOT / "benchmarks" / "cgan_mnist.yaml", "--profile", "smoke",
-            "--only", "conditioning=projection", "--only", "loss=lsgan,wgan-gp",
+            "--only", "conditioning=projection", "--only", f"loss={loss}",
             "--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200",
             "--set", "evaluation.metrics=[cond-accuracy]", "--set", "execution.jobs=1",
             "--set", f"execution.threads={threads}", "--out", out, *more, cwd=tmp_path,
@@ -43,7 +43,7 @@ def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int) -> No
         return fingerprints(tmp_path / out)
 
     first = run("first")
-    assert len(first) == 9
+    assert len(first) == 5
     assert run("second") == first
     other = run("other", "--seeds", "1")
     trained = {digest for name, digest in first.items() if "terms" in name or "model" in name}

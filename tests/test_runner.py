@@ -167,7 +167,7 @@ def test_default_directory_is_counted_on_where_it_is_taken(
     monkeypatch.setattr("ganbench.provenance.now", lambda: "2026-01-02T03:04:05+00:00")
     first = runner.default_directory("x")
     assert str(first) == "results/x/2026-01-02-030405"
-    first.mkdir(parents=True)
+    assert first.is_dir()
     assert runner.default_directory("x").name == "2026-01-02-030405-2"
 
 

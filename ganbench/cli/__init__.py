@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
@@ -50,7 +51,8 @@ def cli() -> None:
     """Benchmarks of GAN losses, conditionings and architectures: one YAML, one command, tables
     that can be defended.
 
-    Exit codes: 0 fine; 2 usage, configuration or plugin error; 3 a trial failed or diverged;
+    Exit codes: 0 fine; 1 a plugin failed its checks; 2 usage, configuration or plugin error; 3 a
+    trial failed or diverged;
     5 the selection matched nothing; 130, 143 interrupted, and resumable.
     """
 
@@ -62,6 +64,9 @@ class Terminated(BaseException):
 def main() -> NoReturn:
     """The `ganbench` command."""
     signal.signal(signal.SIGTERM, _terminate)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks ×, ± or │ shows a ?
     wants_json = "--json" in sys.argv[1:]
     try:
         sys.exit(cli.main(standalone_mode=False))

@@ -42,8 +42,11 @@ def described(registry: Any, name: str, root: Any) -> dict[str, Any]:
         return {**plain, "state": state, "location": "yours", "verified": None, "note": ""}
     try:
         status = registry.build("dataset", name, {}).status(root)
-    except GanbenchError as error:
-        return {**plain, "state": "unusable", "location": "", "verified": False, "note": str(error)}
+    except Exception as error:  # a plugin's own
+        note = (
+            str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+        )
+        return {**plain, "state": "unusable", "location": "", "verified": False, "note": note}
     words = {True: "there, verified", False: "there, DAMAGED", None: "there"}
     state = words[status.verified] if status.present else "missing"
     return {

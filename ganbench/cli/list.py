@@ -35,7 +35,8 @@ def _summary(directory: Path) -> dict[str, Any]:
     """From files alone: no plugin is loaded."""
     from ganbench import folders, records
 
-    about = folders.read_json(directory / records.RUN) or {}
+    about = folders.read_json(directory / records.RUN)
+    about = about if isinstance(about, dict) else {}
     statuses: Counter[str] = Counter()
     for trial in _trials(directory):
         result = folders.read_json(trial / records.RESULT) or folders.read_json(trial / records.END)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ganbench.cli.exit_codes import NothingSelected
-from ganbench.errors import ConfigError
+from ganbench.errors import ConfigError, DataError
+from ganbench.hookspecs import KINDS
 
 if TYPE_CHECKING:
     from ganbench.config import Config
@@ -26,6 +27,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 quiet = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 plugin = click.option(
     "--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Load this plugin too."
+)
+
+kind = click.option(
+    "--kind", type=click.Choice(list(KINDS)), help="Where two kinds have a plugin of that name."
 )
 
 _BENCHMARK = [
@@ -105,7 +110,9 @@ def load(
     planned = plan.make(
         settings, found, device=machine.resolve_device(device), seeds=parse_seeds(seeds)
     )
-    return Loaded(found, settings, _selected(planned, only), plugins)
+    planned = _selected(planned, only)
+    _check_data(planned, settings, found)
+    return Loaded(found, settings, planned, plugins)
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...]:
@@ -117,12 +124,32 @@ def parse_seeds(text: str | None) -> tuple[int, ...]:
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise ConfigError(f"--seeds {text}: expected whole numbers like 0,1,2 or 0-4")
+        if max(int(first), int(last or first)) >= 2**63 or int(last or first) - int(first) > 10_000:
+            raise ConfigError(f"--seeds {text}: expected numbers below 2**63, and at most 10,000")
         seeds.extend(range(int(first), int(last or first) + 1))
     if not seeds:
         raise NothingSelected(f"--seeds {text}: no seed in it")
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"--seeds {text}: the same seed stands twice")
     return tuple(seeds)
+
+
+def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
+    """Refuse data that is missing or damaged before anything is written."""
+    from ganbench import folders
+
+    key = ("dataset",) if settings.document.child("dataset") else ("matrix", "dataset")
+    seen = []
+    for cell in planned.cells:
+        if cell.incompatible or cell.dataset in seen:
+            continue
+        seen.append(cell.dataset)
+        status = cell.dataset.build(registry).status(folders.data())
+        if status.verified is False or not (status.present or status.on_use):
+            raise DataError(
+                f"{settings.document.where(key)}: data set '{cell.dataset.name}' is not usable: "
+                f"{status.location}: {status.note or 'missing'}"
+            )
 
 
 def print_json(value: Any) -> None:
@@ -144,4 +171,5 @@ def _selected(planned: Plan, only: Sequence[str]) -> Plan:
             raise NothingSelected(
                 f"--only {rule}: leaves no cell; the values of {axis} are {', '.join(known)}"
             )
-    return dataclasses.replace(planned, cells=cells)
+    references = tuple(r for r in planned.references if any(r.dataset == c.dataset for c in cells))
+    return dataclasses.replace(planned, cells=cells, references=references)

@@ -19,7 +19,8 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     """Finish the run in RUN_DIR that was interrupted or had failures.
 
     Trials that are ok or diverged are done; those that failed, ran out of time or were never
-    finished start again from their beginning.
+    finished start again from their beginning. The plugins that the run was begun with are imported,
+    from where they were: resume no run of a stranger's.
     """
     from ganbench import registry
     from ganbench.cli.run import finish

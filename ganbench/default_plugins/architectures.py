@@ -15,6 +15,12 @@ from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
 LEAK = 0.2
 
 
+def _check_positive(**options: float | None) -> None:
+    for name, value in options.items():
+        if value is not None and value <= 0:
+            raise ValueError(f"{name} must be positive, found {value}")
+
+
 def _halvings(resolution: int, smallest: int = 7) -> list[int]:
     """The sizes from `resolution` down to at most `smallest`, each half the last, rounded up."""
     sizes = [resolution]
@@ -120,6 +126,12 @@ class DCGAN(Architecture):
     dropout: float = 0.0  # of whole channels in the discriminator
     init_std: float | None = 0.02  # null: PyTorch's own initialisation
 
+    def __post_init__(self) -> None:
+        _check_positive(latent_dim=self.latent_dim, width=self.width, g_width=self.g_width)
+        _check_positive(max_width=self.max_width, smallest=self.smallest, init_std=self.init_std)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be from 0 to below 1, found {self.dropout}")
+
     def unsupported(self, image: ImageSpec) -> str | None:
         if not 28 <= image.resolution <= 256:
             return f"it builds sizes from 28 to 256, and these images are {image.resolution} wide"
@@ -224,6 +236,9 @@ class ResNet(Architecture):
     latent_dim: int = 128
     width: int = 128
 
+    def __post_init__(self) -> None:
+        _check_positive(latent_dim=self.latent_dim, width=self.width)
+
     def unsupported(self, image: ImageSpec) -> str | None:
         size = _halvings(image.resolution)[-1]
         doublings = len(_halvings(image.resolution)) - 1
@@ -291,6 +306,9 @@ class MLP(Architecture):
     latent_dim: int = 16
     width: int = 128
     depth: int = 3  # hidden layers
+
+    def __post_init__(self) -> None:
+        _check_positive(latent_dim=self.latent_dim, width=self.width, depth=self.depth)
 
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
         hidden = [self.width] * self.depth

@@ -225,6 +225,10 @@ class EmbedConcat(Conditioning):
     embedding_dim: int = 16
     plane_std: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.embedding_dim < 1:
+            raise ValueError(f"embedding_dim must be positive, found {self.embedding_dim}")
+
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return EmbedLatent(latent_dim, num_classes, self.embedding_dim)
 

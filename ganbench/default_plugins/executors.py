@@ -17,6 +17,10 @@ from ganbench import Executor, Resources, TrialRef, hookimpl, write_atomically
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
 LOG = "worker.log"
+WORKER = (  # as `python -m ganbench.worker` does, but blind to modules of the user's folder
+    "import runpy, sys; sys.path.pop(0); "
+    "runpy.run_module('ganbench.worker', run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass
@@ -76,7 +80,7 @@ def _start(trial: TrialRef, slot: int, resources: Resources) -> _Worker:
     environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     if resources.devices:
         environment["CUDA_VISIBLE_DEVICES"] = resources.devices[slot % len(resources.devices)]
-    command = [sys.executable, "-m", "ganbench.worker", str(trial.directory.resolve())]
+    command = [sys.executable, "-c", WORKER, str(trial.directory.resolve())]
     with (trial.directory / LOG).open("wb") as log:
         process = subprocess.Popen(
             [*command, "--stop-with-parent"],
@@ -106,7 +110,7 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
 
 def _cause(code: int, worker: _Worker) -> str:
     if code < 0:
-        name = signal.Signals(-code).name
+        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = ", perhaps by the kernel for want of memory" if name == "SIGKILL" else ""
         return f"the worker was ended by {name}{hint}"
     log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()

@@ -170,6 +170,7 @@ def _cell(label: str, axes: dict[str, str], incompatible: str | None = None) -> 
         ),
         num_samples=1000,
         metrics=(),
+        extractors=(),
         incompatible=incompatible,
     )
 

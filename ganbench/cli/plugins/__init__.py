@@ -56,6 +56,10 @@ def command(
         return 0
     listed = [dataclasses.asdict(entry) for entry in manifest.listing(plugins, load=load)]
     failures = _load(plugins) if load else []
+    reasons = {failure["source"]: failure["reason"] for failure in failures}
+    for entry in listed:
+        source = f"{entry['distribution']} {entry['version']}".strip()
+        entry["problem"] = reasons.get(source, entry["problem"])
     if as_json:
         options.print_json({"plugins": listed, "failures": failures} if load else listed)
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("target", metavar="NAME|FILE.py|MODULE")
-@click.option("--kind", help="Where two kinds have a plugin of that name.")
+@options.kind
 @click.option(
     "--set",
     "settings",
@@ -43,6 +43,8 @@ def command(
     found, entries = _found(registry.load(plugins), target, kind)
     chosen = _options(settings)
     reports = []
+    for entry in entries:
+        _refuse_lacking(found, entry, chosen)
     for entry in entries:
         started = time.perf_counter()
         plugin = found.build(entry.kind, entry.name, chosen) if chosen else entry.cls
@@ -77,7 +79,7 @@ def command(
 def _found(installed: Registry, target: str, kind: str | None) -> tuple[Registry, list[Entry]]:
     """By name; else whatever the file or module registers, and where it is registered."""
     from ganbench.errors import ConfigError
-    from ganbench.registry import Registry, import_named, is_file
+    from ganbench.registry import Registry, is_file
 
     if not is_file(target):
         try:
@@ -86,8 +88,20 @@ def _found(installed: Registry, target: str, kind: str | None) -> tuple[Registry
             if "." not in target and "_" not in target:  # no module's name either
                 raise
     alone = Registry()  # where an installed copy of it is in nobody's way
-    alone.add(*import_named(target))
+    alone.add_named(target)
     return alone, alone.entries()
+
+
+def _refuse_lacking(registry: Registry, entry: Entry, chosen: dict[str, Any]) -> None:
+    fields = registry.options_model(entry.kind, entry.name).model_fields
+    lacking = [name for name, info in fields.items() if info.is_required() and name not in chosen]
+    if lacking:
+        from ganbench.errors import ConfigError
+
+        raise ConfigError(
+            f"{entry.kind} '{entry.name}' needs {', '.join(lacking)}; give it with "
+            f"--set {lacking[0]}=VALUE"
+        )
 
 
 def _options(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ DECLARATIONS = {
 
 @click.command("show")
 @click.argument("name")
-@click.option("--kind", help="Where two kinds have a plugin of that name.")
+@options.kind
 @options.plugin
 @options.as_json
 def command(name: str, kind: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
@@ -43,6 +43,8 @@ def command(name: str, kind: str | None, plugins: tuple[str, ...], as_json: bool
 
 
 def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python
+
     from ganbench.options import type_names
 
     model = registry.options_model(entry.kind, entry.name)
@@ -51,7 +53,8 @@ def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
     for name, info in model.model_fields.items():
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         about = {"name": name, "type": types[name], "required": info.is_required()}
-        listed.append({**about, "default": default})
+        plain = to_jsonable_python(default, inf_nan_mode="strings", fallback=str)
+        listed.append({**about, "default": plain})
     declared = {key: _plain(getattr(entry.cls, key)) for key in DECLARATIONS.get(entry.kind, ())}
     return {
         "kind": entry.kind,
