@@ -7,7 +7,7 @@ import time
 import torch
 
 from ganbench import sampling
-from ganbench.plan import Cell, Parts
+from ganbench.cells import Cell, Parts
 from ganbench.registry import Registry
 from ganbench.specs import ImageSpec, LabeledImages
 from ganbench.worker import make_trainer

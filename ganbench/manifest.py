@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ganbench
-from ganbench.hookspecs import API_VERSION, KIND_OF_HOOK, PROJECT
-from ganbench.registry import (
-    BUILT_INS,
+from ganbench.discovery import (
     FoundEntryPoint,
-    Registry,
     Source,
     found_entry_points,
     import_named,
     is_file,
 )
+from ganbench.hookspecs import API_VERSION, KIND_OF_HOOK, PROJECT
+from ganbench.registry import BUILT_INS, Registry
 from ganbench.wording import suggestion
 
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 
 from ganbench import folders
+from ganbench.cells import Cell, Plan, Reference, slug
 from ganbench.errors import RunError
-from ganbench.plan import Cell, Plan, Reference, slug
 
 if TYPE_CHECKING:
     import pandas as pd

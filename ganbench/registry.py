@@ -1,10 +1,9 @@
-"""Finds plugins, loads them one by one, and looks classes up by kind and name."""
+"""Loads plugins one by one, and looks their classes up by kind and name."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -15,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +23,14 @@ import pydantic_core
 
 import ganbench
 from ganbench import hookspecs
+from ganbench.discovery import (
+    Failure,
+    FoundEntryPoint,
+    Source,
+    found_entry_points,
+    import_named,
+    source_digest,
+)
 from ganbench.errors import ConfigError, PluginError
 from ganbench.hookspecs import API_VERSION, KIND_OF_HOOK, KINDS, PROJECT
 from ganbench.options import option_problems, options_model
@@ -51,24 +57,6 @@ NAME = re.compile(r"[a-z0-9]+([-.][a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a plugin comes from."""
-
-    plugin: str  # the entry point's name, or the file
-    distribution: str  # of a file, its name
-    version: str
-    digest: str = ""  # SHA-256 of the source files; built-ins have none, for their version tells
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".strip()
-
-    @property
-    def identity(self) -> str:
-        """What records hold: it changes when the code does."""
-        return f"{self} sha256:{self.digest[:12]}" if self.digest else str(self)
-
-
-@dataclass(frozen=True)
 class Entry:
     kind: str
     cls: type
@@ -86,42 +74,6 @@ class Entry:
         return text.split("\n", 1)[0] if written else ""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that could not be loaded, and why."""
-
-    source: Source
-    reason: str  # one line
-    detail: str = ""  # the traceback, where there is one
-
-
-@dataclass(frozen=True)
-class FoundEntryPoint:
-    source: Source
-    value: str  # a module's dotted name
-
-
-def found_entry_points() -> tuple[list[FoundEntryPoint], list[Failure]]:
-    """The installed plugins that GANBENCH_LOAD_PLUGINS admits, and those whose name is another's
-    too; imports none of them. Raises PluginError where the variable names what is not installed."""
-    points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
-    by_name: dict[str, dict[str, FoundEntryPoint]] = {}
-    for point in _admitted(points):
-        source = Source(point.name, point.dist.name, point.dist.version)
-        found = FoundEntryPoint(source, point.value)
-        by_name.setdefault(point.name, {}).setdefault(_canonical(point.dist.name), found)
-    failures = []
-    for name, rivals in by_name.items():
-        if len(rivals) > 1:
-            sources = [found.source for found in rivals.values()]
-            reason = (
-                f"both {' and '.join(map(str, sources))} call their plugin '{name}'; uninstall "
-                "one, or set GANBENCH_LOAD_PLUGINS to the distributions you want"
-            )
-            failures += [Failure(source, reason) for source in sources]
-    return [f for r in by_name.values() if len(r) == 1 for f in r.values()], failures
-
-
 class NameTaken(PluginError):
     """Two plugins register one name; there is no override."""
 
@@ -131,28 +83,6 @@ class NameTaken(PluginError):
             "GANBENCH_LOAD_PLUGINS to the plugins you want"
         )
         self.kind, self.name, self.other = kind, name, other
-
-
-def _admitted(points: list[Any]) -> list[Any]:
-    """Those that GANBENCH_LOAD_PLUGINS names, by plugin or distribution; all where it is unset."""
-    listed = os.environ.get("GANBENCH_LOAD_PLUGINS")
-    if listed is None:
-        return points
-    wanted = {_canonical(name) for name in listed.split(",") if name.strip()}
-    names = [{_canonical(p.name), _canonical(p.dist.name)} for p in points]
-    absent = sorted(wanted.difference(*names))
-    if absent:
-        installed = sorted(set().union(*names))
-        raise PluginError(
-            f"GANBENCH_LOAD_PLUGINS names {quoted(absent)}, which is not installed"
-            f"{suggestion(absent[0], installed)}{known(installed)}"
-        )
-    return [point for point, own in zip(points, names, strict=True) if own & wanted]
-
-
-def _canonical(name: str) -> str:
-    """Distributions are one whether written with a hyphen, a dot or an underscore."""
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 class Registry:
@@ -174,7 +104,7 @@ class Registry:
         if module in others:
             return
         if source.distribution != PROJECT:
-            source = replace(source, digest=_digest(module))
+            source = replace(source, digest=source_digest(module))
         self._check_hooks(module, source)
         new: dict[tuple[str, str], Entry] = {}
         try:
@@ -372,58 +302,6 @@ def load(plugins: Iterable[str] = ()) -> Registry:
     for plugin in dict.fromkeys(plugins):
         registry.add_named(plugin)
     return registry
-
-
-def import_named(plugin: str) -> tuple[ModuleType, Source]:
-    """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
-    path = Path(plugin) if is_file(plugin) else None
-    try:
-        module = _import_file(path) if path else importlib.import_module(plugin)
-    except (Exception, SystemExit) as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        inside = "" if "importlib" in last.filename else f", at {last.filename}:{last.lineno}"
-        raise PluginError(
-            f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
-        ) from error
-    return module, Source(plugin, path.name if path else plugin, "")
-
-
-def is_file(plugin: str) -> bool:
-    """Whether a `--plugin` value is a path. Raises PluginError where there is no such file."""
-    if not plugin.endswith(".py") and os.sep not in plugin:
-        return False
-    if not Path(plugin).is_file():
-        raise PluginError(f"--plugin {plugin}: there is no such file")
-    return True
-
-
-def _digest(module: ModuleType) -> str:
-    """Of the source files of a module and of the package around it; empty where there are none."""
-    around = sys.modules.get(module.__name__.partition(".")[0], module)
-    folders = [Path(folder) for folder in getattr(around, "__path__", ())]
-    files = sorted((file.relative_to(top), file) for top in folders for file in top.rglob("*.py"))
-    if not folders and getattr(module, "__file__", None):
-        files = [(Path(), Path(str(module.__file__)))]
-    found = hashlib.sha256()
-    for name, file in files:
-        found.update(f"{name.as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
-    return found.hexdigest() if files else ""
-
-
-def _import_file(path: Path) -> ModuleType:
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
-    name = f"ganbench_plugin_{path.stem}_{digest}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError("not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up here
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _check_class(kind: str, cls: type, source: Source) -> None:

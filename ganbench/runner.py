@@ -15,11 +15,11 @@ import filelock
 import yaml
 
 from ganbench import folders, machine, provenance, records
+from ganbench.cells import Plan
 from ganbench.config import Config
 from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.outputs import Reporter
 from ganbench.errors import RunError
-from ganbench.plan import Plan
 from ganbench.records import Outcome, Run, Trial
 from ganbench.registry import Registry
 from ganbench.table import Report

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save_file
 
 import ganbench
-from ganbench import evaluation, folders, pictures, plan, registry, sampling
+from ganbench import cells, evaluation, folders, pictures, registry, sampling
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.errors import Diverged, noting, told
 from ganbench.randomness import stream, stream_seed
@@ -84,20 +84,20 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str,
         found = _judge_test_set(trial, trial.reference, plugins, seconds)
     else:
         assert trial.cell is not None
-        plan.check_sources(trial.cell.specs(), plugins)
+        cells.check_sources(trial.cell.specs(), plugins)
         found = _train_and_judge(trial, trial.cell, plugins, directory, callbacks, seconds)
     return {**found, "seconds": seconds, "environment": _environment(trial)}
 
 
 def _train_and_judge(
     trial: Trial,
-    cell: plan.Cell,
+    cell: cells.Cell,
     plugins: registry.Registry,
     directory: Path,
     callbacks: list[Callback],
     seconds: dict[str, float],
 ) -> dict[str, Any]:
-    parts = plan.Parts.of(cell, plugins)
+    parts = cells.Parts.of(cell, plugins)
     with _clocked(seconds, "data"), noting(partial(_loading, cell.dataset)):
         data = parts.dataset.load("train", folders.data())
     log = _logger(directory)
@@ -148,8 +148,8 @@ def _train_and_judge(
 
 
 def make_trainer(
-    cell: plan.Cell,
-    parts: plan.Parts,
+    cell: cells.Cell,
+    parts: cells.Parts,
     data: LabeledImages,
     seed: int,
     device: str,
@@ -172,7 +172,7 @@ def make_trainer(
 
 
 def _judge_test_set(
-    trial: Trial, reference: plan.Reference, plugins: registry.Registry, seconds: dict[str, float]
+    trial: Trial, reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
 ) -> dict[str, Any]:
     dataset = reference.dataset.build(plugins)
     with _clocked(seconds, "data"), noting(partial(_loading, reference.dataset)):
@@ -209,8 +209,8 @@ def _judged(
 
 
 def _sample(
-    cell: plan.Cell,
-    parts: plan.Parts,
+    cell: cells.Cell,
+    parts: cells.Parts,
     data: LabeledImages,
     trained: Trained,
     trial: Trial,
@@ -239,7 +239,7 @@ def _sample(
     return LabeledImages(images, asked), seconds
 
 
-def _draw(parts: plan.Parts, trained: Trained, trial: Trial, directory: Path) -> None:
+def _draw(parts: cells.Parts, trained: Trained, trial: Trial, directory: Path) -> None:
     """samples.png: rows are labels, columns fixed latents; or a scatter of points."""
     image, dim = parts.image, parts.architecture.latent_dim
     device, path = torch.device(trial.device), directory / "samples.png"
@@ -296,7 +296,7 @@ def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
         seconds[name] = time.perf_counter() - started
 
 
-def _whereabouts(trial: Trial, cell: plan.Cell, progress: Progress) -> str:
+def _whereabouts(trial: Trial, cell: cells.Cell, progress: Progress) -> str:
     parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
     return (
         f"while training cell {cell.label} with seed {trial.seed}, after {progress.iteration} "
@@ -304,7 +304,7 @@ def _whereabouts(trial: Trial, cell: plan.Cell, progress: Progress) -> str:
     )
 
 
-def _loading(dataset: plan.Spec) -> str:
+def _loading(dataset: cells.Spec) -> str:
     return f"while loading data set '{dataset.name}' of {dataset.source}"
 
 

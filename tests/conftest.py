@@ -16,6 +16,7 @@ from ganbench import (
     Dataset,
     LabeledImages,
     Timings,
+    cells,
     config,
     folders,
     plan,
@@ -83,10 +84,10 @@ def judged(plugins: Registry, tmp_path: Path) -> Callable[..., TrialEvaluation]:
 
 
 @pytest.fixture
-def planned(plugins: Registry) -> Callable[..., plan.Plan]:
+def planned(plugins: Registry) -> Callable[..., cells.Plan]:
     """The plan of a benchmark file's text."""
 
-    def planned(text: str, *, device: str = "cpu", **how: Any) -> plan.Plan:
+    def planned(text: str, *, device: str = "cpu", **how: Any) -> cells.Plan:
         asked = config.parse(Document.parse(text, "b.yaml"), plugins, **how)
         return plan.make(asked, plugins, device=device)
 
@@ -117,7 +118,7 @@ training: {precision: float32}
 matrix: {loss: [bce, lsgan]}
 """
 
-    def __init__(self, folder: Path, planned: Callable[..., plan.Plan]) -> None:
+    def __init__(self, folder: Path, planned: Callable[..., cells.Plan]) -> None:
         self.folder, self.planned = folder, planned
 
     def result(
@@ -183,7 +184,7 @@ matrix: {loss: [bce, lsgan]}
 
 
 @pytest.fixture
-def runs(tmp_path: Path, planned: Callable[..., plan.Plan]) -> Runs:
+def runs(tmp_path: Path, planned: Callable[..., cells.Plan]) -> Runs:
     folder = tmp_path / "run"
     folder.mkdir()
     return Runs(folder, planned)

@@ -103,7 +103,7 @@ def test_loss_of_the_readme_is_the_package_and_conforms() -> None:
     text = block("loss").removeprefix("```python\n").removesuffix("```\n")
     package = ROOT / "plugins" / "ganbench-hinge" / "ganbench_hinge.py"
     assert text == package.read_text("utf-8")
-    from ganbench.registry import import_named
+    from ganbench.discovery import import_named
 
     module, _ = import_named(str(package))
     results = check_plugin(module.Hinge)

@@ -24,9 +24,10 @@ from ganbench import (
 from ganbench.default_plugins.mixtures import Ring
 from ganbench.default_plugins.quality import FID, ConditionalAccuracy, moments
 from ganbench.default_plugins.speed import Throughput
+from ganbench.discovery import Source
 from ganbench.errors import ContractError
 from ganbench.evaluation import accumulate, digest, evaluate
-from ganbench.registry import Registry, Source
+from ganbench.registry import Registry
 from ganbench.specs import MEANINGLESS, Timings
 
 RING = Ring(train_size=1200)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench import config, folders, machine, plan, records
+from ganbench import cells, compatibility, config, folders, machine, plan, records
 from ganbench.contracts.losses import InputGradients, Regularizer
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.losses import BCE, WGANGP
@@ -31,7 +31,7 @@ class Penalty(Regularizer):
     input_gradients = InputGradients.REAL
 
 
-def only(found: plan.Plan) -> plan.Cell:
+def only(found: cells.Plan) -> cells.Cell:
     (cell,) = found.cells
     return cell
 
@@ -121,21 +121,21 @@ def test_precision_is_as_asked_or_what_is_fast_here(planned, monkeypatch, asked)
 
 
 def test_d_norm_is_the_first_that_the_losses_allow():
-    assert plan.resolve_d_norm(None, DCGAN(), [BCE()]) == "batch"
-    assert plan.resolve_d_norm(None, DCGAN(), [WGANGP()]) == "layer"
-    assert plan.resolve_d_norm(None, ResNet(), [WGANGP()]) == "spectral"
-    assert plan.resolve_d_norm(None, MLP(), [BCE()]) == "none"
-    assert plan.resolve_d_norm("batch", DCGAN(), [BCE()]) == "batch"
-    assert plan.resolve_d_norm("none", DCGAN(), [WGANGP()]) == "none"
-    assert plan.resolve_d_norm(None, DCGAN(), [BCE(), Penalty()]) == "layer"
+    assert compatibility.resolve_d_norm(None, DCGAN(), [BCE()]) == "batch"
+    assert compatibility.resolve_d_norm(None, DCGAN(), [WGANGP()]) == "layer"
+    assert compatibility.resolve_d_norm(None, ResNet(), [WGANGP()]) == "spectral"
+    assert compatibility.resolve_d_norm(None, MLP(), [BCE()]) == "none"
+    assert compatibility.resolve_d_norm("batch", DCGAN(), [BCE()]) == "batch"
+    assert compatibility.resolve_d_norm("none", DCGAN(), [WGANGP()]) == "none"
+    assert compatibility.resolve_d_norm(None, DCGAN(), [BCE(), Penalty()]) == "layer"
 
 
 def test_architecture_with_batch_norm_only_has_no_penalty():
     only_batch = DCGAN()
     only_batch.d_norms = ("batch",)
-    assert plan.resolve_d_norm(None, only_batch, [BCE()]) == "batch"
+    assert compatibility.resolve_d_norm(None, only_batch, [BCE()]) == "batch"
     with pytest.raises(Incompatible, match=r"'wgan-gp' takes .* only offers d_norm 'batch'$"):
-        plan.resolve_d_norm(None, only_batch, [WGANGP()])
+        compatibility.resolve_d_norm(None, only_batch, [WGANGP()])
 
 
 REFUSALS = {
@@ -161,9 +161,9 @@ def test_cell_that_cannot_be_built_says_why(refusal, settings):
 
 
 def test_regularizer_alone_is_refused(planned, plugins):
-    parts = dataclasses.replace(plan.Parts.of(only(planned(TEXT)), plugins), losses=(Penalty(),))
+    parts = dataclasses.replace(cells.Parts.of(only(planned(TEXT)), plugins), losses=(Penalty(),))
     with pytest.raises(Incompatible, match=r"^'penalty' is a regularizer; it goes beside"):
-        plan._check(parts, 64)
+        compatibility.check_parts(parts, 64)
 
 
 def test_labels_of_unlabelled_data_are_refused(refusal, planned, tmp_path):
@@ -207,16 +207,16 @@ def test_labels_are_short_but_tell_cells_apart(planned):
 @pytest.mark.parametrize("d_norm", ["none", "spectral"])
 def test_parameters_are_counted_without_building(planned, plugins, architecture, d_norm):
     cell = only(planned(changed(architecture=f"{{name: {architecture}, width: 8}}", d_norm=d_norm)))
-    networks = plan.Parts.of(cell, plugins).networks(cell)
+    networks = cells.Parts.of(cell, plugins).networks(cell)
     real = tuple(sum(p.numel() for p in net.parameters()) for net in networks)
-    assert plan.num_parameters(cell, plugins) == real
+    assert cells.num_parameters(cell, plugins) == real
     assert min(real) > 1000
 
 
 def test_counting_parameters_allocates_nothing(planned, plugins):
     """Of a network that would not fit into any machine."""
     cell = only(planned(changed(architecture="{name: mlp, width: 4000000}")))
-    assert min(plan.num_parameters(cell, plugins)) > 3e13
+    assert min(cells.num_parameters(cell, plugins)) > 3e13
 
 
 def test_reference_is_the_test_set_once_per_data_set(planned):

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from ganbench import Loss, Reporter, hookimpl, registry
+from ganbench import Loss, Reporter, discovery, hookimpl, registry
+from ganbench.discovery import Source
 from ganbench.errors import ConfigError, PluginError
-from ganbench.registry import Registry, Source
+from ganbench.registry import Registry
 
 HERE = Source("mine", "ganbench-mine", "1.2")
 PLUGIN = '''\
@@ -467,13 +468,14 @@ class TestNamed:
         (package / "more.py").write_text("x = 1\n")
         module = ModuleType("several")
         module.__path__ = [str(package)]
-        before = registry._digest(module)
+        before = discovery.source_digest(module)
         (package / "more.py").write_text("x = 2\n")
-        assert registry._digest(module) != before
+        assert discovery.source_digest(module) != before
         monkeypatch.setitem(sys.modules, "several", module)
         part = ModuleType("several.part")
         part.__file__ = str(package / "part.py")
-        assert registry._digest(part) == registry._digest(module)  # of the package around it
+        around = discovery.source_digest(module)
+        assert discovery.source_digest(part) == around  # of the package around it
 
     def test_module_is_a_plugin_even_where_it_is_installed_too(self, install) -> None:
         install("gb-shout", "shout", PLUGIN.format(name="shout"))

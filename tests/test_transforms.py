@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from ganbench import ImageSpec, Scored, Transform
+from ganbench.cells import Parts
 from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
+from ganbench.discovery import Source
 from ganbench.models import build, shown_to_d
-from ganbench.plan import Parts
-from ganbench.registry import Registry, Source
+from ganbench.registry import Registry
 
 
 @dataclass(kw_only=True)

@@ -17,8 +17,8 @@ from ganbench.errors import ConfigError, DataError
 from ganbench.hookspecs import KINDS
 
 if TYPE_CHECKING:
+    from ganbench.cells import Plan
     from ganbench.config import Config
-    from ganbench.plan import Plan
     from ganbench.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])

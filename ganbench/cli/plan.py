@@ -12,7 +12,7 @@ from ganbench.cli import options
 from ganbench.wording import counted
 
 if TYPE_CHECKING:
-    from ganbench.plan import Cell, Plan
+    from ganbench.cells import Cell, Plan
 
 
 @click.command("plan")
@@ -37,7 +37,7 @@ def command(
     """
     loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     from ganbench import estimate
-    from ganbench.plan import num_parameters
+    from ganbench.cells import num_parameters
 
     cells = []
     for cell in loaded.plan.cells:

@@ -23,8 +23,8 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     from where they were: resume no run of a stranger's.
     """
     from ganbench import registry
+    from ganbench.cells import check_sources
     from ganbench.cli.run import finish
-    from ganbench.plan import check_sources
     from ganbench.records import Run
 
     run = Run.read(run_dir)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ganbench import records
+from ganbench.cells import Cell, Plan, Reference, Spec
 from ganbench.contracts.callbacks import TrialInfo
-from ganbench.plan import Cell, Plan, Reference, Spec
 from ganbench.records import Run
 from ganbench.settings import Schedule
 from ganbench.specs import Column, Window

@@ -78,8 +78,9 @@ def command(
 
 def _found(installed: Registry, target: str, kind: str | None) -> tuple[Registry, list[Entry]]:
     """By name; else whatever the file or module registers, and where it is registered."""
+    from ganbench.discovery import is_file
     from ganbench.errors import ConfigError
-    from ganbench.registry import Registry, is_file
+    from ganbench.registry import Registry
 
     if not is_file(target):
         try:

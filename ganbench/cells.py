@@ -1,0 +1,191 @@
+"""What a plan is made of: cells with nothing left open, and their plugins, built."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from ganbench import models
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.losses import Loss
+from ganbench.contracts.metrics import Metric
+from ganbench.contracts.transforms import Transform
+from ganbench.errors import GanbenchError
+from ganbench.registry import Registry
+from ganbench.settings import Schedule
+from ganbench.specs import ImageSpec
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A plugin with every option spelled out."""
+
+    kind: str
+    name: str
+    options: dict[str, Any]
+    source: str  # distribution and version
+
+    def build(self, registry: Registry) -> Any:
+        return registry.build(self.kind, self.name, self.options)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination with nothing left open. Equal ids mean comparable numbers."""
+
+    label: str
+    axes: dict[str, str]
+    dataset: Spec
+    loss: Spec
+    regularizers: tuple[Spec, ...]
+    g_conditioning: Spec
+    d_conditioning: Spec
+    architecture: Spec
+    transforms: tuple[Spec, ...]
+    g_norm: str
+    d_norm: str
+    schedule: Schedule
+    num_samples: int
+    metrics: tuple[Spec, ...]
+    extractors: tuple[Spec, ...]  # that metrics and the data set's judge use
+    incompatible: str | None = None  # why it cannot be built
+
+    @cached_property
+    def id(self) -> str:
+        """The first 10 hex digits of the SHA-256 of the resolved cell as canonical JSON."""
+        return _digest(self, without=("label", "axes", "incompatible"))
+
+    @property
+    def losses(self) -> tuple[Spec, ...]:
+        return (self.loss, *self.regularizers)
+
+    def trained_specs(self) -> Iterator[Spec]:
+        """The plugins that take part in training."""
+        yield from self.losses
+        yield self.g_conditioning
+        yield self.d_conditioning
+        yield self.architecture
+        yield from self.transforms
+
+    def specs(self) -> Iterator[Spec]:
+        yield self.dataset
+        yield from self.trained_specs()
+        yield from self.metrics
+        yield from self.extractors
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real test set, judged like a generator's samples: the floor of every metric."""
+
+    label: str
+    axes: dict[str, str]
+    dataset: Spec
+    num_samples: int
+    metrics: tuple[Spec, ...]
+
+    @cached_property
+    def id(self) -> str:
+        return _digest(self, without=("label", "axes"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    name: str
+    cells: tuple[Cell, ...]
+    references: tuple[Reference, ...]
+    seeds: tuple[int, ...]
+    device: str
+
+    @cached_property
+    def id(self) -> str:
+        """Changes when what will be run changes."""
+        parts = [*(c.id for c in self.cells), *(r.id for r in self.references), *self.seeds]
+        text = json.dumps([self.name, self.device, *parts])
+        return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cell's plugins, built."""
+
+    dataset: Dataset
+    image: ImageSpec
+    losses: tuple[Loss, ...]
+    g_conditioning: Conditioning
+    d_conditioning: Conditioning
+    architecture: Architecture
+    transforms: tuple[Transform, ...]
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, cell: Cell, registry: Registry) -> Parts:
+        dataset: Dataset = cell.dataset.build(registry)
+        return cls(
+            dataset,
+            dataset.image_spec(),
+            tuple(spec.build(registry) for spec in cell.losses),
+            cell.g_conditioning.build(registry),
+            cell.d_conditioning.build(registry),
+            cell.architecture.build(registry),
+            tuple(spec.build(registry) for spec in cell.transforms),
+            tuple(spec.build(registry) for spec in cell.metrics),
+        )
+
+    def networks(
+        self, cell: Cell
+    ) -> tuple[models.ConditionalGenerator, models.ConditionalDiscriminator]:
+        return models.build(
+            self.architecture,
+            self.g_conditioning,
+            self.d_conditioning,
+            self.image,
+            g_norm=cell.g_norm,
+            d_norm=cell.d_norm,
+            transforms=self.transforms,
+        )
+
+
+def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
+    """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
+    for spec in specs:
+        now = registry.lookup(spec.kind, spec.name).source.identity
+        if now != spec.source:
+            raise GanbenchError(
+                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now} is what is "
+                "installed; install the former again, or start a new run"
+            )
+
+
+def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
+    """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
+    parts = Parts.of(cell, registry)
+    with torch.device("meta"):
+        networks = parts.networks(cell)
+    return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
+
+
+def slug(text: str) -> str:
+    """A part of a file name."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
+
+
+def _digest(value: Any, without: Sequence[str]) -> str:
+    kept = {k: v for k, v in dataclasses.asdict(value).items() if k not in without}
+    try:
+        text = json.dumps(kept, sort_keys=True, allow_nan=False)
+    except TypeError as error:
+        raise GanbenchError(
+            f"an option of cell {value.label} is not plain data: {error}"
+        ) from error
+    return hashlib.sha256(text.encode()).hexdigest()[:10]

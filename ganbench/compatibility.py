@@ -1,0 +1,134 @@
+"""Whether the parts of a cell go together, and the reason where they do not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import torch
+
+from ganbench import models
+from ganbench.cells import Cell, Parts
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.losses import Loss, Regularizer
+from ganbench.errors import Incompatible
+from ganbench.wording import quoted
+
+
+def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
+    offered = parts.architecture.g_norms or ("none",)
+    if g_asked is not None and g_asked not in offered:
+        raise Incompatible(
+            f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered)}, "
+            f"not '{g_asked}'"
+        )
+    g_norm = g_asked or offered[0]
+    return g_norm, resolve_d_norm(d_asked, parts.architecture, parts.losses)
+
+
+def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
+    """The discriminator's norm: as asked, else the architecture's first that the losses allow."""
+    offered = architecture.d_norms or ("none",)
+    penalised = [loss.name for loss in losses if loss.input_gradients]
+    allowed = [n for n in offered if not penalised or n in models.PER_SAMPLE]
+    if asked is not None and asked not in offered:
+        raise Incompatible(
+            f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
+        )
+    if not allowed:
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, but architecture "
+            f"'{architecture.name}' only offers d_norm {quoted(offered)}"
+        )
+    if asked is None:
+        return allowed[0]
+    if asked not in allowed:
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "
+            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of "
+            "these"
+        )
+    return asked
+
+
+def check_parts(parts: Parts, batch_size: int) -> None:
+    """Raise Incompatible with the first reason why these parts don't fit together."""
+    image = parts.image
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}': {why}")
+    adversarial, *others = parts.losses
+    if isinstance(adversarial, Regularizer):
+        raise Incompatible(
+            f"'{adversarial.name}' is a regularizer; it goes beside a loss, not alone"
+        )
+    for other in others:
+        if not isinstance(other, Regularizer):
+            raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
+    _check_labels(parts, image.num_classes)
+    _check_transforms(parts, batch_size)
+    with torch.device("meta"):
+        side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
+    if side.needs_norm_layers and not parts.architecture.g_norms:
+        raise Incompatible(
+            f"conditioning '{parts.g_conditioning.name}' enters the generator through norm layers, "
+            f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
+            f"discriminator: {parts.d_conditioning.name}}}"
+        )
+
+
+def check_networks(parts: Parts, cell: Cell, buildable: dict[str, str | None]) -> None:
+    """That they can be made at all: a third party's may refuse options in ways of its own."""
+    specs = (cell.dataset, *cell.trained_specs())
+    key = json.dumps([*map(dataclasses.asdict, specs), cell.g_norm, cell.d_norm], default=str)
+    if key not in buildable:
+        try:
+            with torch.device("meta"):
+                parts.networks(cell)
+            buildable[key] = None
+        except Exception as error:
+            buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
+    if why := buildable[key]:
+        raise Incompatible(why)
+
+
+def _check_transforms(parts: Parts, batch_size: int) -> None:
+    image = parts.image
+    for transform in parts.transforms:
+        if why := transform.unsupported(image, batch_size):
+            raise Incompatible(f"transform '{transform.name}': {why}")
+        image = transform.image_spec(image)
+        if transform.per_sample:
+            continue
+        for loss in parts.losses:
+            if loss.input_gradients:
+                raise Incompatible(
+                    f"loss '{loss.name}' takes per-image gradients, and transform "
+                    f"'{transform.name}' makes one input of several images"
+                )
+        if parts.d_conditioning.needs_labels:
+            raise Incompatible(
+                f"conditioning '{parts.d_conditioning.name}' tells D the label of each image, and "
+                f"transform '{transform.name}' makes one input of several images; use "
+                "{generator: ..., discriminator: none}"
+            )
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}', after transforms: {why}")
+
+
+def _check_labels(parts: Parts, num_classes: int) -> None:
+    sides = (parts.g_conditioning, parts.d_conditioning)
+    if not num_classes:
+        kinds = [("conditioning", c) for c in sides] + [("loss", x) for x in parts.losses]
+        for kind, part in kinds:
+            if part.needs_labels:
+                raise Incompatible(
+                    f"{kind} '{part.name}' needs labels, and data set '{parts.dataset.name}' has "
+                    "none; use conditioning none"
+                )
+    for loss in parts.losses:
+        if loss.needs_class_logits and not parts.d_conditioning.gives_class_logits:
+            raise Incompatible(
+                f"loss '{loss.name}' needs class logits, and conditioning "
+                f"'{parts.d_conditioning.name}' gives none"
+            )
