@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -302,3 +305,31 @@ def test_modules_of_the_users_folder_are_in_nobodys_way(tmp_path: Path) -> None:
         cwd=tmp_path, env=tiny.surroundings(), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_progress_in_a_terminal_is_live(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")  # not on Windows
+    text = tiny.TINY.replace("kimg: 1}", "kimg: 40}")
+    command = tiny.command("run", tiny.write(tmp_path, text), "--only", "loss=bce", "--out", "run")
+    surroundings = tiny.surroundings(TERM="xterm", COLUMNS="80", LINES="24")
+    surroundings.pop("CI", None)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=surroundings, stdout=subprocess.DEVNULL, stderr=slave
+    )
+    os.close(slave)
+    seen = b""
+    with contextlib.suppress(OSError):  # a closed terminal reads as an error on Linux
+        while part := os.read(master, 4096):
+            seen += part
+    os.close(master)
+    assert process.wait(timeout=60) == 0
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode("utf-8")))
+    assert max(len(line) for line in lines) <= 80
+    assert any(
+        re.search(r"━ +1 of 2 trials, \d:\d\d, about \d+:\d\d left$", line) for line in lines
+    )
+    assert any(
+        re.search(r"bce/none/mlp: [\d.]+ of 40 kimg, .* kimg/s, D \d", line) for line in lines
+    )
+    assert any(line.startswith("bce/none/mlp seed 0: ok, modes") for line in lines)

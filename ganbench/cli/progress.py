@@ -112,6 +112,7 @@ class Live(Lines):
     def _render(self) -> RenderableType:
         from rich.console import Group
         from rich.progress_bar import ProgressBar
+        from rich.table import Table
         from rich.text import Text
 
         active = running(self.run, self.waiting)
@@ -124,11 +125,9 @@ class Live(Lines):
         left = elapsed / done * (self.total - done) if done > 0.05 else None
         line = f"{self.total - len(self.waiting)} of {self.total} trials, {_clock(elapsed)}"
         line += f", about {_clock(left)} left" if left is not None else ""
-        return Group(
-            ProgressBar(total=self.total, completed=done, width=60),
-            Text(line),
-            *(Text(f"  {one.describe()}") for one in active),
-        )
+        overall = Table.grid(padding=(0, 2))
+        overall.add_row(ProgressBar(total=self.total, completed=done, width=30), Text(line))
+        return Group(overall, *(Text(f"  {one.describe()}") for one in active))
 
 
 def summary(outcome: Outcome) -> str:
