@@ -56,6 +56,12 @@ class Config:
     document: Document  # after the profile and the overrides
     warnings: tuple[str, ...] = ()
 
+    @property
+    def place_of_dataset(self) -> str:
+        """Where the file names its data: `file:line:column`."""
+        own = self.document.child("dataset") is not None
+        return self.document.where(("dataset",) if own else ("matrix", "dataset"))
+
 
 def load(
     path: Path,

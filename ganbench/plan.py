@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ganbench import compatibility, machine
 from ganbench.cells import Cell, Parts, Plan, Reference, Spec
 from ganbench.config import CellRequest, Config
-from ganbench.errors import ConfigError, Incompatible
+from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.registry import Registry
 from ganbench.schema_models import Choice, FeatureExtractorChoice
 from ganbench.settings import Precision, Schedule
@@ -22,7 +22,10 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     cells, problems = [], []
     buildable: dict[str, str | None] = {}
     for request in config.cells:
-        cell = _resolve(request, registry, device, buildable)
+        try:
+            cell = _resolve(request, registry, device, buildable)
+        except DataError as error:  # a data set that is not there has no shape either
+            raise DataError(f"{config.place_of_dataset}: {error}") from error
         cells.append(cell)
         if cell.incompatible and config.run.on_incompatible == "error":
             problems.append(f"{request.where}: cell {cell.label}: {cell.incompatible}")

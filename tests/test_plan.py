@@ -178,7 +178,7 @@ def test_labels_of_unlabelled_data_are_refused(refusal, planned, tmp_path):
 
 def test_missing_image_folder_is_known_before_training(planned, tmp_path):
     own = f"{{name: image-folder, path: {tmp_path / 'nothing'}}}"
-    with pytest.raises(DataError, match="nothing is not a folder"):
+    with pytest.raises(DataError, match=r"^b\.yaml:\d+:1: image-folder: .*nothing is not a folder"):
         planned(changed(dataset=own))
 
 

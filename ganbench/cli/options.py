@@ -138,7 +138,6 @@ def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
     """Refuse data that is missing or damaged before anything is written."""
     from ganbench import folders
 
-    key = ("dataset",) if settings.document.child("dataset") else ("matrix", "dataset")
     seen = []
     for cell in planned.cells:
         if cell.incompatible or cell.dataset in seen:
@@ -147,7 +146,7 @@ def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
         status = cell.dataset.build(registry).status(folders.data())
         if status.verified is False or not (status.present or status.on_use):
             raise DataError(
-                f"{settings.document.where(key)}: data set '{cell.dataset.name}' is not usable: "
+                f"{settings.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
                 f"{status.location}: {status.note or 'missing'}"
             )
 
