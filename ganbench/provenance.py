@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -71,10 +70,6 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     if not commit or not _git(folder, ["ls-files", "."]):
         return None  # none, or of somebody else's repository, in which this is installed
     return {"commit": commit, "dirty": bool(_git(folder, ["status", "--porcelain", "-uno"]))}
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def hardware(device: str) -> dict[str, Any]:

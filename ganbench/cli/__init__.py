@@ -6,7 +6,6 @@ import io
 import json
 import signal
 import sys
-from importlib import import_module
 from types import FrameType
 from typing import NoReturn
 
@@ -14,6 +13,7 @@ import click
 
 from ganbench import __version__
 from ganbench.cli import exit_codes
+from ganbench.cli.lazy import LazyGroup
 from ganbench.errors import GanbenchError
 
 COMMANDS = {
@@ -29,23 +29,12 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """Knows its commands' names and summaries, and imports a command only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(f"ganbench.cli.{cmd_name}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    summaries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="ganbench")
 def cli() -> None:
     """Benchmarks of GAN losses, conditionings and architectures: one YAML, one command, tables

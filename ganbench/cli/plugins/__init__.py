@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from importlib import import_module
 from typing import Any
 
 import click
 
 from ganbench.cli import options
+from ganbench.cli.lazy import LazyGroup
 
 COMMANDS = {
     "new": "Write a package of a new plugin: it installs, passes its tests and trains.",
@@ -18,23 +18,13 @@ COMMANDS = {
 }
 
 
-class Subcommands(click.Group):
-    """Imports a command only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(f"ganbench.cli.plugins.{cmd_name}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("plugins", cls=Subcommands, invoke_without_command=True)
+@click.group(
+    "plugins",
+    cls=LazyGroup,
+    package=__name__,
+    summaries=COMMANDS,
+    invoke_without_command=True,
+)
 @click.option("--load", is_flag=True, help="Import every plugin, and say what is wrong with it.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="As the README's table.")
 @options.plugin
