@@ -137,14 +137,21 @@ def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule
     recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
     chosen = {name: getattr(training, name) for name in fields}
+    resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
+    if training.updates == "simultaneous" and resolved["n_critic"] != 1:
+        raise ConfigError(
+            f"{request.where}: simultaneous updates are one of each player, and n_critic of loss "
+            f"'{request.settings.loss.name}' is {resolved['n_critic']} here; add n_critic: 1"
+        )
     return Schedule(
         batch_size=training.batch_size,
         kimg=training.budget.kimg,
+        updates=training.updates,
         ema=training.ema,
         precision=_precision(request, registry, device),
         channels_last=training.channels_last,
         log_every=training.log_every,
-        **{k: getattr(recipe, k) if v is None else v for k, v in chosen.items()},
+        **resolved,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from ganbench.settings import Updates
 from ganbench.wording import an, brief
 
 
@@ -131,6 +132,10 @@ class Training(Settings):
     batch_size: PositiveInt = 64
     budget: Budget = Budget()
     n_critic: PositiveInt | None = Field(default=None, description="D steps per G step")
+    updates: Updates = Field(
+        default="alternating",
+        description="simultaneous: both players' gradients at the same weights, same fakes",
+    )
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
     g_lr: PositiveFloat | None = None
     d_lr: PositiveFloat | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["float32", "bfloat16"]
+Updates = Literal["alternating", "simultaneous"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +16,7 @@ class Schedule:
     batch_size: int
     kimg: float  # thousands of real images shown to the discriminator
     n_critic: int  # discriminator steps per generator step
+    updates: Updates  # simultaneous: both gradients at the same weights and for the same fakes
     optimizer: str
     g_lr: float
     d_lr: float

@@ -142,7 +142,7 @@ def _check_term(said_by: str, name: str, term: object) -> None:
 
 
 class Trainer:
-    """Alternates the players for one trial's budget."""
+    """Trains both players for one trial's budget."""
 
     def __init__(
         self,
@@ -199,38 +199,82 @@ class Trainer:
 
     def iterate(self) -> None:
         """`n_critic` steps of the discriminator and one of the generator."""
-        for _ in range(self.schedule.n_critic):
-            images, labels = self.batches.next()
-            self.d_meter.add(self.discriminator_step(images, labels))
-        self.g_meter.add(self.generator_step(images, labels))
+        if self.schedule.updates == "simultaneous":
+            d_terms, g_terms = self.simultaneous_step(*self.batches.next())
+            self.d_meter.add(d_terms)
+        else:
+            for _ in range(self.schedule.n_critic):
+                images, labels = self.batches.next()
+                self.d_meter.add(self.discriminator_step(images, labels))
+            g_terms = self.generator_step(images, labels)
+        self.g_meter.add(g_terms)
         self._update_average()
         self.progress.iteration += 1
 
     def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
-        with frozen(self.generator), self._autocast():  # frozen, so that fakes carry no graph
-            step = self._step(images, labels, self.input_gradients)
-            terms = self._merged([(o, o.discriminator_loss(step)) for o in self.objectives])
-        self._descend(self.d_optimizer, terms)
-        for loss in self.losses:
-            loss.after_discriminator_step(self.discriminator)
-        self.progress.images += len(images)
-        self.progress.d_updates += 1
-        return {name: term.detach() for name, term in terms.items()}
+        with frozen(self.generator):  # so that fakes carry no graph
+            terms = self._discriminator_gradients(images, labels, *self._fakes(labels, len(images)))
+        self._update_discriminator()
+        return terms
 
     def generator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
         with frozen(self.discriminator):
-            with self._autocast():
-                step = self._step(images, labels, InputGradients.NONE)
-                terms = self._merged([(o, o.generator_loss(step)) for o in self.objectives])
-            self._descend(self.g_optimizer, terms)
-        self.progress.g_updates += 1
-        return {name: term.detach() for name, term in terms.items()}
+            terms = self._generator_gradients(images, labels, *self._fakes(labels, len(images)))
+        self._update_generator()
+        return terms
 
-    def _step(self, images: Tensor, labels: Tensor | None, tracked: InputGradients) -> Step:
-        latents = torch.randn(
-            len(images), self.latent_dim, generator=self.latents, device=self.device
-        )
-        fakes = self.generator(latents, labels)
+    def simultaneous_step(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
+        """Both gradients at the same weights and for the same fakes, and then both updates."""
+        latents, fakes = self._fakes(labels, len(images))
+        with frozen(self.generator):
+            d_terms = self._discriminator_gradients(images, labels, latents, fakes.detach())
+        with frozen(self.discriminator):
+            g_terms = self._generator_gradients(images, labels, latents, fakes)
+        self._update_discriminator()
+        self._update_generator()
+        return d_terms, g_terms
+
+    def _fakes(self, labels: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """Latents, and the images that the generator makes of them."""
+        latents = torch.randn(count, self.latent_dim, generator=self.latents, device=self.device)
+        with self._autocast():
+            return latents, self.generator(latents, labels)
+
+    def _discriminator_gradients(
+        self, images: Tensor, labels: Tensor | None, latents: Tensor, fakes: Tensor
+    ) -> Terms:
+        with self._autocast():
+            step = self._step(images, labels, latents, fakes, self.input_gradients)
+            terms = self._merged([(o, o.discriminator_loss(step)) for o in self.objectives])
+        return self._backward(self.d_optimizer, terms)
+
+    def _generator_gradients(
+        self, images: Tensor, labels: Tensor | None, latents: Tensor, fakes: Tensor
+    ) -> Terms:
+        with self._autocast():
+            step = self._step(images, labels, latents, fakes, InputGradients.NONE)
+            terms = self._merged([(o, o.generator_loss(step)) for o in self.objectives])
+        return self._backward(self.g_optimizer, terms)
+
+    def _update_discriminator(self) -> None:
+        self.d_optimizer.step()
+        for loss in self.losses:
+            loss.after_discriminator_step(self.discriminator)
+        self.progress.images += self.schedule.batch_size
+        self.progress.d_updates += 1
+
+    def _update_generator(self) -> None:
+        self.g_optimizer.step()
+        self.progress.g_updates += 1
+
+    def _step(
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        latents: Tensor,
+        fakes: Tensor,
+        tracked: InputGradients,
+    ) -> Step:
         return Step(
             real=self._score(images, labels, track_inputs=InputGradients.REAL in tracked),
             fake=self._score(fakes, labels, track_inputs=InputGradients.FAKE in tracked),
@@ -269,10 +313,10 @@ class Trainer:
         return merged
 
     @staticmethod
-    def _descend(optimizer: torch.optim.Optimizer, terms: Terms) -> None:
+    def _backward(optimizer: torch.optim.Optimizer, terms: Terms) -> Terms:
         optimizer.zero_grad(set_to_none=True)
         torch.stack([term.float() for term in terms.values()]).sum().backward()
-        optimizer.step()
+        return {name: term.detach() for name, term in terms.items()}
 
     @torch.no_grad()
     def _update_average(self) -> None:

@@ -32,6 +32,7 @@ from ganbench.trainer import Batches, Trainer, frozen
 CPU = torch.device("cpu")
 IMAGE = ImageSpec(1, 4, 3)
 SCHEDULE = Schedule(
+    updates="alternating",
     batch_size=8,
     kimg=0.08,
     n_critic=1,

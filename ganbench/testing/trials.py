@@ -156,6 +156,7 @@ def _cell(label: str, axes: dict[str, str], incompatible: str | None = None) -> 
         g_norm="none",
         d_norm="none",
         schedule=Schedule(
+            updates="alternating",
             batch_size=100,
             kimg=4.0,
             n_critic=1,
