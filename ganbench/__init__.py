@@ -40,20 +40,23 @@ if TYPE_CHECKING:
         FeatureExtractor,
         Features,
         Metric,
-        RealStatistics,
         Unavailable,
+        Watch,
     )
+    from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.outputs import Reporter
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.folders import write_atomically
     from ganbench.hookspecs import hookimpl
+    from ganbench.pictures import save_grid
     from ganbench.specs import (
         Column,
         DatasetStatus,
         ImageSpec,
         LabeledImages,
         Mixture,
+        Probe,
         Split,
         Timings,
         Window,
@@ -69,13 +72,15 @@ _HOMES = {
     "contracts.executors": "Executor Resources TrialRef",
     "contracts.losses": "DiscriminatorOutput InputGradients Loss Recipe Regularizer Scored Step "
     "Terms norm_per_sample",
-    "contracts.metrics": "Evaluation FeatureExtractor Features Metric RealStatistics Unavailable",
+    "contracts.metrics": "Evaluation FeatureExtractor Features Metric Unavailable Watch",
+    "contracts.moments": "Moments MomentSums",
     "contracts.outputs": "Reporter",
     "contracts.transforms": "Transform",
     "errors": "ContractError DataError GanbenchError",
     "folders": "write_atomically",
     "hookspecs": "hookimpl",
-    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Split Timings Window",
+    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Probe Split Timings Window",
+    "pictures": "save_grid",
     "table": "Report Row Summary Table",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -22,7 +22,7 @@ from ganbench.contracts.metrics import Metric
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import GanbenchError
 from ganbench.registry import Registry
-from ganbench.settings import Schedule
+from ganbench.settings import Control, Schedule
 from ganbench.specs import ImageSpec
 
 
@@ -86,10 +86,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Reference:
-    """The real test set, judged like a generator's samples: the floor of every metric."""
+    """Real images, judged like a generator's samples, to read the others by."""
 
     label: str
     axes: dict[str, str]
+    control: Control
     dataset: Spec
     num_samples: int
     metrics: tuple[Spec, ...]

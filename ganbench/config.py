@@ -264,8 +264,10 @@ def _check_choice(choice: Choice, loc: Loc, registry: Registry, problems: Proble
         problems.add((*loc, *at), message)
     features = choice.options.get("features")
     if choice.kind == "metric" and isinstance(features, str):
-        for _, message in registry.problems("feature extractor", features, {}):
-            problems.add((*loc, "features"), message)
+        try:
+            registry.extractor(features)
+        except ConfigError as error:
+            problems.add((*loc, "features"), str(error))
 
 
 def _validated(

@@ -5,33 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import filelock
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ganbench import folders
 from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.metrics import (
-    FeatureExtractor,
-    Features,
-    Metric,
-    RealStatistics,
-    Unavailable,
-)
-from ganbench.errors import ContractError, noting
+from ganbench.contracts.metrics import Features, Metric, Unavailable
+from ganbench.contracts.moments import Moments
+from ganbench.errors import ContractError, DataError, noting
+from ganbench.randomness import stream
 from ganbench.registry import Registry
-from ganbench.specs import MEANINGLESS, Column, LabeledImages, Timings
+from ganbench.remembered import remembered
+from ganbench.specs import MEANINGLESS, Column, LabeledImages, Probe, Split, Timings
 
-STATISTICS_VERSION = 1  # raise it when the same real images would give other statistics
+STATISTICS_VERSION = 2  # raise it when the same real images would give other statistics
 BATCH = 500
+LARGE = 64 * 2**20  # bytes of features, beyond which they lie in a file
 
 
 @dataclass(frozen=True)
@@ -55,34 +51,75 @@ class TrialEvaluation:
         registry: Registry,
         root: Path,
         timings: Timings | None = None,
+        *,
+        probes: tuple[Probe, ...] = (),
+        directory: Path | None = None,
+        split: str = "train",
     ) -> None:
+        """`split` says what `train` is, where it is not the whole training set."""
         self.dataset = dataset
         self.image = dataset.image_spec()
         self.fake = fake
         self.timings = timings
-        self.used: dict[str, str] = {}  # extractor -> fingerprint
-        self._train = train
+        self.probes = probes
+        self.directory = directory
+        self.split = split
+        self.used: dict[str, dict[str, Any]] = {}  # extractor -> its protocol
+        self.asked: set[Split] = {"train"}  # the splits that a metric has looked at
         self._registry = registry
         self._root = root
+        self._splits: dict[Split, LabeledImages] = {"train": train}
+        self._digests: dict[Split, str] = {}
         self._features: dict[str, Features] = {}
-        self._real: dict[str, RealStatistics] = {}
+        self._moments: dict[tuple[str, int | None], Moments] = {}
 
     def features(self, extractor: str) -> Features:
         if extractor not in self._features:
-            self._features[extractor] = _joined(self._extract(extractor, self.fake.images))
-        self.used[extractor] = self._extractor(extractor).fingerprint()
-        return self._features[extractor]
+            self._features[extractor] = self._extract(extractor, self.fake.images)
+        return self._features[self._noted(extractor)]
 
-    def real(self, extractor: str) -> RealStatistics:
-        if extractor not in self._real:
-            fingerprint = self._extractor(extractor).fingerprint()
-            key = f"{self.digest}|train|{fingerprint}|{STATISTICS_VERSION}"
-            name = hashlib.sha256(key.encode()).hexdigest()[:24]
-            self._real[extractor] = cached_statistics(
-                folders.cache() / "statistics" / f"{name}.safetensors",
-                lambda: accumulate(self._extract(extractor, self._train.images)),
+    def real(self, extractor: str, label: int | None = None) -> Moments:
+        key = (self._noted(extractor), label)
+        if key not in self._moments:
+            tensors = self.remember(
+                f"moments|{label}|{self._fingerprint(extractor)}",
+                lambda: _as_tensors(self._real_moments(extractor, label)),
             )
-        return self._real[extractor]
+            self._moments[key] = _as_moments(tensors)
+        return self._moments[key]
+
+    def real_features(
+        self, extractor: str, split: Split = "train", count: int | None = None
+    ) -> Features:
+        found = self.remember(
+            f"features|{split}|{count}|{self._fingerprint(self._noted(extractor))}",
+            lambda: {
+                name: tensor
+                for name, tensor in self._extract(extractor, self.reals(split, count).images)
+                ._asdict()
+                .items()
+                if tensor is not None
+            },
+            (split,),
+        )
+        return Features(found["embedding"], found.get("probabilities"))
+
+    def reals(self, split: Split = "train", count: int | None = None) -> LabeledImages:
+        whole = self._whole(split)
+        if count is None or count >= len(whole):
+            return whole
+        chosen = torch.randperm(len(whole), generator=stream(0, f"real {split}"))[:count]
+        labels = None if whole.labels is None else whole.labels[chosen]
+        return LabeledImages(whole.images[chosen], labels)
+
+    def remember(
+        self,
+        name: str,
+        compute: Callable[[], dict[str, Tensor]],
+        splits: tuple[Split, ...] = ("train",),
+    ) -> dict[str, Tensor]:
+        digests = "|".join(self._digest(split) for split in splits)
+        return remembered(f"{digests}|{name}|{STATISTICS_VERSION}", compute)
 
     def classes(self) -> Tensor:
         if self.dataset.judge is None:
@@ -93,29 +130,74 @@ class TrialEvaluation:
         return probabilities.argmax(1)
 
     def class_shares(self) -> Tensor:
-        if self._train.labels is None:
+        train = self._whole("train")
+        if train.labels is None:
             raise Unavailable(f"data set '{self.dataset.name}' has no labels")
-        counts = self._train.labels.bincount(minlength=self.image.num_classes)
+        counts = train.labels.bincount(minlength=self.image.num_classes)
         return counts.double() / counts.sum()
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The SHA-256 of the training images and labels."""
-        return digest(self._train)
+        return self._digest("train")
 
     @property
     def num_real(self) -> int:
-        return len(self._train)
+        return len(self._splits["train"])
 
-    def _extractor(self, name: str) -> FeatureExtractor:
-        return self._registry.build("feature extractor", name, {})
+    def real_protocol(self) -> dict[str, Any]:
+        """The real data that the metrics since `used` and `asked` were emptied have looked at."""
+        names: dict[Split, str] = {"train": self.split, "test": "test"}
+        described = {
+            names[split]: {"num_images": len(self._whole(split)), "sha256": self._digest(split)}
+            for split in sorted(self.asked)
+        }
+        return described
 
-    def _extract(self, name: str, images: Tensor) -> Iterable[Features]:
-        extractor = self._extractor(name)
-        if why := extractor.unsupported(self.image):
+    def _whole(self, split: Split) -> LabeledImages:
+        self.asked.add(split)
+        if split not in self._splits:
+            if split not in self.dataset.splits:
+                raise Unavailable(f"data set '{self.dataset.name}' has no {split} split")
+            self._splits[split] = self.dataset.load(split, self._root)
+        return self._splits[split]
+
+    def _digest(self, split: Split) -> str:
+        whole = self._whole(split)
+        if split not in self._digests:
+            self._digests[split] = digest(whole)
+        return self._digests[split]
+
+    def _real_moments(self, extractor: str, label: int | None) -> Moments:
+        train = self._whole("train")
+        images = train.images
+        if label is not None:
+            if train.labels is None:
+                raise Unavailable(f"data set '{self.dataset.name}' has no labels")
+            images = images[train.labels == label]
+        if len(images) < 2:
+            raise Unavailable(f"statistics need at least two real images, found {len(images)}")
+        return Moments.of(features.embedding for features in self._batches(extractor, images))
+
+    def _extract(self, name: str, images: Tensor) -> Features:
+        return _collected(self._batches(name, images), len(images))
+
+    def _batches(self, name: str, images: Tensor) -> Iterator[Features]:
+        extractor = self._registry.extractor(name)
+        if why := extractor.unsupported(self.image) or extractor.missing(self._root):
             raise Unavailable(f"feature extractor '{name}': {why}")
         function = extractor.load(self.image, self._root)
         return (function(batch) for batch in images.split(BATCH))
+
+    def _noted(self, name: str) -> str:
+        """The name; the extractor's protocol is part of the metric's from now on."""
+        if name not in self.used:
+            extractor = self._registry.extractor(name)
+            self.used[name] = {"fingerprint": extractor.fingerprint(), **extractor.protocol()}
+        return name
+
+    def _fingerprint(self, name: str) -> str:
+        return self._registry.extractor(name).fingerprint()
 
 
 def digest(data: LabeledImages) -> str:
@@ -126,45 +208,6 @@ def digest(data: LabeledImages) -> str:
     return found.hexdigest()
 
 
-def accumulate(batches: Iterable[Features]) -> RealStatistics:
-    """Mean and covariance of a stream, from float64 sums about the first batch's mean."""
-    count, shift = 0, torch.empty(0)
-    total = products = torch.empty(0)
-    for batch in batches:
-        x = batch.embedding.double()
-        if not count:
-            shift, total = x.mean(0), torch.zeros_like(x[0])
-            products = torch.zeros(x.shape[1], x.shape[1], dtype=torch.float64)
-        x = x - shift
-        count += len(x)
-        total += x.sum(0)
-        products += x.T @ x
-    if count < 2:
-        raise Unavailable("statistics of the real data need at least two images")
-    mean = total / count
-    covariance = (products - count * torch.outer(mean, mean)) / (count - 1)
-    return RealStatistics(count, shift + mean, covariance)
-
-
-def cached_statistics(path: Path, compute: Callable[[], RealStatistics]) -> RealStatistics:
-    """From the file where it is there and whole, else computed and kept; one process at a time."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(f"{path}.lock").acquire()
-    except OSError as error:
-        print(f"real statistics are not kept: {path}: {error.strerror}", flush=True)
-        return compute()
-    with lock:
-        found = _read_statistics(path)
-        if found is None:
-            found = compute()
-            try:
-                _write_statistics(path, found)
-            except (OSError, SafetensorError) as error:
-                print(f"real statistics are not kept: {path}: {error}", flush=True)
-        return found
-
-
 def evaluate(
     metrics: Iterable[Metric], evaluation: TrialEvaluation
 ) -> tuple[list[MetricValue], dict[str, dict[str, Any]]]:
@@ -172,17 +215,14 @@ def evaluate(
     values: list[MetricValue] = []
     protocols: dict[str, dict[str, Any]] = {}
     for metric in metrics:
-        evaluation.used = {}
+        evaluation.used, evaluation.asked = {}, {"train"}
         with noting(partial(_computing, metric)):
             numbers, reason = _computed(metric, evaluation)
         protocol = _protocol(metric, evaluation)
         identity = _short_digest(protocol)
         protocols[identity] = protocol
         for column in metric.columns:
-            value = float(numbers[column.name]) if column.name in numbers else None
-            why = "" if value is not None else reason or MEANINGLESS
-            if value is not None and not math.isfinite(value):
-                value, why = None, f"the value is {value}"
+            value, why = _value_of(numbers.get(column.name), reason)
             values.append(MetricValue(column, value, identity, why))
     return values, protocols
 
@@ -191,10 +231,22 @@ def _computing(metric: Metric) -> str:
     return f"while computing metric '{metric.name}'"
 
 
-def _computed(metric: Metric, evaluation: TrialEvaluation) -> tuple[dict[str, float], str]:
+def _value_of(number: float | Unavailable | None, reason: str) -> tuple[float | None, str]:
+    """A finite number, or None and why."""
+    if number is None:
+        return None, reason or MEANINGLESS
+    if isinstance(number, Unavailable):
+        return None, str(number)
+    value = float(number)
+    return (value, "") if math.isfinite(value) else (None, f"the value is {value}")
+
+
+def _computed(
+    metric: Metric, evaluation: TrialEvaluation
+) -> tuple[Mapping[str, float | Unavailable], str]:
     try:
         numbers = metric.compute(evaluation)
-    except Unavailable as error:
+    except (Unavailable, DataError) as error:
         return {}, str(error)
     undeclared = set(numbers) - {column.name for column in metric.columns}
     if undeclared:
@@ -215,7 +267,7 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
         "sample_values": "uint8, clamped and rounded"
         if fake.images.dtype == torch.uint8
         else "float32",
-        "real": {"split": "train", "num_images": evaluation.num_real, "sha256": evaluation.digest},
+        "real": evaluation.real_protocol(),
         "statistics_version": STATISTICS_VERSION,
     }
 
@@ -224,29 +276,40 @@ def _short_digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def _joined(batches: Iterable[Features]) -> Features:
-    embeddings, probabilities = zip(*batches, strict=True)
-    known = [p for p in probabilities if p is not None]
-    return Features(torch.cat(embeddings), torch.cat(known) if known else None)
+def _collected(batches: Iterable[Features], count: int) -> Features:
+    """All rows of all batches; what is large in a file, so that memory does not grow with it."""
+    rows = 0
+    kept: dict[str, Tensor] = {}
+    for batch in batches:
+        for name, tensor in batch._asdict().items():
+            if tensor is None:
+                continue
+            if name not in kept:
+                kept[name] = _room(count, tensor.shape[1])
+            kept[name][rows : rows + len(tensor)] = tensor
+        rows += len(batch.embedding)
+    return Features(kept["embedding"], kept.get("probabilities"))
 
 
-def _read_statistics(path: Path) -> RealStatistics | None:
-    if not path.is_file():
-        return None
-    try:
-        stored = load_file(path)
-        found = RealStatistics(int(stored["num_samples"]), stored["mean"], stored["covariance"])
-    except (SafetensorError, KeyError) as error:
-        print(f"{path}: not usable ({error}); computing it again", flush=True)
-        return None
-    whole = found.mean.isfinite().all() and found.covariance.isfinite().all()
-    return found if whole else None
+def _room(rows: int, columns: int) -> Tensor:
+    """Space for float32 (rows, columns)."""
+    if 4 * rows * columns <= LARGE:
+        return torch.empty(rows, columns)
+    with tempfile.TemporaryFile(prefix="ganbench-features-") as file:
+        file.truncate(4 * rows * columns)
+        return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=(rows, columns)))
 
 
-def _write_statistics(path: Path, statistics: RealStatistics) -> None:
-    tensors = {
-        "num_samples": torch.tensor(statistics.num_samples),
-        "mean": statistics.mean.contiguous(),
-        "covariance": statistics.covariance.contiguous(),
+def _as_tensors(moments: Moments) -> dict[str, Tensor]:
+    return {
+        "num_samples": torch.tensor(moments.num_samples),
+        "mean": moments.mean,
+        "covariance": moments.covariance,
+        "root": moments.root,
     }
-    folders.write_atomically(path, lambda temporary: save_file(tensors, temporary))
+
+
+def _as_moments(tensors: dict[str, Tensor]) -> Moments:
+    found = Moments(int(tensors["num_samples"]), tensors["mean"], tensors["covariance"])
+    vars(found)["root"] = tensors["root"]  # what the cached property would compute again
+    return found

@@ -100,6 +100,9 @@ def _partial(schema: Any) -> Any:
     return kept
 
 
+EXTRACTOR = "feature extractor"
+
+
 def _mapping(properties: Schema, **more: Any) -> Schema:
     return {"type": "object", "properties": properties, "additionalProperties": False, **more}
 
@@ -119,15 +122,18 @@ def _with_features(registry: Registry) -> str:
         for name in registry.names("metric")
         if "features" in registry.options_model("metric", name).model_fields
     ]
-    extractors = registry.names("feature extractor")
+    extractors = registry.names(EXTRACTOR)
     metric, extractor = ("|".join(map(re.escape, names)) for names in (metrics, extractors))
-    return f"^({metric})@({extractor})$".replace("\\-", "-")
+    return rf"^({metric})@({extractor})(\(.*\))?$".replace("\\-", "-")
 
 
 def _with_options(registry: Registry, kind: str, name: str) -> Schema:
     summary = registry.lookup(kind, name).summary
     options = _inlined(_of(registry.options_model(kind, name)))
     properties = {"name": {"const": name}, **options.get("properties", {})}
+    if kind == "metric" and "features" in properties:
+        mapping = [_with_options(registry, EXTRACTOR, e) for e in registry.names(EXTRACTOR)]
+        properties["features"] = {"anyOf": [properties["features"], *mapping]}
     required = ["name", *options.get("required", [])]
     return _mapping(properties, required=required, description=summary)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from ganbench import compatibility, machine
+from ganbench import compatibility, controls, extractor_labels, machine, watching
 from ganbench.cells import Cell, Parts, Plan, Reference, Spec
 from ganbench.config import CellRequest, Config
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.registry import Registry
 from ganbench.schema_models import Choice, FeatureExtractorChoice
-from ganbench.settings import Precision, Schedule
+from ganbench.settings import Control, Precision, Schedule
 
 
 def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int] = ()) -> Plan:
@@ -26,6 +26,8 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
             cell = _resolve(request, registry, device, buildable)
         except DataError as error:  # a data set that is not there has no shape either
             raise DataError(f"{config.place_of_dataset}: {error}") from error
+        if why := watching.unsupported([spec.build(registry) for spec in cell.metrics]):
+            raise ConfigError(f"{request.where}: {why}")
         cells.append(cell)
         if cell.incompatible and config.run.on_incompatible == "error":
             problems.append(f"{request.where}: cell {cell.label}: {cell.incompatible}")
@@ -34,7 +36,11 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
         raise ConfigError("\n".join(problems) + hint)
     _refuse_twins(cells, config)
     cells = _told_apart(_shortly_named(cells))
-    references = {r.id: r for r in (_reference(c, registry) for c in cells) if r is not None}
+    references = {
+        reference.id: reference
+        for cell, request in zip(cells, config.cells, strict=True)
+        for reference in _references(cell, request.settings.evaluation.controls, registry)
+    }
     return Plan(
         config.run.name,
         tuple(cells),
@@ -118,17 +124,21 @@ def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
                     f"extractor of its own for metric '{spec.name}'; name one, as in "
                     f"{spec.name}@pixels\n  known: {', '.join(registry.names('feature extractor'))}"
                 )
-            registry.lookup("feature extractor", chosen)
-            spec = dataclasses.replace(spec, options={**spec.options, "features": chosen})
+            options = {**spec.options, "features": extractor_labels.canonical(chosen)}
+            spec = dataclasses.replace(spec, options=options)
         specs.append(spec)
     return tuple(specs)
 
 
 def _extractors(dataset: Spec, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
     judge = registry.lookup("dataset", dataset.name).cls.judge  # type: ignore[attr-defined]
-    names = dict.fromkeys([judge, *(metric.options.get("features") for metric in metrics)])
+    names: dict[str | None, None] = dict.fromkeys(
+        [judge, *(metric.options.get("features") for metric in metrics)]
+    )
+    chosen = [extractor_labels.parse(name) for name in names if name is not None]
     return tuple(
-        _spec(FeatureExtractorChoice(name=name), registry) for name in names if name is not None
+        _spec(FeatureExtractorChoice.model_validate({"name": name, **options}), registry)
+        for name, options in chosen
     )
 
 
@@ -164,17 +174,18 @@ def _precision(request: CellRequest, registry: Registry, device: str) -> Precisi
     return machine.resolve_precision(asked, device)
 
 
-def _reference(cell: Cell, registry: Registry) -> Reference | None:
+def _references(cell: Cell, asked: Sequence[Control], registry: Registry) -> Iterator[Reference]:
     dataset = cell.dataset.build(registry)
-    if "test" not in dataset.splits:
-        return None
-    return Reference(
-        f"real test set ({cell.dataset.name})",
-        {"dataset": cell.axes.get("dataset", cell.dataset.name)},
-        cell.dataset,
-        cell.num_samples,
-        cell.metrics,
-    )
+    for control in asked:
+        if controls.unsupported(control, dataset) is None:
+            yield Reference(
+                f"{controls.TITLES[control]} ({cell.dataset.name})",
+                {"dataset": cell.axes.get("dataset", cell.dataset.name)},
+                control,
+                cell.dataset,
+                cell.num_samples,
+                cell.metrics,
+            )
 
 
 def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:

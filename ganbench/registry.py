@@ -22,7 +22,7 @@ import pydantic
 import pydantic_core
 
 import ganbench
-from ganbench import hookspecs
+from ganbench import extractor_labels, hookspecs
 from ganbench.discovery import (
     Failure,
     FoundEntryPoint,
@@ -46,7 +46,8 @@ BUILT_INS = tuple(
         "mixtures",
         "image_folder",
         "features",
-        "quality",
+        "frechet",
+        "conditional",
         "coverage",
         "speed",
         "reporters",
@@ -219,6 +220,14 @@ class Registry:
         if problems:
             raise ConfigError("\n".join(message for _, message in problems))
         return instance
+
+    def extractor(self, label: str) -> Any:
+        """The feature extractor of a label such as `random-conv(seed=3)`. Raises ConfigError."""
+        try:
+            name, options = extractor_labels.parse(label)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        return self.build("feature extractor", name, options)
 
     def _built(
         self, kind: str, name: str, options: Mapping[str, Any]

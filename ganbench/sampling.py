@@ -54,12 +54,19 @@ def generate(
     latents: Tensor,
     labels: Tensor | None,
     device: torch.device,
+    *,
+    dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Images (N, C, H, W) float32 in [-1, 1] on the CPU; the generator in evaluation mode."""
+    """Images (N, C, H, W) on the CPU: float32 in [-1, 1], or quantised to uint8 batch by batch."""
+    images = torch.empty(0)
     with evaluating(generator):
-        return torch.cat(
-            [generator(z, y).cpu() for z, y in _batches(latents, labels, BATCH, device)]
-        )
+        for at, (z, y) in enumerate(_batches(latents, labels, BATCH, device)):
+            batch = generator(z, y).cpu()
+            batch = quantise(batch) if dtype == torch.uint8 else batch
+            if not at:
+                images = torch.empty(len(latents), *batch.shape[1:], dtype=batch.dtype)
+            images[at * BATCH : at * BATCH + len(batch)] = batch
+    return images
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from ganbench.settings import Updates
+from ganbench import extractor_labels
+from ganbench.settings import Control, Updates
 from ganbench.wording import an, brief
 
 
@@ -81,7 +82,11 @@ class CallbackChoice(Choice):
 
 
 class MetricChoice(Choice):
-    """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`."""
+    """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`.
+
+    An extractor with options is a mapping of its own, `features: {name: random-conv, seed: 3}`, or
+    in a word `random-conv(seed=3)`.
+    """
 
     kind = "metric"
 
@@ -91,6 +96,9 @@ class MetricChoice(Choice):
         if isinstance(value, str) and "@" in value:
             name, _, features = value.partition("@")
             return {"name": name, "features": features}
+        if isinstance(value, Mapping) and isinstance(value.get("features"), Mapping):
+            chosen = FeatureExtractorChoice.model_validate(value["features"])
+            return {**value, "features": extractor_labels.compose(chosen.name, chosen.options)}
         return value
 
 
@@ -150,6 +158,9 @@ class Training(Settings):
 
 class EvaluationSettings(Settings):
     num_samples: Annotated[int, Field(ge=2)] = 10_000
+    controls: tuple[Control, ...] = Field(
+        default=("test",), description="rows of real images, right and wrong, to read others by"
+    )
     metrics: tuple[MetricChoice, ...] = tuple(
         MetricChoice(name=name) for name in ("fid", "mode-coverage", "cond-accuracy", "throughput")
     )

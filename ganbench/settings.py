@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Precision = Literal["float32", "bfloat16"]
+Control = Literal["test", "train-half", "drop-class", "memorised"]
 Updates = Literal["alternating", "simultaneous"]
 
 

@@ -85,6 +85,16 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """Numbers of a generator on its way; the seconds are of training alone."""
+
+    kimg: float
+    seconds: float
+    values: dict[str, float | None]  # by column
+    directions: dict[str, str]  # of the columns: min, max or none
+
+
+@dataclass(frozen=True)
 class Timings:
     """What one trial took. Windows are stretches of training between two reads of the clock."""
 

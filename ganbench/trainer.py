@@ -57,6 +57,15 @@ class Trained:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Probed:
+    """A generator on its way, to be judged."""
+
+    generator: ConditionalGenerator  # a copy
+    images: int
+    seconds: float  # of training so far
+
+
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
     """Without gradients for a while; what a plugin froze for good stays frozen."""
@@ -156,7 +165,10 @@ class Trainer:
         seed: int,
         device: torch.device,
         on_window: Callable[[Window], None] = lambda window: None,
+        probes: Sequence[int] = (),
+        on_probe: Callable[[Probed], None] = lambda probed: None,
     ) -> None:
+        """`on_probe` is called when as many images as `probes` say were shown; the clock stands."""
         layout = torch.channels_last if schedule.channels_last else torch.contiguous_format
         self.generator = generator.to(device).to(memory_format=layout).train()
         self.discriminator = discriminator.to(device).to(memory_format=layout).train()
@@ -168,6 +180,8 @@ class Trainer:
         self.schedule = schedule
         self.device = device
         self.on_window = on_window
+        self.probes = sorted(probes)
+        self.on_probe = on_probe
         self.g_optimizer = self._optimizer(generator, schedule.g_lr)
         self.d_optimizer = self._optimizer(discriminator, schedule.d_lr)
         self.batches = Batches(
@@ -192,10 +206,31 @@ class Trainer:
                 windows.append(self._window(now - clock, iteration - last))
                 self.on_window(windows[-1])
                 clock, last = now, iteration
-        generator = self.average if self.average is not None else self.generator
+            if self.probes and self.progress.images >= self.probes[0]:
+                pause = self._probe(self._now() - started)
+                started, clock = started + pause, clock + pause
         return Trained(
-            generator, self.discriminator, self.progress, tuple(windows), self._now() - started
+            self._judged_generator(),
+            self.discriminator,
+            self.progress,
+            tuple(windows),
+            self._now() - started,
         )
+
+    def _judged_generator(self) -> ConditionalGenerator:
+        return self.average if self.average is not None else self.generator
+
+    def _probe(self, seconds: float) -> float:
+        """Show a copy of the generator as it is now. Returns the seconds that this took."""
+        began = self._now()
+        self.probes = [images for images in self.probes if images > self.progress.images]
+        generator = copy.deepcopy(self._judged_generator())
+        with torch.random.fork_rng(self._forked()):  # training goes on as if nothing had been drawn
+            self.on_probe(Probed(generator, self.progress.images, seconds))
+        return self._now() - began
+
+    def _forked(self) -> list[torch.device]:
+        return [self.device] if self.device.type == "cuda" else []
 
     def iterate(self) -> None:
         """`n_critic` steps of the discriminator and one of the generator."""

@@ -21,13 +21,14 @@ import torch
 from safetensors.torch import save_file
 
 import ganbench
-from ganbench import cells, evaluation, folders, pictures, registry, sampling
+from ganbench import cells, controls, evaluation, folders, pictures, registry, sampling, watching
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.errors import Diverged, noting, told
-from ganbench.randomness import stream, stream_seed
+from ganbench.models import ConditionalGenerator
+from ganbench.randomness import stream_seed
 from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
-from ganbench.specs import LabeledImages, Timings, Window
-from ganbench.trainer import Progress, Trained, Trainer
+from ganbench.specs import LabeledImages, Probe, Timings, Window
+from ganbench.trainer import Probed, Progress, Trained, Trainer
 
 GRID_COLUMNS = 10
 CALIBRATION_SAMPLES = 5120
@@ -81,7 +82,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str,
     plugins = registry.load(trial.plugins)
     seconds: dict[str, float] = {}
     if trial.reference is not None:
-        found = _judge_test_set(trial, trial.reference, plugins, seconds)
+        found = _judge_control(trial, trial.reference, plugins, seconds)
     else:
         assert trial.cell is not None
         cells.check_sources(trial.cell.specs(), plugins)
@@ -108,7 +109,33 @@ def _train_and_judge(
             with noting(partial(_name_of, callback)):
                 callback.window(window)
 
-    trainer = make_trainer(cell, parts, data, trial.seed, trial.device, on_window)
+    probes: list[Probe] = []
+
+    def on_probe(probed: Probed) -> None:
+        fake, _ = _sample(cell, parts, data, probed.generator, trial, watched.num_samples)
+        judge = evaluation.TrialEvaluation(parts.dataset, data, fake, plugins, folders.data())
+        values, _ = evaluation.evaluate(watched.metrics, judge)
+        found = {v.column.name: v for v in values if v.column.name in watched.columns}
+        probes.append(
+            Probe(
+                probed.images / 1000,
+                probed.seconds,
+                {name: v.value for name, v in found.items()},
+                {name: v.column.direction for name, v in found.items()},
+            )
+        )
+
+    watched = watching.Watched.of(parts.metrics)
+    trainer = make_trainer(
+        cell,
+        parts,
+        data,
+        trial.seed,
+        trial.device,
+        on_window,
+        probes=watched.images(cell.schedule.kimg),
+        on_probe=on_probe,
+    )
     about = TrialInfo(trial.run, cell.label, cell.axes, trial.seed, directory, asdict(cell))
     for choice in trial.callbacks:
         callbacks.append(plugins.build("callback", **choice))
@@ -117,7 +144,9 @@ def _train_and_judge(
     with _clocked(seconds, "train"), noting(partial(_whereabouts, trial, cell, trainer.progress)):
         trained = trainer.run()
     with _clocked(seconds, "sample"):
-        fake, sampling_seconds = _sample(cell, parts, data, trained, trial)
+        fake, sampling_seconds = _sample(
+            cell, parts, data, trained.generator, trial, cell.num_samples
+        )
         _draw(parts, trained, trial, directory)
         _save_networks(trained, directory)
     timings = Timings(
@@ -128,11 +157,22 @@ def _train_and_judge(
         peak_memory_bytes=_peak_memory(trial.device),
         alone=trial.alone,
     )
+    judge = evaluation.TrialEvaluation(
+        parts.dataset,
+        data,
+        fake,
+        plugins,
+        folders.data(),
+        timings,
+        probes=tuple(probes),
+        directory=directory,
+    )
     with _clocked(seconds, "evaluate"):
-        judged = _judged(parts.dataset, data, fake, plugins, parts.metrics, timings)
+        judged = _judged(judge, parts.metrics)
     progress = trained.progress
     return {
         **judged,
+        "probes": [asdict(probe) for probe in probes],
         "training": {
             "images": progress.images,
             "iterations": progress.iteration,
@@ -154,6 +194,9 @@ def make_trainer(
     seed: int,
     device: str,
     on_window: Callable[[Window], None] = lambda window: None,
+    *,
+    probes: Sequence[int] = (),
+    on_probe: Callable[[Probed], None] = lambda probed: None,
 ) -> Trainer:
     """A trainer of freshly initialised networks."""
     torch.manual_seed(stream_seed(seed, "initialisation"))
@@ -168,35 +211,27 @@ def make_trainer(
         seed=seed,
         device=torch.device(device),
         on_window=on_window,
+        probes=probes,
+        on_probe=on_probe,
     )
 
 
-def _judge_test_set(
+def _judge_control(
     trial: Trial, reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
 ) -> dict[str, Any]:
     dataset = reference.dataset.build(plugins)
     with _clocked(seconds, "data"), noting(partial(_loading, reference.dataset)):
-        train = dataset.load("train", folders.data())
-        test = dataset.load("test", folders.data())
-    count = min(reference.num_samples, len(test))
-    chosen = torch.randperm(len(test), generator=stream(0, "reference"))[:count]
-    labels = None if test.labels is None else test.labels[chosen]
-    metrics = [spec.build(plugins) for spec in reference.metrics]
+        made = controls.make(reference.control, dataset, reference.num_samples, folders.data())
+    judge = evaluation.TrialEvaluation(
+        dataset, made.train, made.samples, plugins, folders.data(), split=made.split
+    )
     with _clocked(seconds, "evaluate"):
-        return _judged(
-            dataset, train, LabeledImages(test.images[chosen], labels), plugins, metrics, None
-        )
+        return _judged(judge, [spec.build(plugins) for spec in reference.metrics])
 
 
 def _judged(
-    dataset: ganbench.Dataset,
-    train: LabeledImages,
-    fake: LabeledImages,
-    plugins: registry.Registry,
-    metrics: Sequence[ganbench.Metric],
-    timings: Timings | None,
+    judge: evaluation.TrialEvaluation, metrics: Sequence[ganbench.Metric]
 ) -> dict[str, Any]:
-    judge = evaluation.TrialEvaluation(dataset, train, fake, plugins, folders.data(), timings)
     values, protocols = evaluation.evaluate(metrics, judge)
     return {
         "metrics": [
@@ -212,8 +247,9 @@ def _sample(
     cell: cells.Cell,
     parts: cells.Parts,
     data: LabeledImages,
-    trained: Trained,
+    generator: ConditionalGenerator,
     trial: Trial,
+    count: int,
 ) -> tuple[LabeledImages, float]:
     """The images to judge, and the seconds that generating them took."""
     device, seed, dim = torch.device(trial.device), trial.seed, parts.architecture.latent_dim
@@ -224,19 +260,16 @@ def _sample(
         return sampling.draw_labels(data.labels.bincount().double(), count, seed, name)
 
     sampling.recalibrate(
-        trained.generator,
+        generator,
         sampling.draw_latents(CALIBRATION_SAMPLES, dim, seed, "calibration latents"),
         labels(CALIBRATION_SAMPLES, "calibration labels"),
         device,
     )
-    latents = sampling.draw_latents(cell.num_samples, dim, seed)
-    asked = labels(cell.num_samples, "labels")
+    latents = sampling.draw_latents(count, dim, seed)
+    asked = labels(count, "labels")
     started = time.perf_counter()
-    images = sampling.generate(trained.generator, latents, asked, device)
-    seconds = time.perf_counter() - started
-    if data.images.dtype == torch.uint8:
-        images = sampling.quantise(images)
-    return LabeledImages(images, asked), seconds
+    images = sampling.generate(generator, latents, asked, device, dtype=data.images.dtype)
+    return LabeledImages(images, asked), time.perf_counter() - started
 
 
 def _draw(parts: cells.Parts, trained: Trained, trial: Trial, directory: Path) -> None:

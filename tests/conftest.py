@@ -49,6 +49,15 @@ def plugins() -> Registry:
 
 
 @pytest.fixture(scope="session")
+def with_packages() -> Registry:
+    """The built-in plugins and those of every package in plugins/."""
+    packages = sorted(Path(__file__).parents[1].glob("plugins/ganbench-*/ganbench_*.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANBENCH_LOAD_PLUGINS", "")
+        return registry.load([str(path) for path in packages])
+
+
+@pytest.fixture(scope="session")
 def mnist_root(tmp_path_factory) -> Path:
     """A data folder with MNIST unpacked in it. Read only, please."""
     root = tmp_path_factory.mktemp("data")

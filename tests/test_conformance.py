@@ -16,16 +16,16 @@ from test_mutants_losses import SwappedGenerator, TermPerSample, UndeclaredReal
 from ganbench import ContractError, hookspecs
 from ganbench.default_plugins import (
     architectures,
+    conditional,
     conditionings,
     coverage,
     executors,
     features,
+    frechet,
     losses,
     mixtures,
     mnist,
-    quality,
     reporters,
-    speed,
 )
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
@@ -38,9 +38,10 @@ from ganbench.default_plugins.conditionings import (
     Unconditional,
 )
 from ganbench.default_plugins.executors import Inline, Local
+from ganbench.default_plugins.frechet import FID
 from ganbench.default_plugins.image_folder import ImageFolder
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
-from ganbench.default_plugins.quality import FID
+from ganbench.default_plugins.speed import Throughput, TimeTo
 from ganbench.testing import check_plugin, checks_for, kit, parametrize_with_checks
 from ganbench.testing.networks import TinyConv
 
@@ -93,7 +94,10 @@ def registered(hook: str, *modules: ModuleType) -> list[type]:
 
 
 @parametrize_with_checks(
-    *registered("register_metrics", coverage, quality, speed), FID(features="pixels")
+    *registered("register_metrics", conditional, coverage, frechet),
+    FID(features="pixels"),
+    Throughput(),
+    TimeTo(targets={"modes": 8, "fid@pixels": 0.5}),
 )
 def test_metric_conforms(check):
     check()

@@ -84,12 +84,14 @@ def test_runs_of_the_readme_can_be_planned(line: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda p: p.name)
 @pytest.mark.parametrize("profile", [None, "smoke", "full"])
-def test_every_benchmark_can_be_planned(path: Path, profile: str | None, plugins: Registry) -> None:
+def test_every_benchmark_can_be_planned(
+    path: Path, profile: str | None, with_packages: Registry
+) -> None:
     if profile and f"  {profile}:" not in path.read_text("utf-8"):
         profile = None
-    found = config.load(path, plugins, profile=profile)
+    found = config.load(path, with_packages, profile=profile)
     assert not found.warnings
-    assert plan.make(found, plugins, device="cpu").cells
+    assert plan.make(found, with_packages, device="cpu").cells
 
 
 def test_yaml_of_the_readme_can_be_planned(tmp_path: Path, plugins: Registry) -> None:

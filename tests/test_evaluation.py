@@ -18,15 +18,17 @@ from ganbench import (
     Features,
     LabeledImages,
     Metric,
-    Unavailable,
+    Moments,
+    MomentSums,
     hookimpl,
 )
+from ganbench.default_plugins.conditional import ConditionalAccuracy
+from ganbench.default_plugins.frechet import FID
 from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.quality import FID, ConditionalAccuracy, moments
 from ganbench.default_plugins.speed import Throughput
 from ganbench.discovery import Source
 from ganbench.errors import ContractError
-from ganbench.evaluation import accumulate, digest, evaluate
+from ganbench.evaluation import digest, evaluate
 from ganbench.registry import Registry
 from ganbench.specs import MEANINGLESS, Timings
 
@@ -162,22 +164,34 @@ def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_pat
     assert "real statistics are not kept" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("size", [1, 7, 400, 1000])
-def test_statistics_do_not_depend_on_the_split_into_batches(size):
+def test_moments_do_not_depend_on_batches_order_or_shards():
     generator = torch.Generator().manual_seed(0)
-    features = 3 + 0.05 * torch.randn(1000, 6, generator=generator)
-    mean, covariance = moments(features)
-    found = accumulate(map(Features, features.split(size)))
-    assert found.num_samples == 1000
-    torch.testing.assert_close(found.mean, mean, rtol=1e-12, atol=1e-13)
+    features = 3 + 0.05 * torch.randn(1000, 6, generator=generator, dtype=torch.float64)
+    mean, covariance = features.mean(0), features.T.cov()
     scale = covariance.diagonal().max().item()
-    torch.testing.assert_close(found.covariance, covariance, rtol=0, atol=1e-12 * scale)
+    sharded = MomentSums()
+    for shard in range(4):
+        sums = MomentSums()
+        for batch in features[shard::4].split(90):
+            sums.add(batch)
+        sharded.merge(sums)
+    sharded.merge(MomentSums())
+    shuffled = features[torch.randperm(1000, generator=generator)]
+    for found in (
+        *(Moments.of(features.split(size)) for size in (1, 7, 400, 1000)),
+        Moments.of(shuffled.split(64)),
+        sharded.moments(),
+    ):
+        assert found.num_samples == 1000
+        torch.testing.assert_close(found.mean, mean, rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(found.covariance, covariance, rtol=0, atol=1e-12 * scale)
+        torch.testing.assert_close(found.root @ found.root.T, covariance, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_statistics_need_two_images(count):
-    with pytest.raises(Unavailable, match="at least two images"):
-        accumulate([Features(torch.zeros(1, 3))][:count])
+def test_moments_need_two_samples(count):
+    with pytest.raises(ValueError, match=f"at least two samples, and there are {count}"):
+        Moments.of([torch.zeros(1, 3)][:count])
 
 
 def test_digest_knows_images_labels_and_shape():
@@ -218,9 +232,9 @@ def test_whatever_decides_a_number_changes_its_protocol(seen, judged, extractors
 def test_protocol_spells_out_what_was_measured(seen):
     evaluation = seen()
     (spelled,) = evaluate([FID(features="counting")], evaluation)[1].values()
-    assert spelled["extractors"] == {"counting": "counting:v1"}
+    assert spelled["extractors"] == {"counting": {"fingerprint": "counting:v1"}}
     assert spelled["num_samples"] == 300
-    assert spelled["real"] == {"split": "train", "num_images": 1200, "sha256": evaluation.digest}
+    assert spelled["real"] == {"train": {"num_images": 1200, "sha256": evaluation.digest}}
 
 
 def test_undeclared_column_is_a_broken_contract(seen):

@@ -24,7 +24,9 @@ matrix:
   exclude: [{loss: bce, architecture: dcgan}]
   include: [{loss: wgan-gp, training.n_critic: 2, training.budget.kimg: 9}]
 training: {budget: {kimg: 80}, ema: 0.999, betas: [0, 0.9], g_lr: 1e-4, optimizer: adam}
-evaluation: {num_samples: 1e4, metrics: [fid, fid@pixels, {name: fid, features: pixels}]}
+evaluation: {num_samples: 1e4, metrics: [fid, fid@pixels, fid@pixels(max_values=9),
+  {name: fid, features: pixels}, {name: fid, features: {name: pixels, max_values: 99}}],
+  controls: [test, memorised]}
 execution: {timeout: 30m, executor: local}
 reporters: [console, {name: csv}]
 profiles:
@@ -129,6 +131,7 @@ def test_schema_offers_each_installed_plugin_and_its_summary(schema, plugins: Re
     assert details[0]["description"] == plugins.lookup("loss", plugins.names("loss")[0]).summary
 
 
-def test_the_benchmarks_of_this_repository_pass(valid) -> None:
+def test_the_benchmarks_of_this_repository_pass(with_packages: Registry) -> None:
+    validator = jsonschema.Draft7Validator(json_schema.benchmark_schema(with_packages))
     for path in Path(__file__).parent.parent.glob("benchmarks/*.yaml"):
-        assert valid(path.read_text()), path
+        assert validator.is_valid(Document.parse(path.read_text(), "b.yaml").data()), path

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ganbench"
 LAYERS = (
-    "errors specs settings randomness folders wording",
+    "errors specs settings randomness folders wording extractor_labels",
     "contracts document",
     "hookspecs options matrix machine",
     "discovery",
@@ -19,9 +19,9 @@ LAYERS = (
     "axes json_schema",
     "config",
     "models",
-    "cells",
+    "cells controls watching",
     "compatibility",
-    "plan trainer sampling pictures",
+    "plan trainer sampling pictures remembered",
     "records evaluation provenance",
     "table worker",
     "estimate runner",

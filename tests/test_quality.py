@@ -10,16 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from ganbench import LabeledImages, Unavailable
+from ganbench import LabeledImages, Moments, Unavailable
+from ganbench.default_plugins.conditional import ConditionalAccuracy
+from ganbench.default_plugins.frechet import FID, frechet_distance
 from ganbench.default_plugins.image_folder import ImageFolder
 from ganbench.default_plugins.mixtures import Grid, Ring
 from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.quality import (
-    FID,
-    ConditionalAccuracy,
-    frechet_distance,
-    moments,
-)
 from ganbench.evaluation import evaluate
 
 NOT_DIVERSE = pytest.mark.parametrize("shape", [(300, 40), (20, 40)], ids=["full", "deficient"])
@@ -34,7 +30,12 @@ def normal(count: int, dim: int, seed: int, scale: float = 1.0, shift: float = 0
 
 
 def distance(a: Tensor, b: Tensor) -> float:
-    return frechet_distance(*moments(a), *moments(b))
+    return frechet_distance(Moments.of([a]), Moments.of([b]))
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    found = Moments.of([features])
+    return found.mean, found.covariance
 
 
 def centred(features: Tensor) -> Tensor:

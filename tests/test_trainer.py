@@ -286,6 +286,24 @@ class Clips(BCE):
             parameter.clamp_(-0.01, 0.01)
 
 
+def test_simultaneous_updates_see_the_same_weights_and_fakes():
+    """One SGD step moves D as a discriminator step does, and G by D's weights from before it."""
+    together, d_alone, g_alone = (
+        trainer_of(optimizer="sgd", g_lr=0.5, d_lr=0.5, updates="simultaneous") for _ in range(3)
+    )
+    images, labels = together.batches.next()
+    together.simultaneous_step(images, labels)
+    d_alone.discriminator_step(images, labels)
+    g_alone.generator_step(images, labels)
+    for of_both, of_one in (
+        (together.discriminator, d_alone.discriminator),
+        (together.generator, g_alone.generator),
+    ):
+        for a, b in zip(of_both.parameters(), of_one.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+    assert (together.progress.g_updates, together.progress.d_updates) == (1, 1)
+
+
 def test_constraints_are_applied_after_every_discriminator_step():
     trainer = trainer_of(Clips())
     trainer.discriminator_step(*trainer.batches.next())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -11,7 +11,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
-from ganbench.specs import Column, ImageSpec, LabeledImages, Timings
+from ganbench.contracts.moments import Moments
+from ganbench.specs import Column, ImageSpec, LabeledImages, Probe, Split, Timings
 
 
 class Features(NamedTuple):
@@ -30,29 +31,40 @@ class FeatureExtractor(ABC):
         """Why images of this shape have no features here, or None."""
         return None
 
+    def missing(self, root: Path) -> str | None:
+        """Why there are no features on this machine, such as weights that are not at hand, or None.
+
+        Downloads nothing. The text says what to do, and tables show it in the numbers' place.
+        """
+        return None
+
     @abstractmethod
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
         """A function of a batch of images as data sets hold them (uint8, or float32 points).
 
-        Raises DataError where weights are missing or damaged.
+        Raises Unavailable where weights are missing, DataError where they are not the right ones.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
         """Changes when the features do; part of the cache key and of every protocol."""
 
-
-@dataclass(frozen=True, eq=False)
-class RealStatistics:
-    """What is kept of the whole training set in one feature space."""
-
-    num_samples: int
-    mean: Tensor  # (F,) float64
-    covariance: Tensor  # (F, F) float64, divided by N - 1
+    def protocol(self) -> dict[str, Any]:
+        """What a reader must know of the features: weights, layer, resizing, range of values."""
+        return {}
 
 
 class Unavailable(Exception):
     """Why a number does not exist here; the text is what tables show in its place."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What a metric wants to be followed while a trial trains; the clock stands meanwhile."""
+
+    columns: tuple[str, ...]  # of other metrics of the same benchmark file
+    num_samples: int
+    points: int  # evaluations, evenly spread over the budget
 
 
 class Evaluation(Protocol):
@@ -62,12 +74,31 @@ class Evaluation(Protocol):
     image: ImageSpec
     fake: LabeledImages  # as the data set's own: uint8, or float32 points
     timings: Timings | None  # None: nothing was trained
+    probes: tuple[Probe, ...]  # what `Metric.watch` asked to be followed, in order of time
+    directory: Path | None  # of the trial, for pictures; None: nowhere
 
     def features(self, extractor: str) -> Features:
-        """Of the fakes."""
+        """Of the fakes. Large ones lie in a file that is mapped into memory: work in chunks."""
 
-    def real(self, extractor: str) -> RealStatistics:
-        """Of the training set, cached on disk."""
+    def real(self, extractor: str, label: int | None = None) -> Moments:
+        """Of the training set, or of one of its classes; cached on disk."""
+
+    def real_features(
+        self, extractor: str, split: Split = "train", count: int | None = None
+    ) -> Features:
+        """Of `count` real images, always the same random ones, or of the split; cached on disk."""
+
+    def reals(self, split: Split = "train", count: int | None = None) -> LabeledImages:
+        """The images that `real_features` describes, in the same order."""
+
+    def remember(
+        self,
+        name: str,
+        compute: Callable[[], dict[str, Tensor]],
+        splits: tuple[Split, ...] = ("train",),
+    ) -> dict[str, Tensor]:
+        """Tensors that real data alone decides, cached on disk: `name` tells them from all others,
+        versions and options included; `splits` are those they were computed from."""
 
     def classes(self) -> Tensor:
         """The class of each fake, (N,), as the data set's judge sees it, or Unavailable."""
@@ -90,11 +121,17 @@ class Metric(ABC):
     def columns(self) -> tuple[Column, ...]:
         """The numbers that `compute` gives."""
 
-    @abstractmethod
-    def compute(self, evaluation: Evaluation) -> dict[str, float]:
-        """The declared columns; one that means nothing here is left out, and never made up.
+    @property
+    def watch(self) -> Watch | None:
+        """Numbers to follow during training; `evaluation.probes` then holds them."""
+        return None
 
-        Raises Unavailable with the reason where there is no value at all.
+    @abstractmethod
+    def compute(self, evaluation: Evaluation) -> Mapping[str, float | Unavailable]:
+        """The declared columns. One that means nothing for such data is left out; one that has no
+        value this time gets an Unavailable with the reason in its place. None is ever made up.
+
+        Raises Unavailable where there is no value at all.
         """
 
     def protocol(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ganbench.contracts.metrics import Metric, Unavailable
 from ganbench.specs import Column
 from ganbench.testing.draws import seeded
-from ganbench.testing.scenes import EXTRACTOR, SCENES, KitEvaluation, Scene
+from ganbench.testing.scenes import EXTRACTOR, SCENES, KitEvaluation, Scene, probes
 
 Values = dict[str, float]
 DIRECTIONS = ("min", "max", "none")
@@ -185,10 +185,14 @@ def _named(metric: Metric) -> Metric:
 
 
 def _computed(metric: Metric, evaluation: KitEvaluation) -> Values:
+    """The numbers; without those that have a reason in their place."""
+    if metric.watch is not None:
+        evaluation.probes = probes(metric.watch, evaluation.timings)
     try:
-        return metric.compute(evaluation)
+        found = metric.compute(evaluation)
     except Unavailable:
         return {}
+    return {name: v for name, v in found.items() if not isinstance(v, Unavailable)}
 
 
 def _surely_computed(metric: Metric, evaluation: KitEvaluation, what: str) -> Values:

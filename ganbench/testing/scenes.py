@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.metrics import Features, RealStatistics, Unavailable
-from ganbench.evaluation import accumulate
-from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split, Timings
+from ganbench.contracts.metrics import Features, Unavailable, Watch
+from ganbench.contracts.moments import Moments
+from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Probe, Split, Timings
 
 CLASSES = 4
 COUNT = 240
@@ -90,21 +91,72 @@ SLOW = Timings(
 )  # fmt: skip
 
 
+def probes(watch: Watch, timings: Timings | None) -> tuple[Probe, ...]:
+    """Numbers that pass every target at once, half way through the training."""
+    if timings is None:
+        return ()
+    found = []
+    for i in (1, 2, 3, 4):
+        value = 1e9 if i < 2 else -1e9
+        found.append(
+            Probe(
+                kimg=0.1 * i * timings.train_seconds,
+                seconds=timings.train_seconds * i / 4,
+                values=dict.fromkeys(watch.columns, value),
+                directions=dict.fromkeys(watch.columns, "min"),
+            )
+        )
+    return tuple(found)
+
+
 class KitEvaluation:
     """The Evaluation that metrics see, whose one extractor answers to every name."""
 
-    def __init__(self, dataset: KitDataset, fake: LabeledImages, timings: Timings | None) -> None:
+    def __init__(
+        self,
+        dataset: KitDataset,
+        fake: LabeledImages,
+        timings: Timings | None,
+        probes: tuple[Probe, ...] = (),
+    ) -> None:
         self.dataset: Dataset = dataset
         self.image = dataset.image_spec()
         self.fake = fake
         self.timings = timings
+        self.probes = probes
+        self.directory: Path | None = None
         self._train = dataset.load("train", Path())
 
     def features(self, extractor: str) -> Features:
         return self._of_fakes
 
-    def real(self, extractor: str) -> RealStatistics:
-        return self._of_reals
+    def real(self, extractor: str, label: int | None = None) -> Moments:
+        if label is None:
+            return self._of_reals
+        if self._train.labels is None:
+            raise Unavailable(f"data set '{self.dataset.name}' has no labels")
+        return Moments.of([self._extracted(self._train.images[self._train.labels == label])[0]])
+
+    def real_features(
+        self, extractor: str, split: Split = "train", count: int | None = None
+    ) -> Features:
+        return self._extracted(self.reals(split, count).images)
+
+    def reals(self, split: Split = "train", count: int | None = None) -> LabeledImages:
+        whole = self.dataset.load(split, Path())
+        if count is None or count >= len(whole):
+            return whole
+        chosen = torch.randperm(len(whole), generator=torch.Generator().manual_seed(4))[:count]
+        labels = None if whole.labels is None else whole.labels[chosen]
+        return LabeledImages(whole.images[chosen], labels)
+
+    def remember(
+        self,
+        name: str,
+        compute: Callable[[], dict[str, Tensor]],
+        splits: tuple[Split, ...] = ("train",),
+    ) -> dict[str, Tensor]:
+        return compute()
 
     def classes(self) -> Tensor:
         if self._of_fakes.probabilities is None:
@@ -133,8 +185,8 @@ class KitEvaluation:
         return self._extracted(self.fake.images)
 
     @cached_property
-    def _of_reals(self) -> RealStatistics:
-        return accumulate([self._extracted(self._train.images)])
+    def _of_reals(self) -> Moments:
+        return Moments.of([self._extracted(self._train.images).embedding])
 
     def _extracted(self, images: Tensor) -> Features:
         """Means over quarters, and how near each is to the patterns."""

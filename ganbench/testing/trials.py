@@ -112,7 +112,9 @@ def report(folder: Path, results: Mapping[str, Sequence[dict[str, Any] | None]])
         for loss in results
         if loss != "reference"
     ]
-    reference = Reference("real test set (ring)", {"dataset": "ring"}, _spec("dataset"), 1000, ())
+    reference = Reference(
+        "real test set (ring)", {"dataset": "ring"}, "test", _spec("dataset"), 1000, ()
+    )
     seeds = max(len(found) for found in results.values())
     references = (reference,) if "reference" in results else ()
     plan = Plan("kit", tuple(cells), references, tuple(range(seeds)), "cpu")

@@ -1,0 +1,37 @@
+"""Whether samples are what was asked for, class by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
+
+
+@dataclass(kw_only=True)
+class ConditionalAccuracy(Metric):
+    """The share of samples that a judge trained on real data puts into the class asked for."""
+
+    name = "cond-accuracy"
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column("cond-accuracy", "", "max", digits=3, title="cond. accuracy"),
+            Column("cond-accuracy-worst", "", "max", digits=3, title="worst class"),
+        )
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        asked = evaluation.fake.labels
+        if asked is None:
+            raise Unavailable("the generator is not told a class")
+        right = evaluation.classes() == asked
+        shares = [right[asked == label].double().mean() for label in asked.unique()]
+        return {
+            "cond-accuracy": right.double().mean().item(),
+            "cond-accuracy-worst": min(shares).item(),
+        }
+
+
+@hookimpl
+def register_metrics(register) -> None:
+    register(ConditionalAccuracy)
