@@ -6,6 +6,7 @@ config.resolved.yaml   with the profile and the overrides merged in
 plan.json              every cell, resolved
 trials/ID/trial.json   what one worker was told
 trials/ID/result.json  what came of it; end.json instead, when a worker died
+trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
 results.csv            one line per trial and number; table.* the summary
 """
 
@@ -63,6 +64,7 @@ class Trial:
     plugins: tuple[str, ...]  # of --plugin
     run: str = ""  # the benchmark's name
     callbacks: tuple[dict[str, Any], ...] = ()  # names and options
+    checkpoint: float | None = None  # seconds between two
 
     @property
     def subject(self) -> Cell | Reference:
@@ -177,6 +179,7 @@ def trials_of(plan: Plan, execution: dict[str, Any]) -> list[Trial]:
             tuple(execution["plugins"]),
             plan.name,
             tuple(execution["callbacks"]),
+            execution.get("checkpoint"),
         )
         for cell, reference, seed in subjects
     ]

@@ -218,6 +218,7 @@ def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
             "jobs": order.jobs,
             "threads": execution.threads or share,
             "timeout": execution.timeout,
+            "checkpoint": execution.checkpoint,
             "plugins": [_absolute(plugin) for plugin in order.plugins],
             "callbacks": [choice.model_dump() for choice in order.config.run.callbacks],
         },

@@ -182,7 +182,7 @@ class CellSettings(Settings):
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
-_TIMEOUT_SCHEMA = {
+_DURATION_SCHEMA = {
     "anyOf": [
         {"type": "number", "exclusiveMinimum": 0},
         {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
@@ -200,17 +200,23 @@ def _seconds(value: Any) -> Any:
     return value
 
 
+Seconds = Annotated[
+    PositiveFloat | None,
+    pydantic.BeforeValidator(_seconds),
+    pydantic.WithJsonSchema(_DURATION_SCHEMA),
+]
+
+
 class Execution(Settings):
     executor: ExecutorChoice = ExecutorChoice(name="local")
     jobs: PositiveInt = Field(default=1, description="trials at once")
     threads: PositiveInt | None = Field(
         default=None, description="of each trial; null: a share of the cores"
     )
-    timeout: Annotated[
-        PositiveFloat | None,
-        pydantic.BeforeValidator(_seconds),
-        pydantic.WithJsonSchema(_TIMEOUT_SCHEMA),
-    ] = Field(default=None, description="of each trial, in seconds or like 30m")
+    timeout: Seconds = Field(default=None, description="of each trial, in seconds or like 30m")
+    checkpoint: Seconds = Field(
+        default=600.0, description="time between two checkpoints of a training; null: none"
+    )
 
 
 _FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,10 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "rmsprop": torch.optim.RMSprop,
     "sgd": torch.optim.SGD,
 }
+
+
+State = dict[str, Any]
+"""Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
 
 
 class Objective(Protocol):
@@ -89,7 +93,8 @@ class Batches:
     generator: torch.Generator
     device: torch.device
     channels_last: bool
-    _order: Iterator[Tensor] = field(default_factory=lambda: iter(()), init=False)
+    _order: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # of an epoch
+    _taken: int = field(default=0, init=False)  # batches of it
 
     def __post_init__(self) -> None:
         if len(self.data) < self.batch_size:
@@ -101,17 +106,26 @@ class Batches:
         self._labels = None if self.data.labels is None else self.data.labels.to(self.device)
 
     def next(self) -> tuple[Tensor, Tensor | None]:
-        index = next(self._order, None)
-        if index is None:
+        if self._taken == len(self._order):
             order = torch.randperm(len(self.data), generator=self.generator)
-            self._order = iter(
-                order[: len(order) // self.batch_size * self.batch_size]
-                .to(self.device)
-                .split(self.batch_size)
-            )
-            index = next(self._order)
+            whole = len(order) // self.batch_size * self.batch_size
+            self._order = order[:whole].view(-1, self.batch_size).to(self.device)
+            self._taken = 0
+        index = self._order[self._taken]
+        self._taken += 1
         labels = None if self._labels is None else self._labels[index]
         return self._scaled(self._images[index]), labels
+
+    def state(self) -> State:
+        return {
+            "generator": self.generator.get_state(),
+            "order": self._order.cpu(),
+            "taken": self._taken,
+        }
+
+    def restore(self, state: State) -> None:
+        self.generator.set_state(state["generator"])
+        self._order, self._taken = state["order"].to(self.device), state["taken"]
 
     def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:
@@ -190,32 +204,79 @@ class Trainer:
         self.latents = stream(seed, "latents", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
         self.progress = Progress()
+        self.windows: list[Window] = []
+        self.seconds = 0.0  # of training, up to the last window
         self.d_meter, self.g_meter = Meter(), Meter()
 
     def run(self) -> Trained:
-        """Train until the budget is spent. Raises Diverged when a loss is not finite."""
-        windows: list[Window] = []
+        """Train until the budget is spent, from wherever `restore` left it. Raises Diverged when a
+        loss is not finite."""
         images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
         iterations = math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
-        started = clock = self._now()
-        last = 0
-        for iteration in range(1, iterations + 1):
+        last = self.progress.iteration
+        clock = self._now()
+        for iteration in range(last + 1, iterations + 1):
             self.iterate()
+            if self.probes and self.progress.images >= self.probes[0]:
+                clock += self._probe(self.seconds + self._now() - clock)
             if iteration % self.schedule.log_every == 0 or iteration == iterations:
                 now = self._now()
-                windows.append(self._window(now - clock, iteration - last))
-                self.on_window(windows[-1])
-                clock, last = now, iteration
-            if self.probes and self.progress.images >= self.probes[0]:
-                pause = self._probe(self._now() - started)
-                started, clock = started + pause, clock + pause
+                self.windows.append(self._window(now - clock, iteration - last))
+                self.seconds += now - clock
+                self.on_window(self.windows[-1])
+                clock, last = self._now(), iteration
         return Trained(
             self._judged_generator(),
             self.discriminator,
             self.progress,
-            tuple(windows),
-            self._now() - started,
+            tuple(self.windows),
+            self.seconds,
         )
+
+    def state(self) -> State:
+        """All that decides how training goes on, between two windows."""
+        return {
+            "networks": [net.state_dict() for net in self._networks()],
+            "optimizers": [self.g_optimizer.state_dict(), self.d_optimizer.state_dict()],
+            "plugins": [dict(vars(plugin)) for plugin in self._plugins()],
+            "batches": self.batches.state(),
+            "latents": self.latents.get_state(),
+            "random": torch.get_rng_state(),
+            "device random": [torch.cuda.get_rng_state(device) for device in self._forked()],
+            "progress": dict(vars(self.progress)),
+            "windows": [asdict(window) for window in self.windows],
+            "seconds": self.seconds,
+            "probes": list(self.probes),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go back to where `state` was taken; of the same cell, seed and device."""
+        for net, found in zip(self._networks(), state["networks"], strict=True):
+            net.load_state_dict(found)
+        optimizers = (self.g_optimizer, self.d_optimizer)
+        for optimizer, found in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(found)
+        for plugin, found in zip(self._plugins(), state["plugins"], strict=True):
+            vars(plugin).update(found)
+        self.batches.restore(state["batches"])
+        self.latents.set_state(state["latents"])
+        torch.set_rng_state(state["random"])
+        for device, found in zip(self._forked(), state["device random"], strict=True):
+            torch.cuda.set_rng_state(found, device)
+        self.progress = Progress(**state["progress"])
+        self.windows = [Window(**window) for window in state["windows"]]
+        self.seconds, self.probes = state["seconds"], list(state["probes"])
+
+    def _networks(self) -> Iterator[nn.Module]:
+        yield self.generator
+        yield self.discriminator
+        if self.average is not None:
+            yield self.average
+
+    def _plugins(self) -> Iterator[object]:
+        """Losses and transforms may keep something from one step to the next."""
+        yield from self.losses
+        yield from self.discriminator.transforms
 
     def _judged_generator(self) -> ConditionalGenerator:
         return self.average if self.average is not None else self.generator

@@ -21,14 +21,24 @@ import torch
 from safetensors.torch import save_file
 
 import ganbench
-from ganbench import cells, controls, evaluation, folders, pictures, registry, sampling, watching
+from ganbench import (
+    cells,
+    checkpoints,
+    controls,
+    evaluation,
+    folders,
+    pictures,
+    registry,
+    sampling,
+    watching,
+)
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.errors import Diverged, noting, told
 from ganbench.models import ConditionalGenerator
 from ganbench.randomness import stream_seed
 from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
 from ganbench.specs import LabeledImages, Probe, Timings, Window
-from ganbench.trainer import Probed, Progress, Trained, Trainer
+from ganbench.trainer import Probed, Trained, Trainer
 
 GRID_COLUMNS = 10
 CALIBRATION_SAMPLES = 5120
@@ -67,6 +77,7 @@ def run(directory: Path) -> int:
         except Exception as error:
             result.update(_failed(error, f"callback '{callback.name}': "))
     folders.write_json(directory / RESULT, result)
+    (directory / checkpoints.NAME).unlink(missing_ok=True)  # what failed begins anew
     return 0 if result["status"] == "ok" else 3
 
 
@@ -102,14 +113,17 @@ def _train_and_judge(
     with _clocked(seconds, "data"), noting(partial(_loading, cell.dataset)):
         data = parts.dataset.load("train", folders.data())
     log = _logger(directory)
+    probes: list[Probe] = []
 
-    def on_window(window: Window) -> None:
+    def tell(window: Window) -> None:
         log(window)
         for callback in callbacks:
             with noting(partial(_name_of, callback)):
                 callback.window(window)
 
-    probes: list[Probe] = []
+    def on_window(window: Window) -> None:
+        tell(window)
+        kept.save_in_time(trainer, {"probes": [asdict(probe) for probe in probes]})
 
     def on_probe(probed: Probed) -> None:
         fake, _ = _sample(cell, parts, data, probed.generator, trial, watched.num_samples)
@@ -136,12 +150,22 @@ def _train_and_judge(
         probes=watched.images(cell.schedule.kimg),
         on_probe=on_probe,
     )
+    kept = checkpoints.Checkpoints(
+        directory / checkpoints.NAME, (directory / TRIAL).read_text(), trial.checkpoint
+    )
     about = TrialInfo(trial.run, cell.label, cell.axes, trial.seed, directory, asdict(cell))
     for choice in trial.callbacks:
         callbacks.append(plugins.build("callback", **choice))
         with noting(partial(_name_of, callbacks[-1])):
             callbacks[-1].began(about)
-    with _clocked(seconds, "train"), noting(partial(_whereabouts, trial, cell, trainer.progress)):
+    resumed_at = None
+    if half_done := kept.load():
+        trainer.restore(half_done[0])
+        resumed_at = trainer.progress.images / 1000
+        probes += [Probe(**probe) for probe in half_done[1]["probes"]]
+        for window in trainer.windows:
+            tell(window)
+    with _clocked(seconds, "train"), noting(partial(_whereabouts, trial, cell, trainer)):
         trained = trainer.run()
     with _clocked(seconds, "sample"):
         fake, sampling_seconds = _sample(
@@ -173,6 +197,7 @@ def _train_and_judge(
     return {
         **judged,
         "probes": [asdict(probe) for probe in probes],
+        "resumed_at_kimg": resumed_at,
         "training": {
             "images": progress.images,
             "iterations": progress.iteration,
@@ -329,11 +354,11 @@ def _clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
         seconds[name] = time.perf_counter() - started
 
 
-def _whereabouts(trial: Trial, cell: cells.Cell, progress: Progress) -> str:
+def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:
     parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
     return (
-        f"while training cell {cell.label} with seed {trial.seed}, after {progress.iteration} "
-        f"iterations: {', '.join(parts)}"
+        f"while training cell {cell.label} with seed {trial.seed}, after "
+        f"{trainer.progress.iteration} iterations: {', '.join(parts)}"
     )
 
 

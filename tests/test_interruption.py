@@ -105,9 +105,9 @@ def test_two_runs_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
     process.communicate(timeout=60)
 
 
-def start_hanging(tmp_path: Path, run: Path) -> subprocess.Popen[str]:
+def start_hanging(tmp_path: Path, run: Path, text: str = tiny.TINY) -> subprocess.Popen[str]:
     """A run whose second cell never ends."""
-    text = tiny.TINY.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
+    text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
     benchmark = tiny.write(tmp_path, text)
     plugin = tiny.write_trouble(tmp_path)
     return subprocess.Popen(

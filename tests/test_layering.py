@@ -22,7 +22,7 @@ LAYERS = (
     "cells controls watching",
     "compatibility",
     "plan trainer sampling pictures remembered",
-    "records evaluation provenance",
+    "records evaluation provenance checkpoints",
     "table worker",
     "estimate runner",
     "testing",
