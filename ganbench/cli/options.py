@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,6 +112,8 @@ def load(
     )
     planned = _selected(planned, only)
     _check_data(planned, settings, found)
+    for sentence in _missing_features(planned, found):
+        print(f"warning: {sentence}", file=sys.stderr)
     return Loaded(found, settings, planned, plugins)
 
 
@@ -149,6 +151,20 @@ def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
                 f"{settings.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
                 f"{status.location}: {status.note or 'missing'}"
             )
+
+
+def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
+    """Which columns will be empty on this machine, before hours are spent on the others."""
+    from ganbench import folders
+
+    asked = dict.fromkeys(
+        (spec.name, json.dumps(spec.options)) for cell in planned.cells for spec in cell.extractors
+    )
+    for name, options in asked:
+        if why := registry.build("feature extractor", name, json.loads(options)).missing(
+            folders.data()
+        ):
+            yield f"the columns of {name} will be empty: {why}"
 
 
 def print_json(value: Any) -> None:
