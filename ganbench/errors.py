@@ -34,6 +34,18 @@ class RunError(GanbenchError):
     """A run directory cannot be used: taken, unwritable, incomplete or of another benchmark."""
 
 
+class BaselineError(GanbenchError):
+    """A baseline is missing, damaged, or made of a run that it should not be made of."""
+
+
+class MeasurementError(GanbenchError):
+    """A run that was to be judged ended badly; `code` is what its process ended with."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class Diverged(GanbenchError):
     """Training produced a loss that is not finite."""
 

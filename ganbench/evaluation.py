@@ -23,7 +23,7 @@ from ganbench.errors import ContractError, DataError, noting
 from ganbench.randomness import stream
 from ganbench.registry import Registry
 from ganbench.remembered import remembered
-from ganbench.specs import MEANINGLESS, Column, LabeledImages, Probe, Split, Timings
+from ganbench.specs import MEANINGLESS, Column, LabeledImages, Probe, Split, Timings, Window
 
 STATISTICS_VERSION = 2  # raise it when the same real images would give other statistics
 BATCH = 500
@@ -52,6 +52,7 @@ class TrialEvaluation:
         root: Path,
         timings: Timings | None = None,
         *,
+        windows: tuple[Window, ...] = (),
         probes: tuple[Probe, ...] = (),
         directory: Path | None = None,
         split: str = "train",
@@ -61,6 +62,7 @@ class TrialEvaluation:
         self.image = dataset.image_spec()
         self.fake = fake
         self.timings = timings
+        self.windows = windows
         self.probes = probes
         self.directory = directory
         self.split = split
@@ -155,11 +157,11 @@ class TrialEvaluation:
         return described
 
     def _whole(self, split: Split) -> LabeledImages:
-        self.asked.add(split)
         if split not in self._splits:
             if split not in self.dataset.splits:
                 raise Unavailable(f"data set '{self.dataset.name}' has no {split} split")
             self._splits[split] = self.dataset.load(split, self._root)
+        self.asked.add(split)
         return self._splits[split]
 
     def _digest(self, split: Split) -> str:
@@ -204,7 +206,7 @@ def digest(data: LabeledImages) -> str:
     found = hashlib.sha256(str((tuple(data.images.shape), data.images.dtype)).encode())
     for tensor in (data.images, data.labels):
         if tensor is not None:
-            found.update(tensor.contiguous().numpy().tobytes())
+            found.update(tensor.contiguous().numpy().data)
     return found.hexdigest()
 
 
@@ -258,12 +260,12 @@ def _computed(
 
 
 def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
-    fake = evaluation.fake
+    fake, own = evaluation.fake, metric.protocol()
     return {
-        **metric.protocol(),
+        **own,
         "columns": [[c.name, c.unit, c.direction] for c in metric.columns],
         "extractors": evaluation.used,
-        "num_samples": len(fake),
+        "num_samples": min(own.get("num_samples", len(fake)), len(fake)),
         "sample_values": "uint8, clamped and rounded"
         if fake.images.dtype == torch.uint8
         else "float32",

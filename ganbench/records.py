@@ -216,16 +216,22 @@ def numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield from result.get("metrics", [])
     training, parameters = result.get("training", {}), result.get("parameters", {})
     found = {
-        ("kimg", "kimg"): training["images"] / 1000 if training else None,
-        ("g-updates", ""): training.get("g_updates"),
-        ("d-updates", ""): training.get("d_updates"),
-        ("g-parameters", ""): parameters.get("generator"),
-        ("d-parameters", ""): parameters.get("discriminator"),
-        ("seconds", "s"): result.get("seconds", {}).get("total"),
+        ("kimg", "kimg", "count"): training["images"] / 1000 if training else None,
+        ("g-updates", "", "count"): training.get("g_updates"),
+        ("d-updates", "", "count"): training.get("d_updates"),
+        ("g-parameters", "", "count"): parameters.get("generator"),
+        ("d-parameters", "", "count"): parameters.get("discriminator"),
+        ("seconds", "s", "timing"): result.get("seconds", {}).get("total"),
     }
-    for (name, unit), value in found.items():
+    for (name, unit, kind), value in found.items():
         if value is not None:
-            yield {"name": name, "unit": unit, "value": value}
+            yield {
+                "name": name,
+                "unit": unit,
+                "kind": kind,
+                "gated": kind == "count",
+                "value": value,
+            }
 
 
 @cache

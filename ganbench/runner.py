@@ -222,6 +222,7 @@ def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
             "plugins": [_absolute(plugin) for plugin in order.plugins],
             "callbacks": [choice.model_dump() for choice in order.config.run.callbacks],
         },
+        "gate": order.config.run.gate.model_dump(),
         "reporters": [choice.model_dump() for choice in order.config.run.reporters],
         "machine": provenance.hardware(planned.device),
         "provenance": provenance.describe(registry, planned.device, order.config_path),

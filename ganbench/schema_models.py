@@ -222,6 +222,48 @@ class Execution(Settings):
 _FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
+class GateTolerance(Settings):
+    """The change that does not matter: a part of the baseline's median, or an absolute amount."""
+
+    rel: Annotated[float, Field(ge=0)] = 0.0
+    abs: Annotated[float, Field(ge=0)] = 0.0
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"rel": value} if number else value
+
+
+_PART = {"type": "number", "minimum": 0}
+_TOLERANCE_SCHEMA = {
+    "anyOf": [
+        _PART,
+        {
+            "type": "object",
+            "properties": {"rel": _PART, "abs": _PART},
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+class Gate(Settings):
+    """What `ganbench compare` looks at. What is left out comes from the metrics themselves."""
+
+    metrics: tuple[str, ...] | None = Field(
+        default=None, description="columns such as fid@mnist-cnn-v1; few: each costs power"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="chance of any false alarm in one comparison"
+    )
+    tolerances: dict[
+        str, Annotated[GateTolerance, pydantic.WithJsonSchema(_TOLERANCE_SCHEMA)]
+    ] = Field(
+        default={}, description="by column: a part of the baseline, or {rel: …, abs: …}"
+    )
+
+
 def _file_name(name: str) -> str:
     if not re.fullmatch(_FILE_NAME, name):
         raise ValueError("expected letters, digits, '.', '_' and '-', as it names a directory")
@@ -255,6 +297,7 @@ class RunSettings(Settings):
         ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json")
     )
     callbacks: tuple[CallbackChoice, ...] = ()
+    gate: Gate = Gate()
     plugins: tuple[str, ...] = Field(
         default=(), description="code to import; refused without --allow-config-plugins"
     )
@@ -283,5 +326,5 @@ TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
 def section_of(info: Any) -> type[Settings] | None:
     """The settings below a key, where it is neither a value nor a choice of plugin."""
     kind = getattr(info, "annotation", None)
-    sections = (Training, Budget, EvaluationSettings, Execution)
+    sections = (Training, Budget, EvaluationSettings, Execution, Gate)
     return kind if isinstance(kind, type) and issubclass(kind, sections) else None

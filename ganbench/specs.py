@@ -43,10 +43,15 @@ class LabeledImages:
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A mixture of equal isotropic Gaussians, in the coordinates of its data set's images."""
+    """A mixture of equal Gaussians, in the coordinates of its data set's images.
+
+    In the plane `std` is that of a coordinate, and 98.89 % of a mode's points lie within three of
+    it. In many dimensions none do: there `std` is a third of the radius that holds as many.
+    """
 
     centers: Tensor  # (K, D)
     std: float
+    coordinate_std: float | None = None  # where that is another number
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,16 @@ class DatasetStatus:
     on_use: bool = False  # where it is not present: whether loading it brings it
 
 
+Kind = Literal["quality", "timing", "count", "numerics"]
+"""How a number may be compared with another run's.
+
+quality   differs from seed to seed: samples of it are compared
+timing    differs from machine to machine: only runs interleaved in one job are compared
+count     must be the same
+numerics  must be the same on one platform, up to the tolerance
+"""
+
+
 @dataclass(frozen=True)
 class Column:
     """One number that a metric gives."""
@@ -69,6 +84,10 @@ class Column:
     direction: Literal["min", "max", "none"] = "none"  # which way is better
     digits: int = 2  # decimals in tables
     title: str = ""  # in tables; empty: the name
+    kind: Kind = "quality"
+    rel_tol: float = 0.1  # a change smaller than this part of the baseline does not matter
+    abs_tol: float = 0.0  # nor does one smaller than this
+    gated: bool = False  # whether a regression gate looks at it where the file names no metrics
 
 
 @dataclass(frozen=True)

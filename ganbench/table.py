@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from ganbench.errors import ContractError
 from ganbench.records import Outcome, Run, numbers
 from ganbench.specs import MEANINGLESS, Column
 
@@ -24,7 +26,50 @@ PLAIN = (
     Column("seconds", "s", "none", 0),
 )
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
+COST_UNITS = ("s", "1/s", "MB")  # what other trials on the machine change
+INCEPTION, UNNAMED = "inception", "unnamed-features"
 Mark = Literal["", "best", "tied"]
+
+_NAME = re.compile(
+    r"(?P<kind>[^@\[=]*)"
+    r"(?:@(?P<space>[^()@\[\]=]+(?:\([^()]*\))?))?"
+    r"(?:\[(?P<setting>[^\]]*)\])?"
+    r"(?P<rest>.*)",
+    re.DOTALL,
+)
+_FRECHET = re.compile(r"(?<![a-z])[a-z]?fid(?![a-z])", re.IGNORECASE)
+_INCEPTION_NAMES = re.compile(
+    r"(?<![a-z])(?:[a-z]?[fk]id|inception (?:score|distance)|(?-i:IS))(?![a-z])", re.IGNORECASE
+)
+_IS = re.compile(r"(?:.*-to-)?is(?:-sd|-std|-error|-inf)?", re.IGNORECASE)
+
+
+class Name(NamedTuple):
+    """The parts of a column's name: `fid@pixels`, `modes[ring8/pacgan]`, `time-to-modes=8`."""
+
+    kind: str
+    space: str = ""  # of features
+    setting: str = ""  # a published protocol
+    rest: str = ""
+
+    @classmethod
+    def of(cls, column: str) -> Name:
+        found = _NAME.fullmatch(column)
+        assert found is not None  # `rest` takes whatever there is
+        return cls(**{part: text or "" for part, text in found.groupdict().items()})
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it reads as FID, KID or IS without saying in the features of what."""
+        found = _INCEPTION_NAMES.search(self.kind) or _IS.fullmatch(self.kind)
+        return not self.space and bool(found)
+
+    @property
+    def with_space(self) -> str:
+        """The whole name, which owns up to it where its features are not named."""
+        space = UNNAMED if self.is_bare else self.space
+        setting = f"[{self.setting}]" if self.setting else ""
+        return self.kind + (f"@{space}" if space else "") + setting + self.rest
 
 
 @dataclass(frozen=True)
@@ -62,6 +107,14 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        for column in self.columns:
+            if Name.of(column.name).is_bare:
+                raise ContractError(
+                    f"column '{column.name}' could be in any features; name them, as in "
+                    f"{column.name}@{INCEPTION}"
+                )
+
     def values(self, axis: str) -> list[str]:
         """The different values of an axis, references left out."""
         return list(dict.fromkeys(r.axes.get(axis, "") for r in self.rows if not r.is_reference))
@@ -80,7 +133,7 @@ class Table:
         text = f"{round(summary.mean, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.00"
         if spread is not None:
             text += f" ± {spread:,.{digits}f}"
-        shared = column.unit in ("1/s", "MB") and not row.alone and not row.is_reference
+        shared = column.unit in COST_UNITS and not row.alone and not row.is_reference
         return text + ("*" if shared else "")
 
     def seeds(self, row: Row) -> str:
@@ -123,8 +176,17 @@ class Report:
 
 def _title(column: Column) -> str:
     """With the feature space, whatever the metric says: a bare "FID" could be anything."""
-    title, features = column.title or column.name, column.name.partition("@")[2]
-    return title if features in title else f"{title} @{features}"
+    title, name = column.title or column.name, Name.of(column.name)
+    space = name.space or (UNNAMED if _INCEPTION_NAMES.search(title) else "")
+    if space and not _mentions(title, space):
+        title = f"{title} @{space}"
+    if name.setting and not _mentions(title, name.setting):
+        title = f"{title} [{name.setting}]"
+    return title
+
+
+def _mentions(title: str, word: str) -> bool:
+    return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", title))
 
 
 @dataclass
@@ -134,14 +196,19 @@ class _Group:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def summary(self, name: str) -> Summary:
-        found = [m for o in self.outcomes for m in numbers(o.result) if m["name"] == name]
-        values = [float(m["value"]) for m in found if m["value"] is not None]
-        reasons = [m["reason"] for m in found if m.get("reason")]
+        named = [m for o in self.outcomes for m in numbers(o.result) if _named(m) == name]
+        found = [m for m in named if m["value"] is not None]
+        values = [float(m["value"]) for m in found]
+        reasons = [m["reason"] for m in named if m.get("reason")]
         reasons += [o.reason for o in self.outcomes if o.reason]
         if not values:
             return Summary(None, None, 0, reason=reasons[0] if reasons else "")
-        error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
         protocols = frozenset(m["protocol"] for m in found if m.get("protocol"))
+        if len(protocols) > 1:
+            ids = ", ".join(sorted(protocols))
+            why = f"values of different protocols ({ids}) are not averaged"
+            return Summary(None, None, 0, protocols, why)
+        error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
         return Summary(fmean(values), error, len(values), protocols, (reasons or [""])[0])
 
 
@@ -163,8 +230,13 @@ def _columns(groups: Iterable[_Group]) -> list[Column]:
     for group in groups:
         for outcome in group.outcomes:
             for metric in outcome.result.get("metrics", []):
-                found[metric["name"]] = Column(**{k: metric[k] for k in names if k in metric})
+                column = Column(**{k: metric[k] for k in names if k in metric})
+                found[_named(metric)] = replace(column, name=_named(metric))
     return [*found.values(), *PLAIN]
+
+
+def _named(metric: Mapping[str, Any]) -> str:
+    return Name.of(metric["name"]).with_space
 
 
 def _row(group: _Group, columns: Sequence[Column]) -> Row:
@@ -199,14 +271,8 @@ def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
     for column, dataset in itertools.product(columns, {row.axes.get("dataset") for row in rows}):
         same_data = {i: row for i, row in enumerate(rows) if row.axes.get("dataset") == dataset}
         for at, mark in _marks(same_data, column).items():
-            old = values[at][column.name]
-            values[at][column.name] = Summary(
-                old.mean, old.error, old.n, old.protocols, old.reason, mark
-            )
-    return [
-        Row(**{**{k: getattr(row, k) for k in Row.__dataclass_fields__}, "values": changed})
-        for row, changed in zip(rows, values, strict=True)
-    ]
+            values[at][column.name] = replace(values[at][column.name], mark=mark)
+    return [replace(row, values=changed) for row, changed in zip(rows, values, strict=True)]
 
 
 def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
@@ -244,15 +310,7 @@ def _notes(
     marks = {s.mark for row in rows for s in row.values.values()}
     if "tied" in marks:
         yield "≈: tied with the best within the standard errors of both."
-    for column in columns:
-        metric, _, features = column.name.partition("@")
-        if features and features != "inception":
-            yield (
-                f"{column.name}: Fréchet distance in the features of {features}; not comparable "
-                "with Inception FID."
-                if metric == "fid"
-                else f"{column.name}: in the features of {features}."
-            )
+    yield from _feature_notes(columns)
     yield from _budget_notes(groups)
     about = run.about
     precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
@@ -263,16 +321,39 @@ def _notes(
     )
     if any(not row.alone for row in rows):
         yield "*: measured while other trials shared the machine."
-    protocols = {
-        c.name: "/".join(sorted({p for r in rows for p in r.values[c.name].protocols}))
-        for c in columns
-    }
-    listed = ", ".join(f"{name} {ids}" for name, ids in protocols.items() if ids)
-    if listed:
+    if listed := _protocols(rows, columns):
         yield f"Protocols (reference rows have their own where sample counts differ): {listed}."
     for row in rows:
         for reason in row.reasons:
             yield f"{row.label}: {row.status}: {reason}"
+
+
+def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
+    """One for the Fréchet distances of each feature space, and one for its other numbers."""
+    found: dict[tuple[str, bool], list[str]] = {}
+    for column in columns:
+        name = Name.of(column.name)
+        if name.space not in ("", INCEPTION) and not name.rest:
+            is_frechet = bool(_FRECHET.search(name.kind))
+            found.setdefault((name.space, is_frechet), []).append(column.name)
+    for (space, is_frechet), names in found.items():
+        who = ", ".join(names)
+        if space == UNNAMED:
+            yield f"{who}: the metric does not name its features; comparable with no other number."
+        elif is_frechet:
+            what = "Fréchet distance" if len(names) == 1 else "Fréchet distances"
+            yield f"{who}: {what} in the features of {space}; not comparable with Inception FID."
+        else:
+            yield f"{who}: in the features of {space}."
+
+
+def _protocols(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    """The ids, each once, after the columns that they stand for."""
+    found: dict[str, list[str]] = {}
+    for column in columns:
+        ids = "/".join(sorted({p for row in rows for p in row.values[column.name].protocols}))
+        found.setdefault(ids, []).append(column.name)
+    return "; ".join(f"{', '.join(names)} {ids}" for ids, names in found.items() if ids)
 
 
 def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:

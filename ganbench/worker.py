@@ -188,6 +188,7 @@ def _train_and_judge(
         plugins,
         folders.data(),
         timings,
+        windows=trained.windows,
         probes=tuple(probes),
         directory=directory,
     )

@@ -10,7 +10,10 @@ from torch import nn
 
 from ganbench import Conditioning, ImageSpec
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
-from ganbench.models import build
+from ganbench.default_plugins.unrolled import UnrolledDCGAN
+from ganbench.errors import ConfigError
+from ganbench.models import BatchNorm, build
+from ganbench.testing import parametrize_with_checks
 
 
 def players_of(architecture, image, g_norm="batch", d_norm="none"):
@@ -196,3 +199,56 @@ def test_discriminator_never_sees_the_number_of_classes():
         for spec in (image, replace(image, num_classes=0))
     }
     assert len(sizes) == 1
+
+
+@parametrize_with_checks(UnrolledDCGAN, UnrolledDCGAN(d_share=0.5, init_std=None))
+def test_unrolled_dcgan_conforms(check):
+    check()
+
+
+@pytest.mark.parametrize(("share", "widths"), [(0.25, [2, 4, 8]), (0.5, [4, 8, 16])])
+def test_unrolled_dcgan_has_the_published_channels(share, widths):
+    generator, discriminator = players_of(
+        UnrolledDCGAN(d_share=share), ImageSpec(3, 28), d_norm="batch"
+    )
+    assert convolutions(generator) == [(64, 32), (32, 16), (16, 8), (8, 3)]
+    assert [after for _, after in convolutions(discriminator)] == widths
+    normed = [m.num_features for m in discriminator.modules() if isinstance(m, BatchNorm)]
+    assert normed == widths  # of the first layer too
+    assert discriminator.backbone.feature_dim == 16 * widths[-1]
+    kernels = {m.kernel_size for m in generator.modules() if hasattr(m, "kernel_size")}
+    assert kernels == {(3, 3)}
+
+
+def test_unrolled_dcgan_grows_as_published():
+    generator, _ = players_of(UnrolledDCGAN(), ImageSpec(3, 28))
+    sizes = []
+    for up in generator.backbone.ups:
+        up.register_forward_hook(lambda module, inputs, output: sizes.append(output.shape[-1]))
+    assert generator(torch.randn(2, 256)).shape == (2, 3, 28, 28)
+    assert sizes == [7, 14, 28]
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "instance", "spectral", "none"])
+@pytest.mark.parametrize("channels", [1, 3, 6])
+def test_unrolled_dcgan_builds(norm, channels):
+    assert_round_trip(UnrolledDCGAN(), ImageSpec(channels, 28), d_norm=norm)
+
+
+def test_unrolled_dcgan_refuses_other_sizes():
+    why = UnrolledDCGAN().unsupported(ImageSpec(3, 32))
+    assert why == "it builds images of 28×28, and these are 32 wide"
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"d_share": 0.3}, "d_share must make a whole number of 8 channels, .*, found 0.3"),
+        ({"d_share": 0.0}, "d_share must make a whole number of 8 channels, .*, found 0"),
+        ({"latent_dim": 0}, "latent_dim must be positive, found 0"),
+        ({"init_std": 0.0}, "init_std must be positive, found 0"),
+    ],
+)
+def test_unrolled_dcgan_refuses_bad_options(plugins, options, why):
+    with pytest.raises(ConfigError, match=f"architecture 'unrolled-dcgan': {why}"):
+        plugins.build("architecture", "unrolled-dcgan", options)

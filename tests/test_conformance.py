@@ -25,6 +25,7 @@ from ganbench.default_plugins import (
     losses,
     mixtures,
     mnist,
+    numerics,
     reporters,
 )
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
@@ -38,7 +39,6 @@ from ganbench.default_plugins.conditionings import (
     Unconditional,
 )
 from ganbench.default_plugins.executors import Inline, Local
-from ganbench.default_plugins.frechet import FID
 from ganbench.default_plugins.image_folder import ImageFolder
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.default_plugins.speed import Throughput, TimeTo
@@ -94,8 +94,13 @@ def registered(hook: str, *modules: ModuleType) -> list[type]:
 
 
 @parametrize_with_checks(
-    *registered("register_metrics", conditional, coverage, frechet),
-    FID(features="pixels"),
+    *registered(
+        "register_metrics",
+        conditional,
+        coverage,
+        frechet,
+        numerics,
+    ),
     Throughput(),
     TimeTo(targets={"modes": 8, "fid@pixels": 0.5}),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
@@ -13,9 +14,10 @@ from PIL import Image
 from ganbench import DataError, LabeledImages
 from ganbench.default_plugins import mnist
 from ganbench.default_plugins.image_folder import ImageFolder
-from ganbench.default_plugins.mixtures import Grid, Ring
+from ganbench.default_plugins.mixtures import Grid, Mixture1200, Ring
 from ganbench.default_plugins.mnist import MNIST
 from ganbench.errors import ConfigError
+from ganbench.evaluation import digest
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -150,11 +152,58 @@ def test_ring_and_grid_stand_where_the_papers_put_them():
 
 
 @pytest.mark.parametrize(
+    ("mixture", "start"), [(Ring(), "053f46ea7e84f592"), (Grid(), "3d7a723b906979ec")], ids=str
+)
+def test_points_are_as_ever(mixture, start, tmp_path):
+    """Cached statistics and published numbers are of these."""
+    assert digest(mixture.load("train", tmp_path)).startswith(start)
+
+
+def test_mixture1200_varies_in_700_coordinates(tmp_path):
+    mixture = Mixture1200(train_size=4000, test_size=1000)
+    train, test = (mixture.load(split, tmp_path) for split in ("train", "test"))
+    assert train.images.shape == (4000, 3, 20, 20)
+    assert mixture.image_spec().num_classes == 10
+    assert not torch.equal(train.images[:1000], test.images)
+    points = 20 * train.images.flatten(1)
+    offsets = points - mixture.centers()[train.labels]
+    assert offsets[:, 700:].abs().max() < 1e-5  # as exact as float32 at 13
+    assert offsets[:, :700].mean().item() == pytest.approx(0, abs=0.003)
+    assert offsets[:, :700].std().item() == pytest.approx(1, abs=0.003)
+    correlation = offsets[:, :700].T.corrcoef()
+    correlation.fill_diagonal_(0)
+    assert correlation.square().mean().item() == pytest.approx(1 / 4000, rel=0.02)
+
+
+def test_mixture1200_stands_where_the_authors_of_pacgan_put_it():
+    centers = Mixture1200().centers()
+    assert centers.shape == (10, 1200)
+    assert centers[:, 0].tolist() == [-1, -0.5, 0, 0.5, -2, -2.5, 10, 0.25, -13, -5.5]
+    assert (centers == centers[:, :1]).all()
+    truth = Mixture1200().mixture()
+    assert truth.coordinate_std == pytest.approx(1 / 20)
+    half = torch.tensor((3 * truth.std * 20) ** 2 / 2, dtype=torch.float64)
+    inside = torch.special.gammainc(torch.tensor(350.0, dtype=torch.float64), half).item()
+    assert inside == pytest.approx(1 - math.exp(-4.5), abs=5e-6)  # of a chi-square of 700
+
+
+def test_mixture1200_lies_within_its_extent(tmp_path):
+    data = Mixture1200().load("train", tmp_path)
+    assert data.images.abs().max() < 1
+
+
+@pytest.mark.parametrize(
     ("name", "options", "why"),
     [
         ("grid", {"side": 7}, "its points reach to 6.15, .*; use an extent of at least 6.15"),
         ("ring", {"std": 0.5}, "its points reach to 2.5, and images end at extent 1.5; use"),
         ("ring", {"modes": 0}, "modes must be positive, found 0"),
+        (
+            "mixture1200",
+            {"extent": 15.0},
+            "its points reach to 19, .*; use an extent of at least 19",
+        ),
+        ("mixture1200", {"std": 0.0}, "std must be positive, found 0"),
     ],
 )
 def test_mixture_that_images_cannot_show_is_refused(plugins, name, options, why):

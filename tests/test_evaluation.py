@@ -229,6 +229,53 @@ def test_whatever_decides_a_number_changes_its_protocol(seen, judged, extractors
     assert protocol(FID(features="counting"), seen()) == ids[0]
 
 
+@dataclass(kw_only=True)
+class Few(Given):
+    """A metric that looks at some of the samples."""
+
+    name = "few"
+    num_samples: int
+
+
+def test_number_of_samples_that_a_metric_looks_at_is_part_of_its_protocol(seen):
+    few, fewer, all_there_are, more = (
+        protocol(Few(values={"a": 1.0}, num_samples=n), seen(num_samples=300))
+        for n in (200, 100, 300, 400)
+    )
+    assert len({few, fewer, all_there_are}) == 3
+    spelled = evaluate([Few(values={"a": 1.0}, num_samples=400)], seen())[1][more]
+    assert spelled["num_samples"] == 300
+
+
+@dataclass(kw_only=True)
+class LooksAtTest(Given):
+    """A metric that looks at the test set."""
+
+    name = "tested"
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        evaluation.reals("test")
+        return self.values
+
+
+@dataclass(kw_only=True)
+class Untested(Ring):
+    """A ring without a test set."""
+
+    name = "untested"
+    splits = ("train",)
+
+
+def test_metric_that_needs_a_test_set_has_a_reason_where_there_is_none(
+    judged, extractors, tmp_path
+):
+    train = RING.load("train", tmp_path)
+    evaluation = judged(Untested(train_size=1200), train, train, None, extractors)
+    values, protocols = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
+    assert {v.reason for v in values} == {"data set 'untested' has no test split"}
+    assert [list(p["real"]) for p in protocols.values()] == [["train"]]
+
+
 def test_protocol_spells_out_what_was_measured(seen):
     evaluation = seen()
     (spelled,) = evaluate([FID(features="counting")], evaluation)[1].values()

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import dataclass
 from importlib.resources import files
 
+import mutants
 import pytest
 import torch
 
-from ganbench import DataError, ImageSpec
+from ganbench import DataError, Features, ImageSpec, Unavailable
 from ganbench.default_plugins import features
 from ganbench.default_plugins.features import SHA256, MnistCNNv1, Pixels
 from ganbench.default_plugins.mnist_cnn import MnistCNN
+from ganbench.testing.features import SPECS
 
 DIGITS = ImageSpec(1, 28, 10)
 SOME = [0, 7, 19, 42, 63, 95]  # of the 96 features
@@ -145,3 +149,74 @@ def test_pixels_of_large_images_are_refused():
         "images of 3×33×33, unlabelled have 3,267 values each; at most 3,072 are used"
     )
     assert Pixels(max_values=3267).unsupported(ImageSpec(3, 33)) is None
+
+
+BUILT_IN = ["mnist-cnn-v1", "pixels", "inception", "effnet-lite0", "random-conv", "dinov2-l14"]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_protocol_says_what_a_reader_must_know(plugins, name):
+    extractor = plugins.extractor(name)
+    found = extractor.protocol()
+    assert {"weights", "layer", "dim", "resize", "values"} <= found.keys()
+    assert json.loads(json.dumps(found)) == found
+    if isinstance(found["weights"], dict):
+        assert found["weights"]["sha256"] in extractor.fingerprint()
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_points_have_features_of_their_own_kind_alone(plugins, name):
+    why = plugins.extractor(name).unsupported(ImageSpec(2, 1))
+    assert (why is None) == (name == "pixels")
+    assert why is None or why.startswith("it sees ")
+
+
+@dataclass(kw_only=True)
+class WithoutWeights(Pixels):
+    """Pixels that need a file which is nowhere."""
+
+    name = "without-weights"
+
+    def missing(self, root):
+        return "its weights are not here; install some package"
+
+    def load(self, image, root):
+        raise Unavailable(self.missing(root))
+
+
+def test_extractor_without_its_weights_conforms():
+    assert mutants.failures(WithoutWeights) == {}
+
+
+@dataclass(kw_only=True)
+class MissingCurtly(WithoutWeights):
+    """A reason that explains nothing."""
+
+    name = "missing-curtly"
+    caught_by = {"missing_weights_get_a_sentence"}
+
+    def missing(self, root):
+        return "no weights"
+
+
+@dataclass(kw_only=True)
+class MissingAndThere(WithoutWeights):
+    """A substitute for what it says is missing."""
+
+    name = "missing-and-there"
+    caught_by = {"missing_weights_get_a_sentence"}
+
+    def load(self, image, root):
+        return lambda images: Features(torch.zeros(len(images), 1))
+
+
+@mutants.parametrize(MissingCurtly, MissingAndThere)
+def test_wrong_absence_is_caught(mutant):
+    mutants.assert_caught(mutant)
+
+
+def test_wrong_absence_without_any_size_is_caught():
+    assert all(WithoutWeights(max_values=0).unsupported(image) for image in SPECS)
+    assert "it supports none of the sizes" in " ".join(
+        mutants.failures(WithoutWeights(max_values=0)).values()
+    )

@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ganbench"
 LAYERS = (
-    "errors specs settings randomness folders wording extractor_labels",
+    "errors specs settings randomness folders wording extractor_labels significance",
     "contracts document",
     "hookspecs options matrix machine",
     "discovery",
@@ -22,12 +22,14 @@ LAYERS = (
     "cells controls watching",
     "compatibility",
     "plan trainer sampling pictures remembered",
-    "records evaluation provenance checkpoints",
-    "table worker",
+    "records evaluation provenance checkpoints versions",
+    "table worker published measurements",
+    "compare baseline",
+    "verdicts ab noise exporters github",
     "estimate runner",
     "testing",
     "cli",
-    "__main__",
+    "__main__ pytest_plugin",
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 OUTSIDE = {"default_plugins", "data"}  # beside the stack

@@ -149,8 +149,8 @@ class SwappedCoverage(ModeCoverage):
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        modes, kl, floor, quality = super().columns
-        return (Column(modes.name, "", "min"), kl, floor, Column(quality.name, "", "min"))
+        swapped = {"max": "min", "min": "min", "none": "none"}
+        return tuple(Column(c.name, c.unit, swapped[c.direction]) for c in super().columns)
 
 
 @dataclass(kw_only=True)

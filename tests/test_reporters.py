@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from ganbench import Report
+from ganbench import Column, Report
+from ganbench.default_plugins import reporters
 from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown, markdown
 from ganbench.records import COLUMNS
 
@@ -136,6 +138,73 @@ def test_console_shows_quality_then_cost_then_notes(report, tmp_path, capsys):
     assert "a | b <script>" in shown
     assert "\x1b" not in shown
     assert "\0" not in shown
+
+
+WIDE = [f"metric-{i}@mnist-cnn-v1" for i in range(12)]
+
+
+def wide(runs) -> Report:
+    """Four reference rows with long names, and more columns than a line holds."""
+    runs.COLUMNS = runs.COLUMNS | {name: Column(name, "", "min", 3) for name in WIDE}
+    values = {name: float(i) for i, name in enumerate(WIDE)}
+    text = f"{runs.TEXT}evaluation: {{controls: [test, train-half, drop-class, memorised]}}\n"
+    references = [r.label for r in runs.planned(text).references]
+    results = {label: [runs.reference(values)] for label in references}
+    results |= {BCE: [runs.result(values)], LSGAN: [runs.result(values)]}
+    return Report.of(runs.write(results, text))
+
+
+def grids(shown: str) -> list[str]:
+    """The tables of a terminal."""
+    return ["┏" + grid.partition("└")[0] for grid in shown.split("┏")[1:]]
+
+
+def test_console_has_as_many_tables_as_its_width_takes(runs, tmp_path, capsys):
+    Console().write(wide(runs), tmp_path)
+    shown = capsys.readouterr().out
+    *quality, cost = grids(shown)
+    assert len(quality) > 1
+    assert shown.count("quality (all") == len(quality)
+    assert shown.count(", continued") == len(quality) - 1
+    assert max(map(len, shown.splitlines())) <= 140
+    heads = [re.search(r"metric-\d+(?!\d)", grid) for grid in quality]
+    assert all(heads)
+    assert [n for grid in quality for n in re.findall(r"metric-\d+", grid)] == [
+        name.partition("@")[0] for name in WIDE
+    ]
+    for grid in quality:
+        assert "@mnist-cnn-v1 ↓" in grid
+        assert all(word in grid for word in ("bce", "lsgan", "real test set"))
+    assert "G params" in cost
+
+
+def test_console_rules_off_the_references_once(runs, tmp_path, capsys):
+    Console().write(wide(runs), tmp_path)
+    *quality, _ = grids(capsys.readouterr().out)
+    for grid in quality:
+        assert grid.count("├") == 1
+        above, below = grid.split("├")
+        assert "1,000 training images repeated" in above
+        assert "bce" not in above
+        assert "bce" in below
+        assert "lsgan" in below
+
+
+def test_console_keeps_columns_of_the_same_title_apart(runs, tmp_path, capsys):
+    runs.COLUMNS = runs.COLUMNS | {name: Column(name, title="score") for name in ("a", "b")}
+    values = {"a": 1.25, "b": 2.5}
+    results = {BCE: [runs.result(values)], LSGAN: [runs.result(values)]}
+    Console().write(Report.of(runs.write(results)), tmp_path)
+    quality, _ = grids(capsys.readouterr().out)
+    assert quality.count("score") == 2
+    assert "1.25" in quality
+    assert "2.50" in quality
+
+
+def test_console_of_a_narrow_terminal_shows_a_column_at_least(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(reporters, "PIPE_WIDTH", 20)
+    Console().write(wide(runs), tmp_path)
+    assert len(grids(capsys.readouterr().out)) > len(WIDE)
 
 
 def test_console_leaves_markup_alone(report, tmp_path, capsys):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
 from ganbench import Column, Report, Table
-from ganbench.table import Row
+from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown
+from ganbench.errors import ContractError
+from ganbench.records import Run
+from ganbench.table import Name, Row
 
 FID = "fid@mnist-cnn-v1"
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
@@ -24,6 +28,11 @@ WGAN = "wgan-gp/none/mlp"
 
 def of(run) -> Table:
     return Report.of(run).table
+
+
+def runs_of(folder: Path) -> Run:
+    """What the fixture `runs` has written there."""
+    return Run.read(folder / "run")
 
 
 def row(table: Table, label: str) -> Row:
@@ -102,6 +111,52 @@ def test_numbers_of_different_protocols_are_not_ranked(runs):
     assert marks(of(runs.write(results))) == {BCE: "", LSGAN: ""}
 
 
+def test_values_of_different_protocols_are_not_averaged(runs):
+    results = {
+        BCE: [runs.result({FID: 1.0}, protocol="p2"), runs.result({FID: 9.0}, protocol="p1")],
+        LSGAN: [runs.result({FID: 2.0}, protocol="p1")] * 2,
+    }
+    table = of(runs.write(results))
+    summary = row(table, BCE).values[FID]
+    why = "values of different protocols (p1, p2) are not averaged"
+    assert (summary.mean, summary.error, summary.n, summary.reason) == (None, None, 0, why)
+    assert text(table, BCE, FID) == "—"
+    assert f"{FID}: no value for {BCE}: {why}." in table.notes
+    assert any("p1/p2" in note for note in table.notes)
+    assert text(table, LSGAN, FID) == "2.000 ± 0.000"
+    assert marks(table) == {BCE: "", LSGAN: ""}
+
+
+def test_protocol_of_a_value_that_is_missing_is_in_nobodys_way(runs):
+    """A metric that gave up early has looked at less."""
+    results = {
+        BCE: [runs.result({FID: 1.0}, protocol="p1"), runs.result({FID: "no"}, protocol="p2")],
+        LSGAN: [runs.result({FID: 2.0}, protocol="p1")] * 2,
+    }
+    table = of(runs.write(results))
+    assert row(table, BCE).values[FID].mean == 1.0
+    assert marks(table)[BCE] == "best"
+
+
+def test_protocols_of_reference_rows_keep_no_cell_from_winning(runs):
+    results = {
+        BCE: [runs.result({FID: 1.0}, protocol="p1")],
+        LSGAN: [runs.result({FID: 2.0}, protocol="p1")],
+        REAL: [runs.reference({FID: 0.1}, protocol="p2")],
+    }
+    assert marks(of(runs.write(results))) == {BCE: "best", LSGAN: ""}
+
+
+def test_column_that_one_row_measured_otherwise_has_no_winner_and_the_others_do(runs):
+    both = {FID: 1.0, "modes": 8.0}
+    first, second = runs.result(both, protocol="p1"), runs.result({FID: 2.0, "modes": 3.0})
+    for metric in second["metrics"]:
+        metric["protocol"] = "p1" if metric["name"] == "modes" else "p3"
+    table = of(runs.write({BCE: [first], LSGAN: [second]}))
+    assert marks(table) == {BCE: "", LSGAN: ""}
+    assert marks(table, "modes") == {BCE: "best", LSGAN: ""}
+
+
 def test_reference_stands_first_and_wins_nothing(runs):
     results = {
         BCE: [runs.result({FID: 1.0})],
@@ -170,13 +225,133 @@ def test_other_feature_spaces_than_inception_have_a_footnote(runs):
     assert notes[0].startswith(f"{FID}: Fréchet distance in the features of mnist-cnn-v1;")
 
 
-@pytest.mark.parametrize("title", ["", "FID", "Fréchet"])
+def shown(runs, *columns: Column) -> Table:
+    """A table with these columns, each 1 in both rows."""
+    runs.COLUMNS = runs.COLUMNS | {column.name: column for column in columns}
+    result = runs.result({column.name: 1.0 for column in columns})
+    return of(runs.write({BCE: [result], LSGAN: [result]}))
+
+
+def test_feature_spaces_have_a_note_for_distances_and_one_for_all_else(runs):
+    names = ["fid", "fid-inf", "intra-fid", "kid", "precision", "recall"]
+    columns = [Column(f"{name}@pixels") for name in names]
+    odd = Column("fid@random-conv(seed=3)")
+    real = [Column("kid@inception"), Column("precision@inception"), Column("is@inception")]
+    other = [
+        Column("time-to-fid@pixels=20"),
+        Column("modes[ring8/pacgan]"),
+        Column("fid@inception"),
+    ]
+    table = shown(runs, *columns, odd, *real, *other, Column("kid@inception-like"))
+    assert [note for note in table.notes if "in the features of" in note] == [
+        "fid@pixels, fid-inf@pixels, intra-fid@pixels: Fréchet distances in the features of "
+        "pixels; not comparable with Inception FID.",
+        "kid@pixels, precision@pixels, recall@pixels: in the features of pixels.",
+        "fid@random-conv(seed=3): Fréchet distance in the features of random-conv(seed=3); not "
+        "comparable with Inception FID.",
+        "kid@inception-like: in the features of inception-like.",
+    ]
+
+
+def test_protocols_are_listed_once_for_all_their_columns(runs):
+    table = shown(runs, Column("a"), Column("b"), Column("c"))
+    (note,) = [note for note in table.notes if note.startswith("Protocols")]
+    assert note.endswith("differ): a, b, c aaaa1111.")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("fid@pixels", ("fid", "pixels", "", "")),
+        ("fid@random-conv(seed=3)", ("fid", "random-conv(seed=3)", "", "")),
+        ("modes[ring8/pacgan]", ("modes", "", "ring8/pacgan", "")),
+        ("fid@pixels[x]", ("fid", "pixels", "x", "")),
+        ("time-to-fid@mnist-cnn-v1=20", ("time-to-fid", "mnist-cnn-v1", "", "=20")),
+        ("time-to-modes[ring8/pacgan]=8", ("time-to-modes", "", "ring8/pacgan", "=8")),
+        ("odd@", ("odd", "", "", "@")),
+        ("@(", ("", "", "", "@(")),
+        ("", ("", "", "", "")),
+    ],
+)
+def test_names_of_columns_have_parts(name, parts):
+    assert Name.of(name) == parts
+    assert Name.of(name).with_space == name
+
+
+BARE = ["fid", "FID", "kid", "is", "IS", "FID50k", "intra-fid", "cFID", "fid_10k", "kid-subset-sd"]
+
+
+@pytest.mark.parametrize("name", [*BARE, "fid-inf", "is-sd", "time-to-fid=20", "fid[x]"])
+def test_bare_names_are_recognised(name):
+    assert Name.of(name).is_bare
+    assert "@unnamed-features" in Name.of(name).with_space
+    with pytest.raises(ContractError, match=r"could be in any features; name them, as in"):
+        Table("t", (), (Column(name),), (), ())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fid@x", "fidelity", "confidence", "kidney", "is-valid", "share-that-is-real", "iso", "modes"],
+)
+def test_other_names_are_left_alone(name):
+    assert not Name.of(name).is_bare
+    assert Table("t", (), (Column(name),), (), ()).columns[0].name == name
+
+
+@pytest.mark.parametrize("title", ["", "FID", "Fréchet", "mnist", "fid of cnn-v1"])
 def test_no_header_is_a_bare_fid(title):
     table = Table("t", (), (Column(FID, title=title),), (), ())
     assert "mnist-cnn-v1" in table.plain()["columns"][0]["title"]
     assert "mnist-cnn-v1" in table.header(Column(FID, "", "min", title=title))
     assert table.header(Column("modes", "", "max", title="modes")) == "modes ↑"
     assert table.header(Column(FID, "", "min")) == f"{FID} ↓"
+
+
+@pytest.mark.parametrize(
+    "title", [*BARE, "Inception Score", "Fréchet Inception distance", "my FID"]
+)
+def test_title_that_claims_what_its_name_does_not_say_owns_up(title):
+    table = Table("t", (), (Column("quality"),), (), ())
+    header = table.header(Column("quality", title=title))
+    assert header == (title if title == "is" else f"{title} @unnamed-features")
+
+
+@pytest.mark.parametrize(
+    "title", ["fidelity", "share that is real", "confidence", "THIS", "history"]
+)
+def test_titles_with_other_words_are_left_alone(title):
+    table = Table("t", (), (Column("quality"),), (), ())
+    assert table.header(Column("quality", title=title)) == title
+
+
+def test_setting_and_space_are_said_once():
+    table = Table("t", (), (), (), ())
+    assert table.header(Column("modes[ring8/pacgan]", title="modes")) == "modes [ring8/pacgan]"
+    assert table.header(Column("modes[a]", title="modes [a]")) == "modes [a]"
+    spent = Column("time-to-fid@pixels=20", "s", "min", title="s to fid@pixels 20")
+    assert table.header(spent) == "s to fid@pixels 20 ↓"
+    short = Column("fid@i", title="my fid")
+    assert table.header(short) == "my fid @i"
+
+
+@pytest.mark.parametrize("title", BARE)
+def test_bare_metric_of_a_third_party_is_printed_nowhere_as_it_is(runs, tmp_path, capsys, title):
+    table = shown(runs, Column("fid", "", "min", title=title))
+    report = Report.of(runs_of(tmp_path))
+    for reporter in (Console(), Markdown(), CSV(), JSON()):
+        reporter.write(report, tmp_path)
+    (column,) = [c for c in table.columns if c.name.startswith("fid")]
+    assert column.name == "fid@unnamed-features"
+    assert text(table, BCE, column.name) == "1.00"
+    assert (
+        "fid@unnamed-features: the metric does not name its features; comparable with no other "
+        in (" ".join(table.notes))
+    )
+    console = capsys.readouterr().out
+    assert f"{title} @unnamed-features" in console or f"{title}@unnamed-features" in console
+    assert (tmp_path / "table.csv").read_text("utf-8").startswith("label,loss")
+    assert ",fid," not in (tmp_path / "table.csv").read_text("utf-8")
+    assert '"fid"' not in (tmp_path / "table.json").read_text("utf-8")
 
 
 def test_equal_budgets_are_one_note(runs):
@@ -219,6 +394,7 @@ def test_speed_of_trials_that_shared_the_machine_is_starred(runs):
     table = of(runs.write(results, jobs=2))
     assert text(table, BCE, "train-images-per-s") == "1,234*"
     assert text(table, BCE, "peak-memory-mb") == "99*"
+    assert text(table, BCE, "seconds") == "12*"
     assert text(table, BCE, "modes") == "8"
     assert text(table, LSGAN, "train-images-per-s") == "1,234"
     assert "*: measured while other trials shared the machine." in table.notes

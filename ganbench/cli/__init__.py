@@ -14,13 +14,19 @@ import click
 from ganbench import __version__
 from ganbench.cli import exit_codes
 from ganbench.cli.lazy import LazyGroup
-from ganbench.errors import GanbenchError
+from ganbench.errors import BaselineError, GanbenchError, MeasurementError
 
 COMMANDS = {
     "run": "Run a benchmark file and print the finished tables.",
     "plan": "Show every cell with resolved settings, sizes and time; train nothing.",
     "resume": "Finish a run that was interrupted or had failures.",
     "show": "Print a run's table again.",
+    "report": "Print it as Markdown, CSV or JSON, or beside published numbers.",
+    "compare": "Compare a run with a baseline or another run: verdicts with evidence.",
+    "baseline": "Bank a run as the baseline that others are compared with.",
+    "ab": "Measure two versions of the code in turns: has it become slower?",
+    "noise": "Say how small a change a benchmark can see, and which tolerances suit it.",
+    "export": "Write measurements for github-action-benchmark, Bencher, JUnit, DVC, ….",
     "list": "List the runs under a folder.",
     "plugins": "List every loss, conditioning, architecture, data set, metric, ….",
     "datasets": "Show which data sets are there, where, and whether they are verified.",
@@ -40,9 +46,10 @@ def cli() -> None:
     """Benchmarks of GAN losses, conditionings and architectures: one YAML, one command, tables
     that can be defended.
 
-    Exit codes: 0 fine; 1 a plugin failed its checks; 2 usage, configuration or plugin error; 3 a
-    trial failed or diverged;
-    5 the selection matched nothing; 130, 143 interrupted, and resumable.
+    Exit codes: 0 fine; 1 a gated regression, or a plugin that failed its checks; 2 usage,
+    configuration or plugin error; 3 a trial failed or diverged, or nothing was measured; 4 no
+    usable baseline, or nothing that could be compared; 5 the selection matched nothing; 130, 143
+    interrupted, and resumable.
     """
 
 
@@ -65,6 +72,10 @@ def main() -> NoReturn:
         _fail(error.format_message(), exit_codes.USAGE, wants_json, error)
     except exit_codes.NothingSelected as error:
         _fail(str(error), exit_codes.NOTHING_SELECTED, wants_json)
+    except BaselineError as error:
+        _fail(str(error), exit_codes.NOT_COMPARABLE, wants_json)
+    except MeasurementError as error:
+        _fail(str(error), exit_codes.TRIAL_FAILED, wants_json)
     except GanbenchError as error:
         _fail(str(error), exit_codes.USAGE, wants_json)
     except (KeyboardInterrupt, click.Abort):

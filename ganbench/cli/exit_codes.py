@@ -3,8 +3,10 @@
 from ganbench.errors import GanbenchError
 
 OK = 0
+REGRESSED = 1  # a gated regression; a plugin that failed its checks
 USAGE = 2  # usage, configuration or plugin error
 TRIAL_FAILED = 3  # a trial failed or diverged, or nothing could be measured
+NOT_COMPARABLE = 4  # no usable baseline, or nothing that could be compared
 NOTHING_SELECTED = 5
 INTERRUPTED = 130
 TERMINATED = 143

@@ -167,8 +167,12 @@ def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
             yield f"the columns of {name} will be empty: {why}"
 
 
+def json_text(value: Any) -> str:
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+
+
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+    print(json_text(value))
 
 
 def _selected(planned: Plan, only: Sequence[str]) -> Plan:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.moments import Moments
-from ganbench.specs import Column, ImageSpec, LabeledImages, Probe, Split, Timings
+from ganbench.specs import Column, ImageSpec, LabeledImages, Probe, Split, Timings, Window
 
 
 class Features(NamedTuple):
@@ -74,6 +74,7 @@ class Evaluation(Protocol):
     image: ImageSpec
     fake: LabeledImages  # as the data set's own: uint8, or float32 points
     timings: Timings | None  # None: nothing was trained
+    windows: tuple[Window, ...]  # of the training, with the mean of every term of the losses
     probes: tuple[Probe, ...]  # what `Metric.watch` asked to be followed, in order of time
     directory: Path | None  # of the trial, for pictures; None: nowhere
 

@@ -34,7 +34,7 @@ def _kernel(size: int) -> int:
     return 4 if size % 2 == 0 else 3
 
 
-def _initialise(module: nn.Module, std: float | None) -> None:
+def initialise(module: nn.Module, std: float | None) -> None:
     """Normal(0, std) weights, as in DCGAN; None keeps PyTorch's own initialisation."""
     if std is None:
         return
@@ -141,14 +141,14 @@ class DCGAN(Architecture):
         sizes = _halvings(image.resolution, self.smallest)
         channels = [image.channels, *self._widths(len(sizes) - 1, self.g_width or self.width)]
         net = _DCGANGenerator(channels[::-1], sizes[::-1], latent_dim, norm, self.upsampling)
-        _initialise(net, self.init_std)
+        initialise(net, self.init_std)
         return net
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
         sizes = _halvings(image.resolution, self.smallest)
         channels = [image.channels, *self._widths(len(sizes) - 1, self.width)]
         net = _DCGANDiscriminator(channels, sizes, norm, self.dropout)
-        _initialise(net, self.init_std)
+        initialise(net, self.init_std)
         return net
 
     def _widths(self, levels: int, width: int) -> list[int]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load as load_weights
@@ -51,6 +52,16 @@ class MnistCNNv1(FeatureExtractor):
     def fingerprint(self) -> str:
         return f"mnist-cnn-v1:gap96:{SHA256}"
 
+    def protocol(self) -> dict[str, Any]:
+        return {
+            "weights": {"file": "mnist_cnn_v1/weights.safetensors", "sha256": SHA256},
+            "layer": "mean of the last convolution's maps",
+            "dim": 96,
+            "probabilities": "softmax over 10",
+            "resize": "none",
+            "values": "x / 255 of uint8",
+        }
+
     @staticmethod
     def card() -> dict[str, object]:
         """How the weights came about, and their accuracy."""
@@ -78,6 +89,15 @@ class Pixels(FeatureExtractor):
 
     def fingerprint(self) -> str:
         return "pixels:v1"
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            "weights": "none",
+            "layer": "the pixels",
+            "dim": "channels × height × width",
+            "resize": "none",
+            "values": "x / 255 of uint8; points as they are",
+        }
 
 
 @hookimpl

@@ -1,10 +1,11 @@
-"""Mixtures of Gaussians in the plane: data whose modes can be counted."""
+"""Mixtures of Gaussians: data whose modes can be counted."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import torch
 from torch import Tensor
@@ -12,12 +13,16 @@ from torch import Tensor
 from ganbench import Dataset, DatasetStatus, ImageSpec, LabeledImages, Mixture, Split, hookimpl
 
 SEEDS: dict[Split, int] = {"train": 0, "test": 1}
+WITHIN = 1 - math.exp(-4.5)  # of a Gaussian in the plane, of all that lies within 3 std
 
 
-class PlaneMixture(Dataset):
-    """Points as images of two channels and one pixel, divided by `extent` to lie in [-1, 1]."""
+class GaussianMixture(Dataset):
+    """Points as images, divided by `extent` to lie in [-1, 1]."""
 
     features = "pixels"
+    layout = (2, 1)  # channels and resolution of the images
+    noisy = 2  # coordinates that vary within a mode, the first ones
+    margin = 3.0  # standard deviations beyond the centres that must lie within `extent`
     extent: float
     train_size: int
     test_size: int
@@ -27,18 +32,19 @@ class PlaneMixture(Dataset):
         for name, value in vars(self).items():
             if value <= 0:
                 raise ValueError(f"{name} must be positive, found {value}")
-        reach = self.centers().abs().max().item() + 3 * self.std
+        reach = self.centers().abs().max().item() + self.margin * self.std
         if reach > self.extent:
             raise ValueError(
                 f"its points reach to {reach:g}, and images end at extent {self.extent:g}; use an "
                 f"extent of at least {reach:g}"
             )
 
-    def centers(self) -> Tensor:  # (K, 2), in the paper's coordinates
+    def centers(self) -> Tensor:  # (K, D), in the paper's coordinates
         raise NotImplementedError
 
     def image_spec(self) -> ImageSpec:
-        return ImageSpec(channels=2, resolution=1, num_classes=len(self.centers()))
+        channels, resolution = self.layout
+        return ImageSpec(channels, resolution, num_classes=len(self.centers()))
 
     def mixture(self) -> Mixture:
         return Mixture(self.centers() / self.extent, self.std / self.extent)
@@ -47,16 +53,18 @@ class PlaneMixture(Dataset):
         count = self.train_size if split == "train" else self.test_size
         generator = torch.Generator().manual_seed(SEEDS[split])
         labels = torch.randint(len(self.centers()), (count,), generator=generator)
-        noise = torch.randn(count, 2, generator=generator) * self.std
-        points = (self.centers()[labels] + noise) / self.extent
-        return LabeledImages(points.view(-1, 2, 1, 1), labels)
+        points = self.centers()[labels]
+        points[:, : self.noisy] += torch.randn(count, self.noisy, generator=generator) * self.std
+        channels, resolution = self.layout
+        images = points.div_(self.extent).view(-1, channels, resolution, resolution)
+        return LabeledImages(images, labels)
 
     def status(self, root: Path) -> DatasetStatus:
         return DatasetStatus("generated", True, None, "made from a fixed seed")
 
 
 @dataclass(kw_only=True)
-class Ring(PlaneMixture):
+class Ring(GaussianMixture):
     """Eight Gaussians, std 0.01, on the unit circle (Metz et al., 2017; as in Lin et al., 2018)."""
 
     name = "ring"
@@ -67,12 +75,14 @@ class Ring(PlaneMixture):
     test_size: int = 10_000
 
     def centers(self) -> Tensor:
+        # Not linspace from 0 to 2π: with both ends in it, as in the notebook of unrolled GANs, the
+        # first and the last of eight coincide, and seven modes are left.
         angles = torch.arange(self.modes) * (2 * math.pi / self.modes)
         return torch.stack([angles.cos(), angles.sin()], dim=1)
 
 
 @dataclass(kw_only=True)
-class Grid(PlaneMixture):
+class Grid(GaussianMixture):
     """Twenty-five Gaussians, std 0.05, on {-4, -2, 0, 2, 4}² (Srivastava et al., 2017)."""
 
     name = "grid"
@@ -87,7 +97,41 @@ class Grid(PlaneMixture):
         return torch.cartesian_prod(line, line)
 
 
+@dataclass(kw_only=True)
+class Mixture1200(GaussianMixture):
+    """Ten Gaussians of 700 dimensions in 1200 (Srivastava et al., 2017; as in Lin et al., 2018).
+
+    All coordinates of a centre are one number; the last 500 of a point are exactly those of its
+    centre. A point is an image of 3×20×20, float32, so that it can be looked at.
+    """
+
+    name = "mixture1200"
+    layout = (3, 20)
+    noisy = 700
+    margin = 6.0  # 700 draws a point go further than two
+    std: float = 1.0  # of each of the first 700 coordinates
+    extent: float = 20.0
+    train_size: int = 25_000  # of 4.8 kB each
+    test_size: int = 5_000
+
+    def centers(self) -> Tensor:
+        means = torch.tensor([-1, -0.5, 0, 0.5, -2, -2.5, 10, 0.25, -13, -5.5])
+        return means[:, None].repeat(1, 1200)
+
+    def mixture(self) -> Mixture:
+        std = self.std / self.extent
+        return Mixture(self.centers() / self.extent, std * _radius(self.noisy) / 3, std)
+
+
+def _radius(dimensions: int) -> float:
+    """What holds the share WITHIN of a standard Gaussian (Wilson & Hilferty, 1931)."""
+    ninth = 2 / (9 * dimensions)
+    cube = 1 - ninth + NormalDist().inv_cdf(WITHIN) * math.sqrt(ninth)
+    return math.sqrt(dimensions * cube**3)
+
+
 @hookimpl
 def register_datasets(register) -> None:
     register(Ring)
     register(Grid)
+    register(Mixture1200)

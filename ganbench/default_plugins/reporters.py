@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 COST = {"1/s", "MB", "s"}
 PIPE_WIDTH = 140
+LABEL_WIDTH = 30  # of an axis and of what a reference row is, which folds
+GAP = 3  # between two columns of a grid
+CONTINUED = ", continued"
+Headed = tuple[str, Column]  # with what stands above it
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BOLD = "\0"  # before a cell that stands out in a terminal
 
@@ -41,28 +47,68 @@ class Console(Reporter):
         shared = ", ".join(f"{axis} {table.values(axis)[0]}" for axis in constant)
         title = f"{table.name}: quality" + (f" (all with {shared})" if shared else "")
         rows = [row for row in table.rows if not row.is_reference]
-        terminal.print(_grid(title, table, table.rows, axes, quality))
-        terminal.print(_grid("cost", table, rows, axes, cost))
+        for name, shown, columns in ((title, table.rows, quality), ("cost", rows, cost)):
+            for part in _parts(table, shown, axes, columns, terminal.width):
+                terminal.print(_grid(name, table, shown, axes, part))
+                name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
         for note in table.notes:
             terminal.print(note, style="dim", markup=False)
 
 
 def _grid(
-    title: str, table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Column]
+    title: str,
+    table: Table,
+    rows: Sequence[Row],
+    axes: Sequence[str],
+    columns: Sequence[Headed],
 ) -> Grid:
     from rich.table import Table as Grid
 
     grid = Grid(title=_styled(title), title_justify="left")
     for axis in axes:
-        grid.add_column(_styled(axis), overflow="fold")
-    for head in ("n", *(table.header(c) for c in columns)):
+        grid.add_column(_styled(axis), overflow="fold", max_width=LABEL_WIDTH)
+    for head in ("n", *(head for head, _ in columns)):
         grid.add_column(_styled(head), justify="right", overflow="fold")
     grid.add_column("status")
-    for row in rows:
-        cells = _cells(table, row, axes, columns, bold=lambda text: f"{BOLD}{text}")
+    for row, after in zip_longest(rows, rows[1:]):
+        cells = _cells(table, row, axes, [c for _, c in columns], lambda text: f"{BOLD}{text}")
         texts = [_styled(text) for text in [*cells, row.status]]
-        grid.add_row(*texts, end_section=row.is_reference)
+        last = row.is_reference and after is not None and not after.is_reference
+        grid.add_row(*texts, end_section=last)
     return grid
+
+
+def _parts(
+    table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Column], width: int
+) -> list[list[Headed]]:
+    """The columns in as many tables as it takes for each to fit; then heads are of two lines."""
+    headed = [(table.header(column), column) for column in columns]
+    parts = _fitting(table, rows, axes, headed, width)
+    if len(parts) > 1:
+        headed = [(re.sub(r" ?(?=[@\[])", "\n", head, count=1), c) for head, c in headed]
+        parts = _fitting(table, rows, axes, headed, width)
+    return parts
+
+
+def _fitting(
+    table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Headed], width: int
+) -> list[list[Headed]]:
+    lines = [[*_cells(table, row, axes, [c for _, c in columns], str), row.status] for row in rows]
+    lines.append([*axes, "n", *(head for head, _ in columns), "status"])
+    widths = [
+        GAP + max(len(text) for cell in cells for text in cell.split("\n"))
+        for cells in zip(*lines, strict=True)
+    ]
+    labels, (n, *numbers, status) = widths[: len(axes)], widths[len(axes) :]
+    fixed = used = 1 + n + status + sum(min(label, GAP + LABEL_WIDTH) for label in labels)
+    parts: list[list[Headed]] = [[]]
+    for column, needed in zip(columns, numbers, strict=True):
+        if parts[-1] and used + needed > width:
+            parts.append([])
+            used = fixed
+        parts[-1].append(column)
+        used += needed
+    return parts
 
 
 @dataclass(kw_only=True)
@@ -106,14 +152,14 @@ class JSON(Reporter):
 def markdown(table: Table) -> str:
     """The table in GitHub's Markdown, with its notes as a list."""
     heads = [*table.axes, "n", *(table.header(c) for c in table.columns), "status"]
-    heads = [_escaped(head) for head in heads]
+    heads = [escaped(head) for head in heads]
     rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
     lines = [heads, rules]
     for row in table.rows:
         cells = _cells(table, row, table.axes, table.columns, bold=lambda text: f"**{text}**")
-        lines.append([_escaped(cell) for cell in [*cells, row.status]])
+        lines.append([escaped(cell) for cell in [*cells, row.status]])
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    notes = "\n".join(f"- {_escaped(note)}" for note in table.notes)
+    notes = "\n".join(f"- {escaped(note)}" for note in table.notes)
     return f"# {table.name}\n\n{body}\n\n{notes}\n"
 
 
@@ -150,15 +196,16 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
         numbers = [x for s in summaries for x in (s.mean, s.error)]
         axes = [row.axes.get(axis, "") for axis in table.axes]
         cells = [row.label, *axes, row.n, row.failed, row.status, *numbers]
-        yield ["" if cell is None else _harmless(cell) for cell in cells]
+        yield ["" if cell is None else harmless(cell) for cell in cells]
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that breaks no cell of a Markdown table and is taken for no markup."""
     line = " ".join(text.splitlines())
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
     """Text that a spreadsheet would take for a formula gets a quote before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from ganbench import Column, Evaluation, Metric, Probe, Unavailable, Watch, hookimpl
 
@@ -16,11 +17,12 @@ class Throughput(Metric):
 
     @property
     def columns(self) -> tuple[Column, ...]:
+        timing: dict[str, Any] = {"kind": "timing", "rel_tol": 0.05}
         return (
-            Column("train-images-per-s", "1/s", "max", digits=0, title="train img/s"),
-            Column("g-steps-per-s", "1/s", "max", digits=1, title="G steps/s"),
-            Column("sample-images-per-s", "1/s", "max", digits=0, title="sample img/s"),
-            Column("peak-memory-mb", "MB", "min", digits=0, title="peak MB"),
+            Column("train-images-per-s", "1/s", "max", 0, "train img/s", gated=True, **timing),
+            Column("g-steps-per-s", "1/s", "max", 1, "G steps/s", **timing),
+            Column("sample-images-per-s", "1/s", "max", 0, "sample img/s", **timing),
+            Column("peak-memory-mb", "MB", "min", 0, "peak MB", **timing),
         )
 
     def compute(self, evaluation: Evaluation) -> dict[str, float]:

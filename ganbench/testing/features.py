@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import typing
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganbench import folders
-from ganbench.contracts.metrics import FeatureExtractor, Features
+from ganbench.contracts.metrics import FeatureExtractor, Features, Unavailable
 from ganbench.specs import ImageSpec
 from ganbench.testing.draws import seeded
 
@@ -25,6 +26,7 @@ COUNT = 7
 def rules(cls: type) -> dict[str, Rule]:
     found: list[Rule] = [
         unsupported_images_get_a_sentence,
+        missing_weights_get_a_sentence,
         embeddings_are_finite_rows,
         probabilities_are_distributions,
         features_do_not_depend_on_the_batch,
@@ -45,6 +47,21 @@ def unsupported_images_get_a_sentence(extractor: FeatureExtractor) -> None:
             f"unsupported() gives {reason!r} for images of {image}; give None, or say which images "
             "have features"
         )
+
+
+def missing_weights_get_a_sentence(extractor: FeatureExtractor) -> None:
+    """The rules that look at features pass where there are none on this machine."""
+    reason = extractor.missing(folders.data())
+    assert reason is None or (isinstance(reason, str) and len(reason.split()) > 3), (
+        f"missing() gives {reason!r}; give None, or say what is missing and what to do"
+    )
+    if reason is not None:
+        with contextlib.suppress(Unavailable):
+            extractor.load(_claimed(extractor)[0], folders.data())
+            raise AssertionError(
+                f"missing() says '{reason}', and load() gives features all the same; raise "
+                "Unavailable with that reason"
+            )
 
 
 def embeddings_are_finite_rows(extractor: FeatureExtractor) -> None:
@@ -191,14 +208,24 @@ def _batches(image: ImageSpec) -> Iterator[tuple[str, Tensor]]:
 
 
 def _smallest(extractor: FeatureExtractor) -> Iterator[ImageSpec]:
-    """The smallest images it supports, at each channel count; and points, where it does."""
-    claimed = [image for image in SPECS if extractor.unsupported(image) is None]
-    assert claimed, f"it supports none of the sizes {RESOLUTIONS}; test it with one that it does"
+    """The smallest images it supports, at each channel count; and points, where it does.
+
+    None where its weights are missing.
+    """
+    claimed = _claimed(extractor)
+    if extractor.missing(folders.data()) is not None:
+        return
     for channels in sorted({image.channels for image in claimed}):
         fitting = [image for image in claimed if image.channels == channels]
         pictures = [image for image in fitting if image.resolution > 2] or fitting
         yield min(pictures, key=lambda image: image.resolution)
     yield from (image for image in claimed if (image.channels, image.resolution) == (2, 1))
+
+
+def _claimed(extractor: FeatureExtractor) -> list[ImageSpec]:
+    claimed = [image for image in SPECS if extractor.unsupported(image) is None]
+    assert claimed, f"it supports none of the sizes {RESOLUTIONS}; test it with one that it does"
+    return claimed
 
 
 def _variants(extractor: FeatureExtractor) -> Iterator[tuple[str, FeatureExtractor]]:

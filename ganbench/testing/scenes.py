@@ -13,7 +13,16 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.metrics import Features, Unavailable, Watch
 from ganbench.contracts.moments import Moments
-from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Probe, Split, Timings
+from ganbench.specs import (
+    DatasetStatus,
+    ImageSpec,
+    LabeledImages,
+    Mixture,
+    Probe,
+    Split,
+    Timings,
+    Window,
+)
 
 CLASSES = 4
 COUNT = 240
@@ -91,6 +100,12 @@ SLOW = Timings(
 )  # fmt: skip
 
 
+WINDOWS = tuple(
+    Window(0.1 * i, i, 1.0, 1000.0, 100.0, {"adversarial": 1.4}, {"adversarial": 0.7})
+    for i in (1, 2, 3)
+)
+
+
 def probes(watch: Watch, timings: Timings | None) -> tuple[Probe, ...]:
     """Numbers that pass every target at once, half way through the training."""
     if timings is None:
@@ -123,6 +138,7 @@ class KitEvaluation:
         self.image = dataset.image_spec()
         self.fake = fake
         self.timings = timings
+        self.windows = () if timings is None else WINDOWS
         self.probes = probes
         self.directory: Path | None = None
         self._train = dataset.load("train", Path())

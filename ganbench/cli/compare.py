@@ -1,0 +1,186 @@
+"""`ganbench compare`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ganbench.cli import exit_codes, options
+from ganbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ganbench.compare import Comparison, Policy
+    from ganbench.measurements import Measurements
+
+FAIL_ON = ("regressed", "failed", "missing", "incomparable")
+
+
+def gate_options(function: options.F) -> options.F:
+    """What decides a gate's exit code, for every command that has one."""
+    for option in reversed(_GATE):
+        function = option(function)
+    return function
+
+
+_GATE = [
+    click.option(
+        "--fail-on",
+        default="regressed,failed,missing",
+        show_default=True,
+        metavar="VERDICTS",
+        help=f"Gated verdicts that end with 1; of {', '.join(FAIL_ON)}, or none.",
+    ),
+    click.option(
+        "--inconclusive",
+        type=click.Choice(["ok", "warn", "fail"]),
+        default="warn",
+        show_default=True,
+        help="What to do where the data cannot tell; fail ends with 4.",
+    ),
+    click.option(
+        "--gate",
+        "metrics",
+        multiple=True,
+        metavar="METRIC",
+        help="Gate this number alone; may be repeated. Else as the benchmark file says.",
+    ),
+    click.option(
+        "--tolerance",
+        "tolerances",
+        multiple=True,
+        metavar="METRIC=PART",
+        help="The change that does not matter, as a part of the baseline: fid@pixels=0.1.",
+    ),
+    click.option("--alpha", type=click.FloatRange(0, 1, True, True), help="Else the file's, 0.05."),
+]
+github_summary = click.option(
+    "--github-summary",
+    is_flag=True,
+    help="Append Markdown to the step's summary in GitHub Actions, and annotate gated verdicts.",
+)
+
+
+@click.command("compare")
+@click.argument("baseline", type=click.Path(path_type=Path))
+@click.argument("candidate", type=click.Path(path_type=Path))
+@gate_options
+@click.option("--all", "everything", is_flag=True, help="Show the numbers that are not gated too.")
+@github_summary
+@options.as_json
+def command(
+    baseline: Path,
+    candidate: Path,
+    fail_on: str,
+    inconclusive: str,
+    metrics: tuple[str, ...],
+    tolerances: tuple[str, ...],
+    alpha: float | None,
+    everything: bool,
+    github_summary: bool,
+    as_json: bool,
+) -> int:
+    """Compare the run in CANDIDATE with BASELINE, a banked file or another run.
+
+    Worse counts where it is by more than the tolerance and an exact one-sided test says so, with
+    the chance of any false alarm among all gated numbers kept below alpha.
+    """
+    from ganbench import github
+    from ganbench.compare import compare
+
+    wanted = parse_fail_on(fail_on)
+    page = github.place() if github_summary else None
+    then, gate = measurements(baseline)
+    now, own = measurements(candidate)
+    policy = policy_of(own or gate, metrics, tolerances, alpha, [then, now])
+    found = compare(then, now, policy, (str(baseline), str(candidate)))
+    return conclude(found, wanted, inconclusive, everything=everything, as_json=as_json, page=page)
+
+
+def measurements(path: Path) -> tuple[Measurements, dict[str, object]]:
+    """Of a baseline's file or a run's directory, with the gate that its benchmark file set."""
+    from ganbench import baseline
+    from ganbench.measurements import Measurements
+    from ganbench.records import Run
+
+    if path.is_dir():
+        run = Run.read(path)
+        return Measurements.of(run), run.about.get("gate", {})
+    found = baseline.read(path)
+    return found.measurements, found.gate
+
+
+def policy_of(
+    gate: dict[str, object],
+    metrics: tuple[str, ...],
+    tolerances: tuple[str, ...],
+    alpha: float | None,
+    sides: list[Measurements],
+    *,
+    interleaved: bool = False,
+) -> Policy:
+    """The command line's wishes over the benchmark file's. Raises ConfigError, NothingSelected."""
+    from ganbench.compare import ALPHA, Policy, Tolerance
+    from ganbench.schema_models import Gate
+
+    file = Gate.model_validate_json(options.json_text(gate)) if gate else Gate()
+    known = {name for side in sides for cell in side.cells.values() for name in cell.series}
+    for name in metrics or file.metrics or ():
+        if known and name not in known:
+            from ganbench.wording import known as listed
+            from ganbench.wording import suggestion
+
+            raise exit_codes.NothingSelected(
+                f"--gate {name}: neither side has such a number{suggestion(name, known)}"
+                f"{listed(sorted(known))}"
+            )
+    chosen = {name: Tolerance(t.rel, t.abs) for name, t in file.tolerances.items()}
+    for text in tolerances:
+        name, _, part = text.rpartition("=")
+        try:
+            chosen[name] = Tolerance(float(part), 0.0)
+        except ValueError:
+            raise ConfigError(
+                f"--tolerance {text}: expected METRIC=PART, as in {text}=0.1"
+            ) from None
+    return Policy(alpha or file.alpha or ALPHA, metrics or file.metrics, chosen, interleaved)
+
+
+def parse_fail_on(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    if found == ("none",):
+        return ()
+    for part in found:
+        if part not in FAIL_ON:
+            raise ConfigError(
+                f"--fail-on {text}: expected verdicts of {', '.join(FAIL_ON)}, or none, found "
+                f"'{part}'"
+            )
+    return found
+
+
+def conclude(
+    found: Comparison,
+    fail_on: tuple[str, ...],
+    inconclusive: str,
+    *,
+    everything: bool,
+    as_json: bool,
+    page: Path | None = None,
+) -> int:
+    """Print the comparison, on GitHub's page too; return the exit code."""
+    from ganbench import github, verdicts
+
+    code, why = verdicts.conclusion(found, fail_on, inconclusive)
+    if as_json:
+        options.print_json({**verdicts.plain(found), "exit_code": code, "conclusion": why})
+    else:
+        print(verdicts.text(found, everything=everything))
+        print(why, file=sys.stderr if code else sys.stdout)
+    if page is not None:
+        github.append(page, github.comparison(found, why))
+        for line in github.annotate(found, fail_on, inconclusive, (code, why)):
+            print(line, file=sys.stderr if as_json else sys.stdout)  # GitHub reads both
+    return code

@@ -1,0 +1,113 @@
+"""Kernel distances between the features of real and generated images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
+from ganbench.default_plugins.shuffles import shuffled
+
+NUM_REAL = 10_000
+CHUNK = 4096
+
+
+def polynomial_mmd(x: Tensor, y: Tensor) -> float:
+    """The unbiased squared MMD of x and y, (M, F) each, under (x·y / F + 1)³, in float64.
+
+    Without the pairs of a vector and itself; it may fall below zero.
+    """
+    x, y = x.double(), y.double()
+    count = len(x)
+    within = _kernel_sum(x, x) + _kernel_sum(y, y) - _self_sum(x) - _self_sum(y)
+    across = _kernel_sum(x, y)
+    return (within / (count * (count - 1)) - 2 * across / count**2).item()
+
+
+def _kernel_sum(x: Tensor, y: Tensor) -> Tensor:
+    """The kernel summed over all pairs."""
+    k = (x @ y.T).div_(x.shape[1]).add_(1).flatten()
+    return k.square().dot(k)
+
+
+def _self_sum(x: Tensor) -> Tensor:
+    """The kernel summed over pairs of each vector and itself."""
+    return (x.square().mean(1) + 1).pow(3).sum()
+
+
+@dataclass(kw_only=True)
+class KID(Metric):
+    """Kernel distance to the training set in a named feature space (Bińkowski et al., 2018).
+
+    The mean over seeded subsets of the squared MMD. The spread over the subsets, which overlap,
+    is no standard error of that mean.
+    """
+
+    name = "kid"
+    features: str | None = None  # an extractor; null: the data set's own
+    subsets: int = 100
+    subset_size: int = 1000  # of either side; fewer where a side has fewer
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.subsets < 1:
+            raise ValueError(f"subsets must be positive, found {self.subsets}")
+        if self.subset_size < 2:
+            raise ValueError(f"subset_size must be at least 2, found {self.subset_size}")
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column(f"kid@{self.features}", "", "min", digits=5),
+            Column(f"kid-subset-sd@{self.features}", "", "none", digits=5),
+        )
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        if self.features is None:
+            raise Unavailable("no feature extractor is named")
+        real = evaluation.real_features(self.features, count=NUM_REAL).embedding
+        fake = evaluation.features(self.features).embedding
+        _check(real, "the training set")
+        _check(fake, "the samples")
+        order = shuffled(evaluation.fake, self.seed)
+        found = [polynomial_mmd(real[i], fake[order[j]]) for i, j in self._draws(real, fake)]
+        distances = torch.tensor(found, dtype=torch.float64)
+        if not distances.isfinite().all():
+            raise Unavailable("the features are too large for the cubic kernel")
+        mean, spread = distances.mean().item(), distances.std(correction=0).item()
+        return dict(zip((column.name for column in self.columns), (mean, spread), strict=True))
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            **super().protocol(),
+            "kernel": "(x·y / F + 1)³",
+            "estimator": "unbiased",
+            "num_real": f"{NUM_REAL}, or all of fewer",
+            "draws": "without replacement; where either side has fewer than subset_size, as many",
+            "ddof": 0,
+        }
+
+    def _draws(self, real: Tensor, fake: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Indices of the real and of the generated half of each subset."""
+        generator = torch.Generator().manual_seed(self.seed)
+        size = min(self.subset_size, len(real), len(fake))
+        whole = size == len(real) == len(fake)  # then all subsets are one
+        for _ in range(1 if whole else self.subsets):
+            i, j = (torch.randperm(len(x), generator=generator)[:size] for x in (real, fake))
+            yield i, j
+
+
+def _check(features: Tensor, whose: str) -> None:
+    if len(features) < 2:
+        raise Unavailable(f"{whose} must have at least two images, found {len(features)}")
+    if not all(chunk.isfinite().all() for chunk in features.split(CHUNK)):
+        raise Unavailable(f"the features of {whose} are not finite")
+
+
+@hookimpl
+def register_metrics(register) -> None:
+    register(KID)

@@ -1,0 +1,190 @@
+"""Whether samples lie among real images, and real images among samples, by balls of neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
+from ganbench.default_plugins.neighbours import (
+    PAIRS,
+    content,
+    drawn,
+    finite,
+    squared_distances,
+)
+
+
+class Sides(NamedTuple):
+    """As many real as generated ones, and the balls of the real ones."""
+
+    real: Tensor  # (N, F)
+    fake: Tensor  # (N, F)
+    radii: Tensor  # (N,) of the real ones, squared
+
+
+class PrecisionRecallValues(NamedTuple):
+    precision: float
+    recall: float
+
+
+class DensityCoverageValues(NamedTuple):
+    density: float
+    coverage: float
+
+
+def squared_radii(points: Tensor, k: int, rows: int | None = None) -> Tensor:
+    """The squared distance of each of N > k points (N, F) to its k-th neighbour but itself."""
+    kept = [
+        distances.topk(k + 1, largest=False).values[:, k]  # the point itself is first, at 0
+        for _, distances in _blocks(points, points, rows)
+    ]
+    return torch.cat(kept)
+
+
+def precision_recall(
+    sides: Sides, fake_radii: Tensor, rows: int | None = None
+) -> PrecisionRecallValues:
+    """Shares of samples in a ball of real ones, and of real ones in a ball of samples; `<=`."""
+    precise = 0
+    recalled = torch.zeros(len(sides.real), dtype=torch.bool)
+    for part, distances in _blocks(sides.fake, sides.real, rows):
+        precise += int((distances <= sides.radii).any(1).sum())
+        recalled |= (distances <= fake_radii[part, None]).any(0)
+    return PrecisionRecallValues(precise / len(sides.fake), recalled.double().mean().item())
+
+
+def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCoverageValues:
+    """The mean number of balls of real ones around a sample, over k, and the share of balls with a
+    sample in them; `<`."""
+    inside = 0
+    covered = torch.zeros(len(sides.real), dtype=torch.bool)
+    for _, distances in _blocks(sides.fake, sides.real, rows):
+        within = distances < sides.radii
+        inside += int(within.sum())
+        covered |= within.any(0)
+    return DensityCoverageValues(inside / (k * len(sides.fake)), covered.double().mean().item())
+
+
+def _blocks(a: Tensor, b: Tensor, rows: int | None) -> Iterator[tuple[slice, Tensor]]:
+    """Squared distances of a few rows of a at a time to all of b."""
+    rows = rows or max(1, PAIRS // len(b))
+    b = b.double()
+    for start in range(0, len(a), rows):
+        part = slice(start, start + rows)
+        yield part, squared_distances(a[part], b)
+
+
+@dataclass(kw_only=True)
+class Balls(Metric):
+    """What has a ball around each image, as wide as the distance to its k-th neighbour."""
+
+    features: str | None = None  # an extractor; null: the data set's own
+    k: int
+    num_samples: int = 5000  # of either side
+    seed: int = 0  # of which samples, where there are more
+
+    def __post_init__(self) -> None:
+        for name, value in (("k", self.k), ("num_samples", self.num_samples)):
+            if value < 1:
+                raise ValueError(f"{name} must be positive, found {value}")
+        if self.num_samples <= self.k:
+            raise ValueError(
+                f"num_samples must be more than k = {self.k}, found {self.num_samples}"
+            )
+
+    def _sides(self, evaluation: Evaluation) -> Sides:
+        if self.features is None:
+            raise Unavailable("no feature extractor is named")
+        chosen = drawn(evaluation.fake, self.num_samples, self.seed)
+        real = evaluation.real_features(self.features, count=len(chosen)).embedding
+        count = len(real)  # fewer than asked for where the training set is small
+        if count <= self.k:
+            raise Unavailable(
+                f"k = {self.k} neighbours need at least {self.k + 1} samples and as many real "
+                f"images, found {count}"
+            )
+        fake = evaluation.features(self.features).embedding[chosen[:count]]
+        finite(real, "the features of the training set")
+        finite(fake, "the features of the samples")
+        radii = evaluation.remember(
+            f"manifold-radii|{self.version}|{self.k}|{content(real)}",
+            lambda: {"radii": squared_radii(real, self.k)},
+        )
+        return Sides(real, fake, radii["radii"])
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            **super().protocol(),
+            "sides": "as many real as generated, num_samples or all of fewer",
+            "radius": "Euclidean distance to the k-th neighbour, the image itself not counted",
+            "distances": "squared, float64 rounded to float32; 0 where only rounding differs",
+        }
+
+
+@dataclass(kw_only=True)
+class PrecisionRecall(Balls):
+    """Shares of samples among real images, and of real images among samples (Kynkäänniemi et al.,
+    2019).
+
+    A ball holds its border: a copy of a real image counts as precise even where that image has k
+    duplicates, which leave it the radius 0.
+    """
+
+    name = "precision-recall"
+    k: int = 3
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column(f"precision@{self.features}", "", "max", digits=3),
+            Column(f"recall@{self.features}", "", "max", digits=3),
+        )
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        sides = self._sides(evaluation)
+        found = precision_recall(sides, squared_radii(sides.fake, self.k))
+        names = (column.name for column in self.columns)
+        return dict(zip(names, found, strict=True))
+
+    def protocol(self) -> dict[str, Any]:
+        return {**super().protocol(), "inside": "distance <= radius"}
+
+
+@dataclass(kw_only=True)
+class DensityCoverage(Balls):
+    """How many balls of real images hold a sample, and the share that do (Naeem et al., 2020).
+
+    A ball is open: around a real image with k duplicates, whose radius is 0, it is empty and stays
+    uncovered. Of N real images against N others the coverage is 1 - ∏ (N - i) / (2N - i), i = 1…k,
+    about 1 - 2^-k, and the density about 1; samples that crowd where real images are dense exceed
+    it.
+    """
+
+    name = "density-coverage"
+    k: int = 5
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (
+            Column(f"density@{self.features}", "", "max", digits=3),
+            Column(f"coverage@{self.features}", "", "max", digits=3),
+        )
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        found = density_coverage(self._sides(evaluation), self.k)
+        names = (column.name for column in self.columns)
+        return dict(zip(names, found, strict=True))
+
+    def protocol(self) -> dict[str, Any]:
+        return {**super().protocol(), "inside": "distance < radius"}
+
+
+@hookimpl
+def register_metrics(register) -> None:
+    register(PrecisionRecall)
+    register(DensityCoverage)

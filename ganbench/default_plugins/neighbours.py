@@ -1,0 +1,209 @@
+"""Distances, nearest neighbours and clusters of images and features, with bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from ganbench import LabeledImages, Unavailable
+from ganbench.default_plugins.shuffles import shuffled
+
+PAIRS = 2**22  # of vectors, whose distances are in memory at once
+ROUNDING = 1e-12  # of the squared norms: below it, two vectors are one
+COARSEST = 8  # blocks along a side
+TABLE = 2**25  # values at most, of all references in blocks
+GUESSES = 16  # references whose pixels are looked at first
+EXHAUSTIVE = 0.3  # share of references left by their blocks, beyond which all pixels are compared
+
+
+def drawn(samples: LabeledImages, count: int, seed: int) -> Tensor:
+    """Indices of at most `count` samples, at random, in whichever order the samples come.
+
+    Copies of one image lie side by side in the canonical order: a permutation takes them apart.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(samples), generator=generator)[:count]
+    return shuffled(samples, seed)[order]
+
+
+def finite(values: Tensor, what: str) -> Tensor:
+    """The same, or Unavailable where they are not all finite."""
+    if not all(part.isfinite().all() for part in values.split(4096)):
+        raise Unavailable(f"{what} are not finite")
+    return values
+
+
+def content(values: Tensor) -> str:
+    """A hash, for the names of what is remembered about them."""
+    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
+
+
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Euclidean, of the rows of a (N, D) to those of b (M, D): (N, M) float32.
+
+    A matrix product in float64: ten times as fast as differences, and what it loses is less than
+    float32 features hold in the first place. Rounded afterwards, so that equal distances stay
+    equal from one chunk to the next. Vectors that differ by rounding alone have distance 0.
+    """
+    a, b = a.double(), b.double()
+    return _rounded(_less_norms(a, b).add_(_norms(a)[:, None]))
+
+
+def _norms(x: Tensor) -> Tensor:
+    return x.square().sum(1) * (1 - ROUNDING)
+
+
+def _less_norms(a: Tensor, b: Tensor) -> Tensor:
+    """Squared distances less the squared norms of a: of one row they have the same order."""
+    return torch.addmm(_norms(b), a, b.T, alpha=-2)
+
+
+def _rounded(squares: Tensor) -> Tensor:
+    return squares.float().clamp_(min=0)
+
+
+def nearest(queries: Tensor, references: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+    """Euclidean distances to the k nearest references, nearest first, and their indices: (N, k).
+
+    Either side is anything that flattens to vectors, such as images.
+    """
+    found = [_nearest(part.flatten(1).double(), references, k) for part in queries.split(2048)]
+    values, indices = zip(*found, strict=True)
+    return torch.cat(values).sqrt_(), torch.cat(indices)
+
+
+def _nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Squared."""
+    values = torch.empty(len(queries), 0, dtype=torch.float64)
+    indices = torch.empty(len(queries), 0, dtype=torch.int64)
+    rows = max(1, PAIRS // max(queries.shape))
+    for start, part in zip(range(0, len(references), rows), references.split(rows), strict=True):
+        squares = _less_norms(queries, part.flatten(1).double())
+        near = squares.topk(min(k, len(part)), largest=False)
+        values, order = torch.cat([values, near.values], 1).sort(dim=1, stable=True)
+        indices = torch.cat([indices, near.indices + start], 1).gather(1, order)[:, :k]
+        values = values[:, :k]
+    return _rounded(values + _norms(queries)[:, None]), indices
+
+
+class Manhattan:
+    """The nearest of some images by the sum of absolute differences: exact, and seldom exhaustive.
+
+    The sums of an image over blocks of pixels are never farther apart than the image itself, so
+    that images whose blocks are farther away than one known image need no look at their pixels.
+    """
+
+    def __init__(self, references: Tensor) -> None:  # (N, C, H, W)
+        self._sizes = tuple(_block_sizes(references))
+        self._tables = [_blocks(references, size) for size in self._sizes]
+
+    def nearest(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+        """Distances (N, k), nearest first, and indices. k is at most the number of references."""
+        found = [
+            self._nearest(part, k) for part in queries.split(max(1, PAIRS // len(self._tables[0])))
+        ]
+        values, indices = zip(*found, strict=True)
+        return torch.cat(values), torch.cat(indices)
+
+    def _nearest(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        rows = [_blocks(queries, size) for size in self._sizes]
+        bounds = _absolute(rows[0], self._tables[0])
+        if len(rows) == 1:
+            return bounds.topk(k, largest=False)
+        limits = self._limits(rows[-1], bounds, k)
+        within = bounds <= limits[:, None]
+        if within.double().mean() > EXHAUSTIVE:
+            return _absolute(rows[-1], self._tables[-1]).topk(k, largest=False)
+        found = [
+            self._refined([row[i : i + 1] for row in rows], within[i], limits[i], k)
+            for i in range(len(queries))
+        ]
+        values, indices = zip(*found, strict=True)
+        return torch.stack(values), torch.stack(indices)
+
+    def _limits(self, pixels: Tensor, bounds: Tensor, k: int) -> Tensor:
+        """How far the k-th neighbour of each can be: as far as that of a few likely ones, (N,)."""
+        likely = bounds.topk(min(k + GUESSES, bounds.shape[1]), largest=False).indices
+        guesses = self._tables[-1][likely].float()
+        distances = torch.cdist(pixels[:, None].float(), guesses, p=1)[:, 0]
+        return distances.kthvalue(k).values * (1 + 1e-6)
+
+    def _refined(
+        self, rows: list[Tensor], within: Tensor, limit: Tensor, k: int
+    ) -> tuple[Tensor, Tensor]:
+        """Of one query, at every size of blocks; fewer and fewer are left within the limit."""
+        kept = within.nonzero()[:, 0]
+        for row, table in zip(rows[1:], self._tables[1:], strict=True):
+            bounds = _absolute(row, table, kept)[0]
+            near = bounds <= limit
+            kept, bounds = kept[near], bounds[near]
+        best = bounds.topk(k, largest=False)
+        return best.values, kept[best.indices]
+
+
+def _block_sizes(images: Tensor) -> Iterator[int]:
+    """From coarse to single pixels; leaves out those whose table would be large."""
+    count, channels, *_, side = images.shape
+    size = 1
+    while side > COARSEST * size and images.dtype == torch.uint8:  # whole numbers: sums are exact
+        size *= 2
+    while size > 1:
+        if count * channels * (-(-side // size)) ** 2 <= TABLE:
+            yield size
+        size //= 2
+    yield 1
+
+
+def _blocks(images: Tensor, size: int) -> Tensor:
+    """Sums over blocks of size × size pixels; of single pixels, the images: (N, D)."""
+    if size == 1:
+        return images.flatten(1)
+    sums = [
+        avg_pool2d(part.float(), size, ceil_mode=True, divisor_override=1).flatten(1)
+        for part in images.split(2048)
+    ]
+    return torch.cat(sums)
+
+
+def _absolute(rows: Tensor, table: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Sums of absolute differences of rows (N, D) to those of a table that are kept: (N, M)."""
+    size = max(1, PAIRS // table.shape[1])
+    chosen = (table[i] for i in kept.split(size)) if kept is not None else table.split(size)
+    return torch.cat([torch.cdist(rows.float(), part.float(), p=1) for part in chosen], 1)
+
+
+def k_means(points: Tensor, k: int, seed: int, rounds: int = 100) -> Tensor:
+    """Centres (K, D) float64 of Lloyd's algorithm, from the seeding of Arthur & Vassilvitskii
+    (2007). K is below k where fewer of the points (N, D) differ."""
+    points = points.double()
+    centers = _spread(points, k, torch.Generator().manual_seed(seed))
+    before = None
+    for _ in range(rounds):
+        cells = cells_of(points, centers)
+        if before is not None and torch.equal(cells, before):
+            break
+        counts = cells.bincount(minlength=len(centers))[:, None]
+        means = torch.zeros_like(centers).index_add_(0, cells, points) / counts.clamp(min=1)
+        centers, before = torch.where(counts > 0, means, centers), cells
+    return centers
+
+
+def cells_of(points: Tensor, centers: Tensor) -> Tensor:
+    """The index of the centre nearest to each point, (N,)."""
+    return nearest(points, centers)[1][:, 0]
+
+
+def _spread(points: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """Each one drawn by its squared distance to those before it."""
+    chosen = torch.randint(len(points), (1,), generator=generator)
+    gaps = torch.full((len(points),), torch.inf)
+    while len(chosen) < k:
+        gaps = gaps.minimum(squared_distances(points, points[chosen[-1:]])[:, 0])
+        if not gaps.any():
+            break
+        chosen = torch.cat([chosen, gaps.multinomial(1, generator=generator)])
+    return points[chosen]

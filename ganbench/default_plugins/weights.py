@@ -1,0 +1,261 @@
+"""Files of weights: where they lie, whether they are the right ones, how to download them; and what
+the frozen networks that use them share.
+
+Nothing is downloaded unless someone types `python -m ganbench.default_plugins.weights NAME`: a
+benchmark that fetches a hundred megabytes by the way is a surprise, on a cluster a hundred ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+from urllib.request import urlopen
+
+import torch
+from torch import Tensor, nn
+
+from ganbench import DataError, Features, ImageSpec, Unavailable, write_atomically
+
+CHUNK = 2**20
+TIMEOUT = 60  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file, known by its content; its names are only where to look for it."""
+
+    extractor: str
+    names: tuple[str, ...]  # what those who publish it call it
+    size: int
+    sha256: str
+    urls: tuple[str, ...] = ()
+
+    def find(self, root: Path) -> Path | None:
+        """The first of GANBENCH_WEIGHTS, torch's own downloads, and `weights` in the data folder.
+
+        GANBENCH_WEIGHTS is a folder, or a file of one of the names or of the right size. What is
+        found is not read here.
+        """
+        return next((path for path in self._places(root) if os.path.isfile(path)), None)
+
+    def missing(self, root: Path) -> str | None:
+        """Why they cannot be loaded and what to do, or None."""
+        if self.find(root):
+            return None
+        named = os.environ.get("GANBENCH_WEIGHTS")
+        return (
+            f"its weights, {self.names[0]}, are not on this machine; "
+            + ("" if offline() or not self.urls else f"{self._offer}, or ")
+            + "GANBENCH_WEIGHTS names the file or its folder"
+            + (f" (now '{named}', where they are not)" if named else "")
+        )
+
+    def load(self, root: Path) -> dict[str, Tensor]:
+        """The tensors of the file that `find` gives, once it is known to be the right one."""
+        path = self.find(root)
+        if path is None:
+            raise Unavailable(self.missing(root))
+        return self.read(path)
+
+    def read(self, path: Path) -> dict[str, Tensor]:
+        """The tensors of a file. Raises DataError, before anything is unpickled, for another."""
+        try:
+            with path.open("rb") as file:
+                if why := self._difference(file):
+                    raise DataError(
+                        f"{path}: not the weights of {self.extractor}: {why}; remove the file"
+                        + (f" and run `{self._command}`" if self.urls else " and put it there anew")
+                    )
+                file.seek(0)
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}; it holds {self.extractor}'s weights") from (
+                error
+            )
+
+    def download(self, folder: Path) -> Path:
+        """From the first URL that gives them, into a folder; the file appears there whole or not at
+        all. Raises DataError where none does."""
+        if offline():
+            raise DataError(
+                f"GANBENCH_OFFLINE forbids downloads; unset it, or copy {self.names[0]} to {folder}"
+            )
+        target = folder / self.names[0]
+        problems = []
+        for url in self.urls:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(target, lambda path, url=url: self._fetch(url, path))  # type: ignore[misc]
+            except (OSError, HTTPException, DataError) as error:
+                problems.append(f"{url}: {error or type(error).__name__}")
+            else:
+                return target
+        raise DataError(
+            f"{'; '.join(problems)}; nothing was kept. Try again later, or bring the file here "
+            "another way and name it in GANBENCH_WEIGHTS"
+        )
+
+    def protocol(self) -> dict[str, str]:
+        return {"file": self.names[0], "sha256": self.sha256}
+
+    @property
+    def _offer(self) -> str:
+        return f"`{self._command}` downloads them ({_megabytes(self.size)})"
+
+    @property
+    def _command(self) -> str:
+        return f"python -m ganbench.default_plugins.weights {self.extractor}"
+
+    def _places(self, root: Path) -> Iterator[Path]:
+        folders = [downloads(), root / "weights"]
+        if named := os.environ.get("GANBENCH_WEIGHTS"):
+            path = Path(named).expanduser()
+            if os.path.isfile(path) and (path.name in self.names or _size(path) == self.size):
+                yield path
+            folders.insert(0, path)
+        for folder in folders:
+            yield from (folder / name for name in self.names)
+
+    def _difference(self, file: BinaryIO) -> str | None:
+        """What is wrong with a file's content."""
+        digest, size = hashlib.sha256(), 0
+        while part := file.read(CHUNK):
+            digest.update(part)
+            size += len(part)
+        if (size, digest.hexdigest()) == (self.size, self.sha256):
+            return None
+        return (
+            f"{size:,} bytes with SHA-256 {digest.hexdigest()[:12]}…, "
+            f"expected {self.size:,} with {self.sha256[:12]}…"
+        )
+
+    def _fetch(self, url: str, path: Path) -> None:
+        with urlopen(url, timeout=TIMEOUT) as response, path.open("wb+") as file:
+            while file.tell() <= self.size and (part := response.read(CHUNK)):
+                file.write(part)
+            file.seek(0)
+            if why := self._difference(file):
+                raise DataError(f"sent {why}")
+
+
+INCEPTION = Weights(
+    "inception",
+    ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth"),
+    95_628_359,
+    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    (
+        "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+        "weights-inception-2015-12-05-6726825d.pth",
+    ),
+)
+DINOV2_L14 = Weights(
+    "dinov2-l14",
+    ("dinov2_vitl14_pretrain.pth",),
+    1_217_586_395,
+    "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
+    ("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",),
+)
+DOWNLOADABLE = {weights.extractor: weights for weights in (INCEPTION, DINOV2_L14)}
+
+
+def offline() -> bool:
+    """Whether GANBENCH_OFFLINE is set to anything but 0."""
+    return os.environ.get("GANBENCH_OFFLINE", "") not in ("", "0")
+
+
+def downloads() -> Path:
+    """Where torch, and so torch-fidelity and pytorch-fid, keep what they download."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def no_picture(image: ImageSpec, least: int = 2) -> str | None:
+    """Why images are not grey or colour pictures of some size, or None."""
+    if image.channels in (1, 3) and image.resolution >= least:
+        return None
+    return f"it sees grey and colour pictures of {least}×{least} and more, and these are {image}"
+
+
+def in_colour(images: Tensor) -> Tensor:
+    """(N, 3, H, W): grey three times."""
+    return images.expand(-1, 3, -1, -1)
+
+
+def frozen(
+    net: nn.Module, features: Callable[[Tensor], Features], at_once: int = 16
+) -> Callable[[Tensor], Features]:
+    """`features`, which uses `net`, of any number of images: without gradients, in full float32,
+    on their device, and `at_once`, as large maps of a whole batch are slow and fill the memory."""
+    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def extract(images: Tensor) -> Features:
+        net.to(images.device)
+        with full_precision():
+            embeddings, probabilities = zip(*map(features, images.split(at_once)), strict=True)
+        known = None if probabilities[0] is None else torch.cat(probabilities)
+        return Features(torch.cat(embeddings), known)
+
+    return extract
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """No TF32 or bfloat16 inside of float32 operations, whatever training has switched on."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Download one extractor's weights, unless they are already there."""
+    parser = argparse.ArgumentParser(prog="python -m ganbench.default_plugins.weights")
+    parser.add_argument("extractor", choices=DOWNLOADABLE)
+    parser.add_argument("folder", nargs="?", type=Path, help="default: torch's own downloads")
+    asked = parser.parse_args(arguments)
+    weights, folder = DOWNLOADABLE[asked.extractor], asked.folder or downloads()
+    try:
+        if not (path := _there(weights, folder)):
+            size = _megabytes(weights.size)
+            print(f"ganbench: downloading {size} to {folder}", file=sys.stderr, flush=True)
+            path = weights.download(folder)
+        print(path)
+    except DataError as error:
+        print(f"ganbench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _there(weights: Weights, folder: Path) -> Path | None:
+    """The right file, if it is in the folder under any of its names."""
+    for path in (folder / name for name in weights.names):
+        if os.path.isfile(path):
+            with path.open("rb") as file:
+                if weights._difference(file) is None:
+                    return path
+    return None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Exact tests for a few numbers against a few others, with ties, and nothing assumed of either."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+
+def smallest_p(n: int, m: int) -> float:
+    """What a one-sided test of n against m values gives when all of the n are beyond all of the m.
+
+    Where this is not below the level, no data whatever can be significant.
+    """
+    return 1 / math.comb(n + m, n)
+
+
+def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
+    """The exact one-sided p-value of the rank-sum test (Wilcoxon, 1945; Mann & Whitney, 1947).
+
+    The probability that n of the n + m values, drawn at random, have ranks that add up to at least
+    what the candidate's do. Ties share the mean of their ranks.
+    """
+    if not candidate or not baseline:
+        return 1.0
+    ranks = _doubled_ranks([*candidate, *baseline])
+    n = len(candidate)
+    return _share_at_least(tuple(sorted(ranks)), n, sum(ranks[:n]))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values: rejecting those below a level keeps the chance of any false rejection
+    among all of them below it (Holm, 1979)."""
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted = [1.0] * len(p_values)
+    largest = 0.0
+    for place, i in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def _doubled_ranks(values: Sequence[float]) -> list[int]:
+    """Twice the rank of each value from 1 on: whole numbers also where ties share a mean."""
+    order = sorted(values)
+    first: dict[float, int] = {}
+    last: dict[float, int] = {}
+    for place, value in enumerate(order, start=1):
+        first.setdefault(value, place)
+        last[value] = place
+    return [first[value] + last[value] for value in values]
+
+
+@lru_cache(maxsize=4096)
+def _share_at_least(ranks: tuple[int, ...], n: int, total: int) -> float:
+    """The share of the subsets of n ranks whose sum is at least `total`."""
+    ways = _ways(ranks, n)
+    return float(ways[total:].sum() / ways.sum())
+
+
+@lru_cache(maxsize=256)
+def _ways(ranks: tuple[int, ...], n: int) -> np.ndarray:
+    """How many subsets of n ranks have each sum, from 0 to the sum of all."""
+    ways = np.zeros((n + 1, sum(ranks) + 1))
+    ways[0, 0] = 1
+    for rank in ranks:
+        ways[1:, rank:] += ways[:-1, : ways.shape[1] - rank].copy()
+    found: np.ndarray = ways[n]
+    return found

@@ -1,0 +1,80 @@
+"""A comparison in words: for people, for programs, and as an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ganbench.compare import OUTCOMES, Comparison, Verdict
+from ganbench.wording import counted
+
+DECISIVE = ("regressed", "improved", "unchanged")
+FINE, WORSE, NOTHING_MEASURED, NOT_COMPARABLE = 0, 1, 3, 4
+
+
+def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -> tuple[int, str]:
+    """The exit code and the sentence that explains it. A comparison of nothing is never fine."""
+    gated = found.gated()
+    bad = [v for v in gated if v.outcome in fail_on]
+    if bad:
+        return WORSE, f"gate: failed: {_counted(bad)}"
+    if not any(v.candidate for v in found.verdicts):
+        return NOTHING_MEASURED, "gate: nothing was measured: the candidate has no number at all"
+    judged = [v for v in gated if v.kind != "count"] or gated  # counts alone are no comparison
+    if not any(v.outcome in (*DECISIVE, "inconclusive") for v in judged):
+        why = _counted(gated) if gated else "no gated number on both sides"
+        return NOT_COMPARABLE, f"gate: nothing could be compared: {why}"
+    unsure = [v for v in gated if v.outcome == "inconclusive"]
+    if unsure and inconclusive == "fail":
+        return NOT_COMPARABLE, f"gate: {_counted(unsure)}, and --inconclusive is fail"
+    warning = "warning: " if unsure and inconclusive == "warn" else ""
+    return FINE, f"{warning}gate: passed: {_counted(gated)}"
+
+
+def text(found: Comparison, *, everything: bool = False) -> str:
+    """One line of evidence per verdict, the gravest first."""
+    shown = [v for v in found.verdicts if everything or v.gated]
+    hidden = len(found.verdicts) - len(shown)
+    width = max((len(v.outcome) for v in shown), default=0)
+    lines = [f"{found.candidate} against {found.baseline}"]
+    lines += [f"  {v.outcome:<{width}}  {v.label}  {v.metric}: {v.evidence}" for v in shown]
+    lines += [f"note: {note}" for note in found.notes]
+    if hidden:
+        lines.append(f"note: {counted(hidden, 'number')} not gated; --all shows them")
+    return "\n".join(lines)
+
+
+def plain(found: Comparison) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "baseline": found.baseline,
+        "candidate": found.candidate,
+        "alpha": found.policy.alpha,
+        "interleaved": found.policy.interleaved,
+        "counts": found.counts,
+        "verdicts": [_plain(verdict) for verdict in found.verdicts],
+        "notes": list(found.notes),
+    }
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "cell": verdict.cell,
+        "label": verdict.label,
+        "metric": verdict.metric,
+        "verdict": verdict.outcome,
+        "gated": verdict.gated,
+        "kind": verdict.kind,
+        "direction": verdict.direction,
+        "unit": verdict.unit,
+        "evidence": verdict.evidence,
+        "baseline": list(verdict.baseline),
+        "candidate": list(verdict.candidate),
+        "ratio": verdict.ratio,
+        "p": verdict.p,
+    }
+
+
+def _counted(verdicts: Collection[Verdict]) -> str:
+    outcomes = [v.outcome for v in verdicts]
+    return ", ".join(f"{outcomes.count(o)} {o}" for o in OUTCOMES if o in outcomes)
