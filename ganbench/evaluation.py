@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,7 @@ class TrialEvaluation:
         self.probes = probes
         self.directory = directory
         self.split = split
+        self.seconds: dict[str, float] = {}  # of each metric, first uses of extractors included
         self.used: dict[str, dict[str, Any]] = {}  # extractor -> its protocol
         self.asked: set[Split] = {"train"}  # the splits that a metric has looked at
         self._registry = registry
@@ -218,8 +220,11 @@ def evaluate(
     protocols: dict[str, dict[str, Any]] = {}
     for metric in metrics:
         evaluation.used, evaluation.asked = {}, {"train"}
+        started = time.perf_counter()
         with noting(partial(_computing, metric)):
             numbers, reason = _computed(metric, evaluation)
+        name = metric.columns[0].name
+        evaluation.seconds[name] = round(time.perf_counter() - started, 3)
         protocol = _protocol(metric, evaluation)
         identity = _short_digest(protocol)
         protocols[identity] = protocol

@@ -257,10 +257,8 @@ class Gate(Settings):
     alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.05, description="chance of any false alarm in one comparison"
     )
-    tolerances: dict[
-        str, Annotated[GateTolerance, pydantic.WithJsonSchema(_TOLERANCE_SCHEMA)]
-    ] = Field(
-        default={}, description="by column: a part of the baseline, or {rel: …, abs: …}"
+    tolerances: dict[str, Annotated[GateTolerance, pydantic.WithJsonSchema(_TOLERANCE_SCHEMA)]] = (
+        Field(default={}, description="by column: a part of the baseline, or {rel: …, abs: …}")
     )
 
 

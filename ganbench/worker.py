@@ -266,6 +266,7 @@ def _judged(
         ],
         "protocols": protocols,
         "data": {"sha256": judge.digest, "num_images": judge.num_real},
+        "metric_seconds": judge.seconds,
     }
 
 

@@ -23,7 +23,7 @@ from ganbench import (
     records,
     registry,
 )
-from ganbench.default_plugins.mnist import MNIST
+from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.document import Document
 from ganbench.evaluation import TrialEvaluation
 from ganbench.records import Run

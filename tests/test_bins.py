@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ganbench import Dataset, DatasetStatus, ImageSpec, LabeledImages, Unavailable
-from ganbench.default_plugins import bins, neighbours
-from ganbench.default_plugins.bins import NDB, jensen_shannon, z_scores
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.neighbours import cells_of, k_means
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics import bins, neighbours
+from ganbench.default_plugins.metrics.bins import NDB, jensen_shannon, z_scores
+from ganbench.default_plugins.metrics.neighbours import cells_of, k_means
 from ganbench.evaluation import evaluate
 from ganbench.testing import parametrize_with_checks
 

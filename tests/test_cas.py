@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from ganbench import ImageSpec, LabeledImages, Unavailable
-from ganbench.default_plugins.classifier_accuracy import (
+from ganbench.default_plugins.datasets.image_folder import ImageFolder
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics.classifier_accuracy import (
     ClassificationAccuracyScore,
     accuracy,
     new_classifier,
     train,
 )
-from ganbench.default_plugins.image_folder import ImageFolder
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.mnist import MNIST
 from ganbench.evaluation import evaluate
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.scenes import CLASSES, KitEvaluation, KitPictures

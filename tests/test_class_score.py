@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ganbench import Features, LabeledImages, Unavailable
-from ganbench.default_plugins.class_score import InceptionScore, class_score
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics.class_score import InceptionScore, class_score
+from ganbench.default_plugins.metrics.shuffles import shuffled
 from ganbench.testing import parametrize_with_checks
 
 

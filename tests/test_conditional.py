@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from ganbench import LabeledImages, Unavailable
-from ganbench.default_plugins.conditional import ConditionalAccuracy
-from ganbench.default_plugins.image_folder import ImageFolder
-from ganbench.default_plugins.mnist import MNIST
+from ganbench.default_plugins.datasets.image_folder import ImageFolder
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
 from ganbench.evaluation import evaluate
 
 

@@ -14,20 +14,7 @@ from PIL import Image
 from test_mutants_losses import SwappedGenerator, TermPerSample, UndeclaredReal
 
 from ganbench import ContractError, hookspecs
-from ganbench.default_plugins import (
-    architectures,
-    conditional,
-    conditionings,
-    coverage,
-    executors,
-    features,
-    frechet,
-    losses,
-    mixtures,
-    mnist,
-    numerics,
-    reporters,
-)
+from ganbench.default_plugins import architectures, conditionings, executors, losses, reporters
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
     Concat,
@@ -38,10 +25,13 @@ from ganbench.default_plugins.conditionings import (
     Projection,
     Unconditional,
 )
+from ganbench.default_plugins.datasets import mixtures, mnist
+from ganbench.default_plugins.datasets.image_folder import ImageFolder
 from ganbench.default_plugins.executors import Inline, Local
-from ganbench.default_plugins.image_folder import ImageFolder
+from ganbench.default_plugins.features import carried as features
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
-from ganbench.default_plugins.speed import Throughput, TimeTo
+from ganbench.default_plugins.metrics import conditional, coverage, frechet, numerics
+from ganbench.default_plugins.metrics.speed import Throughput, TimeTo
 from ganbench.testing import check_plugin, checks_for, kit, parametrize_with_checks
 from ganbench.testing.networks import TinyConv
 

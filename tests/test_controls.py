@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganbench import controls
-from ganbench.default_plugins.mixtures import Ring
+from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.testing.scenes import KitPictures
 
 RING = Ring(train_size=4000, test_size=900)

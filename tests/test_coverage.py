@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from ganbench import Dataset, LabeledImages, Mixture, Unavailable
-from ganbench.default_plugins.coverage import (
+from ganbench.default_plugins.datasets.mixtures import Grid, Mixture1200, Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.datasets.stacked_mnist import StackedMNIST
+from ganbench.default_plugins.metrics.coverage import (
     DEFINITIONS,
     ModeCoverage,
     high_quality,
     reverse_kl,
     reverse_kl_floor,
 )
-from ganbench.default_plugins.mixtures import Grid, Mixture1200, Ring
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.stacked_mnist import StackedMNIST
 from ganbench.errors import ConfigError
 from ganbench.evaluation import evaluate
 

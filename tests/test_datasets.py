@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from ganbench import DataError, LabeledImages
-from ganbench.default_plugins import mnist
-from ganbench.default_plugins.image_folder import ImageFolder
-from ganbench.default_plugins.mixtures import Grid, Mixture1200, Ring
-from ganbench.default_plugins.mnist import MNIST
+from ganbench.default_plugins.datasets import mnist
+from ganbench.default_plugins.datasets.image_folder import ImageFolder
+from ganbench.default_plugins.datasets.mixtures import Grid, Mixture1200, Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.errors import ConfigError
 from ganbench.evaluation import digest
 

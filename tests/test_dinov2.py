@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ganbench import DataError, ImageSpec
-from ganbench.default_plugins import dinov2
-from ganbench.default_plugins.dinov2 import (
+from ganbench.default_plugins.features import dinov2
+from ganbench.default_plugins.features.dinov2 import (
     DEVIATION,
     LARGE,
     MEAN,
@@ -23,7 +23,7 @@ from ganbench.default_plugins.dinov2 import (
     VisionTransformer,
     normalised,
 )
-from ganbench.default_plugins.weights import DINOV2_L14
+from ganbench.default_plugins.features.weights import DINOV2_L14
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.features import random_pixels
 

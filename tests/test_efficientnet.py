@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from ganbench import DataError, ImageSpec, Unavailable
-from ganbench.default_plugins import efficientnet
-from ganbench.default_plugins.efficientnet import (
+from ganbench.default_plugins.features import efficientnet
+from ganbench.default_plugins.features.efficientnet import (
     WEIGHTS,
     EfficientNetLite0,
     EfficientNetLite0Features,

@@ -22,10 +22,10 @@ from ganbench import (
     MomentSums,
     hookimpl,
 )
-from ganbench.default_plugins.conditional import ConditionalAccuracy
-from ganbench.default_plugins.frechet import FID
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.speed import Throughput
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
+from ganbench.default_plugins.metrics.frechet import FID
+from ganbench.default_plugins.metrics.speed import Throughput
 from ganbench.discovery import Source
 from ganbench.errors import ContractError
 from ganbench.evaluation import digest, evaluate

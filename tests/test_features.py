@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from ganbench import DataError, Features, ImageSpec, Unavailable
-from ganbench.default_plugins import features
-from ganbench.default_plugins.features import SHA256, MnistCNNv1, Pixels
-from ganbench.default_plugins.mnist_cnn import MnistCNN
+from ganbench.default_plugins.features import carried as features
+from ganbench.default_plugins.features.carried import SHA256, MnistCNNv1, Pixels
+from ganbench.default_plugins.features.mnist_cnn import MnistCNN
 from ganbench.testing.features import SPECS
 
 DIGITS = ImageSpec(1, 28, 10)

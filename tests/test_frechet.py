@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganbench import Evaluation, LabeledImages, Metric, Moments, MomentSums, Unavailable
-from ganbench.default_plugins.frechet import (
+from ganbench.default_plugins.datasets.mixtures import Grid, Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics.frechet import (
     FID,
     FIDInfinity,
     IntraFID,
@@ -19,8 +21,6 @@ from ganbench.default_plugins.frechet import (
     intercept,
     rank,
 )
-from ganbench.default_plugins.mixtures import Grid, Ring
-from ganbench.default_plugins.mnist import MNIST
 from ganbench.evaluation import evaluate
 from ganbench.specs import ImageSpec
 

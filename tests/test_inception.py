@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import DataError, ImageSpec, LabeledImages, Moments
-from ganbench.default_plugins import inception
-from ganbench.default_plugins.frechet import FID, frechet_distance
-from ganbench.default_plugins.inception import Inception
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.weights import INCEPTION
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.features import inception
+from ganbench.default_plugins.features.inception import Inception
+from ganbench.default_plugins.features.weights import INCEPTION
+from ganbench.default_plugins.metrics.frechet import FID, frechet_distance
 from ganbench.evaluation import evaluate
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.features import random_pixels
@@ -216,7 +216,7 @@ def test_column_without_weights_says_why(nothing_there, judged, mnist_test):
     value, reason = in_table(judged, LabeledImages(mnist_test.images[:4], mnist_test.labels[:4]))
     assert value is None
     assert reason.startswith("feature extractor 'inception': its weights, pt_inception-2015-12-05")
-    assert "`python -m ganbench.default_plugins.weights inception`" in reason
+    assert "`ganbench weights inception`" in reason
 
 
 def test_column_with_wrong_weights_says_why(nothing_there, judged, mnist_test, tmp_path):
@@ -226,7 +226,7 @@ def test_column_with_wrong_weights_says_why(nothing_there, judged, mnist_test, t
     value, reason = in_table(judged, LabeledImages(mnist_test.images[:4], mnist_test.labels[:4]))
     assert value is None
     assert "not the weights of inception: 6 bytes" in reason
-    assert "remove the file and run `python -m ganbench" in reason
+    assert "remove the file and run `ganbench weights inception`" in reason
 
 
 def test_points_are_no_pictures():

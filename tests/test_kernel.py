@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ganbench import Features, LabeledImages, Unavailable
-from ganbench.default_plugins.kernel import KID, polynomial_mmd
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.metrics.kernel import KID, polynomial_mmd
+from ganbench.default_plugins.metrics.shuffles import shuffled
 from ganbench.evaluation import evaluate
 from ganbench.testing import parametrize_with_checks
 

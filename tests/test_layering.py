@@ -73,7 +73,7 @@ def test_modules_import_only_from_layers_above(path: Path) -> None:
             assert LEVEL[target] <= LEVEL[layer(path)], f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "default_plugins").glob("*.py")), ids=str)
+@pytest.mark.parametrize("path", sorted((PACKAGE / "default_plugins").rglob("*.py")), ids=str)
 def test_built_ins_see_only_the_public_names(path: Path) -> None:
     import ganbench
 

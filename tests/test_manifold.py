@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ganbench import LabeledImages, Unavailable
-from ganbench.default_plugins import manifold, neighbours
-from ganbench.default_plugins.manifold import (
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics import manifold, neighbours
+from ganbench.default_plugins.metrics.manifold import (
     DensityCoverage,
     PrecisionRecall,
     Sides,
@@ -18,9 +20,7 @@ from ganbench.default_plugins.manifold import (
     precision_recall,
     squared_radii,
 )
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.neighbours import drawn, nearest, squared_distances
+from ganbench.default_plugins.metrics.neighbours import drawn, nearest, squared_distances
 from ganbench.evaluation import evaluate
 from ganbench.testing import parametrize_with_checks
 

@@ -11,11 +11,11 @@ from PIL import Image
 from torch import Tensor
 
 from ganbench import LabeledImages, Moments, Unavailable
-from ganbench.default_plugins import memorization, neighbours
-from ganbench.default_plugins.memorization import Memorization, authentic, principal, rank_z
-from ganbench.default_plugins.mixtures import Ring
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.neighbours import Manhattan, nearest
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.metrics import memorization, neighbours
+from ganbench.default_plugins.metrics.memorization import Memorization, authentic, principal, rank_z
+from ganbench.default_plugins.metrics.neighbours import Manhattan, nearest
 from ganbench.evaluation import TrialEvaluation, evaluate
 from ganbench.testing import parametrize_with_checks
 

@@ -9,7 +9,7 @@ import mutants
 import torch
 
 from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
-from ganbench.default_plugins.mixtures import Grid, Ring
+from ganbench.default_plugins.datasets.mixtures import Grid, Ring
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.scenes import KitPictures, KitPoints
 

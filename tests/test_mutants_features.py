@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec
-from ganbench.default_plugins.features import MnistCNNv1, Pixels
+from ganbench.default_plugins.features.carried import MnistCNNv1, Pixels
 from ganbench.testing import parametrize_with_checks
 
 

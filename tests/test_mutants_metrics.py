@@ -9,10 +9,10 @@ import mutants
 import torch
 
 from ganbench import Column, Evaluation, Metric, Unavailable
-from ganbench.default_plugins.conditional import ConditionalAccuracy
-from ganbench.default_plugins.coverage import ModeCoverage
-from ganbench.default_plugins.frechet import FID
-from ganbench.default_plugins.speed import Throughput
+from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
+from ganbench.default_plugins.metrics.coverage import ModeCoverage
+from ganbench.default_plugins.metrics.frechet import FID
+from ganbench.default_plugins.metrics.speed import Throughput
 from ganbench.testing import parametrize_with_checks
 
 

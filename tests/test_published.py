@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganbench import Column, Report, published
-from ganbench.default_plugins.coverage import DEFINITIONS
+from ganbench.default_plugins.metrics.coverage import DEFINITIONS
 from ganbench.errors import ConfigError
 from ganbench.published import Match, Pair, Protocol, Published
 from ganbench.table import Name

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from ganbench import ImageSpec, Moments
-from ganbench.default_plugins.frechet import frechet_distance
-from ganbench.default_plugins.random_conv import Pyramid, RandomConv
+from ganbench.default_plugins.features.random_conv import Pyramid, RandomConv
+from ganbench.default_plugins.metrics.frechet import frechet_distance
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.features import random_pixels
 

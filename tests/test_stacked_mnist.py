@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages
-from ganbench.default_plugins.coverage import DEFINITIONS, ModeCoverage
-from ganbench.default_plugins.features import SHA256, MnistCNNv1
-from ganbench.default_plugins.mnist import MNIST
-from ganbench.default_plugins.stacked_mnist import StackedMNIST, StackedMnistCNNv1
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.datasets.stacked_mnist import StackedMNIST, StackedMnistCNNv1
+from ganbench.default_plugins.features.carried import SHA256, MnistCNNv1
+from ganbench.default_plugins.metrics.coverage import DEFINITIONS, ModeCoverage
 from ganbench.errors import ConfigError
 from ganbench.evaluation import digest, evaluate
 from ganbench.testing import parametrize_with_checks

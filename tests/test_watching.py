@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from ganbench import Probe, Unavailable
 from ganbench.cli import cli
-from ganbench.default_plugins.speed import TimeTo
+from ganbench.default_plugins.metrics.speed import TimeTo
 from ganbench.errors import ConfigError
 from ganbench.watching import Watched
 

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import pickle
-import sys
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +14,13 @@ from pathlib import Path
 import pytest
 import tiny
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 from ganbench import DataError, Features, ImageSpec, Unavailable
-from ganbench.default_plugins import weights
-from ganbench.default_plugins.weights import DINOV2_L14, INCEPTION, Weights, frozen
+from ganbench.cli import cli
+from ganbench.default_plugins.features import inception, weights
+from ganbench.default_plugins.features.weights import DINOV2_L14, INCEPTION, Weights, frozen
 
 
 def saved(value: object) -> bytes:
@@ -98,9 +99,7 @@ def test_missing_weights_are_a_sentence(root, monkeypatch):
     assert RIGHT.missing(root).startswith(why)
     with pytest.raises(Unavailable, match=r"its weights, some\.pth, are not on this m"):
         RIGHT.load(root)
-    command = (
-        "`python -m ganbench.default_plugins.weights inception` downloads them (96 MB), or GAN"
-    )
+    command = "`ganbench weights inception` downloads them (96 MB), or GAN"
     assert command in INCEPTION.missing(root)
     monkeypatch.setenv("GANBENCH_OFFLINE", "1")
     assert "downloads" not in INCEPTION.missing(root)
@@ -275,36 +274,40 @@ def test_offline_forbids_downloads(at, tmp_path, monkeypatch, server, value, for
     assert server.asked == ([] if forbidden else ["/right"])
 
 
-def test_command_downloads_once(at, home, monkeypatch, server, capsys):
-    monkeypatch.setattr(weights, "DOWNLOADABLE", {"some": at("/right")})
+def test_what_is_there_is_not_fetched_again(at, home, server, capsys):
     for progress in (f"ganbench: downloading 0 MB to {home}\n", ""):
-        assert weights.main(["some"]) == 0
-        assert capsys.readouterr() == (f"{home / 'some.pth'}\n", progress)
+        assert at("/right").fetch() == home / "some.pth"
+        assert capsys.readouterr() == ("", progress)
     assert server.asked == ["/right"]
 
 
-def test_command_replaces_a_damaged_file(at, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(weights, "DOWNLOADABLE", {"some": at("/right")})
-    (tmp_path / "some.pth").write_bytes(CONTENT[:9])
-    assert weights.main(["some", str(tmp_path)]) == 0
-    assert (tmp_path / "some.pth").read_bytes() == CONTENT
+def test_damaged_file_is_fetched_again(at, home):
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "some.pth").write_bytes(CONTENT[:9])
+    at("/right").fetch()
+    assert (home / "some.pth").read_bytes() == CONTENT
 
 
-def test_command_says_why_it_fails(at, monkeypatch, capsys):
-    monkeypatch.setattr(weights, "DOWNLOADABLE", {"some": at("/absent")})
-    assert weights.main(["some"]) == 1
-    assert "ganbench: http://127.0.0.1:" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        weights.main(["else"])
-    assert "invalid choice: 'else'" in capsys.readouterr().err
+def test_command_lists_what_is_missing_and_fetches_it(at, home, monkeypatch):
+    monkeypatch.setattr(inception, "WEIGHTS", at("/right"))
+    monkeypatch.setenv("GANBENCH_LOAD_PLUGINS", "")
+    listed = CliRunner().invoke(cli, ["weights"])
+    assert "pixels: ready" in listed.output
+    assert "inception: its weights, some.pth, are not on this machine" in listed.output
+    fetched = CliRunner().invoke(cli, ["weights", "inception"])
+    assert (fetched.exit_code, fetched.stdout) == (0, f"{home / 'some.pth'}\n")
+    assert "inception: ready" in CliRunner().invoke(cli, ["weights"]).output
+    assert "needs no download" in CliRunner().invoke(cli, ["weights", "pixels"]).output
 
 
-def test_command_runs_as_the_reason_writes_it(tmp_path):
-    command = [sys.executable, "-m", "ganbench.default_plugins.weights", "inception"]
-    changes = tiny.surroundings(GANBENCH_OFFLINE="1", TORCH_HOME=str(tmp_path))
-    done = tiny.subprocess.run(command, env=changes, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "\nganbench: GANBENCH_OFFLINE forbids downloads; unset it, or copy" in done.stderr
+def test_command_says_why_it_fails(tmp_path):
+    changes = {"GANBENCH_OFFLINE": "1", "TORCH_HOME": str(tmp_path)}
+    done = tiny.ganbench("weights", "inception", cwd=tmp_path, **changes)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "error: GANBENCH_OFFLINE forbids downloads; unset it, or copy" in done.stderr
+    unknown = tiny.ganbench("weights", "incepton", cwd=tmp_path)
+    assert unknown.returncode == 2
+    assert "did you mean 'inception'?" in unknown.stderr
 
 
 class Doubling(nn.Module):

@@ -113,7 +113,8 @@ def results(run: Path) -> dict[str, dict[str, Any]]:
 
 def without_clock(result: dict[str, Any]) -> dict[str, Any]:
     """What must be the same when a trial is run again."""
-    kept = {k: v for k, v in result.items() if k not in ("seconds", "timings")}
+    clocks = ("seconds", "timings", "metric_seconds")
+    kept = {k: v for k, v in result.items() if k not in clocks}
     timed = ("train-images-per-s", "g-steps-per-s", "sample-images-per-s", "peak-memory-mb")
     kept["metrics"] = [m for m in result["metrics"] if m["name"] not in timed]
     return kept

@@ -30,6 +30,7 @@ COMMANDS = {
     "list": "List the runs under a folder.",
     "plugins": "List every loss, conditioning, architecture, data set, metric, ….",
     "datasets": "Show which data sets are there, where, and whether they are verified.",
+    "weights": "Show which feature extractors can work here, or download what one needs.",
     "doctor": "Show versions, device, threads, disk, data, plugins, and what would be slow.",
     "schema": "Print the JSON Schema of benchmark files, for editors.",
 }

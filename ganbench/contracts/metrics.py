@@ -38,6 +38,13 @@ class FeatureExtractor(ABC):
         """
         return None
 
+    def fetch(self, root: Path) -> Path | None:
+        """Download what `missing` misses, checked, and say where it is; None: nothing to download.
+
+        Only `ganbench weights NAME` calls it: no run downloads anything. Raises DataError.
+        """
+        return None
+
     @abstractmethod
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
         """A function of a batch of images as data sets hold them (uint8, or float32 points).

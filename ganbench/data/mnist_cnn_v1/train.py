@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ganbench.default_plugins.mnist_cnn import MnistCNN
+from ganbench.default_plugins.features.mnist_cnn import MnistCNN
 
 MNIST = Path(__file__).parents[1] / "mnist"
 EPOCHS, BATCH, MAX_RATE, AVERAGE, SEED = 12, 128, 4e-3, 0.998, 0

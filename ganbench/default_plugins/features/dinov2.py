@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec, hookimpl
-from ganbench.default_plugins.weights import DINOV2_L14, frozen, in_colour, no_picture
+from ganbench.default_plugins.features.weights import DINOV2_L14, frozen, in_colour, no_picture
 
 WEIGHTS = DINOV2_L14
 RESOLUTION = 224
@@ -34,6 +34,9 @@ class DINOv2L14(FeatureExtractor):
 
     def missing(self, root: Path) -> str | None:
         return WEIGHTS.missing(root)
+
+    def fetch(self, root: Path) -> Path:
+        return WEIGHTS.fetch()
 
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
         state = WEIGHTS.load(root)

@@ -15,7 +15,7 @@ from safetensors.torch import load as load_weights
 from torch import Tensor
 
 from ganbench import DataError, FeatureExtractor, Features, ImageSpec, hookimpl
-from ganbench.default_plugins.mnist_cnn import MnistCNN
+from ganbench.default_plugins.features.mnist_cnn import MnistCNN
 
 SHA256 = "bacd3dc2315c80207d77198febfa1ff63124743f25f11e829cb91b9426c79a77"
 

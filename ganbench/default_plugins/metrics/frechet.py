@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Moments, MomentSums, Unavailable, hookimpl
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.metrics.shuffles import shuffled
 
 CHUNK = 4096
 MAX_CLASSES = 200

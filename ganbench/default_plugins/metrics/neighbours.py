@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ganbench import LabeledImages, Unavailable
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.metrics.shuffles import shuffled
 
 PAIRS = 2**22  # of vectors, whose distances are in memory at once
 ROUNDING = 1e-12  # of the squared norms: below it, two vectors are one

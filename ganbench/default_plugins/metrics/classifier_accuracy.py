@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganbench import Column, Evaluation, ImageSpec, LabeledImages, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.metrics.shuffles import shuffled
 
 MIN_RESOLUTION = 8  # below, rows and columns are not looked at
 LEARNING_RATE = 5e-3  # the peak of one cycle

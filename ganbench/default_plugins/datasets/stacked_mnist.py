@@ -20,8 +20,8 @@ from ganbench import (
     Split,
     hookimpl,
 )
-from ganbench.default_plugins.features import MnistCNNv1
-from ganbench.default_plugins.mnist import MNIST
+from ganbench.default_plugins.datasets.mnist import MNIST
+from ganbench.default_plugins.features.carried import MnistCNNv1
 
 SEEDS: dict[Split, int] = {"train": 0, "test": 1}
 CHUNK = 4096  # triples that are copied at once

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Moments, Unavailable, hookimpl, save_grid
-from ganbench.default_plugins.neighbours import (
+from ganbench.default_plugins.metrics.neighbours import (
     Manhattan,
     cells_of,
     content,

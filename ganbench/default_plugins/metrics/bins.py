@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.neighbours import cells_of, drawn, finite, k_means
+from ganbench.default_plugins.metrics.neighbours import cells_of, drawn, finite, k_means
 
 NUM_FITTED = 20_000  # training images that decide the centres
 WIDE = 1000  # values of an image, beyond which a sixth of them decide

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.metrics.shuffles import shuffled
 
 NUM_REAL = 10_000
 CHUNK = 4096

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec, Unavailable, hookimpl
-from ganbench.default_plugins.weights import INCEPTION, frozen, in_colour, no_picture
+from ganbench.default_plugins.features.weights import INCEPTION, frozen, in_colour, no_picture
 
 WEIGHTS = INCEPTION
 
@@ -35,6 +35,9 @@ class Inception(FeatureExtractor):
         if find_spec("torch_fidelity") is None:
             return "its network comes from torch-fidelity; pip install 'ganbench[inception]'"
         return WEIGHTS.missing(root)
+
+    def fetch(self, root: Path) -> Path:
+        return WEIGHTS.fetch()
 
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
         if why := self.missing(root):

@@ -1,17 +1,16 @@
 """Files of weights: where they lie, whether they are the right ones, how to download them; and what
 the frozen networks that use them share.
 
-Nothing is downloaded unless someone types `python -m ganbench.default_plugins.weights NAME`: a
-benchmark that fetches a hundred megabytes by the way is a surprise, on a cluster a hundred ones.
+Nothing is downloaded unless someone types `ganbench weights NAME`: a benchmark that fetches a
+hundred megabytes by the way is a surprise, on a cluster a hundred ones.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -103,6 +102,21 @@ class Weights:
             "another way and name it in GANBENCH_WEIGHTS"
         )
 
+    def fetch(self) -> Path:
+        """Into torch's own downloads, unless the right file is already there."""
+        folder = downloads()
+        for path in (folder / name for name in self.names):
+            if os.path.isfile(path):
+                with path.open("rb") as file:
+                    if self._difference(file) is None:
+                        return path
+        print(
+            f"ganbench: downloading {_megabytes(self.size)} to {folder}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return self.download(folder)
+
     def protocol(self) -> dict[str, str]:
         return {"file": self.names[0], "sha256": self.sha256}
 
@@ -112,7 +126,7 @@ class Weights:
 
     @property
     def _command(self) -> str:
-        return f"python -m ganbench.default_plugins.weights {self.extractor}"
+        return f"ganbench weights {self.extractor}"
 
     def _places(self, root: Path) -> Iterator[Path]:
         folders = [downloads(), root / "weights"]
@@ -165,7 +179,6 @@ DINOV2_L14 = Weights(
     "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
     ("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",),
 )
-DOWNLOADABLE = {weights.extractor: weights for weights in (INCEPTION, DINOV2_L14)}
 
 
 def offline() -> bool:
@@ -220,42 +233,9 @@ def full_precision() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Download one extractor's weights, unless they are already there."""
-    parser = argparse.ArgumentParser(prog="python -m ganbench.default_plugins.weights")
-    parser.add_argument("extractor", choices=DOWNLOADABLE)
-    parser.add_argument("folder", nargs="?", type=Path, help="default: torch's own downloads")
-    asked = parser.parse_args(arguments)
-    weights, folder = DOWNLOADABLE[asked.extractor], asked.folder or downloads()
-    try:
-        if not (path := _there(weights, folder)):
-            size = _megabytes(weights.size)
-            print(f"ganbench: downloading {size} to {folder}", file=sys.stderr, flush=True)
-            path = weights.download(folder)
-        print(path)
-    except DataError as error:
-        print(f"ganbench: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _there(weights: Weights, folder: Path) -> Path | None:
-    """The right file, if it is in the folder under any of its names."""
-    for path in (folder / name for name in weights.names):
-        if os.path.isfile(path):
-            with path.open("rb") as file:
-                if weights._difference(file) is None:
-                    return path
-    return None
-
-
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:,.0f} MB"
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec, hookimpl
-from ganbench.default_plugins.weights import frozen
+from ganbench.default_plugins.features.weights import frozen
 
 LEAST = 4  # pixels
 SEEDS = 2**32

