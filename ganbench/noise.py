@@ -90,7 +90,7 @@ def examine(
 ) -> Report:
     """Of all quality numbers that have a better way and values."""
     judged = list(_judged(found, policy))
-    family = sum(gated for _, _, gated in judged) or len(judged)
+    family = sum(gated for _, _, gated in judged) or len(judged) or 1
     numbers = [
         _noise(cell, series, gated, policy.alpha / family, candidates, power, seed)
         for cell, series, gated in judged

@@ -32,13 +32,19 @@ def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -
 
 
 def text(found: Comparison, *, everything: bool = False) -> str:
-    """One line of evidence per verdict, the gravest first."""
-    shown = [v for v in found.verdicts if everything or v.gated]
-    hidden = len(found.verdicts) - len(shown)
-    width = max((len(v.outcome) for v in shown), default=0)
+    """One line of evidence per verdict, the gravest first; counts that are equal share one."""
+    gated = [v for v in found.verdicts if everything or v.gated]
+    equal = [v for v in gated if v.kind == "count" and v.outcome == "unchanged" and not everything]
+    shown = [v for v in gated if not (equal and v.kind == "count" and v.outcome == "unchanged")]
+    width = max((len(v.outcome) for v in (*shown, *equal)), default=0)
     lines = [f"{found.candidate} against {found.baseline}"]
     lines += [f"  {v.outcome:<{width}}  {v.label}  {v.metric}: {v.evidence}" for v in shown]
+    if equal:
+        cells = counted(len({v.cell for v in equal}), "cell")
+        names = ", ".join(dict.fromkeys(v.metric for v in equal))
+        lines.append(f"  {'unchanged':<{width}}  {names} of {cells}: equal")
     lines += [f"note: {note}" for note in found.notes]
+    hidden = len(found.verdicts) - len(gated)
     if hidden:
         lines.append(f"note: {counted(hidden, 'number')} not gated; --all shows them")
     return "\n".join(lines)

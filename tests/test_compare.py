@@ -225,6 +225,16 @@ def test_comparison_of_nothing_is_never_fine():
     assert verdicts.conclusion(compare(side(), side(), Policy()), (), "ok")[0] == 3
 
 
+def test_equal_counts_share_a_line_in_the_text():
+    sizes = [Column(f"size-{i}", kind="count", gated=True) for i in range(3)]
+    cells = [cell({FID: TEN, **dict.fromkeys(sizes, [5])}, id=f"c{i}") for i in range(2)]
+    found = compare(side(*cells), side(*cells), Policy())
+    lines = verdicts.text(found).splitlines()
+    assert lines[-1] == "  unchanged  size-0, size-1, size-2 of 2 cells: equal"
+    assert len(lines) == 1 + 2 + 1
+    assert len(verdicts.text(found, everything=True).splitlines()) == 1 + 2 + 6
+
+
 def test_ten_thousand_cells_are_compared():
     columns = [FID, MODES, SIZE]
     then = side(

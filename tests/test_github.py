@@ -91,6 +91,16 @@ def test_page_has_counts_verdicts_and_the_others_folded():
     assert "- measured on different platforms: torch 2.15, was 2.14" in lines
 
 
+def test_equal_counts_are_folded_too():
+    counts = [verdict("unchanged", metric=name, kind="count") for name in ("kimg", "g-updates")]
+    text = page(compared(verdict("regressed", metric="g-parameters", kind="count"), *counts))
+    shown, folded = text.split("<details><summary>2 counts equal</summary>")
+    assert "Gated: 1 regressed, 2 unchanged." in shown
+    assert "<code>g-parameters</code>" in shown
+    assert "<code>kimg</code>" not in shown
+    assert "<code>kimg</code>" in folded
+
+
 def test_page_of_nothing_says_so():
     text = page(compared(), "gate: nothing was measured")
     assert "Gated: nothing." in text
