@@ -18,7 +18,7 @@ POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
 LOG = "worker.log"
 WORKER = (  # as `python -m ganbench.worker` does, but blind to modules of the user's folder
-    "import runpy, sys; sys.path.pop(0); "
+    "import runpy, sys; sys.path[:] = sys.path[not sys.path[0]:]; "
     "runpy.run_module('ganbench.worker', run_name='__main__', alter_sys=True)"
 )
 
