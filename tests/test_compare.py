@@ -227,7 +227,7 @@ def test_comparison_of_nothing_is_never_fine():
 
 def test_equal_counts_share_a_line_in_the_text():
     sizes = [Column(f"size-{i}", kind="count", gated=True) for i in range(3)]
-    cells = [cell({FID: TEN, **dict.fromkeys(sizes, [5])}, id=f"c{i}") for i in range(2)]
+    cells = [cell({FID: TEN, **{s: [5] for s in sizes}}, id=f"c{i}") for i in range(2)]
     found = compare(side(*cells), side(*cells), Policy())
     lines = verdicts.text(found).splitlines()
     assert lines[-1] == "  unchanged  size-0, size-1, size-2 of 2 cells: equal"
