@@ -60,7 +60,7 @@ NOISES: dict[str, Draw] = {
 def gated(source: Measurements, policy: Policy) -> Iterator[tuple[Measured, Series]]:
     for cell in source.cells.values():
         for series in cell.series.values():
-            if policy.gates(series.column) and series.column.kind == "quality":
+            if policy.gates(series.column) and series.column.kind == "quality" and series.values:
                 yield cell, series
 
 
