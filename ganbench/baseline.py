@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,7 @@ def read(path: Path) -> Baseline:
         ) from error
     try:
         found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BaselineError(
             f"{path}: not a whole baseline ({error}); take it from git again, or bank a new one"
         ) from error
@@ -85,13 +86,20 @@ def read(path: Path) -> Baseline:
             "it anew, or use the ganbench that wrote it"
         )
     try:
-        baseline = pydantic.TypeAdapter(Baseline).validate_json(text)
+        baseline = pydantic.TypeAdapter(Baseline).validate_python(found)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BaselineError(
             f"{path}: {dotted(tuple(first['loc']))}: {first['msg']}; it was edited by hand or cut "
             "short: take it from git again, or bank a new one"
         ) from error
+    for cell in baseline.measurements.cells.values():
+        for name, series in cell.series.items():
+            if not all(map(math.isfinite, series.values.values())):
+                raise BaselineError(
+                    f"{path}: {name} of {cell.label} has a value that is not finite; it was edited "
+                    "by hand: take it from git again, or bank a new one"
+                )
     if not baseline.measurements.cells:
         raise BaselineError(f"{path}: it holds no cell; bank a run that measured something")
     return baseline
@@ -119,12 +127,16 @@ def _refuse_failures(run: Run, measurements: Measurements) -> None:
 
 
 def _refuse_few(run: Run, measurements: Measurements, min_seeds: int) -> None:
+    named = run.about.get("gate", {}).get("metrics")
     for cell in measurements.cells.values():
-        columns = [s.column for s in cell.series.values()]
         judged = [
-            cell.series[c.name] for c in columns if c.kind == "quality" and c.direction != "none"
+            series
+            for series in cell.series.values()
+            if series.column.kind == "quality"
+            and (series.column.name in named if named else series.column.gated)
+            and series.values  # without any, it does not exist for such data
         ]
-        few = max((len(s.values) for s in judged), default=min_seeds)
+        few = min((len(s.values) for s in judged), default=min_seeds)
         if few < min_seeds:
             raise BaselineError(
                 f"{run.directory}: cell {cell.label} has {counted(few, 'seed')}, and a baseline "

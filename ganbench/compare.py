@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Literal
@@ -90,7 +90,8 @@ class Verdict:
         """Of the medians, the candidate's over the baseline's."""
         if not self.baseline or not self.candidate or median(self.baseline) == 0:
             return None
-        return median(self.candidate) / median(self.baseline)
+        found = median(self.candidate) / median(self.baseline)
+        return found if math.isfinite(found) else None
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class Comparison:
     policy: Policy
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
+    measured: bool = True  # whether any trial of the candidate got so far as to tell something
 
     def gated(self, *outcomes: Outcome) -> list[Verdict]:
         """The gated verdicts of these outcomes, or all gated ones."""
@@ -122,7 +124,8 @@ def compare(
     settled = _settled([*verdicts], policy)
     order = {outcome: i for i, outcome in enumerate(OUTCOMES)}
     settled.sort(key=lambda v: (not v.gated, order[v.outcome]))
-    return Comparison(*names, policy, tuple(settled), tuple(_notes(baseline, candidate)))
+    notes = (*_notes(baseline, candidate), *_not_compared(settled, policy))
+    return Comparison(*names, policy, tuple(settled), notes, _is_measured(candidate))
 
 
 @dataclass(frozen=True)
@@ -141,18 +144,36 @@ class _Open:
 def _all(
     baseline: Measurements, candidate: Measurements, policy: Policy
 ) -> Iterator[Verdict | _Open]:
-    strangers = {c.label: c for c in baseline.cells.values() if c.id not in candidate.cells}
+    gone = strangers(baseline, candidate.cells)
     for id, now in candidate.cells.items():
         then = baseline.cells.get(id)
         if then is not None:
             yield from _of_cell(then, now, baseline, candidate, policy)
-        elif now.label in strangers:
-            was = strangers.pop(now.label)
-            yield _whole(now, "incomparable", "; ".join(_differences(was.settings, now.settings)))
+        elif gone.get(now.label):
+            was = gone[now.label].pop(0)
+            differs = "; ".join(_differences(was.settings, now.settings))
+            yield _whole(now, "incomparable", differs or f"cell {now.id}, was {was.id}")
         else:
             yield _whole(now, "new", "the baseline has no such cell", gated=False)
-    for was in strangers.values():
+    for was in (cell for cells in gone.values() for cell in cells):
         yield _whole(was, "missing", "the candidate has no such cell")
+
+
+def strangers(baseline: Measurements, ids: Container[str]) -> dict[str, list[Measured]]:
+    """The baseline's cells that are none of these, by the label under which they may go on."""
+    found: dict[str, list[Measured]] = {}
+    for id, cell in baseline.cells.items():
+        if id not in ids:
+            found.setdefault(cell.label, []).append(cell)
+    return found
+
+
+def _ends(cell: Measured) -> str:
+    return ", ".join(f"{n} {status}" for status, n in cell.statuses.items())
+
+
+def _bad_share(cell: Measured) -> float:
+    return cell.bad / max(1, sum(cell.statuses.values()))
 
 
 def _whole(cell: Measured, outcome: Outcome, evidence: str, *, gated: bool = True) -> Verdict:
@@ -166,10 +187,12 @@ def _of_cell(
     candidate: Measurements,
     policy: Policy,
 ) -> Iterator[Verdict | _Open]:
+    is_worse = _bad_share(now) > _bad_share(then)
     if now.bad:
-        ends = ", ".join(f"{n} {status}" for status, n in now.statuses.items())
+        was = f"the baseline has {_ends(then)}" if then.bad else "the baseline has no failed trial"
         why = f": {now.reasons[0]}" if now.reasons else ""
-        yield _whole(now, "failed", f"{ends}; the baseline has no failed trial{why}")
+        outcome: Outcome = "failed" if is_worse else "inconclusive"
+        yield _whole(now, outcome, f"{_ends(now)}; {was}{why}")
     if then.data and now.data and then.data != now.data:
         yield _whole(
             now, "incomparable", f"other data: SHA-256 {now.data[:12]}…, was {then.data[:12]}…"
@@ -198,7 +221,7 @@ def _of_cell(
             if b is not None and b.values:
                 yield replace(base, gated=False, evidence="the baseline has no such number")
         elif b is None or not b.values:
-            if not now.bad:
+            if not is_worse:
                 why = (b.reason if b else "") or "the candidate has no such number"
                 yield replace(base, outcome="missing", evidence=why)
         elif a.protocol != b.protocol:
@@ -211,13 +234,18 @@ def _of_cell(
 
 def _of_count(base: Verdict, a: Series, b: Series, *_: Any) -> Verdict:
     before, after = sorted(set(a.values.values())), sorted(set(b.values.values()))
-    text = ", ".join(f"{x:g}" for x in before)
+    text = ", ".join(map(_exactly, before))
     if before == after:
         return replace(base, outcome="unchanged", evidence=f"exactly {text}")
     sign = {"max": -1, "min": 1}.get(b.column.direction, 0)
     better = sign and sign * (median(after) - median(before)) < 0
-    evidence = f"{', '.join(f'{x:g}' for x in after)}, was {text}"
+    evidence = f"{', '.join(map(_exactly, after))}, was {text}"
     return replace(base, outcome="improved" if better else "regressed", evidence=evidence)
+
+
+def _exactly(value: float) -> str:
+    """With every digit: counts differ in the last one."""
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else repr(value)
 
 
 def _of_numerics(
@@ -287,14 +315,16 @@ def _of_quality(
     before = [sign * x for x in a.values.values()]
     after = [sign * x for x in b.values.values()]
     tolerance = policy.tolerance(b.column).of(median(before))
+    worse = median(after) - median(before)
+    is_small = abs(worse) <= tolerance  # elsewhere the last two decide nothing
     return _Open(
         base,
         tolerance,
-        median(after) - median(before),
+        worse,
         larger_p(after, before),
         larger_p(before, after),
-        larger_p([x + tolerance for x in before], after),
-        larger_p([x + tolerance for x in after], before),
+        larger_p([x + tolerance for x in before], after) if is_small else 1.0,
+        larger_p([x + tolerance for x in after], before) if is_small else 1.0,
     )
 
 
@@ -331,11 +361,17 @@ def _judged(found: _Open, p_worse: float, p_better: float, family: int, policy: 
         outcome = "improved"
     elif unchanged and abs(found.worse) <= found.tolerance:
         outcome = "unchanged"
-    ratio = f", ratio {verdict.ratio:.3f}" if verdict.ratio is not None else ""
+    part = verdict.ratio
+    ratio = f", ratio {part:.3f}" if part is not None else ""
+    beyond = max(found.p_not_worse, found.p_not_better)
+    shown = {
+        "improved": f"p {p_better:.2g} for the better",
+        "unchanged": f"p {beyond:.2g} for a change beyond it",
+    }
     evidence = (
         f"n {n} against {m}: median {median(verdict.candidate):.4g}, was "
         f"{median(verdict.baseline):.4g}{ratio}, tolerance {found.tolerance:.3g}, "
-        f"p {p_worse:.2g} for the worse"
+        f"{shown.get(outcome, f'p {p_worse:.2g} for the worse')}"
     )
     least = smallest_p(n, m) * family
     if outcome == "inconclusive" and least >= alpha:
@@ -383,3 +419,15 @@ def _same_number(a: Any, b: Any) -> bool:
 def _notes(baseline: Measurements, candidate: Measurements) -> Iterable[str]:
     if differs := _differences(baseline.platform, candidate.platform):
         yield f"measured on different platforms: {'; '.join(differs)}"
+
+
+def _not_compared(verdicts: Iterable[Verdict], policy: Policy) -> Iterator[str]:
+    there = {verdict.metric for verdict in verdicts if verdict.gated}
+    names = [name for name in policy.metrics or () if name not in there]
+    if names:
+        yield f"gated, and compared in no cell: {', '.join(names)}"
+
+
+def _is_measured(found: Measurements) -> bool:
+    """A training that diverged has shown something, and one that could not begin has not."""
+    return any(c.statuses.get("ok") or c.statuses.get("diverged") for c in found.cells.values())

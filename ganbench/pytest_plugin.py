@@ -61,18 +61,21 @@ class Judge:
     def cells(self) -> Iterator[tuple[str, str, list[str]]]:
         """Id, label and gated numbers, for each cell of either side."""
         from ganbench.cli.compare import policy_of
+        from ganbench.compare import strangers
 
         policy = policy_of(self.gate, (), (), None, [])
         planned = {cell.id: cell for cell in self.plan.cells if not cell.incompatible}
         banked = self.baseline.measurements.cells
-        strangers = {cell.label: cell for cell in banked.values() if cell.id not in planned}
+        gone = strangers(self.baseline.measurements, planned)
         for cell in planned.values():
-            then = banked[cell.id] if cell.id in banked else strangers.pop(cell.label, None)
+            then = banked.get(cell.id)
+            if then is None and gone.get(cell.label):
+                then = gone[cell.label].pop(0)
             series = then.series.values() if then else ()
             names = [s.column.name for s in series if s.values and policy.gates(s.column)]
             yield cell.id, cell.label, [*names, STATUS]
-        for gone in strangers.values():
-            yield gone.id, gone.label, [STATUS]
+        for was in (cell for cells in gone.values() for cell in cells):
+            yield was.id, was.label, [STATUS]
 
     def comparison(self) -> Comparison:
         """Run and compare, the first time. Raises GanbenchError, each time."""
@@ -105,7 +108,8 @@ class Judge:
 
     @cached_property
     def _verdicts(self) -> dict[tuple[str, str], Verdict]:
-        return {(v.cell, v.metric): v for v in self.comparison().verdicts}
+        """Of two on one number, the graver, which comes first."""
+        return {(v.cell, v.metric): v for v in reversed(self.comparison().verdicts)}
 
     def _run(self) -> None:
         """In a process of its own, by whichever worker of xdist comes first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -25,9 +26,13 @@ def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
     """
     if not candidate or not baseline:
         return 1.0
-    ranks = _doubled_ranks([*candidate, *baseline])
-    n = len(candidate)
-    return _share_at_least(tuple(sorted(ranks)), n, sum(ranks[:n]))
+    order = sorted([*candidate, *baseline])
+    observed = sum(_doubled_rank(order, value) for value in candidate)
+    has_ties = len(set(order)) < len(order)
+    ranks = (
+        [_doubled_rank(order, x) for x in order] if has_ties else range(2, 2 * len(order) + 2, 2)
+    )
+    return _share_at_least(tuple(ranks), len(candidate), observed)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -42,15 +47,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _doubled_ranks(values: Sequence[float]) -> list[int]:
-    """Twice the rank of each value from 1 on: whole numbers also where ties share a mean."""
-    order = sorted(values)
-    first: dict[float, int] = {}
-    last: dict[float, int] = {}
-    for place, value in enumerate(order, start=1):
-        first.setdefault(value, place)
-        last[value] = place
-    return [first[value] + last[value] for value in values]
+def _doubled_rank(order: Sequence[float], value: float) -> int:
+    """Twice the rank from 1 on: a whole number also where ties share a mean."""
+    return bisect_left(order, value) + bisect_right(order, value) + 1
 
 
 @lru_cache(maxsize=4096)

@@ -15,13 +15,12 @@ FINE, WORSE, NOTHING_MEASURED, NOT_COMPARABLE = 0, 1, 3, 4
 def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -> tuple[int, str]:
     """The exit code and the sentence that explains it. A comparison of nothing is never fine."""
     gated = found.gated()
+    if not found.measured:
+        return NOTHING_MEASURED, f"gate: nothing was measured: {_counted(gated) or 'no trial'}"
     bad = [v for v in gated if v.outcome in fail_on]
     if bad:
         return WORSE, f"gate: failed: {_counted(bad)}"
-    if not any(v.candidate for v in found.verdicts):
-        return NOTHING_MEASURED, "gate: nothing was measured: the candidate has no number at all"
-    judged = [v for v in gated if v.kind != "count"] or gated  # counts alone are no comparison
-    if not any(v.outcome in (*DECISIVE, "inconclusive") for v in judged):
+    if not any(v.outcome in (*DECISIVE, "inconclusive") for v in _judged(found)):
         why = _counted(gated) if gated else "no gated number on both sides"
         return NOT_COMPARABLE, f"gate: nothing could be compared: {why}"
     unsure = [v for v in gated if v.outcome == "inconclusive"]
@@ -29,6 +28,15 @@ def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -
         return NOT_COMPARABLE, f"gate: {_counted(unsure)}, and --inconclusive is fail"
     warning = "warning: " if unsure and inconclusive == "warn" else ""
     return FINE, f"{warning}gate: passed: {_counted(gated)}"
+
+
+def _judged(found: Comparison) -> list[Verdict]:
+    """What must have been compared: counts make up for nothing else, unless they are all there is
+    and no other number was named."""
+    numbers = [v for v in found.gated() if v.kind != "status"]
+    named = found.policy.metrics
+    others = [v for v in numbers if v.kind != "count" or v.metric in (named or ())]
+    return others if others or named is not None else numbers
 
 
 def text(found: Comparison, *, everything: bool = False) -> str:

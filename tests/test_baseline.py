@@ -109,6 +109,13 @@ def spoilt(text: str, how: str) -> str:
         cells.clear()
     if how == "word for a number":
         next(iter(cells[first]["series"].values()))["values"]["0"] = "many"
+    if how == "text for a NaN":
+        next(iter(cells[first]["series"].values()))["values"]["0"] = "NaN"
+    if how == "too large":
+        next(iter(cells[first]["series"].values()))["values"]["0"] = 12345.5
+        return json.dumps(data).replace("12345.5", "1e999")
+    if how == "too deep":
+        return "[" * 100_000
     if how == "a key less":
         del cells[first]["series"]
     return json.dumps(data)
@@ -125,6 +132,9 @@ def spoilt(text: str, how: str) -> str:
         ("no cells", "it holds no cell"),
         ("word for a number", "edited by hand or cut short"),
         ("a key less", "edited by hand or cut short"),
+        ("text for a NaN", "has a value that is not finite"),
+        ("too large", "has a value that is not finite"),
+        ("too deep", "not a whole baseline"),
     ],
 )
 def test_damaged_baseline_is_a_sentence_and_exit_code_4(banked, run, how, says):
@@ -185,13 +195,36 @@ def test_regression_ends_with_1_and_json_says_why(run, banked):
     [
         (["--gate", "mods"], 5, "did you mean 'modes'"),
         (["--fail-on", "worse"], 2, "expected verdicts of regressed"),
+        (["--fail-on", ""], 2, "expected verdicts of regressed"),
         (["--tolerance", "modes"], 2, "expected METRIC=PART"),
+        (["--tolerance", "modes=nan"], 2, "as in modes=0.1, with a number of at least 0"),
+        (["--tolerance", "mods=0.1"], 5, "did you mean 'modes'"),
         (["--alpha", "2"], 2, "--alpha"),
     ],
 )
 def test_senseless_options_are_sentences(run, banked, arguments, code, says):
     done = tiny.ganbench("compare", banked, run.directory, *arguments, cwd=banked.parent)
     assert (done.returncode, says in done.stderr) == (code, True), done.stderr
+
+
+def test_gate_that_was_edited_by_hand_is_a_sentence_and_exit_code_4(run, banked):
+    folders.write_json(run.directory / "run.json", {**run.about, "gate": {"alpha": 7}})
+    done = tiny.ganbench("compare", banked, run.directory, cwd=banked.parent)
+    assert (done.returncode, "gate cannot be used: alpha: " in done.stderr) == (4, True)
+
+
+def test_candidate_that_is_not_there_is_no_baseline(banked):
+    done = invoke("compare", banked, banked.parent / "none")
+    assert isinstance(done.exception, RunError)
+    assert "none: there is no such run" in str(done.exception)
+
+
+def test_baseline_without_its_origin_is_shown(banked):
+    data = json.loads(banked.read_text())
+    banked.write_text(json.dumps({**data, "source": {}}))
+    shown = invoke("baseline", "show", banked)
+    assert shown.exit_code == 0
+    assert "commits unknown" in shown.output
 
 
 def test_update_and_show(run, tmp_path):

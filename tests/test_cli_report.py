@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from ganbench import Column
 from ganbench.cli import cli
 from ganbench.cli.exit_codes import NothingSelected
-from ganbench.errors import RunError
+from ganbench.errors import ConfigError, RunError
 
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
 RING8 = "[ring8/pacgan]"
@@ -71,6 +71,12 @@ def test_out_writes_a_file_in_the_format_of_its_ending(run, tmp_path, name, star
     assert text(run, *arguments, "--out", tmp_path / name) == ""
     written = (tmp_path / name).read_text("utf-8")
     assert written.startswith(tuple(start.split("|")))
+
+
+def test_json_is_a_format_too(run):
+    assert text(run, "--json") == text(run, "--format", "json")
+    with pytest.raises(ConfigError, match="--json and --format csv exclude each other"):
+        text(run, "--json", "--format", "csv")
 
 
 def test_format_wins_over_the_ending(run, tmp_path):

@@ -14,6 +14,7 @@ from ganbench.specs import Column
 FID = Column("fid@x", "", "min", gated=True)
 MODES = Column("modes", "", "max", gated=True, abs_tol=0.5, rel_tol=0.0)
 SPEED = Column("speed", "1/s", "max", kind="timing", gated=True, rel_tol=0.05)
+SECONDS = Column("seconds", "s", kind="timing")
 SIZE = Column("g-parameters", kind="count", gated=True)
 LOSS = Column("d-loss", kind="numerics", abs_tol=1e-5, rel_tol=0.0)
 TEN = [1.00, 1.01, 0.99, 1.02, 0.98, 1.03, 0.97, 1.04, 0.96, 1.005]
@@ -80,6 +81,8 @@ def test_evidence_is_in_one_line():
     assert verdict.evidence == (
         "n 3 against 10: median 1.6, was 1.002, ratio 1.596, tolerance 0.1, p 0.0035 for the worse"
     )
+    assert judged(FID, TEN, [0.5] * 3).evidence.endswith("p 0.0035 for the better")
+    assert judged(FID, TEN, TEN[:3]).evidence.endswith("p 0.0035 for a change beyond it")
     assert "3 against 3 can never fall below 0.05 here" in judged(FID, TEN[:3], TEN[3:6]).evidence
 
 
@@ -223,6 +226,79 @@ def test_equal_counts_do_not_make_up_for_incomparable_numbers():
 
 def test_comparison_of_nothing_is_never_fine():
     assert verdicts.conclusion(compare(side(), side(), Policy()), (), "ok")[0] == 3
+
+
+@pytest.mark.parametrize("more", [{"id": "c9", "settings": {"g_lr": 2}}, {"data": "d1"}])
+def test_what_is_all_incomparable_ends_with_4(more):
+    found = compare(side(cell({FID: TEN})), side(cell({FID: TEN}, **more)), Policy())
+    assert verdicts.conclusion(found, DEFAULT, "ok") == (
+        4,
+        "gate: nothing could be compared: 1 incomparable",
+    )
+
+
+@pytest.mark.parametrize("ends", [{"failed": 3}, {"unfinished": 3}, {"timeout": 1}])
+def test_trials_of_which_none_got_anywhere_are_no_regression(ends):
+    now = cell({SECONDS: [0.1] * 3}, statuses=ends)
+    found = compare(side(cell({FID: TEN, SECONDS: [9]})), side(now), Policy())
+    assert verdicts.conclusion(found, DEFAULT, "ok")[0] == 3
+
+
+def test_divergence_of_every_trial_is_a_regression():
+    found = compare(side(cell({FID: TEN})), side(cell({}, statuses={"diverged": 3})), Policy())
+    assert verdicts.conclusion(found, DEFAULT, "ok")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "outcome"),
+    [
+        ({"ok": 8, "diverged": 2}, {"ok": 2, "diverged": 1}, "failed"),
+        ({"ok": 2, "diverged": 1}, {"ok": 2, "diverged": 1}, "inconclusive"),
+    ],
+)
+def test_only_more_bad_trials_than_before_are_a_failure(then, now, outcome):
+    found = compare(
+        side(cell({FID: TEN}, statuses=then)), side(cell({FID: TEN}, statuses=now)), Policy()
+    )
+    (status,) = [v for v in found.verdicts if v.metric == "status"]
+    assert status.outcome == outcome
+    assert status.evidence == (
+        f"2 ok, 1 diverged; the baseline has {then['ok']} ok, {then['diverged']} diverged"
+    )
+
+
+def test_number_that_is_named_and_nowhere_to_be_compared_is_never_fine():
+    sides = [side(cell({SPEED: [], SIZE: [5]})) for _ in range(2)]
+    named = Policy(metrics=("speed",), interleaved=True)
+    found = compare(*sides, named)
+    assert [v.outcome for v in found.gated()] == ["unchanged"]
+    assert verdicts.conclusion(found, DEFAULT, "ok")[0] == 4
+    assert found.notes == ("gated, and compared in no cell: speed",)
+    assert verdicts.conclusion(compare(*sides, Policy()), DEFAULT, "ok")[0] == 0
+    counts = Policy(metrics=("g-parameters",))
+    assert verdicts.conclusion(compare(*sides, counts), DEFAULT, "ok")[0] == 0
+
+
+def test_cells_of_one_label_are_all_accounted_for():
+    then = side(*(cell({FID: TEN}, id=f"a{i}", settings={"width": i}) for i in range(3)))
+    now = side(cell({FID: TEN}, id="b", settings={"width": 9}))
+    found = compare(then, now, Policy())
+    assert [(v.cell, v.outcome) for v in found.verdicts] == [
+        ("a1", "missing"),
+        ("a2", "missing"),
+        ("b", "incomparable"),
+    ]
+    same = compare(side(cell({FID: TEN}, id="a")), side(cell({FID: TEN}, id="b")), Policy())
+    assert only(same).evidence == "cell b, was a"
+
+
+def test_counts_are_shown_to_the_last_digit():
+    assert judged(SIZE, [3_274_241], [3_274_242]).evidence == "3274242, was 3274241"
+    assert judged(SIZE, [0.32], [0.64]).evidence == "0.64, was 0.32"
+
+
+def test_ratio_that_is_no_number_is_none():
+    assert judged(FID, [1e-320] * 10, [1e300] * 3).ratio is None
 
 
 def test_equal_counts_share_a_line_in_the_text():

@@ -14,7 +14,9 @@ import pytest
 import tiny
 
 from ganbench import baseline, folders
+from ganbench.compare import Comparison, Policy, Verdict
 from ganbench.measurements import Measurements, Series
+from ganbench.pytest_plugin import Judge
 from ganbench.records import Run
 
 pytest_plugins = ["pytester"]
@@ -174,6 +176,14 @@ def test_verdicts_are_outcomes(tests, recorded, pytester):
     assert "pytest_plugin.py:" not in text.split("= FAILURES =")[1].split("short test summary")[0]
     report = (pytester.path / "junit.xml").read_text("utf-8")
     assert '<property name="verdict" value="regressed" />' in report
+
+
+def test_graver_of_two_verdicts_on_a_cell_is_its_outcome():
+    nothing: Any = None
+    judge = Judge(*[nothing] * 8)
+    found = [Verdict("c", "l", "status", o, "", True) for o in ("failed", "incomparable")]
+    judge.__dict__["_answer"] = Comparison("a", "b", Policy(), tuple(found))
+    assert judge.verdict("c", "status") == judge.verdict("c", "modes") == found[0]
 
 
 def test_comparison_of_nothing_is_never_green(tests, recorded, pytester):

@@ -23,7 +23,8 @@ def command() -> None:
 @click.option(
     "--min-seeds", type=click.IntRange(min=1), help="Of gated quality numbers; else 10.", default=10
 )
-def update(run_dir: Path, reason: str, out: Path | None, min_seeds: int) -> int:
+@options.as_json
+def update(run_dir: Path, reason: str, out: Path | None, min_seeds: int, as_json: bool) -> int:
     """Write the run in RUN_DIR as a baseline, to be committed.
 
     Refused for runs with uncommitted changes, trials that did not end well, or too few seeds.
@@ -41,10 +42,11 @@ def update(run_dir: Path, reason: str, out: Path | None, min_seeds: int) -> int:
         found.write(path)
     except OSError as error:
         raise BaselineError(f"{path}: cannot be written: {error.strerror}") from error
-    cells = found.measurements.cells.values()
-    print(
-        f"{path}: {counted(len(cells), 'cell')}, {counted(len(run.plan.seeds), 'seed')}; commit it"
-    )
+    cells, seeds = len(found.measurements.cells), len(run.plan.seeds)
+    if as_json:
+        options.print_json({"path": str(path), "cells": cells, "seeds": seeds, "reason": reason})
+    else:
+        print(f"{path}: {counted(cells, 'cell')}, {counted(seeds, 'seed')}; commit it")
     return 0
 
 
@@ -62,9 +64,11 @@ def show(file: Path, as_json: bool) -> int:
     if as_json:
         options.print_json(dataclasses.asdict(found))
         return 0
-    commits = {k: v["commit"][:10] for k, v in found.source["git"].items() if v}
+    git = found.source.get("git")
+    states = git if isinstance(git, dict) else {}
+    commits = {k: str(v.get("commit"))[:10] for k, v in states.items() if isinstance(v, dict)}
     print(f"{found.measurements.name}, {found.created}: {found.reason}")
-    print(f"  ganbench {found.source['ganbench']}, commits {commits or 'unknown'}")
+    print(f"  ganbench {found.source.get('ganbench', 'unknown')}, commits {commits or 'unknown'}")
     for cell in found.measurements.cells.values():
         print(f"{cell.label} ({cell.id})")
         for name, series in cell.series.items():

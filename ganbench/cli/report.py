@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ganbench.cli import options
 from ganbench.cli.exit_codes import OK, NothingSelected
-from ganbench.errors import RunError
+from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from ganbench.published import Pair, Published
@@ -48,8 +49,14 @@ NOTE = (
 @click.option(
     "--github-summary", is_flag=True, help="Append it to the step's summary in GitHub Actions too."
 )
+@options.as_json
 def command(
-    run_dir: Path, chosen: str | None, published: bool, out: Path | None, github_summary: bool
+    run_dir: Path,
+    chosen: str | None,
+    published: bool,
+    out: Path | None,
+    github_summary: bool,
+    as_json: bool,
 ) -> int:
     """Print the table of the run in RUN_DIR again, or what others published beside it."""
     from ganbench import github
@@ -59,6 +66,9 @@ def command(
     page = github.place() if github_summary else None
     run = Run.read(run_dir)
     report = Report.of(run)
+    if as_json and chosen not in (None, "json"):
+        raise ConfigError(f"--json and --format {chosen} exclude each other")
+    chosen = "json" if as_json else chosen
     style = chosen or (ENDINGS.get(out.suffix.lower()) if out else None) or "console"
     written = _comparison if published else _table
     write = written(report, style)

@@ -80,6 +80,7 @@ class PacGANMLP(Architecture):
     """The networks of PacGAN's 2-D experiments: batch norm in G, maxout in D (Lin et al., 2018)."""
 
     name = "pacgan-mlp"
+    g_norms = ("batch", "layer", "none")
     d_norms = ("none", "spectral")
     latent_dim: int = 2
     width: int = 400  # of the generator
