@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 .PHONY: demo test lint format docs clean
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 demo: $(VENV)/.installed
 	$(BIN)/ganbench run benchmarks/cgan_mnist.yaml
