@@ -220,4 +220,5 @@ def test_steps_end_as_the_gate_does_and_leave_a_page(step, code, tmp_path):
     assert page.read_text() == (tmp_path / "out" / "summary.md").read_text()
     assert "page of" in page.read_text()
     if step != "Quality":
-        assert "--base abc" in page.read_text()
+        assert "--base abc" in done.stdout
+        assert "--github-summary" in done.stdout

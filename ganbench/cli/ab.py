@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import exit_codes, options
-from ganbench.cli.compare import conclude, gate_options, parse_fail_on, policy_of
+from ganbench.cli.compare import (
+    conclude,
+    gate_options,
+    github_summary,
+    parse_fail_on,
+    policy_of,
+)
 from ganbench.errors import ConfigError, MeasurementError, RunError
 
 if TYPE_CHECKING:
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
     help="A round before the first that does not count.",
 )
 @gate_options
+@github_summary
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the runs here.")
 @click.option("--all", "everything", is_flag=True, help="Show the numbers that are not gated too.")
 @options.as_json
@@ -61,6 +68,7 @@ def command(
     metrics: tuple[str, ...],
     tolerances: tuple[str, ...],
     alpha: float | None,
+    github_summary: bool,
     out: Path | None,
     everything: bool,
     as_json: bool,
@@ -72,9 +80,10 @@ def command(
     first on PYTHONPATH (nothing is installed), or two environments. Every round runs both, the
     order changes each time, and all train the same seed: the file's first, or those of --seeds.
     """
-    from ganbench import config
+    from ganbench import config, github
 
     wanted = parse_fail_on(fail_on)
+    page = github.place() if github_summary else None
     policy_of({}, metrics, tolerances, alpha, [])  # before hours are spent
     versions = _wanted(base, head, base_python, head_python)
     document = config.read(file, profile=profile, overrides=overrides)
@@ -102,7 +111,9 @@ def command(
     names = (f"base {found[0]}", f"head {found[1]}")
     verdicts = compare(both.base, both.head, policy, names)
     verdicts = replace(verdicts, notes=(*verdicts.notes, *both.notes, *notes))
-    return conclude(verdicts, wanted, inconclusive, everything=everything, as_json=as_json)
+    return conclude(
+        verdicts, wanted, inconclusive, everything=everything, as_json=as_json, page=page
+    )
 
 
 def _wanted(
