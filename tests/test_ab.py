@@ -191,6 +191,7 @@ def test_ctrl_c_ends_workers_and_removes_trees(repository: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=tiny.heeds_interrupts,
     )
     deadline = time.monotonic() + 90
     while not (workers := running(f"{kept}/round-1/base/trials")):

@@ -118,6 +118,7 @@ def start_hanging(tmp_path: Path, run: Path, text: str = tiny.TINY) -> subproces
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=tiny.heeds_interrupts,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,11 @@ def write_trouble(folder: Path) -> Path:
 
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "ganbench", *map(str, arguments)]
+
+
+def heeds_interrupts() -> None:
+    """For `preexec_fn`: a shell starts background jobs, a whole test run among them, deaf."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def ganbench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
