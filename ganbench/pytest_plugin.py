@@ -93,13 +93,13 @@ class Judge:
     @cached_property
     def _answer(self) -> Comparison | GanbenchError:
         from ganbench import compare
-        from ganbench.cli.compare import measurements, policy_of
+        from ganbench.cli.compare import policy_of, side
         from ganbench.errors import GanbenchError
 
         try:
             self._run()
             then = self.baseline.measurements
-            now, _ = measurements(self.out)
+            now = side(self.out).measurements
             policy = policy_of(self.gate, (), (), None, [then, now])
             names = (str(self.baseline_path), str(self.path))
             return compare.compare(then, now, policy, names)

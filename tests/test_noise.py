@@ -249,7 +249,7 @@ def test_run_of_timings_alone_has_nothing_to_examine(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only = measured({SPEED: normal(5)})
-    monkeypatch.setattr("ganbench.cli.noise.measurements", lambda path: (only, {}))
+    monkeypatch.setattr("ganbench.cli.noise.side", lambda path: (only, {}, ""))
     done = invoke("noise", finished / "run")
     assert isinstance(done.exception, BaselineError)
     assert "`ganbench ab` judges them" in str(done.exception)

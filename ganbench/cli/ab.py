@@ -87,12 +87,7 @@ def command(
     policy_of({}, metrics, tolerances, alpha, [])  # before hours are spent
     versions = _wanted(base, head, base_python, head_python)
     document = config.read(file, profile=profile, overrides=overrides)
-    asked = config.plugins_of(document, file)
-    if asked and not trusts_file:
-        raise ConfigError(
-            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
-            "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
-        )
+    asked = options.plugins_of(document, file, trusts_file)
     arguments = _arguments(profile, overrides, seeds, only, device, document, bool(asked))
 
     from ganbench.ab import Job, reconciled

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -100,10 +100,10 @@ def command(
     wanted = parse_fail_on(fail_on)
     page = github.place() if github_summary else None
     with uncollected():
-        then, gate = measurements(baseline)
+        then, gate, _ = side(baseline)
     if not candidate.exists():
         raise RunError(f"{candidate}: there is no such run; `ganbench list` shows the runs")
-    now, own = measurements(candidate)
+    now, own, _ = side(candidate)
     policy = policy_of(own or gate, metrics, tolerances, alpha, [then, now])
     with uncollected():
         found = compare(then, now, policy, (str(baseline), str(candidate)))
@@ -123,17 +123,25 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def measurements(path: Path) -> tuple[Measurements, dict[str, object]]:
-    """Of a baseline's file or a run's directory, with the gate that its benchmark file set."""
+class Side(NamedTuple):
+    """What a run's directory or a baseline's file holds."""
+
+    measurements: Measurements
+    gate: dict[str, Any]  # of its benchmark file
+    created: str
+
+
+def side(path: Path) -> Side:
     from ganbench import baseline
     from ganbench.measurements import Measurements
     from ganbench.records import Run
 
     if path.is_dir():
         run = Run.read(path)
-        return Measurements.of(run), run.about.get("gate", {})
+        created = str(run.about.get("created", ""))
+        return Side(Measurements.of(run), run.about.get("gate", {}), created)
     found = baseline.read(path)
-    return found.measurements, found.gate
+    return Side(found.measurements, found.gate, found.created)
 
 
 def policy_of(

@@ -15,7 +15,6 @@ from ganbench.exporters import FILES
 
 if TYPE_CHECKING:
     from ganbench.exporters.source import Source
-    from ganbench.measurements import Measurements
 
 
 @click.command("export")
@@ -58,29 +57,16 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
 
 
 def _source(run: Path, against: Path | None) -> Source:
-    from ganbench.cli.compare import measurements, policy_of
+    from ganbench.cli.compare import policy_of, side
     from ganbench.compare import compare
     from ganbench.exporters.source import Source
 
-    found, own, created = _read(run)
+    found, own, created = side(run)
     if against is None:
         return Source(found, created)
-    then, gate = measurements(against)
+    then, gate, _ = side(against)
     policy = policy_of(own or gate, (), (), None, [then, found])
     return Source(found, created, compare(then, found, policy, (str(against), str(run))))
-
-
-def _read(path: Path) -> tuple[Measurements, dict[str, Any], str]:
-    """Of a run's directory or a baseline's file: what was measured, the gate, and when."""
-    from ganbench import baseline
-    from ganbench.measurements import Measurements
-    from ganbench.records import Run
-
-    if path.is_dir():
-        run = Run.read(path)
-        return Measurements.of(run), run.about.get("gate", {}), str(run.about.get("created", ""))
-    found = baseline.read(path)
-    return found.measurements, found.gate, found.created
 
 
 def _paths(to: str, out: Path | None) -> list[Path]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli import options
-from ganbench.cli.compare import measurements, policy_of
+from ganbench.cli.compare import policy_of, side
+from ganbench.cli.run import begun, executed
 from ganbench.errors import BaselineError, ConfigError, MeasurementError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def command(
 
     from ganbench import noise
 
-    found, gate = measurements(source)
+    found, gate, _ = side(source)
     policy = policy_of(gate, metrics, (), alpha, [found])
     report = noise.examine(found, policy, candidates=candidates, power=power)
     if not report.numbers:
@@ -135,26 +135,13 @@ def _run(
 ) -> Run:
     """As `ganbench run` does, without its tables. Raises MeasurementError unless all went well."""
     loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    from ganbench import runner
-    from ganbench.cli import Terminated
-    from ganbench.cli.progress import observer
-
-    execution = loaded.config.run.execution
-    order = runner.Order(
-        loaded.config, file, profile, overrides, loaded.plugins, jobs or execution.jobs
-    )
-    directory = out or runner.default_directory(loaded.plan.name)
-    run = runner.create(directory, loaded.plan, order, loaded.registry)
-    try:
-        outcomes = runner.execute(run, loaded.registry, observer(quiet))
-    except (KeyboardInterrupt, Terminated):
-        print(f"stopped; to finish: ganbench resume {directory}", file=sys.stderr)
-        raise
+    run = begun(loaded, file, profile, overrides, jobs, out)
+    outcomes = executed(run, loaded.registry, quiet=quiet)
     bad = [o for o in outcomes if o.status not in ("ok", "incompatible")]
     if bad:
         raise MeasurementError(
-            f"{directory}: {bad[0].trial.subject.label} {bad[0].status}: {bad[0].reason}; "
-            f"`ganbench resume {directory}`, then `ganbench noise {directory}`"
+            f"{run.directory}: {bad[0].trial.subject.label} {bad[0].status}: {bad[0].reason}; "
+            f"`ganbench resume {run.directory}`, then `ganbench noise {run.directory}`"
         )
     return run
 

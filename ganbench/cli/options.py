@@ -19,6 +19,7 @@ from ganbench.hookspecs import KINDS
 if TYPE_CHECKING:
     from ganbench.cells import Plan
     from ganbench.config import Config
+    from ganbench.document import Document
     from ganbench.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,12 +94,7 @@ def load(
     from ganbench import config, registry
 
     document = config.read(file, profile=profile, overrides=overrides)
-    asked = config.plugins_of(document, file)
-    if asked and not trusts_file:
-        raise ConfigError(
-            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
-            "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
-        )
+    asked = plugins_of(document, file, trusts_file)
     plugins = (*plugins, *asked)
     found = registry.load(plugins)  # imports torch; what is wrong with the file is said by now
 
@@ -115,6 +111,19 @@ def load(
     for sentence in _missing_features(planned, found):
         print(f"warning: {sentence}", file=sys.stderr)
     return Loaded(found, settings, planned, plugins)
+
+
+def plugins_of(document: Document, file: Path, trusts_file: bool) -> list[str]:
+    """The code that a benchmark file asks to import; refused where nobody said it may."""
+    from ganbench import config
+
+    asked = config.plugins_of(document, file)
+    if asked and not trusts_file:
+        raise ConfigError(
+            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
+            "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
+        )
+    return asked
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...]:

@@ -46,32 +46,47 @@ def command(
     `ganbench resume`.
     """
     loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    from ganbench import runner
-
-    order = runner.Order(
-        loaded.config,
-        file,
-        profile,
-        overrides,
-        loaded.plugins,
-        jobs or loaded.config.run.execution.jobs,
-    )
-    directory = out or runner.default_directory(loaded.plan.name)
-    run = runner.create(directory, loaded.plan, order, loaded.registry)
+    run = begun(loaded, file, profile, overrides, jobs, out)
     return finish(run, loaded.registry, fail_fast=fail_fast, as_json=as_json, quiet=quiet)
 
 
-def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool) -> int:
-    """Run what is left, write and print the tables, and say how it went."""
+def begun(
+    loaded: options.Loaded,
+    file: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    out: Path | None,
+) -> Run:
+    """The run's folder, with everything but results in it."""
+    from ganbench import runner
+
+    execution = loaded.config.run.execution
+    order = runner.Order(
+        loaded.config, file, profile, overrides, loaded.plugins, jobs or execution.jobs
+    )
+    directory = out or runner.default_directory(loaded.plan.name)
+    return runner.create(directory, loaded.plan, order, loaded.registry)
+
+
+def executed(
+    run: Run, registry: Registry, *, quiet: bool, fail_fast: bool = False
+) -> list[Outcome]:
+    """Run what is left; whoever interrupts is told how to go on."""
     from ganbench import runner
     from ganbench.cli import Terminated
     from ganbench.cli.progress import observer
 
     try:
-        outcomes = runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
+        return runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
     except (KeyboardInterrupt, Terminated):
         print(f"stopped; to finish: ganbench resume {run.directory}", file=sys.stderr)
         raise
+
+
+def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool) -> int:
+    """Run what is left, write and print the tables, and say how it went."""
+    outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast)
     show(run, registry, as_json=as_json)
     if not as_json:
         names = ("table.md", "table.csv", "table.json", "results.csv")
