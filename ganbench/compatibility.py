@@ -11,8 +11,9 @@ import torch
 from ganbench import models
 from ganbench.cells import Cell, Parts
 from ganbench.contracts.architectures import Architecture
-from ganbench.contracts.losses import Loss, Regularizer
+from ganbench.contracts.losses import InputGradients, Loss, Regularizer
 from ganbench.errors import Incompatible
+from ganbench.settings import Schedule
 from ganbench.wording import quoted
 
 
@@ -52,7 +53,7 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
     return asked
 
 
-def check_parts(parts: Parts, batch_size: int) -> None:
+def check_parts(parts: Parts, schedule: Schedule) -> None:
     """Raise Incompatible with the first reason why these parts don't fit together."""
     image = parts.image
     if why := parts.architecture.unsupported(image):
@@ -66,7 +67,8 @@ def check_parts(parts: Parts, batch_size: int) -> None:
         if not isinstance(other, Regularizer):
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
     _check_labels(parts, image.num_classes)
-    _check_transforms(parts, batch_size)
+    _check_fake_labels(parts, schedule)
+    _check_transforms(parts, schedule)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
     if side.needs_norm_layers and not parts.architecture.g_norms:
@@ -92,10 +94,23 @@ def check_networks(parts: Parts, cell: Cell, buildable: dict[str, str | None]) -
         raise Incompatible(why)
 
 
-def _check_transforms(parts: Parts, batch_size: int) -> None:
+def _check_fake_labels(parts: Parts, schedule: Schedule) -> None:
+    labelled = parts.g_conditioning.needs_labels or parts.d_conditioning.needs_labels
+    if schedule.fake_labels == "real" or not labelled:
+        return
+    for loss in parts.losses:
+        if InputGradients.OWN in loss.input_gradients:
+            raise Incompatible(
+                f"loss '{loss.name}' asks D about images between a real and a fake one, which need "
+                "the same label, and training.fake_labels is random; use fake_labels: real"
+            )
+
+
+def _check_transforms(parts: Parts, schedule: Schedule) -> None:
     image = parts.image
+    at_once = schedule.micro_batch or schedule.batch_size
     for transform in parts.transforms:
-        if why := transform.unsupported(image, batch_size):
+        if why := transform.unsupported(image, at_once):
             raise Incompatible(f"transform '{transform.name}': {why}")
         image = transform.image_spec(image)
         if transform.per_sample:

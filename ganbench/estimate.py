@@ -31,7 +31,7 @@ def seconds(cell: Cell, registry: Registry, device: str) -> float:
     per_iteration = (time.perf_counter() - started) / done
     iterations = 1000 * cell.schedule.kimg / (cell.schedule.batch_size * cell.schedule.n_critic)
     labels = torch.zeros(SAMPLED, dtype=torch.int64) if image.num_classes else None
-    latents = sampling.draw_latents(SAMPLED, parts.architecture.latent_dim, 0)
+    latents = sampling.draw_latents(parts.architecture, SAMPLED, 0)
     started = time.perf_counter()
     sampling.generate(trainer.generator, latents, labels, torch.device(device))
     per_sample = (time.perf_counter() - started) / SAMPLED

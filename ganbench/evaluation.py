@@ -146,6 +146,11 @@ class TrialEvaluation:
         return self._digest("train")
 
     @property
+    def problems(self) -> tuple[str, ...]:
+        """Files of the data set that were left out, and why."""
+        return tuple(text for split in self._splits.values() for text in split.problems)
+
+    @property
     def num_real(self) -> int:
         return len(self._splits["train"])
 
@@ -266,6 +271,7 @@ def _computed(
 
 def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
     fake, own = evaluation.fake, metric.protocol()
+    prepared = evaluation.dataset.protocol()
     return {
         **own,
         "columns": [[c.name, c.unit, c.direction] for c in metric.columns],
@@ -275,6 +281,7 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
         if fake.images.dtype == torch.uint8
         else "float32",
         "real": evaluation.real_protocol(),
+        **({"preparation": prepared} if prepared else {}),
         "statistics_version": STATISTICS_VERSION,
     }
 

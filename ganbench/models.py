@@ -25,10 +25,12 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         self.conditioner = conditioner
         self.backbone = backbone
+        self.sees_noise = bool(getattr(backbone, "sees_noise", False))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
-        return self.backbone(latent, condition).float()  # under autocast, images stay float32
+        noise = (z,) if self.sees_noise else ()
+        return self.backbone(latent, condition, *noise).float()  # float32, also under autocast
 
 
 class ConditionalDiscriminator(nn.Module):
@@ -102,6 +104,7 @@ def build(
     discriminator = ConditionalDiscriminator(
         d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_norm]), transforms
     )
+    architecture.finish_head(discriminator.head)
     if d_norm == "spectral":  # not the conditioner: embed-mul's planes would shrink to nothing
         for part in (discriminator.backbone, discriminator.head):
             for module in list(part.modules()):

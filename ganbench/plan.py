@@ -78,7 +78,7 @@ def _resolve(
     parts = Parts.of(cell, registry)
     try:
         g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
-        compatibility.check_parts(parts, cell.schedule.batch_size)
+        compatibility.check_parts(parts, cell.schedule)
         cell = dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
         compatibility.check_networks(parts, cell, buildable)
     except Incompatible as error:
@@ -153,10 +153,17 @@ def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule
             f"{request.where}: simultaneous updates are one of each player, and n_critic of loss "
             f"'{request.settings.loss.name}' is {resolved['n_critic']} here; add n_critic: 1"
         )
+    if training.micro_batch and training.batch_size % training.micro_batch:
+        raise ConfigError(
+            f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
+            f"{training.micro_batch}; use a divisor of it as training.micro_batch"
+        )
     return Schedule(
         batch_size=training.batch_size,
         kimg=training.budget.kimg,
         updates=training.updates,
+        fake_labels=training.fake_labels,
+        micro_batch=training.micro_batch,
         ema=training.ema,
         precision=_precision(request, registry, device),
         channels_last=training.channels_last,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ganbench.contracts.architectures import Architecture
 from ganbench.models import BatchNorm, ConditionalGenerator
 from ganbench.randomness import stream
 
@@ -19,9 +20,11 @@ def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> 
     return torch.multinomial(shares, count, replacement=True, generator=stream(seed, name))
 
 
-def draw_latents(count: int, latent_dim: int, seed: int, name: str = "samples") -> Tensor:
-    """Standard normal (count, latent_dim), made on the CPU: the same on every device."""
-    return torch.randn(count, latent_dim, generator=stream(seed, name))
+def draw_latents(
+    architecture: Architecture, count: int, seed: int, name: str = "samples"
+) -> Tensor:
+    """(count, latent_dim) from the architecture's prior, on the CPU: the same on every device."""
+    return architecture.latents(count, stream(seed, name))
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganbench import extractor_labels
-from ganbench.settings import Control, Updates
+from ganbench.settings import Control, FakeLabels, Updates
 from ganbench.wording import an, brief
 
 
@@ -143,6 +143,13 @@ class Training(Settings):
     updates: Updates = Field(
         default="alternating",
         description="simultaneous: both players' gradients at the same weights, same fakes",
+    )
+    fake_labels: FakeLabels = Field(
+        default="real", description="of the real batch, or random: uniform over the classes"
+    )
+    micro_batch: PositiveInt | None = Field(
+        default=None,
+        description="images at once; a batch is worked through in such pieces to save memory",
     )
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
     g_lr: PositiveFloat | None = None

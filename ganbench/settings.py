@@ -7,6 +7,7 @@ from typing import Literal
 
 Precision = Literal["float32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
+FakeLabels = Literal["real", "random"]
 Updates = Literal["alternating", "simultaneous"]
 
 
@@ -26,3 +27,5 @@ class Schedule:
     precision: Precision
     channels_last: bool
     log_every: int  # iterations per window
+    fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
+    micro_batch: int | None = None  # images that go through the networks at once; None: all

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -29,13 +29,14 @@ class ImageSpec:
 
 @dataclass(frozen=True, eq=False)
 class LabeledImages:
-    """One split of a data set, in memory.
+    """One split of a data set, in memory or over a memory-mapped file.
 
     `images` is uint8 in [0, 255], or, for data that is not made of pixels, float32 in [-1, 1].
     """
 
     images: Tensor  # (N, C, H, W)
     labels: Tensor | None  # (N,) int64 class ids, or None
+    problems: tuple[str, ...] = ()  # files that were left out, each with the reason
 
     def __len__(self) -> int:
         return len(self.images)
@@ -101,6 +102,11 @@ class Window:
     g_steps_per_second: float
     d_terms: dict[str, float]
     g_terms: dict[str, float]
+    signals: dict[str, float] = field(default_factory=dict)
+    """Means of a few looks: d_real and d_fake (D's output in its own steps), d_gradient_norm and
+    g_gradient_norm; where the loss has a boundary, the shares that D takes for what they are
+    (d_real_accuracy, d_fake_accuracy) and the share of G's images that it takes for real
+    (g_accuracy)."""
 
 
 @dataclass(frozen=True)

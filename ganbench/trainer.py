@@ -7,16 +7,24 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import reduce
 from operator import or_
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ganbench.batches import Batches, State
 from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
-from ganbench.errors import ContractError, DataError, Diverged
+from ganbench.errors import ContractError, Diverged
+from ganbench.meters import (
+    Meter,
+    TermSums,
+    gradient_norm,
+    outputs_of_d,
+    share_that_fools_d,
+)
 from ganbench.models import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.randomness import stream, stream_seed
 from ganbench.settings import Schedule
@@ -30,8 +38,10 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
-State = dict[str, Any]
-"""Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
+Prior = Callable[[int, torch.Generator, torch.device], Tensor]
+"""As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
+
+LOOKS = 10  # at D's outputs and the gradients, in each window
 
 
 class Objective(Protocol):
@@ -83,73 +93,26 @@ def frozen(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-@dataclass
-class Batches:
-    """Shuffled batches without end, on the training device, scaled to [-1, 1]; the rest of an
-    epoch that fills no batch is dropped."""
+@dataclass(frozen=True)
+class Piece:
+    """A part of a batch, or all of it, with what its fakes are made from."""
 
-    data: LabeledImages
-    batch_size: int
-    generator: torch.Generator
-    device: torch.device
-    channels_last: bool
-    _order: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # of an epoch
-    _taken: int = field(default=0, init=False)  # batches of it
+    images: Tensor
+    labels: Tensor | None
+    latents: Tensor
+    fake_labels: Tensor | None
+    share: float  # of the batch
 
-    def __post_init__(self) -> None:
-        if len(self.data) < self.batch_size:
-            raise DataError(
-                f"the data set has {len(self.data)} images, fewer than one batch of "
-                f"{self.batch_size}; lower training.batch_size"
-            )
-        self._images = self.data.images.to(self.device)
-        self._labels = None if self.data.labels is None else self.data.labels.to(self.device)
-
-    def next(self) -> tuple[Tensor, Tensor | None]:
-        if self._taken == len(self._order):
-            order = torch.randperm(len(self.data), generator=self.generator)
-            whole = len(order) // self.batch_size * self.batch_size
-            self._order = order[:whole].view(-1, self.batch_size).to(self.device)
-            self._taken = 0
-        index = self._order[self._taken]
-        self._taken += 1
-        labels = None if self._labels is None else self._labels[index]
-        return self._scaled(self._images[index]), labels
-
-    def state(self) -> State:
-        return {
-            "generator": self.generator.get_state(),
-            "order": self._order.cpu(),
-            "taken": self._taken,
-        }
-
-    def restore(self, state: State) -> None:
-        self.generator.set_state(state["generator"])
-        self._order, self._taken = state["order"].to(self.device), state["taken"]
-
-    def _scaled(self, images: Tensor) -> Tensor:
-        if images.dtype == torch.uint8:
-            images = images.float().div_(127.5).sub_(1)
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return images.contiguous(memory_format=layout)
-
-
-class Meter:
-    """Sums of terms, kept on the device until a window ends."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._counts: dict[str, int] = {}
-
-    def add(self, terms: Terms) -> None:
-        for name, term in terms.items():
-            self._sums[name] = self._sums[name] + term if name in self._sums else term
-            self._counts[name] = self._counts.get(name, 0) + 1
-
-    def read(self) -> dict[str, float]:
-        means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
-        self._sums, self._counts = {}, {}
-        return means
+    def split(self, size: int) -> Iterator[Piece]:
+        if len(self.images) <= size:
+            yield self
+            return
+        for start in range(0, len(self.images), size):
+            part = slice(start, start + size)
+            images, latents = self.images[part], self.latents[part]
+            labels = None if self.labels is None else self.labels[part]
+            fake_labels = None if self.fake_labels is None else self.fake_labels[part]
+            yield Piece(images, labels, latents, fake_labels, len(images) / len(self.images))
 
 
 def _check_term(said_by: str, name: str, term: object) -> None:
@@ -173,11 +136,12 @@ class Trainer:
         discriminator: ConditionalDiscriminator,
         losses: Sequence[Loss],
         data: LabeledImages,
-        latent_dim: int,
+        prior: Prior,
         schedule: Schedule,
         *,
         seed: int,
         device: torch.device,
+        num_classes: int = 0,
         on_window: Callable[[Window], None] = lambda window: None,
         probes: Sequence[int] = (),
         on_probe: Callable[[Probed], None] = lambda probed: None,
@@ -190,7 +154,8 @@ class Trainer:
         self.losses = tuple(losses)
         self.objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
         self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
-        self.latent_dim = latent_dim
+        self.prior = prior
+        self.num_classes = num_classes
         self.schedule = schedule
         self.device = device
         self.on_window = on_window
@@ -202,17 +167,23 @@ class Trainer:
             data, schedule.batch_size, stream(seed, "data"), device, schedule.channels_last
         )
         self.latents = stream(seed, "latents", device)
+        self.fake_labels = stream(seed, "fake labels", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
         self.progress = Progress()
         self.windows: list[Window] = []
         self.seconds = 0.0  # of training, up to the last window
-        self.d_meter, self.g_meter = Meter(), Meter()
+        self.d_meter, self.g_meter, self.signals = Meter(), Meter(), Meter()
+
+    @property
+    def iterations(self) -> int:
+        """Of the whole budget."""
+        images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
+        return math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
 
     def run(self) -> Trained:
         """Train until the budget is spent, from wherever `restore` left it. Raises Diverged when a
         loss is not finite."""
-        images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
-        iterations = math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
+        iterations = self.iterations
         last = self.progress.iteration
         clock = self._now()
         for iteration in range(last + 1, iterations + 1):
@@ -241,6 +212,7 @@ class Trainer:
             "plugins": [dict(vars(plugin)) for plugin in self._plugins()],
             "batches": self.batches.state(),
             "latents": self.latents.get_state(),
+            "fake labels": self.fake_labels.get_state(),
             "random": torch.get_rng_state(),
             "device random": [torch.cuda.get_rng_state(device) for device in self._forked()],
             "progress": dict(vars(self.progress)),
@@ -260,6 +232,7 @@ class Trainer:
             vars(plugin).update(found)
         self.batches.restore(state["batches"])
         self.latents.set_state(state["latents"])
+        self.fake_labels.set_state(state["fake labels"])
         torch.set_rng_state(state["random"])
         for device, found in zip(self._forked(), state["device random"], strict=True):
             torch.cuda.set_rng_state(found, device)
@@ -308,51 +281,87 @@ class Trainer:
         self.progress.iteration += 1
 
     def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
-        with frozen(self.generator):  # so that fakes carry no graph
-            terms = self._discriminator_gradients(images, labels, *self._fakes(labels, len(images)))
+        self.d_optimizer.zero_grad(set_to_none=True)
+        sums = TermSums()
+        for piece in self._pieces(images, labels):
+            with frozen(self.generator):  # so that fakes carry no graph
+                terms = self._discriminator_gradients(piece, self._generated(piece))
+            sums.add(terms, piece.share)
         self._update_discriminator()
-        return terms
+        return sums.terms
 
     def generator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
-        with frozen(self.discriminator):
-            terms = self._generator_gradients(images, labels, *self._fakes(labels, len(images)))
+        self.g_optimizer.zero_grad(set_to_none=True)
+        sums = TermSums()
+        for piece in self._pieces(images, labels):
+            with frozen(self.discriminator):
+                terms = self._generator_gradients(piece, self._generated(piece))
+            sums.add(terms, piece.share)
         self._update_generator()
-        return terms
+        return sums.terms
 
     def simultaneous_step(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
         """Both gradients at the same weights and for the same fakes, and then both updates."""
-        latents, fakes = self._fakes(labels, len(images))
-        with frozen(self.generator):
-            d_terms = self._discriminator_gradients(images, labels, latents, fakes.detach())
-        with frozen(self.discriminator):
-            g_terms = self._generator_gradients(images, labels, latents, fakes)
+        self.d_optimizer.zero_grad(set_to_none=True)
+        self.g_optimizer.zero_grad(set_to_none=True)
+        d_sums, g_sums = TermSums(), TermSums()
+        for piece in self._pieces(images, labels):
+            fakes = self._generated(piece)
+            with frozen(self.generator):
+                d_sums.add(self._discriminator_gradients(piece, fakes.detach()), piece.share)
+            with frozen(self.discriminator):
+                g_sums.add(self._generator_gradients(piece, fakes), piece.share)
         self._update_discriminator()
         self._update_generator()
-        return d_terms, g_terms
+        return d_sums.terms, g_sums.terms
 
-    def _fakes(self, labels: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
-        """Latents, and the images that the generator makes of them."""
-        latents = torch.randn(count, self.latent_dim, generator=self.latents, device=self.device)
-        with self._autocast():
-            return latents, self.generator(latents, labels)
+    def _pieces(self, images: Tensor, labels: Tensor | None) -> Iterator[Piece]:
+        """What goes through the networks at once, with latents drawn for the whole batch."""
+        count = len(images)
+        latents = self.prior(count, self.latents, self.device)
+        fake_labels = labels
+        if self.schedule.fake_labels == "random" and labels is not None:
+            fake_labels = torch.randint(
+                self.num_classes, (count,), generator=self.fake_labels, device=self.device
+            )
+        whole = Piece(images, labels, latents, fake_labels, 1.0)
+        yield from whole.split(self.schedule.micro_batch or count)
 
-    def _discriminator_gradients(
-        self, images: Tensor, labels: Tensor | None, latents: Tensor, fakes: Tensor
-    ) -> Terms:
+    def _generated(self, piece: Piece) -> Tensor:
         with self._autocast():
-            step = self._step(images, labels, latents, fakes, self.input_gradients)
+            return self.generator(piece.latents, piece.fake_labels)
+
+    def _discriminator_gradients(self, piece: Piece, fakes: Tensor) -> Terms:
+        with self._autocast():
+            step = self._step(piece, fakes, self.input_gradients)
             terms = self._merged([(o, o.discriminator_loss(step)) for o in self.objectives])
-        return self._backward(self.d_optimizer, terms)
+        self._backward(terms, piece.share)
+        if self._looking:
+            self.signals.add(outputs_of_d(step.real, step.fake, self._boundary))
+        return {name: term.detach() for name, term in terms.items()}
 
-    def _generator_gradients(
-        self, images: Tensor, labels: Tensor | None, latents: Tensor, fakes: Tensor
-    ) -> Terms:
+    def _generator_gradients(self, piece: Piece, fakes: Tensor) -> Terms:
         with self._autocast():
-            step = self._step(images, labels, latents, fakes, InputGradients.NONE)
+            step = self._step(piece, fakes, InputGradients.NONE)
             terms = self._merged([(o, o.generator_loss(step)) for o in self.objectives])
-        return self._backward(self.g_optimizer, terms)
+        self._backward(terms, piece.share)
+        if self._looking:
+            self.signals.add(share_that_fools_d(step.fake, self._boundary))
+        return {name: term.detach() for name, term in terms.items()}
+
+    @property
+    def _looking(self) -> bool:
+        """Whether this iteration is one of those whose outputs and gradients are measured."""
+        return not (self.progress.iteration + 1) % max(1, self.schedule.log_every // LOOKS)
+
+    @property
+    def _boundary(self) -> float | None:
+        return self.losses[0].boundary
 
     def _update_discriminator(self) -> None:
+        if self._looking:
+            norm = gradient_norm(self.discriminator.parameters())
+            self.signals.add({"d_gradient_norm": norm})
         self.d_optimizer.step()
         for loss in self.losses:
             loss.after_discriminator_step(self.discriminator)
@@ -360,21 +369,17 @@ class Trainer:
         self.progress.d_updates += 1
 
     def _update_generator(self) -> None:
+        if self._looking:
+            self.signals.add({"g_gradient_norm": gradient_norm(self.generator.parameters())})
         self.g_optimizer.step()
         self.progress.g_updates += 1
 
-    def _step(
-        self,
-        images: Tensor,
-        labels: Tensor | None,
-        latents: Tensor,
-        fakes: Tensor,
-        tracked: InputGradients,
-    ) -> Step:
+    def _step(self, piece: Piece, fakes: Tensor, tracked: InputGradients) -> Step:
+        real, fake = InputGradients.REAL in tracked, InputGradients.FAKE in tracked
         return Step(
-            real=self._score(images, labels, track_inputs=InputGradients.REAL in tracked),
-            fake=self._score(fakes, labels, track_inputs=InputGradients.FAKE in tracked),
-            latents=latents,
+            real=self._score(piece.images, piece.labels, track_inputs=real),
+            fake=self._score(fakes, piece.fake_labels, track_inputs=fake),
+            latents=piece.latents,
             iteration=self.progress.iteration,
             score=self._score,
             generate=self.generator,
@@ -409,10 +414,9 @@ class Trainer:
         return merged
 
     @staticmethod
-    def _backward(optimizer: torch.optim.Optimizer, terms: Terms) -> Terms:
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack([term.float() for term in terms.values()]).sum().backward()
-        return {name: term.detach() for name, term in terms.items()}
+    def _backward(terms: Terms, share: float) -> None:
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        (total if share == 1 else total * share).backward()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -425,12 +429,15 @@ class Trainer:
         torch._foreach_lerp_(averaged, live, 1 - decay)
 
     def _window(self, seconds: float, iterations: int) -> Window:
-        d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
+        d_terms, g_terms, signals = self.d_meter.read(), self.g_meter.read(), self.signals.read()
         where = f"after {self.progress.images / 1000:.1f} kimg"
         for player, terms in (("discriminator", d_terms), ("generator", g_terms)):
             for name, value in terms.items():
                 if not math.isfinite(value):
                     raise Diverged(f"the {player}'s term '{name}' became {value} {where}")
+        for name, value in signals.items():
+            if not math.isfinite(value):
+                raise Diverged(f"{name.replace('_', ' ')} became {value} {where}")
         images = iterations * self.schedule.n_critic * self.schedule.batch_size
         return Window(
             kimg=self.progress.images / 1000,
@@ -440,6 +447,7 @@ class Trainer:
             g_steps_per_second=iterations / seconds,
             d_terms=d_terms,
             g_terms=g_terms,
+            signals=signals,
         )
 
     def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:

@@ -232,9 +232,10 @@ def make_trainer(
         discriminator,
         parts.losses,
         data,
-        parts.architecture.latent_dim,
+        parts.architecture.latents,
         cell.schedule,
         seed=seed,
+        num_classes=parts.image.num_classes,
         device=torch.device(device),
         on_window=on_window,
         probes=probes,
@@ -265,7 +266,11 @@ def _judged(
             for v in values
         ],
         "protocols": protocols,
-        "data": {"sha256": judge.digest, "num_images": judge.num_real},
+        "data": {
+            "sha256": judge.digest,
+            "num_images": judge.num_real,
+            "problems": list(judge.problems),
+        },
         "metric_seconds": judge.seconds,
     }
 
@@ -279,7 +284,7 @@ def _sample(
     count: int,
 ) -> tuple[LabeledImages, float]:
     """The images to judge, and the seconds that generating them took."""
-    device, seed, dim = torch.device(trial.device), trial.seed, parts.architecture.latent_dim
+    device, seed, architecture = torch.device(trial.device), trial.seed, parts.architecture
 
     def labels(count: int, name: str) -> torch.Tensor | None:
         if data.labels is None or not parts.g_conditioning.needs_labels:
@@ -288,11 +293,11 @@ def _sample(
 
     sampling.recalibrate(
         generator,
-        sampling.draw_latents(CALIBRATION_SAMPLES, dim, seed, "calibration latents"),
+        sampling.draw_latents(architecture, CALIBRATION_SAMPLES, seed, "calibration latents"),
         labels(CALIBRATION_SAMPLES, "calibration labels"),
         device,
     )
-    latents = sampling.draw_latents(count, dim, seed)
+    latents = sampling.draw_latents(architecture, count, seed)
     asked = labels(count, "labels")
     started = time.perf_counter()
     images = sampling.generate(generator, latents, asked, device, dtype=data.images.dtype)
@@ -301,17 +306,17 @@ def _sample(
 
 def _draw(parts: cells.Parts, trained: Trained, trial: Trial, directory: Path) -> None:
     """samples.png: rows are labels, columns fixed latents; or a scatter of points."""
-    image, dim = parts.image, parts.architecture.latent_dim
+    image, architecture = parts.image, parts.architecture
     device, path = torch.device(trial.device), directory / "samples.png"
     if image.resolution == 1 and image.channels == 2:
-        latents = sampling.draw_latents(2500, dim, trial.seed, "picture")
+        latents = sampling.draw_latents(architecture, 2500, trial.seed, "picture")
         labels = torch.arange(2500) % image.num_classes if image.num_classes else None
         points = sampling.generate(trained.generator, latents, labels, device)
         pictures.save_scatter(points.flatten(1), parts.dataset.mixture(), path)
         return
     rows = image.num_classes if parts.g_conditioning.needs_labels else GRID_COLUMNS
     count = rows if parts.g_conditioning.needs_labels else rows * GRID_COLUMNS
-    latents = sampling.draw_latents(max(GRID_COLUMNS, count), dim, trial.seed, "picture")
+    latents = sampling.draw_latents(architecture, max(GRID_COLUMNS, count), trial.seed, "picture")
     labels, names = None, []
     if parts.g_conditioning.needs_labels:
         latents = latents[:GRID_COLUMNS].repeat(rows, 1)

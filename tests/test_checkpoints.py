@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 from test_interruption import start_hanging, wait_until, worker_of
-from test_trainer import data_of, trainer_of
+from training import data_of, trainer_of
 from torch import Tensor
 
 from ganbench import Loss, Step, Terms

@@ -161,9 +161,10 @@ def test_cell_that_cannot_be_built_says_why(refusal, settings):
 
 
 def test_regularizer_alone_is_refused(planned, plugins):
-    parts = dataclasses.replace(cells.Parts.of(only(planned(TEXT)), plugins), losses=(Penalty(),))
+    cell = only(planned(TEXT))
+    parts = dataclasses.replace(cells.Parts.of(cell, plugins), losses=(Penalty(),))
     with pytest.raises(Incompatible, match=r"^'penalty' is a regularizer; it goes beside"):
-        compatibility.check_parts(parts, 64)
+        compatibility.check_parts(parts, cell.schedule)
 
 
 def test_labels_of_unlabelled_data_are_refused(refusal, planned, tmp_path):

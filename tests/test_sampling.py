@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ImageSpec
-from ganbench.default_plugins.architectures import DCGAN
+from ganbench.default_plugins.architectures import DCGAN, MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.models import BatchNorm, build
 from ganbench.sampling import (
@@ -67,7 +67,7 @@ def test_labels_follow_the_shares():
     "draw",
     [
         lambda seed, **name: draw_labels(torch.ones(10), 50, seed, **name),
-        lambda seed, **name: draw_latents(50, 4, seed, **name),
+        lambda seed, **name: draw_latents(MLP(latent_dim=4), 50, seed, **name),
     ],
     ids=["labels", "latents"],
 )
@@ -81,13 +81,13 @@ def test_draws_do_not_touch_the_global_random_state():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    draw_latents(5, 2, seed=0)
+    draw_latents(MLP(latent_dim=2), 5, seed=0)
     draw_labels(torch.ones(2), 5, seed=0)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_latents_are_standard_normal():
-    latents = draw_latents(20_000, 3, seed=0)
+    latents = draw_latents(MLP(latent_dim=3), 20_000, seed=0)
     assert latents.shape == (20_000, 3)
     assert latents.mean(0).tolist() == pytest.approx([0, 0, 0], abs=0.04)
     assert latents.std(0).tolist() == pytest.approx([1, 1, 1], abs=0.03)
@@ -109,7 +109,7 @@ def test_recalibration_finds_the_statistics_of_these_weights():
     norm = next(m for m in generator.modules() if isinstance(m, BatchNorm))
     norm.running_mean.fill_(7.0)
     norm.running_var.fill_(7.0)
-    latents, labels = draw_latents(1024, 6, seed=0), torch.arange(1024) % 3
+    latents, labels = draw_latents(MLP(latent_dim=6), 1024, seed=0), torch.arange(1024) % 3
     expected = first_norm_input(generator, latents, labels)
     recalibrate(generator, latents, labels, CPU)
     torch.testing.assert_close(norm.running_mean, expected.mean(1), atol=1e-4, rtol=1e-3)
@@ -118,9 +118,12 @@ def test_recalibration_finds_the_statistics_of_these_weights():
 
 
 def test_recalibration_forgets_every_earlier_one():
-    generator, latents = generator_of(conditioning=Unconditional), draw_latents(512, 6, seed=0)
+    generator, latents = (
+        generator_of(conditioning=Unconditional),
+        draw_latents(MLP(latent_dim=6), 512, seed=0),
+    )
     first = [b.clone() for b in _recalibrated(generator, latents)]
-    _recalibrated(generator, draw_latents(512, 6, seed=1))
+    _recalibrated(generator, draw_latents(MLP(latent_dim=6), 512, seed=1))
     again = _recalibrated(generator, latents)
     assert len(first) > 3
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
@@ -134,7 +137,7 @@ def _recalibrated(generator: nn.Module, latents: Tensor) -> list[Tensor]:
 def test_recalibration_leaves_weights_and_gradients_alone():
     generator = generator_of()
     before = [p.detach().clone() for p in generator.parameters()]
-    recalibrate(generator, draw_latents(300, 6, seed=0), torch.arange(300) % 3, CPU)
+    recalibrate(generator, draw_latents(MLP(latent_dim=6), 300, seed=0), torch.arange(300) % 3, CPU)
     for now, then in zip(generator.parameters(), before, strict=True):
         assert torch.equal(now, then)
         assert now.grad is None
@@ -145,7 +148,7 @@ def test_generator_without_batch_norm_is_not_recalibrated():
     generator = generator_of("layer")
     called = []
     generator.register_forward_hook(lambda *args: called.append(args))
-    recalibrate(generator, draw_latents(300, 6, seed=0), torch.arange(300) % 3, CPU)
+    recalibrate(generator, draw_latents(MLP(latent_dim=6), 300, seed=0), torch.arange(300) % 3, CPU)
     assert called == []
 
 
@@ -153,7 +156,7 @@ def test_generator_without_batch_norm_is_not_recalibrated():
 def test_generate_does_not_depend_on_batching(g_norm):
     generator = generator_of(g_norm)
     count = BATCH + 70
-    latents, labels = draw_latents(count, 6, seed=0), torch.arange(count) % 3
+    latents, labels = draw_latents(MLP(latent_dim=6), count, seed=0), torch.arange(count) % 3
     recalibrate(generator, latents, labels, CPU)
     whole = generate(generator, latents, labels, CPU)
     parts = [
@@ -166,7 +169,7 @@ def test_generate_does_not_depend_on_batching(g_norm):
 
 def test_generate_gives_the_label_of_each_latent():
     generator = generator_of("layer")
-    latents = draw_latents(1, 6, seed=0).expand(4, -1)
+    latents = draw_latents(MLP(latent_dim=6), 1, seed=0).expand(4, -1)
     images = generate(generator, latents, torch.tensor([0, 1, 0, 2]), CPU)
     assert torch.allclose(images[0], images[2])
     assert not torch.allclose(images[0], images[1])
@@ -177,7 +180,7 @@ def test_generate_gives_the_label_of_each_latent():
 def test_generate_restores_the_mode(training):
     generator = generator_of().train(training)
     before = [b.clone() for b in generator.buffers()]
-    images = generate(generator, draw_latents(3, 6, seed=0), torch.arange(3), CPU)
+    images = generate(generator, draw_latents(MLP(latent_dim=6), 3, seed=0), torch.arange(3), CPU)
     assert generator.training is training
     assert not images.requires_grad
     assert all(torch.equal(a, b) for a, b in zip(before, generator.buffers(), strict=True))
@@ -185,7 +188,7 @@ def test_generate_restores_the_mode(training):
 
 def test_generate_without_labels():
     generator = generator_of(conditioning=Unconditional)
-    images = generate(generator, draw_latents(3, 6, seed=0), None, CPU)
+    images = generate(generator, draw_latents(MLP(latent_dim=6), 3, seed=0), None, CPU)
     assert images.dtype == torch.float32
     assert images.abs().max() <= 1
 

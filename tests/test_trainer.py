@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 import torch
 from torch import Tensor, nn
+from training import CPU, SCHEDULE, data_of, trainer_of
 
 from ganbench import (
     Conditioning,
@@ -25,56 +26,7 @@ from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.errors import Diverged
 from ganbench.models import build
-from ganbench.settings import Schedule
-from ganbench.testing.networks import TinyConv
-from ganbench.trainer import Batches, Trainer, frozen
-
-CPU = torch.device("cpu")
-IMAGE = ImageSpec(1, 4, 3)
-SCHEDULE = Schedule(
-    updates="alternating",
-    batch_size=8,
-    kimg=0.08,
-    n_critic=1,
-    optimizer="adam",
-    g_lr=2e-3,
-    d_lr=2e-3,
-    betas=(0.5, 0.999),
-    ema=0.0,
-    precision="float32",
-    channels_last=False,
-    log_every=4,
-)
-
-
-def data_of(count: int = 48, image: ImageSpec = IMAGE) -> LabeledImages:
-    """Images whose every pixel is ten times their label, so that pairs can be told apart."""
-    labels = torch.arange(count) % image.num_classes
-    pixels = (10 * labels).to(torch.uint8)[:, None, None, None]
-    return LabeledImages(
-        pixels.expand(-1, image.channels, image.resolution, image.resolution).contiguous(), labels
-    )
-
-
-def trainer_of(
-    *losses, seed=0, conditioning=None, data=None, on_window=None, d_norm="layer", **how
-):
-    torch.manual_seed(seed)
-    method = conditioning or Concat()
-    generator, discriminator = build(
-        TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm
-    )
-    return Trainer(
-        generator,
-        discriminator,
-        losses or (BCE(),),
-        data or data_of(),
-        TinyConv().latent_dim,
-        replace(SCHEDULE, **how),
-        seed=seed,
-        device=CPU,
-        on_window=on_window or (lambda window: None),
-    )
+from ganbench.trainer import Trainer, frozen
 
 
 def weights(module: nn.Module) -> list[Tensor]:
@@ -148,49 +100,6 @@ def test_unlabelled_data_gives_no_labels():
     trainer_of(spy, conditioning=Unconditional(), data=data).run()
     assert spy.seen
     assert all(step.real.labels is None and step.fake.labels is None for _, step in spy.seen)
-
-
-# Batches
-
-
-def test_batches_show_every_image_once_an_epoch():
-    data = LabeledImages(torch.arange(24, dtype=torch.uint8).view(24, 1, 1, 1), None)
-    batches = Batches(data, 8, torch.Generator().manual_seed(0), CPU, channels_last=False)
-    epochs = [torch.cat([batches.next()[0] for _ in range(3)]).flatten() for _ in range(2)]
-    for epoch in epochs:
-        pixels = epoch.add(1).mul(127.5).round().sort().values
-        assert pixels.tolist() == list(range(24))
-    assert not torch.equal(*epochs)
-
-
-def test_batches_drop_the_rest_of_an_epoch():
-    data = LabeledImages(torch.arange(11, dtype=torch.uint8).view(11, 1, 1, 1), None)
-    batches = Batches(data, 4, torch.Generator().manual_seed(0), CPU, channels_last=False)
-    assert [len(batches.next()[0]) for _ in range(7)] == [4] * 7
-
-
-def test_batches_scale_pixels_to_one():
-    data = LabeledImages(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1), None)
-    batches = Batches(data, 2, torch.Generator().manual_seed(0), CPU, channels_last=False)
-    assert batches.next()[0].flatten().sort().values.tolist() == [-1, 1]
-
-
-def test_batches_leave_points_as_they_are():
-    points = torch.tensor([-0.3, 0.7]).view(2, 1, 1, 1)
-    batches = Batches(
-        LabeledImages(points, None), 2, torch.Generator().manual_seed(0), CPU, channels_last=False
-    )
-    assert batches.next()[0].flatten().sort().values.tolist() == points.flatten().tolist()
-
-
-@pytest.mark.parametrize("channels_last", [True, False])
-def test_batches_have_the_layout_that_was_asked_for(channels_last):
-    image = ImageSpec(3, 4, 3)
-    batches = Batches(
-        data_of(16, image), 8, torch.Generator().manual_seed(0), CPU, channels_last=channels_last
-    )
-    images, _ = batches.next()
-    assert images.is_contiguous(memory_format=torch.channels_last) is channels_last
 
 
 # Whose weights
@@ -628,6 +537,15 @@ def test_training_moves_points_towards_the_data(loss):
     start = distance()
     schedule = replace(SCHEDULE, batch_size=64, kimg=25.6, log_every=100)
     data = LabeledImages(points.view(512, 2, 1, 1), None)
-    Trainer(generator, discriminator, [loss], data, 2, schedule, seed=0, device=CPU).run()
+    Trainer(
+        generator,
+        discriminator,
+        [loss],
+        data,
+        MLP(latent_dim=2).latents,
+        schedule,
+        seed=0,
+        device=CPU,
+    ).run()
     assert start > 0.6
     assert distance() < start / 2

@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ganbench.specs import ImageSpec
 
@@ -27,11 +28,19 @@ class Architecture(ABC):
         """Why images of this shape cannot be built, or None."""
         return None
 
+    def latents(
+        self, count: int, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Tensor:  # (count, latent_dim)
+        """Draws from the prior, of `generator`'s device: standard normal unless overridden."""
+        return torch.randn(count, self.latent_dim, generator=generator, device=device)
+
     @abstractmethod
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
         """A module called as module(z, condition) -> (N, C, H, W) in [-1, 1].
 
-        Make every norm layer with norm(channels); call it as layer(h, condition).
+        Make every norm layer with norm(channels); call it as layer(h, condition). A module whose
+        `sees_noise` is true is called as module(z, condition, noise), with the latents as they
+        were drawn; z is what the conditioning made of them.
         """
 
     @abstractmethod
@@ -40,3 +49,7 @@ class Architecture(ABC):
 
         No head: the conditioning adds it. Norm layers are called as layer(h).
         """
+
+    def finish_head(self, head: nn.Module) -> None:  # noqa: B027
+        """Change what the conditioning adds to the discriminator's backbone: how it starts, or
+        that it has no bias. Most architectures need nothing here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 
@@ -28,6 +28,14 @@ class Dataset(ABC):
     @abstractmethod
     def status(self, root: Path) -> DatasetStatus:
         """Where the data is and whether it is there and verified; loads and downloads nothing."""
+
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called, without reading any image; (): their ids are their names."""
+        return ()
+
+    def protocol(self) -> dict[str, Any]:
+        """How images were prepared (crop, resize filter, ...): part of every metric's protocol."""
+        return {}
 
     def mixture(self) -> Mixture | None:
         """The distribution itself, where it is a known mixture of Gaussians."""

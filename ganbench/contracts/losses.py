@@ -56,6 +56,11 @@ class Scored:
         return self._discriminator(self.images, self.labels)
 
     @property
+    def was_judged(self) -> bool:
+        """Whether D has been asked about these images."""
+        return "output" in vars(self)
+
+    @property
     def logits(self) -> Tensor:  # (N,)
         return self.output.logits
 
@@ -86,7 +91,8 @@ class Score(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """One player's step. `fake.images[i]` was generated for the label of `real.images[i]`."""
+    """One player's step. `fake.images[i]` was generated for the label of `real.images[i]`, unless
+    the benchmark asks for `fake_labels: random`; `fake.labels` says for which."""
 
     real: Scored
     fake: Scored  # graph to G in the generator's step, none in the discriminator's
@@ -119,6 +125,8 @@ class Loss(ABC):
     input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
     needs_labels: ClassVar[bool] = False
     needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
+    boundary: float | None = None
+    """D's output above which the loss takes an image for real; None: it draws no such line."""
 
     @abstractmethod
     def discriminator_loss(self, step: Step) -> Terms:
