@@ -46,10 +46,12 @@ if TYPE_CHECKING:
     from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.outputs import Reporter
     from ganbench.contracts.transforms import Transform
+    from ganbench.downloads import download, offline
     from ganbench.errors import ContractError, DataError, GanbenchError
-    from ganbench.folders import write_atomically
+    from ganbench.folders import cache, write_atomically
     from ganbench.hookspecs import hookimpl
     from ganbench.pictures import save_grid
+    from ganbench.saved.model import Samples, SavedModel, load_model
     from ganbench.specs import (
         Column,
         DatasetStatus,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
         Window,
     )
     from ganbench.table import Report, Row, Summary, Table
+    from ganbench.tracking import tracked
 
 _HOMES = {
     "contracts.architectures": "Architecture NormFactory",
@@ -76,12 +79,15 @@ _HOMES = {
     "contracts.moments": "Moments MomentSums",
     "contracts.outputs": "Reporter",
     "contracts.transforms": "Transform",
+    "downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
-    "folders": "write_atomically",
+    "folders": "cache write_atomically",
     "hookspecs": "hookimpl",
     "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Probe Split Timings Window",
     "pictures": "save_grid",
+    "saved.model": "SavedModel Samples load_model",
     "table": "Report Row Summary Table",
+    "tracking": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -7,10 +7,10 @@ import time
 import torch
 
 from ganbench import sampling
+from ganbench.cell_trial import make_trainer
 from ganbench.cells import Cell, Parts
 from ganbench.registry import Registry
 from ganbench.specs import ImageSpec, LabeledImages
-from ganbench.worker import make_trainer
 
 WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500

@@ -21,8 +21,11 @@ from ganbench.specs import ImageSpec
 
 
 class ConditionalGenerator(nn.Module):
-    def __init__(self, conditioner: GeneratorConditioner, backbone: nn.Module) -> None:
+    def __init__(
+        self, conditioner: GeneratorConditioner, backbone: nn.Module, image: ImageSpec
+    ) -> None:
         super().__init__()
+        self.image = image  # of what it makes
         self.conditioner = conditioner
         self.backbone = backbone
         self.sees_noise = bool(getattr(backbone, "sees_noise", False))
@@ -98,7 +101,7 @@ def build(
     d_side = d_conditioning.discriminator(shown)
     plain = partial(g_side.norm, PLAIN_NORMS[g_norm])
     generator = ConditionalGenerator(
-        g_side, architecture.generator(image, g_side.latent_dim, plain)
+        g_side, architecture.generator(image, g_side.latent_dim, plain), image
     )
     seen_by_d = replace(shown, channels=d_side.channels)
     discriminator = ConditionalDiscriminator(

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 from ganbench.contracts.architectures import Architecture
 from ganbench.models import BatchNorm, ConditionalGenerator
 from ganbench.randomness import stream
+from ganbench.specs import ImageSpec
 
-BATCH = 500
+BATCH, CALIBRATION_BATCH = 500, 256  # images at once, unless they are large
+LARGE_BATCH = 2**23  # values of images at once: activations are many times that
+CALIBRATION_SAMPLES, FEWEST = 5120, 512
 
 
 def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> Tensor:
@@ -27,16 +30,26 @@ def draw_latents(
     return architecture.latents(count, stream(seed, name))
 
 
+def at_once(image: ImageSpec) -> int:
+    """How many images are made at once, so that large ones do not fill the memory."""
+    return max(16, min(BATCH, LARGE_BATCH // _values(image)))
+
+
+def calibration_samples(image: ImageSpec) -> int:
+    """How many latents batch norm's statistics are estimated by: fewer where images are large."""
+    return max(FEWEST, min(CALIBRATION_SAMPLES, 8 * LARGE_BATCH // _values(image)))
+
+
 @torch.no_grad()
 def recalibrate(
     generator: ConditionalGenerator,
     latents: Tensor,
     labels: Tensor | None,
     device: torch.device,
-    batch_size: int = 256,
 ) -> None:
     """Estimate batch norm's running statistics anew: those at hand are the live weights', not the
     average's."""
+    batch_size = min(CALIBRATION_BATCH, at_once(generator.image))
     norms = [m for m in generator.modules() if isinstance(m, BatchNorm)]
     if not norms:
         return
@@ -61,14 +74,14 @@ def generate(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Images (N, C, H, W) on the CPU: float32 in [-1, 1], or quantised to uint8 batch by batch."""
-    images = torch.empty(0)
+    images, size = torch.empty(0), at_once(generator.image)
     with evaluating(generator):
-        for at, (z, y) in enumerate(_batches(latents, labels, BATCH, device)):
+        for at, (z, y) in enumerate(_batches(latents, labels, size, device)):
             batch = generator(z, y).cpu()
             batch = quantise(batch) if dtype == torch.uint8 else batch
             if not at:
                 images = torch.empty(len(latents), *batch.shape[1:], dtype=batch.dtype)
-            images[at * BATCH : at * BATCH + len(batch)] = batch
+            images[at * size : at * size + len(batch)] = batch
     return images
 
 
@@ -85,6 +98,10 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.train(was_training)
+
+
+def _values(image: ImageSpec) -> int:
+    return image.channels * image.resolution**2
 
 
 def _batches(

@@ -299,7 +299,7 @@ class RunSettings(Settings):
     )
     execution: Execution = Execution()
     reporters: tuple[ReporterChoice, ...] = tuple(
-        ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json")
+        ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json", "html")
     )
     callbacks: tuple[CallbackChoice, ...] = ()
     gate: Gate = Gate()

@@ -9,8 +9,8 @@ import pytest
 import tiny
 import torch
 from test_interruption import start_hanging, wait_until, worker_of
-from training import data_of, trainer_of
 from torch import Tensor
+from training import data_of, trainer_of
 
 from ganbench import Loss, Step, Terms
 from ganbench.checkpoints import Checkpoints

@@ -42,7 +42,11 @@ def test_loss_conforms(check):
 
 
 @parametrize_with_checks(
-    BCE(saturating=True), BCE(real_target=0.9), BCE(flip=0.3), WGANGP(gp_weight=0.1)
+    BCE(saturating=True),
+    BCE(real_target=0.9),
+    BCE(flip=0.3),
+    BCE(target_noise=0.1),
+    WGANGP(gp_weight=0.1),
 )
 def test_loss_with_options_conforms(check):
     check()

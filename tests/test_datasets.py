@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
-from ganbench import DataError, LabeledImages
+from ganbench import DataError
 from ganbench.default_plugins.datasets import mnist
-from ganbench.default_plugins.datasets.image_folder import ImageFolder
 from ganbench.default_plugins.datasets.mixtures import Grid, Mixture1200, Ring
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.errors import ConfigError
@@ -209,90 +207,3 @@ def test_mixture1200_lies_within_its_extent(tmp_path):
 def test_mixture_that_images_cannot_show_is_refused(plugins, name, options, why):
     with pytest.raises(ConfigError, match=f"dataset '{name}': {why}"):
         plugins.build("dataset", name, options)
-
-
-def picture(path: Path, color: str | int, size=(8, 8), mode: str = "RGB", **how) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, color).save(path, **how)
-
-
-def loaded(folder: Path, **options) -> LabeledImages:
-    data = ImageFolder(path=str(folder), **{"resolution": 8, **options})
-    found = data.load("train", folder)
-    assert found.images.dtype == torch.uint8
-    assert found.images.shape[1:] == (data.channels, data.resolution, data.resolution)
-    return found
-
-
-def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
-    picture(tmp_path / "zebra" / "1.png", "white")
-    picture(tmp_path / "ant" / "deep" / "b.png", (20, 0, 0))
-    picture(tmp_path / "ant" / "a.PNG", (10, 0, 0))
-    picture(tmp_path / ".hidden" / "1.png", "white")
-    picture(tmp_path / "ant" / "._a.png", "white")
-    (tmp_path / "ant" / "notes.txt").write_text("no picture")
-    found = loaded(tmp_path)
-    assert found.labels.tolist() == [0, 0, 1]
-    assert found.labels.dtype == torch.int64
-    assert found.images[:, 0, 0, 0].tolist() == [10, 20, 255]
-    assert ImageFolder(path=str(tmp_path)).image_spec().num_classes == 2
-    status = ImageFolder(path=str(tmp_path)).status(tmp_path)
-    assert (status.present, status.verified, status.note) == (True, None, "3 pictures")
-
-
-def test_flat_folder_is_unlabelled(tmp_path):
-    picture(tmp_path / "b.png", "white")
-    picture(tmp_path / "a.jpg", "black")
-    found = loaded(tmp_path)
-    assert found.labels is None
-    assert found.images[:, 0, 0, 0].tolist() == [0, 255]
-    assert ImageFolder(path=str(tmp_path)).image_spec().num_classes == 0
-
-
-@pytest.mark.parametrize(("channels", "pixel"), [(3, [77, 77, 77]), (1, [77])])
-def test_grey_pictures_have_the_channels_asked_for(tmp_path, channels, pixel):
-    picture(tmp_path / "grey.png", 77, mode="L")
-    assert loaded(tmp_path, channels=channels).images[0, :, 3, 3].tolist() == pixel
-
-
-def test_wide_pictures_are_cropped_in_the_middle(tmp_path):
-    wide = Image.new("RGB", (32, 8), "black")
-    wide.paste((255, 0, 0), (12, 0, 20, 8))
-    wide.save(tmp_path / "wide.png")
-    red = loaded(tmp_path).images[0]
-    assert red[0].eq(255).all()
-    assert red[1:].eq(0).all()
-
-
-def test_pictures_are_turned_as_their_camera_says(tmp_path):
-    shot = Image.new("RGB", (8, 8), "black")
-    shot.paste("white", (0, 0, 8, 4))  # the upper half, before turning by 90 degrees
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    shot.save(tmp_path / "shot.png", exif=exif)
-    turned = loaded(tmp_path).images[0, 0]
-    assert turned[:, :4].eq(0).all()
-    assert turned[:, 4:].eq(255).all()
-
-
-def test_damaged_picture_is_named(tmp_path):
-    picture(tmp_path / "good.png", "red", (64, 64))
-    (tmp_path / "half.png").write_bytes((tmp_path / "good.png").read_bytes()[:80])
-    with pytest.raises(DataError, match=r"half\.png: not readable as a picture: "):
-        loaded(tmp_path)
-
-
-def test_sixteen_bit_picture_is_refused_rather_than_clipped(tmp_path):
-    picture(tmp_path / "deep.png", 30_000, mode="I;16")
-    with pytest.raises(DataError, match=r"deep\.png: more than 8 bits a value"):
-        loaded(tmp_path)
-
-
-def test_empty_and_missing_folders_are_sentences(tmp_path):
-    empty, missing = ImageFolder(path=str(tmp_path)), ImageFolder(path=str(tmp_path / "nothing"))
-    with pytest.raises(DataError, match=r"no picture in it; looked for \.bmp, \.gif"):
-        empty.load("train", tmp_path)
-    with pytest.raises(DataError, match="nothing is not a folder"):
-        missing.image_spec()
-    assert empty.status(tmp_path).present is missing.status(tmp_path).present is False
-    assert missing.status(tmp_path).note == f"image-folder: {tmp_path}/nothing is not a folder"

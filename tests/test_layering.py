@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ganbench"
 LAYERS = (
-    "errors specs settings randomness folders wording extractor_labels significance",
+    "errors specs settings randomness folders wording extractor_labels significance tracking "
+    "downloads",
     "contracts document",
     "hookspecs options matrix machine",
     "discovery",
@@ -21,12 +22,14 @@ LAYERS = (
     "models",
     "cells controls watching",
     "compatibility",
-    "plan trainer sampling pictures remembered",
-    "records evaluation provenance checkpoints versions",
+    "plan batches meters trainer sampling pictures diagnosis remembered latents blending pages",
+    "records evaluation provenance checkpoints versions saved",
+    "gallery",
+    "cell_trial",
     "table worker published measurements",
     "compare baseline",
     "verdicts ab noise exporters github",
-    "estimate runner",
+    "estimate runner profiling",
     "testing",
     "cli",
     "__main__ pytest_plugin",

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ganbench import DiscriminatorOutput, Loss, Scored, Step, norm_per_sample
 from ganbench.contracts.losses import InputGradients
-from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
-from ganbench.errors import ContractError
+from ganbench.default_plugins.losses import BCE, CONVINCED, LSGAN, WGANGP
+from ganbench.errors import ConfigError, ContractError
 
 
 class Linear(nn.Module):
@@ -148,6 +148,100 @@ def test_bce_flips_the_share_of_targets_it_is_told():
 def test_bce_flips_nothing_for_the_generator():
     step, _, fake = step_with_logits([0.0], [3.0])
     assert slopes(BCE(flip=1.0).generator_loss(step), fake) == [pytest.approx([sigmoid(3) - 1])]
+
+
+def test_bce_without_target_noise_draws_nothing():
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    step, *_ = step_with_logits([1.0, -2.0], [0.5, 3.0])
+    torch.manual_seed(0)
+    quiet = BCE(target_noise=0.0).discriminator_loss(step)
+    assert torch.equal(torch.rand(1), expected)
+    assert quiet == BCE().discriminator_loss(step)
+
+
+def test_bce_with_target_noise_is_cross_entropy_with_noisy_targets():
+    """Of real images 1 + 0.1 U and of fakes -0.1 U, each with a draw of its own."""
+    step, real, fake = step_with_logits([2.0, -1.0, 0.3], [0.5, -3.0, 9.0])
+    torch.manual_seed(0)
+    terms = BCE(target_noise=0.1).discriminator_loss(step)
+    torch.manual_seed(0)
+    real_targets, fake_targets = 1 + 0.1 * torch.rand(3), -0.1 * torch.rand(3)
+    for name, logits, targets in (("real", real, real_targets), ("fake", fake, fake_targets)):
+        p = logits.detach().double().sigmoid()
+        expected = -(targets * p.log() + (1 - targets) * (1 - p).log()).mean()
+        assert terms[name].item() == pytest.approx(expected.item(), rel=1e-5)
+    assert slopes(terms, real, fake) == [
+        pytest.approx(((real.detach().sigmoid() - real_targets) / 3).tolist(), rel=1e-5),
+        pytest.approx(((fake.detach().sigmoid() - fake_targets) / 3).tolist(), rel=1e-5),
+    ]
+
+
+def test_bce_target_noise_pushes_outwards_by_half_its_width_on_average():
+    torch.manual_seed(0)
+    count, noise = 40_000, 0.1
+    step, real, fake = step_with_logits([2.0] * count, [-2.0] * count)
+    noisy = slopes(BCE(target_noise=noise).discriminator_loss(step), real, fake)
+    plain = slopes(BCE().discriminator_loss(step), real, fake)
+    error = 5 * noise * (1 / 12 / count) ** 0.5
+    for sign, with_noise, without in zip((-1, 1), noisy, plain, strict=True):
+        pushed = sum(with_noise) - sum(without)
+        assert pushed == pytest.approx(sign * noise / 2, abs=error)
+
+
+def test_bce_target_noise_pulls_no_further_than_the_clipped_probabilities_of_keras():
+    assert sigmoid(CONVINCED) == pytest.approx(1 - 1e-7, rel=1e-12)
+    step, real, fake = step_with_logits([CONVINCED + 1, 40.0], [-CONVINCED - 1, -40.0])
+    terms = BCE(target_noise=0.5).discriminator_loss(step)
+    assert slopes(terms, real, fake) == [pytest.approx([0, 0], abs=1e-7)] * 2
+    assert -0.5 * CONVINCED <= terms["real"].item() <= 0
+    wrong, *leaves = step_with_logits([-40.0], [40.0])
+    mistaken = slopes(BCE(target_noise=0.5).discriminator_loss(wrong), *leaves)
+    assert mistaken[0][0] <= -1  # confident mistakes still give a gradient
+    assert mistaken[1][0] >= 1
+
+
+def test_bce_target_noise_goes_outwards_from_flipped_targets_too():
+    step, real, fake = step_with_logits([0.0], [0.0])
+    ((on_real,), (on_fake,)) = slopes(
+        BCE(flip=1.0, target_noise=0.4).discriminator_loss(step), real, fake
+    )
+    assert 0.5 <= on_real <= 0.9
+    assert -0.9 <= on_fake <= -0.5
+
+
+def test_bce_target_noise_is_for_the_discriminator_alone():
+    step, *_ = step_with_logits([0.0], [3.0])
+    assert BCE(target_noise=0.5).generator_loss(step) == BCE().generator_loss(step)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"target_noise": -0.1}, "target_noise must not be negative, found -0.1"),
+        ({"real_target": 1.1}, "real_target must be from 0 to 1, found 1.1"),
+        ({"flip": -0.5}, "flip must be from 0 to 1, found -0.5"),
+        ({"flip": 2}, "flip must be from 0 to 1, found 2.0"),
+    ],
+)
+def test_bce_refuses_bad_options(plugins, options, why):
+    with pytest.raises(ConfigError, match=f"loss 'bce': {why}"):
+        plugins.build("loss", "bce", options)
+
+
+@pytest.mark.parametrize(
+    ("loss", "boundary"),
+    [
+        (BCE(), 0.0),
+        (BCE(real_target=0.9), 0.0),
+        (LSGAN(), 0.5),
+        (LSGAN(fake_target=-1.0, real_target=2.0), 0.5),
+        (LSGAN(fake_target=-1.0, real_target=1.0), 0.0),
+        (WGANGP(), None),
+    ],
+)
+def test_boundary_lies_where_a_loss_takes_images_for_real(loss: Loss, boundary: float | None):
+    assert loss.boundary == boundary
 
 
 def test_lsgan_is_half_the_squared_distance_to_its_targets():

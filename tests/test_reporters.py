@@ -202,7 +202,7 @@ def test_console_keeps_columns_of_the_same_title_apart(runs, tmp_path, capsys):
 
 
 def test_console_of_a_narrow_terminal_shows_a_column_at_least(runs, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(reporters, "PIPE_WIDTH", 20)
+    monkeypatch.setattr(reporters.console, "PIPE_WIDTH", 20)
     Console().write(wide(runs), tmp_path)
     assert len(grids(capsys.readouterr().out)) > len(WIDE)
 

@@ -12,6 +12,8 @@ from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.models import BatchNorm, build
 from ganbench.sampling import (
     BATCH,
+    at_once,
+    calibration_samples,
     draw_labels,
     draw_latents,
     evaluating,
@@ -203,3 +205,23 @@ def test_evaluating_restores_the_mode_after_an_error():
     with pytest.raises(RuntimeError, match="training is False"):
         fail()
     assert module.training
+
+
+def test_large_images_are_made_a_few_at_a_time():
+    assert [at_once(ImageSpec(1, 28)), at_once(ImageSpec(3, 64))] == [500, 500]
+    assert at_once(ImageSpec(3, 256)) == 42
+    assert at_once(ImageSpec(3, 1024)) == 16
+    assert [calibration_samples(ImageSpec(3, size)) for size in (64, 256)] == [5120, 512]
+
+
+def test_no_more_go_through_the_generator_than_that():
+    generator = generator_of()
+    generator.image = ImageSpec(3, 256)
+    sizes = set()
+    generator.register_forward_hook(lambda net, given, made: sizes.add(len(given[0])))
+    latents, labels = draw_latents(MLP(latent_dim=6), 100, seed=0), torch.arange(100) % 3
+    images = generate(generator, latents, labels, CPU)
+    assert sizes == {42, 16}
+    recalibrate(generator, latents, labels, CPU)
+    assert max(sizes) == 42
+    assert len(images) == 100

@@ -33,7 +33,7 @@ def examine() -> dict[str, Any]:
 
     import torch
 
-    from ganbench import folders, machine, provenance, registry
+    from ganbench import downloads, folders, machine, provenance, registry
     from ganbench.cli.datasets import described
 
     device = machine.resolve_device("auto")
@@ -60,6 +60,7 @@ def examine() -> dict[str, Any]:
                 "here": machine.free_disk_bytes(Path.cwd()),
             },
         },
+        "offline": downloads.offline(),
         "datasets": datasets,
         "plugins": {
             "count": len(plugins.entries()),
@@ -109,6 +110,7 @@ def _print(found: dict[str, Any]) -> None:
     for name in ("cache", "data"):
         print(f"{name + ':':10} {found['folders'][name]}")
     print(f"disk:      {found['folders']['free_bytes']['here'] / 1e9:.0f} GB free here")
+    print("downloads: " + ("forbidden by GANBENCH_OFFLINE" if found["offline"] else "allowed"))
     for dataset in found["datasets"]:
         print(f"data:      {dataset['name']}: {dataset['state']}")
     plugins = found["plugins"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,21 @@ as_json = click.option("--json", "as_json", is_flag=True, help="One JSON documen
 quiet = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 plugin = click.option(
     "--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Load this plugin too."
+)
+
+
+def _forbid_downloads(ctx: click.Context, parameter: click.Parameter, forbidden: bool) -> None:
+    """For this process and its workers."""
+    if forbidden:
+        os.environ["GANBENCH_OFFLINE"] = "1"
+
+
+offline = click.option(
+    "--offline",
+    is_flag=True,
+    expose_value=False,
+    callback=_forbid_downloads,
+    help="Download nothing, as with GANBENCH_OFFLINE=1.",
 )
 
 kind = click.option(
@@ -159,6 +175,12 @@ def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
             raise DataError(
                 f"{settings.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
                 f"{status.location}: {status.note or 'missing'}"
+            )
+        if not status.present:
+            print(
+                f"data set '{cell.dataset.name}': {status.note or 'not here yet'} "
+                f"({status.location})",
+                file=sys.stderr,
             )
 
 

@@ -138,7 +138,8 @@ def summary(outcome: Outcome) -> str:
         return f"{name}: {outcome.status}: {outcome.reason}"
     numbers = [m for m in outcome.result["metrics"] if m["value"] is not None]
     first = f", {numbers[0]['name']} {numbers[0]['value']:.3f}" if numbers else ""
-    return f"{name}: ok{first}, {_clock(outcome.result['seconds']['total'])}"
+    troubles = "".join(f"; {finding['title']}" for finding in outcome.result.get("diagnosis", []))
+    return f"{name}: ok{first}, {_clock(outcome.result['seconds']['total'])}{troubles}"
 
 
 def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:

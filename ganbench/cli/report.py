@@ -23,8 +23,19 @@ if TYPE_CHECKING:
     from ganbench.records import Run
     from ganbench.table import Report
 
-FILES = {"markdown": "table.md", "csv": "table.csv", "json": "table.json"}  # by format
-ENDINGS = {".md": "markdown", ".csv": "csv", ".json": "json"}
+FILES = {  # by format
+    "markdown": "table.md",
+    "csv": "table.csv",
+    "json": "table.json",
+    "html": "report.html",
+}
+ENDINGS = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".html": "html",
+    ".htm": "html",
+}
 HEADS = ("ours", "value", "n", "theirs", "value", "±", "source", "protocol")
 NOTE = (
     "Numbers of different protocols say nothing about each other, so no row has a winner; what "
@@ -108,6 +119,10 @@ def _comparison(report: Report, style: str) -> Callable[[], None]:
         "csv": _csv,
         "json": _json,
     }
+    if style not in writers:
+        raise ConfigError(
+            f"--published has no {style} form; choose one with --format: {', '.join(writers)}"
+        )
     return lambda: writers[style](report.run, pairs)
 
 

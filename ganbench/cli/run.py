@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @options.benchmark
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+@options.offline
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
 @options.as_json
 @options.quiet

@@ -11,13 +11,14 @@ KIND = "feature extractor"
 
 @click.command("weights")
 @click.argument("name", required=False)
+@options.offline
 @options.plugin
 @options.as_json
 def command(name: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
     """Show which feature extractors can work on this machine, or download what NAME needs.
 
-    Downloads are checked by their SHA-256. No other command downloads anything, and
-    GANBENCH_OFFLINE=1 forbids it to this one too.
+    Downloads are checked by their SHA-256. No other command downloads weights, and
+    --offline or GANBENCH_OFFLINE=1 forbids it to this one too.
     """
     from ganbench import folders, registry
     from ganbench.errors import DataError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,15 +11,30 @@ from torch import Tensor
 
 from ganbench import InputGradients, Loss, Recipe, Step, Terms, hookimpl, norm_per_sample
 
+# Beyond this logit a target outside [0, 1] pulls no further: Keras, where such targets come from,
+# clips probabilities to within 1e-7 of 0 and 1. Without a bound the loss would have no least value.
+CONVINCED = math.log(1e7 - 1)
+
 
 @dataclass(kw_only=True)
 class BCE(Loss):
     """Non-saturating GAN loss (Goodfellow et al., 2014)."""
 
     name = "bce"
+    boundary = 0.0  # a logit: probability ½
     real_target: float = 1.0  # 0.9: one-sided label smoothing (Salimans et al., 2016)
     flip: float = 0.0  # label noise: chance that a target of D is swapped
+    # Noisy labels (Foster, 2023): D's targets move outwards, to 1 + target_noise · U for real
+    # images and to -target_noise · U for fakes, U uniform in [0, 1] and drawn for each image.
+    target_noise: float = 0.0
     saturating: bool = False  # the minimax generator loss of the same paper
+
+    def __post_init__(self) -> None:
+        for name in ("real_target", "flip"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, found {getattr(self, name)}")
+        if self.target_noise < 0:
+            raise ValueError(f"target_noise must not be negative, found {self.target_noise}")
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {
@@ -36,7 +52,14 @@ class BCE(Loss):
         if self.flip:
             swapped = torch.rand_like(logits) < self.flip
             targets = torch.where(swapped, 1 - targets, targets)
-        return F.binary_cross_entropy_with_logits(logits, targets)
+        loss = F.binary_cross_entropy_with_logits(logits, targets)
+        return loss - self._outwards(logits, targets) if self.target_noise else loss
+
+    def _outwards(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """What the loss loses where targets move away from ½ by noise: noise · logit."""
+        outwards = torch.where(targets < 0.5, -logits, logits)
+        noise = self.target_noise * torch.rand_like(logits)
+        return (noise * outwards.clamp(max=CONVINCED)).mean()
 
 
 @dataclass(kw_only=True)
@@ -47,6 +70,11 @@ class LSGAN(Loss):
     fake_target: float = 0.0  # a
     real_target: float = 1.0  # b
     fool_target: float = 1.0  # c
+
+    @property
+    def boundary(self) -> float:
+        """Halfway between D's targets."""
+        return (self.fake_target + self.real_target) / 2
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {

@@ -2,90 +2,138 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
+from ganbench import DataError, DatasetStatus, Split, hookimpl
+from ganbench.default_plugins.datasets.pictures.choices import unknown
+from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
+from ganbench.default_plugins.datasets.pictures.options import PicturesOfYourOwn, folder
 
-from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Split, hookimpl
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+SUFFIXES = {
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg"),
+    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+}
+SPLIT_NAMES = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(kw_only=True)
-class ImageFolder(Dataset):
-    """A folder of pictures; where they lie in subfolders, each of these is a class."""
+class ImageFolder(PicturesOfYourOwn):
+    """A folder of pictures; where they lie in several subfolders, each of these is a class.
+
+    Pictures below one subfolder, or below none, have no labels.
+    """
 
     name = "image-folder"
-    splits = ("train",)
-    features = "pixels"
-    path: str
-    resolution: int = 64  # pictures are resized so that the shorter side fits, then cropped
-    channels: Literal[1, 3] = 3
+    labels: Literal["folders", "none"] = "folders"  # none: subfolders mean nothing
+    test_path: str | None = None  # another folder, with the test set
 
     def __post_init__(self) -> None:
-        if self.resolution < 1:
-            raise ValueError(f"resolution must be positive, found {self.resolution}")
+        if self.test_path is not None and self.test_share:
+            raise ValueError("test_path and test_share both name a test set; give one of them")
+        super().__post_init__()
 
-    def image_spec(self) -> ImageSpec:
-        return ImageSpec(self.channels, self.resolution, len(self._classes()))
+    def has_test_set(self) -> bool:
+        return self.test_path is not None or super().has_test_set()
 
-    def load(self, split: Split, root: Path) -> LabeledImages:
-        found = list(self._pictures())
-        if not found:
-            raise DataError(
-                f"{self.path}: no picture in it; looked for {', '.join(sorted(SUFFIXES))}"
-            )
-        images = torch.empty(
-            len(found), self.channels, self.resolution, self.resolution, dtype=torch.uint8
-        )
-        for i, (picture, _) in enumerate(found):
-            images[i] = self._read(picture)
-        labels = torch.tensor([label for _, label in found]) if self._classes() else None
-        return LabeledImages(images, labels)
+    def class_names(self) -> tuple[str, ...]:
+        return () if self.labels == "none" else _classes(folder(self.path, self.name))
+
+    def listing(self, split: Split) -> Listing:
+        if split == "test" and self.test_path is not None:
+            return self._listed(self._test_folder())
+        return self.of_split(self._listed(folder(self.path, self.name)), split)
 
     def status(self, root: Path) -> DatasetStatus:
         try:
-            count = sum(1 for _ in self._pictures())
+            self.class_names()
+            folders = [folder(self.path, self.name)]
+            folders += [self._test_folder()] if self.test_path is not None else []
+            counts = [sum(1 for _ in pictures(one)) for one in folders]
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
-        return DatasetStatus(self.path, count > 0, None, f"{count:,} pictures")
+        note = f"{counts[0]:,} pictures" + "".join(f", {n:,} of the test set" for n in counts[1:])
+        return DatasetStatus(self.path, min(counts) > 0, None, note)
 
-    def _classes(self) -> list[str]:
-        folder = Path(self.path).expanduser()
-        if not folder.is_dir():
-            raise DataError(f"image-folder: {folder} is not a folder")
-        return sorted(
-            sub.name for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith(".")
+    def _test_folder(self) -> Path:
+        found = folder(self.test_path or "", f"{self.name}: test_path")
+        if found.resolve().is_relative_to(folder(self.path, self.name).resolve()):
+            raise DataError(
+                f"{self.name}: test_path {found} lies in path {self.path}, whose pictures are all "
+                "for training; put the two beside each other"
+            )
+        return found
+
+    def _listed(self, below: Path) -> Listing:
+        names = list(pictures(below))
+        if not names:
+            looked_for = ", ".join(sorted(SUFFIXES))
+            raise DataError(f"{below}: no picture in it; looked for {looked_for}")
+        classes = self.class_names()
+        return _labelled(below, names, classes) if classes else Listing(below, names)
+
+
+def pictures(below: Path) -> Iterator[str]:
+    """The names of all pictures, in an order that is the same everywhere; hidden ones left out."""
+    for name in sorted(os.listdir(below)):
+        if (below / name).is_dir() and not name.startswith("."):
+            yield from sorted(f"{name}/{inner}" for inner in _walked(below / name))
+        elif _is_picture(name):
+            yield name
+
+
+def _walked(below: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(below, onerror=_refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        prefix = os.path.relpath(place, below).replace(os.sep, "/")
+        for name in filter(_is_picture, files):
+            yield name if prefix == "." else f"{prefix}/{name}"
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES and not name.startswith(".")
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(f"{error.filename}: {error.strerror}") from error
+
+
+def _classes(below: Path) -> tuple[str, ...]:
+    """The subfolders that hold pictures, where there are several."""
+    names = sorted(
+        name
+        for name in os.listdir(below)
+        if not name.startswith(".") and (below / name).is_dir() and any(_walked(below / name))
+    )
+    if len(names) < 2:
+        return ()
+    if set(map(str.lower, names)) <= SPLIT_NAMES:
+        raise DataError(
+            f"{below}: its folders {', '.join(names)} look like splits, not classes; give one of "
+            "them as path and another as test_path, or labels: none to train on all"
         )
+    return tuple(names)
 
-    def _pictures(self) -> Iterator[tuple[Path, int]]:
-        """Every picture with its class, in an order that is the same everywhere."""
-        folder = Path(self.path).expanduser()
-        for label, name in enumerate(self._classes() or ["."]):
-            below = folder / name
-            for path in sorted(below.rglob("*"), key=Path.as_posix):
-                hidden = any(part.startswith(".") for part in path.relative_to(below).parts)
-                if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
-                    yield path, label
 
-    def _read(self, path: Path) -> torch.Tensor:
-        from PIL import Image, ImageOps
-
-        try:
-            with Image.open(path) as picture:
-                if picture.mode[0] in "IF":  # Pillow would clip them to white
-                    raise DataError(f"{path}: more than 8 bits a value; save it with 8 bits")
-                plain = ImageOps.exif_transpose(picture).convert(
-                    "L" if self.channels == 1 else "RGB"
-                )
-                fitted = ImageOps.fit(plain, (self.resolution,) * 2, Image.Resampling.LANCZOS)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path}: not readable as a picture: {error}") from error
-        values = torch.frombuffer(bytearray(fitted.tobytes()), dtype=torch.uint8)
-        return values.view(self.resolution, self.resolution, self.channels).permute(2, 0, 1)
+def _labelled(below: Path, names: list[str], classes: tuple[str, ...]) -> Listing:
+    """Pictures that lie beside the classes' folders belong to none."""
+    ids = {name: label for label, name in enumerate(classes)}
+    stray = tuple(
+        f"{name}: lies beside the folders of the classes" for name in names if "/" not in name
+    )
+    kept = [name for name in names if "/" in name]
+    labels = []
+    for name in kept:
+        of = name.partition("/")[0]
+        if of not in ids:
+            raise DataError(
+                f"{below}: folder '{of}' is no class of the training set{unknown(of, classes)}"
+            )
+        labels.append(ids[of])
+    return Listing(below, kept, labels, stray)
 
 
 @hookimpl

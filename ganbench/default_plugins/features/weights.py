@@ -13,18 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
-from urllib.request import urlopen
 
 import torch
 from torch import Tensor, nn
 
-from ganbench import DataError, Features, ImageSpec, Unavailable, write_atomically
+from ganbench import DataError, Features, ImageSpec, Unavailable, download, offline
 
 CHUNK = 2**20
-TIMEOUT = 60  # seconds without a byte
 
 
 @dataclass(frozen=True)
@@ -83,33 +80,22 @@ class Weights:
     def download(self, folder: Path) -> Path:
         """From the first URL that gives them, into a folder; the file appears there whole or not at
         all. Raises DataError where none does."""
-        if offline():
-            raise DataError(
-                f"GANBENCH_OFFLINE forbids downloads; unset it, or copy {self.names[0]} to {folder}"
-            )
         target = folder / self.names[0]
-        problems = []
-        for url in self.urls:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(target, lambda path, url=url: self._fetch(url, path))  # type: ignore[misc]
-            except (OSError, HTTPException, DataError) as error:
-                problems.append(f"{url}: {error or type(error).__name__}")
-            else:
-                return target
-        raise DataError(
-            f"{'; '.join(problems)}; nothing was kept. Try again later, or bring the file here "
-            "another way and name it in GANBENCH_WEIGHTS"
+        download(
+            self.urls,
+            target,
+            self._difference_at,
+            limit=self.size,
+            otherwise="bring the file here another way and name it in GANBENCH_WEIGHTS",
         )
+        return target
 
     def fetch(self) -> Path:
         """Into torch's own downloads, unless the right file is already there."""
         folder = downloads()
         for path in (folder / name for name in self.names):
-            if os.path.isfile(path):
-                with path.open("rb") as file:
-                    if self._difference(file) is None:
-                        return path
+            if os.path.isfile(path) and self._difference_at(path) is None:
+                return path
         print(
             f"ganbench: downloading {_megabytes(self.size)} to {folder}",
             file=sys.stderr,
@@ -151,13 +137,9 @@ class Weights:
             f"expected {self.size:,} with {self.sha256[:12]}…"
         )
 
-    def _fetch(self, url: str, path: Path) -> None:
-        with urlopen(url, timeout=TIMEOUT) as response, path.open("wb+") as file:
-            while file.tell() <= self.size and (part := response.read(CHUNK)):
-                file.write(part)
-            file.seek(0)
-            if why := self._difference(file):
-                raise DataError(f"sent {why}")
+    def _difference_at(self, path: Path) -> str | None:
+        with path.open("rb") as file:
+            return self._difference(file)
 
 
 INCEPTION = Weights(
@@ -179,11 +161,6 @@ DINOV2_L14 = Weights(
     "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
     ("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",),
 )
-
-
-def offline() -> bool:
-    """Whether GANBENCH_OFFLINE is set to anything but 0."""
-    return os.environ.get("GANBENCH_OFFLINE", "") not in ("", "0")
 
 
 def downloads() -> Path:

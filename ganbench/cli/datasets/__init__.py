@@ -1,20 +1,39 @@
-"""`ganbench datasets`."""
+"""`ganbench datasets`, and the commands below it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli import options
+from ganbench.cli.lazy import LazyGroup
 from ganbench.errors import GanbenchError
 
+if TYPE_CHECKING:
+    from ganbench.specs import DatasetStatus
 
-@click.command("datasets")
+COMMANDS = {
+    "prepare": "Download and decode a data set, or a folder of pictures, and say what is in it.",
+    "verify": "Read all of it again, and say what is damaged.",
+    "preview": "Make a picture of some images of each class.",
+}
+
+
+@click.group(
+    "datasets",
+    cls=LazyGroup,
+    package=__name__,
+    summaries=COMMANDS,
+    invoke_without_command=True,
+)
 @options.plugin
 @options.as_json
-def command(plugins: tuple[str, ...], as_json: bool) -> int:
+@click.pass_context
+def command(ctx: click.Context, plugins: tuple[str, ...], as_json: bool) -> int:
     """Show which data sets are there, where they are, and whether they are verified."""
+    if ctx.invoked_subcommand:
+        return 0
     from ganbench import folders, registry
 
     found = registry.load(plugins)
@@ -47,12 +66,17 @@ def described(registry: Any, name: str, root: Any) -> dict[str, Any]:
             str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
         )
         return {**plain, "state": "unusable", "location": "", "verified": False, "note": note}
-    words = {True: "there, verified", False: "there, DAMAGED", None: "there"}
-    state = words[status.verified] if status.present else "missing"
     return {
         **plain,
-        "state": state,
+        "state": state_of(status),
         "location": status.location,
         "verified": status.verified,
         "note": status.note,
     }
+
+
+def state_of(status: DatasetStatus) -> str:
+    """In two words."""
+    if not status.present:
+        return "not here yet" if status.on_use else "missing"
+    return {True: "there, verified", False: "there, DAMAGED", None: "there"}[status.verified]

@@ -1,0 +1,81 @@
+"""Numbered samples to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ganbench.errors import ConfigError, GanbenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganbench.pages import Tile
+    from ganbench.saved.model import SavedModel
+
+COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Numbered samples; in turns of each class, where the generator takes labels."""
+
+    model: SavedModel
+    count: int
+    seed: int
+
+    @cached_property
+    def latents(self) -> Tensor:
+        from ganbench.latents import draw_each
+
+        return draw_each(self.model.architecture, range(self.count), self.seed, "sheet")
+
+    @cached_property
+    def labels(self) -> Tensor | None:
+        import torch
+
+        classes = self.model.image.num_classes
+        return torch.arange(self.count) % classes if self.model.labelled else None
+
+    @cached_property
+    def images(self) -> Tensor:
+        return self.model.images(self.latents, self.labels)
+
+    @cached_property
+    def classes(self) -> Tensor:
+        """Of each sample: its label, or what the data set's judge takes it for."""
+        return self._judged() if self.labels is None else self.labels
+
+    def page(self) -> Any:
+        from ganbench import pages
+
+        tiles = [self.tile(number) for number in range(self.count)]
+        title = f"samples of seed {self.seed}"
+        return pages.sheet(tiles, min(self._columns(), self.count), title)
+
+    def tile(self, number: int) -> Tile:
+        from ganbench.pages import Tile
+
+        name = "" if self.labels is None else self.model.class_names[int(self.labels[number])]
+        return Tile(self.images[number], f"#{number}\n{name}".strip())
+
+    def _columns(self) -> int:
+        """So that each holds one class, where they are few."""
+        classes = self.model.image.num_classes if self.model.labelled else 1
+        return COLUMNS if classes > 2 * COLUMNS else max(classes, COLUMNS // classes * classes)
+
+    def _judged(self) -> Tensor:
+        from ganbench import folders
+
+        dataset, model = self.model.dataset(), self.model
+        if dataset.judge is None:
+            raise ConfigError(
+                f"{model.directory}: label:CLASS needs labels, and this generator takes none; nor "
+                f"has data set '{dataset.name}' a judge that could tell classes: name samples by "
+                "number, from --sheet"
+            )
+        extractor, root = model.registry.extractor(dataset.judge), folders.data()
+        if why := extractor.unsupported(model.image) or extractor.missing(root):
+            raise GanbenchError(f"judge '{dataset.judge}': {why}")
+        return extractor.load(model.image, root)(self.images).probabilities.argmax(1)

@@ -1,0 +1,162 @@
+"""`ganbench nearest`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import models
+from ganbench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganbench.pages import Row
+    from ganbench.saved.model import Samples, SavedModel
+    from ganbench.specs import LabeledImages
+
+MEANINGS = {
+    "l1": "mean absolute difference of pixels, from 0 to 255",
+    "l2": "root mean squared difference of pixels, from 0 to 255",
+}
+
+
+@click.command("nearest")
+@click.option("-n", "count", type=int, default=16, show_default=True, metavar="N", help="Samples.")
+@click.option("--label", metavar="CLASS", help="All of this class, by name or id.")
+@click.option(
+    "--by",
+    type=click.Choice(["l1", "l2", "features"]),
+    default="l2",
+    show_default=True,
+    help="Differences of pixels, or Euclidean distances of features.",
+)
+@click.option(
+    "--features",
+    metavar="EXTRACTOR",
+    help="Which, as in mnist-cnn-v1 or random-conv(seed=3).  [default: the data set's own]",
+)
+@click.option("--k", type=int, default=5, show_default=True, metavar="N", help="Training images.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.png", help="The page."
+)
+@models.model
+def command(
+    model: Path,
+    count: int,
+    label: str | None,
+    by: str,
+    features: str | None,
+    k: int,
+    out: Path,
+    force: bool,
+    seed: int,
+    **loading: Any,
+) -> int:
+    """Show each sample beside the training images nearest to it, the nearest first: is it new?
+
+    Distances stand below. The training data must be where the trial found it.
+
+    \b
+    ganbench nearest results/mnist/bce --out nearest.png
+    ganbench nearest results/mnist/bce --by features --features mnist-cnn-v1 --out nearest.png
+    """
+    models.at_least(1, n=count, k=k)
+    if features and by != "features":
+        raise ConfigError(f"--features {features}: add --by features")
+    models.check_out(out, (".png",), force)
+    found = models.load(model, **loading)
+    models.require_pictures(found, "ganbench nearest")
+    data = _training_data(found)
+    samples = found.sample(count, label, seed)
+    k = min(k, len(data))
+    distances, indices, meaning = (
+        (*_by_pixels(samples.images, data.images, by, k), MEANINGS[by])
+        if by != "features"
+        else _by_features(found, samples, data, features, k)
+    )
+    from ganbench import pages
+
+    page = pages.draw(_rows(found, samples, data, distances, indices), f"{by}: {meaning}")
+    with models.writing(out):
+        pages.save(page, out)
+    print(out)
+    return 0
+
+
+def _training_data(model: SavedModel) -> LabeledImages:
+    from ganbench import folders
+
+    dataset, root = model.dataset(), folders.data()
+    status = dataset.status(root)
+    if status.verified is False or not (status.present or status.on_use):
+        raise DataError(
+            f"{model.directory}: the training data, data set '{dataset.name}', is not usable here: "
+            f"{status.location}: {status.note or 'missing'}"
+        )
+    data = dataset.load("train", root)
+    if len(data) != model.config.num_images or data.images.shape[1] != model.image.channels:
+        print(
+            f"note: data set '{dataset.name}' has {len(data):,} training images here, and "
+            f"{model.config.num_images:,} at training",
+            file=sys.stderr,
+        )
+    return data
+
+
+def _by_pixels(samples: Tensor, train: Tensor, by: str, k: int) -> tuple[Tensor, Tensor]:
+    """Distances per value, (N, k), and indices."""
+    from ganbench.default_plugins.metrics.neighbours import Manhattan, nearest
+
+    values = samples[0].numel()
+    levels = 127.5 if samples.is_floating_point() else 1.0
+    if by == "l1":
+        distances, indices = Manhattan(train).nearest(samples, k)
+        return distances * (levels / values), indices
+    distances, indices = nearest(samples, train, k)
+    return distances * (levels / values**0.5), indices
+
+
+def _by_features(
+    model: SavedModel, samples: Samples, data: LabeledImages, features: str | None, k: int
+) -> tuple[Tensor, Tensor, str]:
+    from ganbench import folders
+    from ganbench.contracts.metrics import Unavailable
+    from ganbench.default_plugins.metrics.neighbours import nearest
+    from ganbench.evaluation import TrialEvaluation
+    from ganbench.specs import LabeledImages
+
+    dataset = model.dataset()
+    name = features or dataset.features or "pixels"
+    fake = LabeledImages(samples.images, samples.labels)
+    judge = TrialEvaluation(dataset, data, fake, model.registry, folders.data())
+    try:
+        found = judge.features(name).embedding, judge.real_features(name).embedding
+    except Unavailable as why:
+        raise ConfigError(f"--by features: {why}") from why
+    return (*nearest(*found, k), f"Euclidean distance of {name}")
+
+
+def _short(distance: float) -> str:
+    return f"{distance:,.0f}" if distance >= 1000 else f"{distance:#.3g}".rstrip(".")
+
+
+def _rows(
+    model: SavedModel, samples: Samples, data: LabeledImages, distances: Tensor, indices: Tensor
+) -> list[Row]:
+    from ganbench.pages import Row, Tile
+
+    def named(labels: Tensor | None, at: int) -> str:
+        return "" if labels is None else model.class_names[int(labels[at])]
+
+    rows = [Row([Tile(caption="sample"), Tile(), Tile(caption="nearest")])]
+    for i, image in enumerate(samples.images):
+        near = [
+            Tile(data.images[at], f"{_short(distance)}\n{named(data.labels, at)}".strip())
+            for at, distance in zip(indices[i].tolist(), distances[i].tolist(), strict=True)
+        ]
+        rows.append(Row([Tile(image, named(samples.labels, i)), Tile(), *near]))
+    return rows

@@ -1,0 +1,85 @@
+"""Archives that data sets are published in: fetched, checked, and turned into files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganbench import DataError, download
+from ganbench.default_plugins.datasets.checksums import Checksums, Digest, described
+from ganbench.default_plugins.datasets.extraction import unpack
+
+Check = Callable[[Path], str | None]  # what is wrong with a file, or None
+Fetch = Callable[["Origin", Path, Check], None]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an archive is published."""
+
+    urls: tuple[str, ...]
+    md5: str
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One download, and the files or folders it becomes; all names are below the data folder."""
+
+    name: str
+    parts: tuple[str, ...]  # its own name alone: it is used as it is
+
+    @property
+    def packed(self) -> bool:
+        return self.parts != (self.name,)
+
+
+def fetched(origin: Origin, target: Path, check: Check) -> None:
+    """Download it. Raises DataError."""
+    download(
+        origin.urls,
+        target,
+        check,
+        otherwise=f"bring {target.name} to {target.parent} another way",
+    )
+
+
+def bring(
+    archive: Archive, origin: Origin, folder: Path, checksums: Checksums, fetch: Fetch
+) -> dict[str, Any]:
+    """Its parts, from a copy that the user has put there, or fetched; and what to record of it.
+
+    A copy that was fetched is removed once it is unpacked, as it would double the space. Only one
+    process at a time, please.
+    """
+    path = folder / archive.name
+    ours = checksums.path.with_name(f"{path.name}.downloaded")  # also if we are killed before that
+    known = checksums.archives.get(archive.name)
+    for left in path.parent.glob(f".{path.name}.*"):  # by a process that was killed
+        left.unlink()
+    if not path.is_file():
+        fetch(origin, path, lambda file: _difference(Digest.of(file), origin.md5, known))
+        ours.touch()
+    digest = Digest.of(path)
+    if why := _difference(digest, origin.md5, known):
+        raise DataError(f"{path}: {why}; remove the file and put the right one there")
+    source = origin.urls[0] if ours.is_file() else "your copy"
+    if archive.packed:
+        unpack(path, [folder / part for part in archive.parts], path.parent)
+        if ours.is_file():
+            path.unlink()
+    ours.unlink(missing_ok=True)
+    return described(digest, source)
+
+
+def _difference(digest: Digest, md5: str, known: Mapping[str, Any] | None) -> str | None:
+    """By the publisher's MD5, and by the SHA-256 that was recorded the first time."""
+    if digest.md5 != md5:
+        return f"{digest.size:,} bytes with MD5 {digest.md5}, expected {md5}"
+    if known and known["sha256"] != digest.sha256:
+        return (
+            f"other content than when it was first downloaded: SHA-256 {digest.sha256[:12]}…, "
+            f"then {str(known['sha256'])[:12]}…"
+        )
+    return None

@@ -1,0 +1,130 @@
+"""Which arrays of a file are the images and which their labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganbench import DataError
+from ganbench.default_plugins.datasets.array_files import Found, arrays
+from ganbench.default_plugins.datasets.pictures.choices import shortened, unknown
+
+ASIDE = {"val", "valid", "validation", "dev", "extra"}  # words, and all of "test", that set aside
+WHOLE = 2**53  # up to which a float holds every whole number
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The arrays of one split."""
+
+    path: Path
+    name: str  # of the images; '' in a file that holds one array
+    images: Found
+    labels: Found | None
+    labels_where: str = ""
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}: {self.name}" if self.name else str(self.path)
+
+    def __len__(self) -> int:
+        return self.images.shape[0]
+
+    def class_ids(self) -> NDArray[Any]:
+        """One whole number or word of each image."""
+        assert self.labels is not None
+        values = self.labels.read()
+        flat = values.reshape(-1) if values.size == len(values) else values
+        if flat.shape != (len(self),):
+            raise DataError(
+                f"{self.labels_where}: labels of shape {values.shape} for {len(self):,} images; "
+                "give one class of each image"
+            )
+        if flat.dtype.kind == "f":
+            if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
+                raise DataError(f"{self.labels_where}: labels are fractions; give whole numbers")
+            flat = np.clip(flat, -WHOLE, WHOLE)
+        if flat.dtype.kind in "biuf":
+            return flat.astype(np.int64)
+        if flat.dtype.kind in "US":
+            return flat.astype(str)
+        raise DataError(
+            f"{self.labels_where}: labels are {flat.dtype}; give whole numbers or words"
+        )
+
+
+def chosen(path: Path, images: str | None, labels: str | None) -> Chosen:
+    """The arrays of these names, or the only ones that can be meant. Raises DataError.
+
+    Images that are for testing by their name are taken only where there are no others, or they are
+    asked for; then their labels are for testing too.
+    """
+    path = path.expanduser()
+    found = arrays(path)
+    if list(found) == [""]:
+        return _single(path, found[""], images, labels)
+    name = images if images is not None else _only(path, found, "images", _of_images(found))
+    _require(path, found, "images", name)
+    whole = Chosen(path, name, found[name], None)
+    if labels is None:
+        fitting = _of_labels(found, whole)
+        labels = _only(path, found, "labels", fitting) if fitting else None
+    if labels is None:
+        return whole
+    _require(path, found, "labels", labels)
+    return Chosen(path, name, found[name], found[labels], f"{path}: {labels}")
+
+
+def _single(path: Path, found: Found, images: str | None, labels: str | None) -> Chosen:
+    """Labels are in another file: of IDX, that whose name differs as MNIST's do."""
+    if images is not None:
+        raise DataError(f"{path}: holds one array without a name, and images names '{images}'")
+    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    if labels is not None:
+        beside = path.parent / Path(labels).expanduser()
+    elif beside == path or not beside.is_file():
+        return Chosen(path, "", found, None)
+    of_labels = arrays(beside)
+    if list(of_labels) != [""]:
+        raise DataError(f"{beside}: holds {_listed(of_labels)}; give labels in a file of their own")
+    return Chosen(path, "", found, of_labels[""], str(beside))
+
+
+def _of_images(found: Mapping[str, Found]) -> list[str]:
+    names = [n for n, f in found.items() if len(f.shape) in (3, 4) and f.dtype.kind in "biuf"]
+    return [name for name in names if not _aside(name)] or names
+
+
+def _of_labels(found: Mapping[str, Found], images: Chosen) -> list[str]:
+    shapes = ((len(images),), (len(images), 1))
+    names = [n for n, f in found.items() if f.dtype.kind in "biuUS" and f.shape in shapes]
+    return [name for name in names if _aside(name) == _aside(images.name)]
+
+
+def _aside(name: str) -> bool:
+    words = re.findall("[a-z]+", name.lower())
+    return any(w in ASIDE or w.startswith("test") or w.endswith("test") for w in words)
+
+
+def _only(path: Path, found: Mapping[str, Found], what: str, fitting: list[str]) -> str:
+    if len(fitting) == 1:
+        return fitting[0]
+    number = "several arrays" if fitting else "no array"
+    raise DataError(
+        f"{path}: {number} can be the {what}: it holds {_listed(found)}; name one as {what}"
+    )
+
+
+def _require(path: Path, found: Mapping[str, Found], what: str, name: str) -> None:
+    if name not in found:
+        raise DataError(f"{path}: {what}: it has no array '{name}'{unknown(name, found)}")
+
+
+def _listed(found: Mapping[str, Found]) -> str:
+    return shortened([f"{n} {f.dtype}{list(f.shape)}" for n, f in found.items()], most=12)

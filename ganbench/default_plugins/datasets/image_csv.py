@@ -1,0 +1,180 @@
+"""Images of the user's own, with their labels in a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from ganbench import DataError, DatasetStatus, Split, hookimpl
+from ganbench.default_plugins.datasets.pictures import patterns, tables
+from ganbench.default_plugins.datasets.pictures.choices import shortened, unknown
+from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
+from ganbench.default_plugins.datasets.pictures.options import PicturesOfYourOwn, folder
+
+Value = str | int | float
+REMOVED = {"", "~", "null"}  # labels in `relabel` that leave a picture out
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture of the CSV file."""
+
+    line: int
+    id: str
+    label: str
+    values: dict[str, str]  # of the columns that pattern and where name
+
+
+@dataclass(kw_only=True)
+class ImageCSV(PicturesOfYourOwn):
+    """A folder of pictures, and a CSV file with a row for each: its id and its label.
+
+    `csv` and `relabel` are looked for in the folder, then from where you are. In `relabel`, a YAML
+    file of `id: label` or a CSV file with the same two columns, no label leaves a picture out.
+    """
+
+    name = "image-csv"
+    remedy = (
+        "where files are missing, look at path and pattern; repair or remove the others, or raise "
+        "max_bad to go on without them"
+    )
+    csv: str
+    id_column: str = "id"
+    label_column: str = "label"
+    pattern: str = "{id}.png"  # the files' names; other columns may stand in it, too
+    where: dict[str, Value | list[Value]] = field(default_factory=dict)  # rows with these values
+    relabel: str | None = None  # a file that corrects labels
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        try:
+            self._pattern_columns()
+        except ValueError as error:
+            raise ValueError(f"pattern '{self.pattern}': {error}") from error
+
+    def class_names(self) -> tuple[str, ...]:
+        return sorted_labels(row.label for row in self._rows if row.label)
+
+    def listing(self, split: Split) -> Listing:
+        root = folder(self.path, self.name)
+        ids = {label: i for i, label in enumerate(self.class_names())}
+        found: dict[str, Row] = {}
+        problems = []
+        for row in self._rows:
+            try:
+                found[self._new_name(row, found)] = row
+            except ValueError as error:
+                problems.append(f"{self._csv.name}: line {row.line}: {error}")
+        names = sorted(found)
+        labels = [ids[found[name].label] for name in names]
+        return self.of_split(Listing(root, names, labels, tuple(problems)), split)
+
+    def status(self, root: Path) -> DatasetStatus:
+        try:
+            folder(self.path, self.name)
+            count, classes = len(self._rows), self.class_names()
+        except DataError as error:
+            return DatasetStatus(self.path, False, None, str(error))
+        note = f"{count:,} rows of {self._csv.name}; classes {shortened(classes)}"
+        return DatasetStatus(self.path, True, None, note)
+
+    def _new_name(self, row: Row, found: dict[str, Row]) -> str:
+        """Raises ValueError where a row names no picture with a label, or one that was named."""
+        if not row.id:
+            raise ValueError("no id")
+        name = patterns.filled(self.pattern, {**row.values, "id": row.id})
+        if not row.label:
+            raise ValueError(f"no label for '{row.id}'")
+        if first := found.get(name):
+            other = f", there with label {first.label}" if first.label != row.label else ""
+            raise ValueError(f"'{name}' again, after line {first.line}{other}")
+        return name
+
+    @cached_property
+    def _csv(self) -> Path:
+        return self._file(self.csv)
+
+    @cached_property
+    def _rows(self) -> tuple[Row, ...]:
+        """What `where` lets through, with corrected labels."""
+        rows = tuple(self._corrected())
+        kept = rows
+        for column, wanted in self.where.items():
+            values = list(map(tables.canonical, wanted if isinstance(wanted, list) else [wanted]))
+            kept = tuple(row for row in kept if self._value(row, column) in values)
+            self._check_occur(column, values, {self._value(row, column) for row in rows})
+        if not kept:
+            raise DataError(f"{self._csv}: no row{' that where asks for' if rows else ''}")
+        return kept
+
+    def _corrected(self) -> Iterator[Row]:
+        rows = list(self._read())
+        corrections = self._corrections({row.id for row in rows}, {row.label for row in rows})
+        for row in rows:
+            label = corrections.get(row.id, row.label)
+            if not (row.id in corrections and label in REMOVED):
+                yield Row(row.line, row.id, label, row.values)
+
+    def _read(self) -> Iterator[Row]:
+        beside = {*self._pattern_columns(), *self.where}
+        columns = [self.id_column, self.label_column, *sorted(beside)]
+        for line in tables.lines(self._csv, columns):
+            values = {column: line.values[column] for column in beside}
+            label = tables.canonical(line.values[self.label_column])
+            yield Row(line.number, line.values[self.id_column], label, values)
+
+    def _corrections(self, ids: set[str], labels: set[str]) -> dict[str, str]:
+        if self.relabel is None:
+            return {}
+        path = self._file(self.relabel)
+        if path.suffix.lower() == ".csv":
+            lines = tables.lines(path, [self.id_column, self.label_column])
+            found = {line.values[self.id_column]: line.values[self.label_column] for line in lines}
+        else:
+            found = tables.mapping(path)
+        found = {identity: tables.canonical(label) for identity, label in found.items()}
+        for identity, label in found.items():
+            if identity not in ids:
+                near = unknown(identity, sorted(ids))
+                raise DataError(f"{path}: {self._csv.name} has no id '{identity}'{near}")
+            if label not in labels | REMOVED:
+                near = unknown(label, sorted_labels(labels - REMOVED))
+                raise DataError(f"{path}: '{identity}' gets label '{label}', as no other{near}")
+        return found
+
+    def _value(self, row: Row, column: str) -> str:
+        """The label's column holds corrected labels."""
+        return row.label if column == self.label_column else tables.canonical(row.values[column])
+
+    def _check_occur(self, column: str, wanted: Iterable[str], values: set[str]) -> None:
+        for value in wanted:
+            if value not in values:
+                near = unknown(value, sorted_labels(values))
+                raise DataError(f"{self._csv}: where: no row has {column} '{value}'{near}")
+
+    def _pattern_columns(self) -> set[str]:
+        """Beside `id`, which stands for `id_column`."""
+        return patterns.named(self.pattern) - {"id"}
+
+    def _file(self, name: str) -> Path:
+        root, given = folder(self.path, self.name), Path(name).expanduser()
+        for path in (root / given, given):
+            if path.is_file():
+                return path
+        raise DataError(f"{self.name}: no file '{name}', in {root} or in {Path.cwd()}")
+
+
+def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """Each once; as numbers, where all are."""
+    found = set(labels)
+    try:
+        return tuple(sorted(found, key=float))
+    except ValueError:
+        return tuple(sorted(found))
+
+
+@hookimpl
+def register_datasets(register) -> None:
+    register(ImageCSV)

@@ -1,0 +1,22 @@
+"""What the user may have mistyped, and what there was to choose from."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def unknown(name: object, known: Iterable[str]) -> str:
+    """The end of a sentence that says that there is no such name: the nearest, and all of them."""
+    names = list(known)
+    lower = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(str(name).lower(), lower, n=1)
+    guess = f"; did you mean '{lower[near[0]]}'?" if near else ""
+    return f"{guess}\n  known: {shortened(names)}"
+
+
+def shortened(names: Iterable[str], most: int = 40) -> str:
+    """The first of them, and how many more."""
+    listed = list(names)
+    more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
+    return (", ".join(listed[:most]) or "none") + more

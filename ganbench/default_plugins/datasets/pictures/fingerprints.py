@@ -1,0 +1,99 @@
+"""What pictures a folder holds, known by their content; and by their times, which is quicker."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ganbench import tracked
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+AT_ONCE = 512  # items that threads are given together
+SETTLED = 3.0  # seconds after which a change to a file shows in its times, on any file system
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Pictures below a folder, with their classes, in an order that is the same everywhere."""
+
+    root: Path
+    names: Sequence[str]  # relative to the root, with /
+    labels: Sequence[int] | None = None
+    problems: tuple[str, ...] = ()  # what was left out while listing them
+
+
+@dataclass(frozen=True)
+class Times:
+    """Sizes and times of all files of a listing."""
+
+    digest: str
+    settled: bool  # whether a file that changes from now on gets another time
+
+
+def times(listing: Listing) -> Times:
+    found = hashlib.sha256(os.fsencode(listing.root.resolve()))
+    newest = 0.0
+    for name in listing.names:
+        found.update(os.fsencode(name))
+        try:
+            of = os.stat(listing.root / name)
+        except OSError as error:
+            found.update(f"|{error.strerror}\0".encode())
+            continue
+        found.update(f"|{of.st_size}|{of.st_mtime_ns}|{of.st_ctime_ns}|{of.st_mode}\0".encode())
+        newest = max(newest, of.st_mtime, of.st_ctime)
+    return Times(found.hexdigest(), newest + SETTLED < time.time())
+
+
+def content_digests(listing: Listing) -> list[bytes | str]:
+    """The SHA-256 of every file, or why it cannot be read."""
+    found = in_threads(partial(_digest, listing.root), listing.names)
+    return list(tracked(found, "reading pictures", len(listing.names)))
+
+
+def combined(digests: Iterable[bytes | str], preparation: str) -> str:
+    """One name for all these files, prepared so."""
+    found = hashlib.sha256(preparation.encode())
+    for digest in digests:
+        found.update(digest if isinstance(digest, bytes) else f"|{digest}|".encode())
+    return found.hexdigest()[:32]
+
+
+def content(path: Path) -> bytes:
+    """Raises OSError, also where it is no plain file: to read a pipe could last for ever."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(None, "not a plain file")
+        return file.read()
+
+
+def in_threads(
+    function: Callable[[In], Out], items: Sequence[In], at_once: int = AT_ONCE
+) -> Iterator[Out]:
+    """The results in the order of the items, of which never more than `at_once` wait."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(items), at_once):
+            yield from pool.map(function, items[start : start + at_once])
+
+
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
+
+
+def _digest(root: Path, name: str) -> bytes | str:
+    try:
+        return hashlib.sha256(content(root / name)).digest()
+    except OSError as error:
+        return why_unreadable(error)
+
+
+def why_unreadable(error: OSError) -> str:
+    return "missing" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()

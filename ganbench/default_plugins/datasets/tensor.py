@@ -1,0 +1,139 @@
+"""Images from arrays of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Split, hookimpl
+from ganbench.default_plugins.datasets.array_choice import Chosen, chosen
+from ganbench.default_plugins.datasets.array_images import Layout, Unsuitable, arranged, as_images
+from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
+from ganbench.default_plugins.datasets.resizing import resized
+
+
+@dataclass(kw_only=True)
+class Tensors(Dataset):
+    """Arrays of images, and maybe labels, in a .npz, .npy, .pt or IDX file; no pickle is run.
+
+    `images` and `labels` name the arrays where the file does not leave one choice each; of a file
+    that holds a single array, `labels` is another file. Labels may be any whole numbers or words:
+    in their order they become the classes.
+    """
+
+    name = "tensor"
+    features = "pixels"
+    path: str
+    images: str | None = None
+    labels: str | None = None
+    test_path: str | None = None  # another file, with the test set
+    test_images: str | None = None  # its arrays: in test_path, else in path
+    test_labels: str | None = None
+    layout: Layout = "auto"  # nchw: channels before height and width; nhwc: after
+    range: tuple[float, float] | None = None  # the values of black and white; null: by the values
+    resolution: int | None = None  # null: their own; others are resized, and made square by crop
+    crop: Crop = "fit"  # fit: the shorter side, then the middle; squash: both; pad: the longer
+    filter: Filter = "lanczos"
+
+    def __post_init__(self) -> None:
+        if self.resolution is not None and self.resolution < 1:
+            raise ValueError(f"resolution must be positive, found {self.resolution}")
+        if self.range is not None and self.range[0] == self.range[1]:
+            raise ValueError(f"range must have two different values, found {list(self.range)}")
+        if self.test_labels and not (self.test_images or self.test_path):
+            raise ValueError("test_labels has no test images; give test_images or test_path")
+        if not (self.test_images or self.test_path):
+            vars(self)["splits"] = ("train",)  # of this instance
+
+    def image_spec(self) -> ImageSpec:
+        channels, resolution = self._shape(self._chosen("train"))
+        return ImageSpec(channels, resolution, len(self._classes()))
+
+    def class_names(self) -> tuple[str, ...]:
+        classes = self._classes()
+        plain = classes.dtype.kind == "i" and np.array_equal(classes, np.arange(len(classes)))
+        return () if plain else tuple(str(value) for value in classes.tolist())
+
+    def protocol(self) -> dict[str, Any]:
+        return {
+            "range": list(self.range) if self.range else "by the values",
+            "resolution": self.resolution,
+            "crop": self.crop,
+            "filter": f"{self.filter}, antialiased",
+        }
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        if split not in self.splits:
+            raise DataError(f"data set '{self.name}' has no {split} split; give it a test_path")
+        found = self._chosen(split)
+        _, resolution = self._shape(found)
+        try:
+            images = as_images(found.images.read(), self.layout, self.range)
+        except Unsuitable as error:
+            raise DataError(f"{found.where}: {error}") from error
+        return LabeledImages(
+            resized(images, resolution, self.crop, self.filter), self._labels(found)
+        )
+
+    def status(self, root: Path) -> DatasetStatus:
+        paths = [Path(path).expanduser() for path in (self.path, self.test_path) if path]
+        if missing := [str(path) for path in paths if not path.is_file()]:
+            return DatasetStatus(self.path, False, None, f"missing: {', '.join(missing)}")
+        try:
+            counts = [len(self._chosen(split)) for split in self.splits]
+            self.image_spec()
+        except DataError as error:
+            return DatasetStatus(self.path, False, None, str(error))
+        note = " + ".join(f"{count:,}" for count in counts) + " images"
+        return DatasetStatus(self.path, True, None, note)
+
+    def _chosen(self, split: Split) -> Chosen:
+        if split == "train":
+            return chosen(Path(self.path), self.images, self.labels)
+        images, labels = self.test_images, self.test_labels
+        if self.test_path:  # which is laid out alike, unless it is said otherwise
+            images, labels = images or self.images, labels or self.labels
+        found = chosen(Path(self.test_path or self.path), images, labels)
+        if found.labels is None and len(self._classes()):
+            raise DataError(f"{found.where}: no labels, and the training images have some")
+        return found
+
+    def _shape(self, found: Chosen) -> tuple[int, int]:
+        """Channels and resolution."""
+        try:
+            (channels, height, width), _ = arranged(found.images.shape, self.layout)
+        except Unsuitable as error:
+            raise DataError(f"{found.where}: {error}") from error
+        if self.resolution is None and height != width:
+            raise DataError(
+                f"{found.where}: images are {height}×{width}, and networks here make squares; "
+                "give resolution, such as "
+                f"{min(height, width)}, and crop: fit (the middle), squash or pad"
+            )
+        return channels, self.resolution or height
+
+    def _classes(self) -> NDArray[Any]:
+        """The distinct labels of the training set, in order."""
+        train = self._chosen("train")
+        return np.empty(0, np.int64) if train.labels is None else np.unique(train.class_ids())
+
+    def _labels(self, found: Chosen) -> Tensor | None:
+        classes = self._classes()
+        if found.labels is None or not len(classes):
+            return None
+        ids = found.class_ids()
+        if unknown := sorted(set(np.unique(ids).tolist()) - set(classes.tolist())):
+            few = ", ".join(map(repr, unknown[:5]))
+            raise DataError(f"{found.where}: labels {few} are of no training image")
+        return torch.from_numpy(np.searchsorted(classes, ids).astype(np.int64))
+
+
+@hookimpl
+def register_datasets(register) -> None:
+    register(Tensors)

@@ -1,0 +1,113 @@
+"""The table in a terminal."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench import Column, Report, Reporter, Row, Table
+from ganbench.default_plugins.reporters.layout import cells, is_cost, varied
+
+if TYPE_CHECKING:
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+PIPE_WIDTH = 140
+LABEL_WIDTH = 30  # of an axis and of what a reference row is, which folds
+GAP = 3  # between two columns of a grid
+CONTINUED = ", continued"
+Headed = tuple[str, Column]  # with what stands above it
+BOLD = "\0"  # before a cell that stands out in a terminal
+
+
+@dataclass(kw_only=True)
+class Console(Reporter):
+    """The table on standard output, quality first, then cost."""
+
+    name = "console"
+
+    def write(self, report: Report, directory: Path) -> None:
+        from rich.console import Console as Terminal
+
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
+        table = report.table
+        cost = [c for c in table.columns if is_cost(c)]
+        quality = [c for c in table.columns if not is_cost(c)]
+        axes, constant = varied(table)
+        shared = ", ".join(f"{axis} {table.values(axis)[0]}" for axis in constant)
+        title = f"{table.name}: quality" + (f" (all with {shared})" if shared else "")
+        rows = [row for row in table.rows if not row.is_reference]
+        for name, shown, columns in ((title, table.rows, quality), ("cost", rows, cost)):
+            for part in _parts(table, shown, axes, columns, terminal.width):
+                terminal.print(_grid(name, table, shown, axes, part))
+                name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
+        for note in table.notes:
+            terminal.print(note, style="dim", markup=False)
+
+
+def _grid(
+    title: str,
+    table: Table,
+    rows: Sequence[Row],
+    axes: Sequence[str],
+    columns: Sequence[Headed],
+) -> Grid:
+    from rich.table import Table as Grid
+
+    grid = Grid(title=_styled(title), title_justify="left")
+    for axis in axes:
+        grid.add_column(_styled(axis), overflow="fold", max_width=LABEL_WIDTH)
+    for head in ("n", *(head for head, _ in columns)):
+        grid.add_column(_styled(head), justify="right", overflow="fold")
+    grid.add_column("status")
+    for row, after in zip_longest(rows, rows[1:]):
+        texts = cells(table, row, axes, [c for _, c in columns], lambda text: f"{BOLD}{text}")
+        styled = [_styled(text) for text in [*texts, row.status]]
+        last = row.is_reference and after is not None and not after.is_reference
+        grid.add_row(*styled, end_section=last)
+    return grid
+
+
+def _parts(
+    table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Column], width: int
+) -> list[list[Headed]]:
+    """The columns in as many tables as it takes for each to fit; then heads are of two lines."""
+    headed = [(table.header(column), column) for column in columns]
+    parts = _fitting(table, rows, axes, headed, width)
+    if len(parts) > 1:
+        headed = [(re.sub(r" ?(?=[@\[])", "\n", head, count=1), c) for head, c in headed]
+        parts = _fitting(table, rows, axes, headed, width)
+    return parts
+
+
+def _fitting(
+    table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Headed], width: int
+) -> list[list[Headed]]:
+    lines = [[*cells(table, row, axes, [c for _, c in columns], str), row.status] for row in rows]
+    lines.append([*axes, "n", *(head for head, _ in columns), "status"])
+    widths = [
+        GAP + max(len(text) for cell in column for text in cell.split("\n"))
+        for column in zip(*lines, strict=True)
+    ]
+    labels, (n, *numbers, status) = widths[: len(axes)], widths[len(axes) :]
+    fixed = used = 1 + n + status + sum(min(label, GAP + LABEL_WIDTH) for label in labels)
+    parts: list[list[Headed]] = [[]]
+    for column, needed in zip(columns, numbers, strict=True):
+        if parts[-1] and used + needed > width:
+            parts.append([])
+            used = fixed
+        parts[-1].append(column)
+        used += needed
+    return parts
+
+
+def _styled(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text.removeprefix(BOLD), "bold" if text.startswith(BOLD) else "")

@@ -1,0 +1,167 @@
+"""How a trial's training went, from its metrics.jsonl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganbench.default_plugins.reporters.html.lines import finite
+from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.scale import Scale, compact
+
+MOST_WINDOWS, MOST_POINTS, MOST_SERIES = 3000, 160, 6
+MOST_BYTES = 64_000_000
+OUTLIERS = 0.02  # the part at each end that may be cut where it would hide the rest
+SPIKE = 8.0  # times the range of what is left
+SIGNALS = (  # of Window.signals: title, keys and what they are called
+    ("D's output", {"d_real": "on real images", "d_fake": "on G's"}),
+    (
+        "share told apart",
+        {
+            "d_real_accuracy": "real taken for real",
+            "d_fake_accuracy": "G's taken for G's",
+            "g_accuracy": "G's taken for real, in G's step",
+        },
+    ),
+    ("gradient norm", {"d_gradient_norm": "of D", "g_gradient_norm": "of G"}),
+)
+
+Places = list[tuple[float, float]]  # thousands of images, value
+
+
+@dataclass(frozen=True)
+class Chart:
+    title: str
+    series: dict[str, Places]
+
+
+def charts(directory: Path, result: Mapping[str, Any]) -> list[Chart]:
+    windows = _windows(directory / "metrics.jsonl")
+    found = [
+        Chart("D's loss", _terms(windows, "d_terms")),
+        Chart("G's loss", _terms(windows, "g_terms")),
+        *(Chart(title, _signals(windows, keys)) for title, keys in SIGNALS),
+        *_probes(result),
+    ]
+    return [chart for chart in found if any(len(p) > 1 for p in chart.series.values())]
+
+
+def picture(chart: Chart) -> Markup:
+    """An SVG that takes any width."""
+    series = {n: _thinned(p) for n, p in list(chart.series.items())[:MOST_SERIES] if len(p) > 1}
+    values = [y for places in series.values() for _, y in places]
+    low, high = _span(values)
+    kimgs = [x for places in series.values() for x, _ in places]
+    across, upward = Scale(0.0, max(kimgs) or 1.0), Scale.over([low, high], span=200.0)
+    lines = [
+        element("polyline", points=_path(p, across, upward), class_=f"c{number}")
+        for number, p in enumerate(series.values(), 1)
+    ]
+    cut = min(values) < low or max(values) > high
+    ends = f"from {compact(min(values), 3)} to {compact(max(values), 3)}"
+    keys = [
+        element("li", element("i", class_=f"c{number}"), name)
+        for number, name in enumerate(series, 1)
+    ]
+    is_named = all(name in chart.title for name in series)
+    hints = ["logarithmic" if upward.is_log else "", "spikes cut" if cut else ""]
+    return element(
+        "figure",
+        element(
+            "figcaption",
+            element("b", chart.title),
+            " ",
+            element("span", ", ".join(filter(None, hints)), class_="hint"),
+        ),
+        None if is_named else element("ul", keys, class_="keys", role="list"),
+        element(
+            "div",
+            element("span", compact(upward.high, 3), class_="high"),
+            element("span", compact(upward.low, 3), class_="low"),
+            element(
+                "svg",
+                lines,
+                view_box="0 0 100 100",
+                preserve="none",
+                role="img",
+                aria_label=f"{chart.title} over training, {ends}",
+            ),
+            element("span", "0", class_="from"),
+            element("span", f"{compact(across.high, 3)} kimg", class_="to"),
+            class_="plot",
+        ),
+        class_="curve",
+    )
+
+
+def _windows(path: Path) -> list[dict[str, Any]]:
+    """Of a long training, evenly spread ones; what is not whole is left out."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return []
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines[:: -(-len(lines) // MOST_WINDOWS) or 1]:
+        try:
+            window = json.loads(line)
+        except ValueError:  # still being written
+            continue
+        if isinstance(window, dict) and finite(window.get("kimg")) is not None:
+            found.append(window)
+    return found
+
+
+def _terms(windows: Iterable[Mapping[str, Any]], key: str) -> dict[str, Places]:
+    series: dict[str, Places] = {}
+    for window in windows:
+        terms = window.get(key)
+        for name, value in (terms if isinstance(terms, dict) else {}).items():
+            if finite(value) is not None:
+                series.setdefault(name.replace("_", " "), []).append((window["kimg"], value))
+    return series
+
+
+def _signals(windows: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Places]:
+    series = _terms(windows, "signals")
+    return {
+        name: series[key.replace("_", " ")]
+        for key, name in names.items()
+        if key.replace("_", " ") in series
+    }
+
+
+def _probes(result: Mapping[str, Any]) -> Iterator[Chart]:
+    """What was followed during training, a chart for each number."""
+    series: dict[str, Places] = {}
+    for probe in result.get("probes") or ():
+        for name, value in probe["values"].items():
+            if finite(value) is not None:
+                series.setdefault(name, []).append((probe["kimg"], value))
+    for name, places in series.items():
+        yield Chart(f"{name} on the way", {name: places})
+
+
+def _thinned(places: Sequence[tuple[float, float]]) -> Places:
+    """Means of neighbours, so that no more points are left than can be seen."""
+    size = -(-len(places) // MOST_POINTS)
+    parts = [places[i : i + size] for i in range(0, len(places), size)]
+    return [(sum(x for x, _ in p) / len(p), sum(y for _, y in p) / len(p)) for p in parts]
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """From the least to the greatest, without spikes that would flatten all else."""
+    ordered = sorted(values)
+    aside = int(len(ordered) * OUTLIERS)
+    low, high = ordered[aside], ordered[-1 - aside]
+    if ordered[-1] - ordered[0] <= SPIKE * (high - low):
+        return ordered[0], ordered[-1]
+    return low, high
+
+
+def _path(places: Places, across: Scale, upward: Scale) -> str:
+    return " ".join(f"{across.at(x):.1f},{100 - upward.at(y):.1f}" for x, y in places)

@@ -1,0 +1,52 @@
+"""Text that is safe in a page: what is no Markup yet is escaped."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_VOID = {"img", "input", "link", "meta"}
+
+
+class Markup(str):
+    """HTML, as opposed to text."""
+
+    __slots__ = ()
+
+
+Content = str | None | Iterable["Content"]
+
+
+def escaped(text: str) -> Markup:
+    """Text that is taken for nothing else, of characters that a page may hold."""
+    if isinstance(text, Markup):
+        return text
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+    return Markup(html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)))
+
+
+def joined(content: Content) -> Markup:
+    if content is None:
+        return Markup()
+    if isinstance(content, str):
+        return escaped(content)
+    return Markup("".join(map(joined, content)))
+
+
+def element(tag: str, *content: Content, **attributes: object) -> Markup:
+    """`class_` is written class, `aria_label` aria-label; None and False leave an attribute out."""
+    given = "".join(_attribute(k, v) for k, v in attributes.items() if v is not None)
+    end = "" if tag in _VOID else f"</{tag}>"
+    return Markup(f"<{tag}{given}>{joined(content)}{end}")
+
+
+def _attribute(name: str, value: object) -> str:
+    name = {"view_box": "viewBox", "preserve": "preserveAspectRatio"}.get(
+        name, name.rstrip("_").replace("_", "-")
+    )
+    if isinstance(value, bool):
+        return f" {name}" if value else ""
+    return f' {name}="{escaped(str(value))}"'

@@ -1,0 +1,153 @@
+"""Pictures inside the page: whole where they are small, else scaled, and never too much of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.room import Room
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WHOLE = 100_000  # bytes up to which a file is taken as it is
+MOST_BYTES, MOST_PIXELS = 64_000_000, 40_000_000
+SIDE, FILM_SIDES = 720, (480, 320, 200)  # pixels of the longer side, at most
+FRAMES, COLOURS, FILM_BYTES = 12, 64, 900_000
+ENOUGH = 6_000  # bytes; with less room there is no use in trying
+MOST_PICTURES = 240
+PNG_BONUS = 1.5
+
+
+@dataclass(frozen=True)
+class Kind:
+    file: str
+    alt: str  # what stands before "of CELL, seed N"
+    title: str
+
+
+SAMPLES = Kind("samples.png", "Samples", "Samples: rows are labels, columns latents")
+NEAREST = Kind("nearest.png", "Samples beside their nearest training images", "Nearest images")
+FILM = Kind("progress.gif", "Samples of the same latents through training", "Through training")
+CURVES = Kind("curves.png", "Curves of the training", "Curves")
+
+
+@dataclass
+class Album:
+    """Encodes pictures until its room is taken."""
+
+    room: Room
+    left_out: int = 0
+    unreadable: int = 0
+    _taken: int = 0
+    _known: dict[Path, Markup | None] = field(default_factory=dict)
+
+    def image(self, directory: Path, kind: Kind, whose: str) -> Markup | None:
+        """The picture of a trial, or None where it has none or there is no more room."""
+        path = directory / kind.file
+        if path not in self._known:
+            self._known[path] = self._made(path, kind, whose) if path.is_file() else None
+        return self._known[path]
+
+    def _made(self, path: Path, kind: Kind, whose: str) -> Markup | None:
+        if self.room.left < ENOUGH or self._taken >= MOST_PICTURES:
+            self.left_out += 1
+            return None
+        try:
+            mime, content, size = _encoded(path)
+        except Exception:  # cut short, no picture, too many pixels: the page does without it
+            self.unreadable += 1
+            return None
+        data = f"data:{mime};base64,{base64.b64encode(content).decode('ascii')}"
+        made = element(
+            "img",
+            src=data,
+            alt=f"{kind.alt} of {whose}",
+            width=size[0],
+            height=size[1],
+        )
+        if not self.room.takes(made):
+            self.left_out += 1
+            return None
+        self._taken += 1
+        return made
+
+
+def _encoded(path: Path) -> tuple[str, bytes, tuple[int, int]]:
+    from PIL import Image
+
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{path}: too large")
+    content = path.read_bytes()
+    with Image.open(io.BytesIO(content)) as image:
+        mime = Image.MIME[image.format or ""]
+        animated = getattr(image, "n_frames", 1) > 1
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError(f"{path}: too large")
+        side = FILM_SIDES[0] if animated else 2 * SIDE
+        fits = max(image.size) <= side and len(content) <= WHOLE
+        if fits and mime in ("image/png", "image/gif", "image/jpeg"):
+            image.load()  # raises where it is not whole
+            return mime, content, image.size
+        return _film(image) if animated else _still(image)
+
+
+def _still(image: Image) -> tuple[str, bytes, tuple[int, int]]:
+    """As PNG, or as JPEG where that is much smaller."""
+    image = _small(image, SIDE)
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    image.save(jpeg, "JPEG", quality=85)
+    if len(png.getvalue()) <= PNG_BONUS * len(jpeg.getvalue()):
+        return "image/png", png.getvalue(), image.size
+    return "image/jpeg", jpeg.getvalue(), image.size
+
+
+def _film(image: Image) -> tuple[str, bytes, tuple[int, int]]:
+    """A GIF of fewer frames, as large as the limit allows."""
+    for side in FILM_SIDES:
+        content, size = _gif(image, side)
+        if len(content) <= FILM_BYTES:
+            return "image/gif", content, size
+    raise ValueError("too large a film")
+
+
+def _gif(image: Image, side: int) -> tuple[bytes, tuple[int, int]]:
+    from PIL import ImageSequence
+
+    count = getattr(image, "n_frames", 1)
+    kept = {*range(0, count, -(-count // FRAMES)), count - 1}
+    frames, times = [], []
+    for number, frame in enumerate(ImageSequence.Iterator(image)):
+        if number in kept:
+            frames.append(_coarse(_small(frame, side)))
+            times.append(max(int(frame.info.get("duration", 0)), 100))
+    file = io.BytesIO()
+    frames[0].save(
+        file, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=True
+    )
+    return file.getvalue(), frames[0].size
+
+
+def _small(image: Image, side: int) -> Image:
+    """Of no more pixels than that, and grey where it has no colour."""
+    from PIL import Image, ImageChops
+
+    image = image.convert("RGB")
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    red, *others = image.split()
+    coloured = any(ImageChops.difference(red, other).getbbox() for other in others)
+    return image if coloured else red
+
+
+def _coarse(image: Image) -> Image:
+    """Of so few shades that a GIF of it is small."""
+    from PIL import Image
+
+    if image.mode == "L":
+        return image.point([min(255, shade // 8 * 8 * 255 // 248) for shade in range(256)])
+    return image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)

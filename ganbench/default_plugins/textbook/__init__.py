@@ -1,0 +1,1 @@
+"""The networks of textbooks and courses, layer by layer as they are printed."""

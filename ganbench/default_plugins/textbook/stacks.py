@@ -1,0 +1,114 @@
+"""Strided convolutions, stacked: what the textbooks' networks are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from ganbench import NormFactory
+
+LEAK = 0.2
+SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
+Upsampling = Literal["transposed", "nearest"]
+
+
+def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.Module:
+    """Maps (N, before, S, S) to (N, after, 2S, 2S)."""
+    if upsampling == "transposed":
+        return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2),
+        nn.ZeroPad2d((1, 2, 1, 2)),  # as Keras pads an even kernel to keep the size
+        nn.Conv2d(before, after, 4, bias=bias),
+    )
+
+
+def half(
+    before: int, after: int, *, bias: bool, norm: NormFactory | None = None, dropout: float = 0.0
+) -> Iterator[nn.Module]:
+    """Layers that map (N, before, 2S, 2S) to (N, after, S, S)."""
+    yield nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+    if norm is not None:
+        yield norm(after)
+    yield nn.LeakyReLU(LEAK, inplace=True)
+    if dropout:
+        yield nn.Dropout(dropout)
+
+
+class Generator(nn.Module):
+    """A transposed convolution to 4×4, and one more for every doubling; norms between them."""
+
+    def __init__(
+        self,
+        channels: Sequence[int],  # of the maps, from the smallest; the last are the image's
+        latent_dim: int,
+        norm: NormFactory,
+        *,
+        leak: float = LEAK,  # 0: plain rectifiers
+        bias: bool = False,  # of the last layer, the only one that no norm follows
+        upsampling: Upsampling = "transposed",
+    ) -> None:
+        super().__init__()
+        *hidden, last = pairwise(channels)
+        self.convs = nn.ModuleList(
+            [
+                nn.ConvTranspose2d(latent_dim, channels[0], SMALLEST, bias=False),
+                *(twice(a, b, bias=False, upsampling=upsampling) for a, b in hidden),
+            ]
+        )
+        self.norms = nn.ModuleList(norm(count) for count in channels[:-1])
+        self.activation = nn.LeakyReLU(leak) if leak else nn.ReLU()
+        self.to_image = nn.Sequential(twice(*last, bias=bias, upsampling=upsampling), nn.Tanh())
+
+    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        h = z[:, :, None, None]
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            h = self.activation(norm(conv(h), condition))
+        return self.to_image(h)
+
+
+class Discriminator(nn.Module):
+    """Layers down to 4×4, flattened: a head on these is the textbooks' last convolution."""
+
+    def __init__(self, layers: Iterator[nn.Module], channels: int) -> None:
+        super().__init__()
+        self.feature_dim = channels * SMALLEST**2
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layers(images)
+
+
+def without_bias(head: nn.Module) -> None:
+    """Take away what the last layer of a discriminator adds to its one output."""
+    for part in head.modules():
+        if isinstance(part, nn.Linear):
+            part.register_parameter("bias", None)
+
+
+def check_widths(widths: Sequence[int], **positive: int) -> None:
+    """Raise ValueError where there are no widths, or where one of these is not positive."""
+    if not widths:
+        raise ValueError("widths is empty; give one for every halving of the image's side")
+    for name, value in (*(("every width", width) for width in widths), *positive.items()):
+        if value < 1:
+            raise ValueError(f"{name} must be positive, found {value}")
+
+
+def check_dropout(dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be from 0 to below 1, found {dropout}")
+
+
+def other_size(widths: Sequence[int], resolution: int) -> str | None:
+    """Why that many halvings do not lead to this size, or None."""
+    side = SMALLEST * 2 ** len(widths)
+    if resolution != side:
+        return (
+            f"its {len(widths)} widths build images of {side}×{side}, and these are {resolution} "
+            f"wide; give one width for every halving down to {SMALLEST}"
+        )
+    return None

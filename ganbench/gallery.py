@@ -1,0 +1,111 @@
+"""What every trial shows of its generator and of its training: pictures in the trial's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench import diagnosis, pictures, sampling
+from ganbench.cells import Parts
+from ganbench.models import ConditionalGenerator
+from ganbench.specs import LabeledImages, Window
+
+COLUMNS = 10
+POINTS = 2500  # of a scatter
+CALIBRATION = 512  # latents by which a generator on its way gets its batch norm's statistics
+SAMPLES, CURVES = "samples.png", "curves.png"
+
+
+class Gallery:
+    """samples.png and progress.gif show the same latents; curves.png what was logged."""
+
+    def __init__(self, parts: Parts, seed: int, device: str, directory: Path) -> None:
+        image = parts.image
+        self.device = torch.device(device)
+        self.directory = directory
+        self.is_plane = image.resolution == 1 and image.channels == 2
+        self.labelled = parts.g_conditioning.needs_labels
+        self.mixture = parts.dataset.mixture()
+        self.latents, self.labels = self._asked(parts, seed)
+        self.names, self.caption = self._names(parts)
+        self._calibration = self._calibrating(parts, seed)
+        self._frames = pictures.ProgressFrames(
+            directory, COLUMNS, self.names, self.caption, self.mixture
+        )
+
+    def rewind(self, kimg: float) -> None:
+        """Training begins, or goes on, from there."""
+        self._frames.rewind(kimg)
+
+    def frame(self, generator: ConditionalGenerator, kimg: float) -> float:
+        """Keep what the fixed latents give now, as a frame of progress.gif; how different the
+        samples are. `generator` is a copy, whose batch norm is calibrated.
+        """
+        sampling.recalibrate(generator, *self._calibration, self.device)
+        images = self._drawn(generator)
+        self._frames.add(kimg, images)
+        return diagnosis.diversity(images, self._same_label)
+
+    def real_diversity(self, data: LabeledImages) -> float:
+        """How different as many real images of the same labels are."""
+        if self._same_label is None or data.labels is None:
+            chosen = torch.linspace(0, len(data) - 1, min(len(self.latents), len(data))).long()
+            return diagnosis.diversity(data.images[chosen])
+        classes = self._same_label.unique().tolist()
+        found = [(data.labels == label).nonzero().flatten()[:COLUMNS] for label in classes]
+        chosen = torch.cat(found)
+        return diagnosis.diversity(data.images[chosen], data.labels[chosen])
+
+    def finish(self, generator: ConditionalGenerator, windows: Sequence[Window]) -> None:
+        """Write all pictures. `generator` is the trained one, its batch norm calibrated."""
+        images, path = self._drawn(generator), self.directory / SAMPLES
+        if self.is_plane:
+            pictures.save_scatter(images.flatten(1), self.mixture, path)
+        else:
+            pictures.save_grid(images, COLUMNS, path, self.names, self.caption)
+        self.end_early(windows)
+
+    def end_early(self, windows: Sequence[Window]) -> None:
+        """Write what there is without a trained generator."""
+        self._frames.finish()
+        pictures.save_curves(windows, self.directory / CURVES)
+
+    @property
+    def _same_label(self) -> Tensor | None:
+        """The labels within which samples are compared."""
+        return self.labels if self.labelled else None
+
+    def _drawn(self, generator: ConditionalGenerator) -> Tensor:
+        images = sampling.generate(generator, self.latents, self.labels, self.device)
+        return images if self.is_plane else sampling.quantise(images)
+
+    def _asked(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
+        """Rows are labels and columns latents; without labels, every image has its own latent."""
+        classes = parts.image.num_classes
+        if self.is_plane:
+            latents = sampling.draw_latents(parts.architecture, POINTS, seed, "picture")
+            return latents, torch.arange(POINTS) % classes if classes else None
+        if not self.labelled:
+            count = COLUMNS * COLUMNS
+            return sampling.draw_latents(parts.architecture, count, seed, "picture"), None
+        labels = pictures.grid_labels(classes, COLUMNS)
+        latents = sampling.draw_latents(parts.architecture, COLUMNS, seed, "picture")
+        return latents.repeat(len(labels) // COLUMNS, 1), labels
+
+    def _names(self, parts: Parts) -> tuple[list[str], str]:
+        """What stands before each row, and below all of them where not all classes have one."""
+        if self.is_plane or not self.labelled:
+            return [], ""
+        shown = pictures.grid_classes(parts.image.num_classes)
+        names = parts.dataset.class_names()
+        total = parts.image.num_classes
+        caption = f"{len(shown)} of {total} classes" if len(shown) < total else ""
+        return [names[label] if names else str(label) for label in shown], caption
+
+    def _calibrating(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
+        latents = sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames")
+        labels = torch.arange(CALIBRATION) % parts.image.num_classes if self.labelled else None
+        return latents, labels

@@ -1,0 +1,167 @@
+"""What was logged of a training, over the images shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganbench.folders import write_atomically
+from ganbench.specs import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT, BASE, DPI = 10.0, 2.7, 0.1, 100  # inches: of the page, of a row, below; per inch
+MOST_POINTS = 1000  # of a curve: as many as the page has pixels
+MOST_CURVES = 12  # of a panel; a legend of more hides what it explains
+WIDE = 1000  # between a curve's usual and its largest value: such an axis is logarithmic
+LARGEST = 1e30  # beyond it matplotlib's own arithmetic overflows
+FEW_POINTS = 20  # are marked, for a curve of one point would not be seen
+STYLES = ("-", "--", ":", "-.")
+
+
+@dataclass(frozen=True)
+class Panel:
+    title: str
+    part: Callable[[Window], Mapping[str, float]]  # of a window: the curves' values
+    keys: Mapping[str, str] | None = None  # of the part, with the curves' names; None: all
+    share: bool = False  # values are between 0 and 1
+    logarithmic: bool = False
+
+
+PANELS = (
+    Panel("terms of the discriminator's loss", lambda window: window.d_terms),
+    Panel("terms of the generator's loss", lambda window: window.g_terms),
+    Panel(
+        "D's mean output",
+        lambda window: window.signals,
+        {"d_real": "on real images", "d_fake": "on fakes"},
+    ),
+    Panel(
+        "gradient norms",
+        lambda window: window.signals,
+        {"d_gradient_norm": "discriminator", "g_gradient_norm": "generator"},
+        logarithmic=True,
+    ),
+    Panel(
+        "D's accuracy",
+        lambda window: window.signals,
+        {
+            "d_real_accuracy": "real images",
+            "d_fake_accuracy": "fakes",
+            "g_accuracy": "fakes taken for real in G's steps",
+        },
+        share=True,
+    ),
+)
+
+Curve = tuple[Sequence[float], Sequence[float]]  # kimg, value; None of them but finite
+
+
+def save_curves(windows: Sequence[Window], path: Path) -> None:
+    """A PNG of each player's terms, D's outputs and accuracies, and the gradient norms by kimg.
+
+    Panels of which nothing was logged are left out; values that are not finite are gaps.
+    """
+    from matplotlib.figure import Figure  # not pyplot, which would want a display and keep state
+
+    found = [(panel, curves) for panel in PANELS if (curves := _curves(panel, windows))]
+    rows = max(1, math.ceil(len(found) / 2))
+    figure = Figure(figsize=(WIDTH, rows * HEIGHT + BASE), dpi=DPI, layout="constrained")
+    grid = figure.subplots(rows, 2, squeeze=False).flatten()
+    for axes in grid[len(found) :]:
+        axes.set_axis_off()
+    for axes, (panel, curves) in zip(grid, found, strict=False):
+        _draw(axes, panel, curves)
+    if not found:
+        figure.text(0.5, 0.5, "no window of training was logged", ha="center")
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _curves(panel: Panel, windows: Sequence[Window]) -> dict[str, Curve]:
+    """By name, in the order in which they first appear; those without any finite value left out."""
+    parts = [(window.kimg, panel.part(window)) for window in windows]
+    names = panel.keys or {name: name for _, part in parts for name in part}
+    found: dict[str, Curve] = {}
+    for key, name in names.items():
+        curve = _thinned([(kimg, part[key]) for kimg, part in parts if key in part])
+        if any(math.isfinite(value) for value in curve[1]):
+            found[name] = curve
+    return found
+
+
+def _thinned(seen: Sequence[tuple[float, float]]) -> Curve:
+    """Of each stretch its lowest and its highest value, so that no spike is lost."""
+    kept = [(kimg, _drawable(value)) for kimg, value in seen]
+    if len(kept) > MOST_POINTS:
+        size = math.ceil(len(kept) / (MOST_POINTS / 2))
+        stretches = [kept[at : at + size] for at in range(0, len(kept), size)]
+        ends = [(min(s, key=_value), max(s, key=_value)) for s in stretches]
+        kept = [point for pair in ends for point in sorted(pair)]
+    return [kimg for kimg, _ in kept], [value for _, value in kept]
+
+
+def _value(point: tuple[float, float]) -> float:
+    return point[1]
+
+
+def _drawable(value: float) -> float:
+    return min(max(value, -LARGEST), LARGEST) if math.isfinite(value) else math.nan
+
+
+def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve]) -> None:
+    shown = dict(list(curves.items())[:MOST_CURVES])
+    for (name, (kimg, values)), look in zip(shown.items(), _looks(), strict=False):
+        marker = "." if len(values) < FEW_POINTS else ""
+        zero = panel.logarithmic and not any(values)
+        label = f"{name} (0 throughout)" if zero else name
+        axes.plot(kimg, values, label=label, marker=marker, linewidth=1.1, **look)
+    _scale(axes, panel, [value for _, values in shown.values() for value in values])
+    axes.set_xlabel("kimg", fontsize=8, loc="right", labelpad=0)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    left_out = len(curves) - len(shown)
+    axes.legend(  # above the axes, where it hides nothing
+        title=f"{panel.title} ({left_out} more left out)" if left_out else panel.title,
+        title_fontproperties={"size": 10, "weight": "bold"},
+        alignment="left",
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.1,
+        frameon=False,
+        fontsize=8,
+        ncols=3,
+    )
+
+
+def _looks() -> cycle[dict[str, Any]]:
+    return cycle([{"color": f"C{i}", "linestyle": style} for style in STYLES for i in range(10)])
+
+
+def _scale(axes: Axes, panel: Panel, values: Sequence[float]) -> None:
+    sizes = sorted(abs(value) for value in values if value and math.isfinite(value))
+    usual = max(1.0, sizes[len(sizes) // 2]) if sizes else 1.0
+    if panel.share:
+        axes.set_ylim(-0.03, 1.03)
+        axes.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+    elif panel.logarithmic and sizes:
+        axes.set_yscale("log", nonpositive="mask")
+        _label(axes, decades=math.log10(sizes[-1] / sizes[0]))
+    elif sizes and sizes[-1] > WIDE * usual:
+        axes.set_yscale("symlog", linthresh=usual)
+
+
+def _label(axes: Axes, decades: float) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, and enough of them."""
+    from matplotlib import ticker
+
+    if decades < 0.7:
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
+    else:
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())

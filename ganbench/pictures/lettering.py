@@ -1,0 +1,29 @@
+"""The letters on pictures."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+LONGEST = 28  # characters of a name beside a row
+
+
+@lru_cache
+def font(size: int = 13) -> ImageFont.FreeTypeFont:
+    """The one that matplotlib carries: Pillow's own knows no letter beyond ASCII."""
+    import matplotlib
+
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
+
+
+def width(text: str) -> int:
+    """In pixels, rounded up."""
+    return -(-int(font().getlength(text) * 64) // 64)
+
+
+def one_line(name: str) -> str:
+    """A name as it stands beside a row: short, without line breaks."""
+    line = " ".join(name.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -1,0 +1,143 @@
+"""The model card of a trained model."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+PROJECT = "ganbench"
+
+
+def text(config: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]] | None = None) -> str:
+    """Markdown; the numbers are those of result.json, where they are known yet."""
+    return "\n".join(
+        [
+            "---",
+            "library_name: ganbench",
+            "tags: [gan, ganbench]",
+            "---",
+            "",
+            f"# {_plain(config['benchmark'] or 'model')}: {_plain(config['cell']['label'])}",
+            "",
+            *_what(config),
+            "",
+            "## Training",
+            "",
+            *_table(("setting", "value"), _settings(config)),
+            "",
+            "## Numbers",
+            "",
+            *_numbers(metrics),
+            "",
+            "## Use",
+            "",
+            *_use(config),
+            "",
+            "## Licence",
+            "",
+            "Of the training data and of this model: to be stated by whoever passes it on.",
+            "",
+        ]
+    )
+
+
+def _what(config: Mapping[str, Any]) -> Iterator[str]:
+    image, cell = config["image"], config["cell"]
+    shape = f"{image['channels']}×{image['resolution']}×{image['resolution']}"
+    yield (
+        f"Generator and discriminator of a GAN for images of {shape}, trained on "
+        f"{config['num_images']:,} images of data set {_code(cell['dataset']['name'])}."
+    )
+    names = config["class_names"] or [str(i) for i in range(image["num_classes"])]
+    if names:
+        listed = ", ".join(map(_plain, names[:20])) + (", …" if len(names) > 20 else "")
+        yield f"{len(names)} classes: {listed}."
+
+
+def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    cell, training = config["cell"], config["training"]
+    for key in ("dataset", "loss", "g_conditioning", "d_conditioning", "architecture"):
+        yield key, _spec(cell[key])
+    for key in ("regularizers", "transforms"):
+        if cell[key]:
+            yield key, ", ".join(map(_spec, cell[key]))
+    yield "norms of G and D", f"{cell['g_norm']}, {cell['d_norm']}"
+    schedule = cell["schedule"]
+    yield "batch size", str(schedule["batch_size"])
+    yield (
+        "optimiser",
+        f"{schedule['optimizer']}, {schedule['g_lr']:g} (G), {schedule['d_lr']:g} (D)",
+    )
+    yield "images shown to D", f"{training['kimg']:g} thousand"
+    yield "updates of G and D", f"{training['g_updates']:,}, {training['d_updates']:,}"
+    yield "seed", str(config["seed"])
+    yield "trial", _code(config["trial"])
+    yield "versions", f"ganbench {config['ganbench']}, torch {_plain(config['torch'])}"
+
+
+def _numbers(metrics: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    pointer = "Protocols and everything else are in `result.json` beside this file."
+    if not metrics:
+        return ["They are in `result.json` beside this file, once the trial has been judged."]
+    rows = [
+        (_code(m["name"]), _value(m), _code(m["protocol"]) if m.get("protocol") else "")
+        for m in metrics
+    ]
+    return [*_table(("metric", "value", "protocol"), rows), "", pointer]
+
+
+def _value(metric: Mapping[str, Any]) -> str:
+    if metric["value"] is None:
+        return _plain(f"— ({metric['reason']})")
+    number = f"{metric['value']:,.{metric.get('digits', 3)}f}"
+    return _plain(f"{number} {metric.get('unit', '')}".strip())
+
+
+def _use(config: Mapping[str, Any]) -> Iterator[str]:
+    others = _others(config)
+    if others:
+        yield f"It needs {', '.join(map(_code, others))}, as it was at training."
+        yield ""
+    labelled = config["labelled"]
+    yield "```python"
+    yield "import ganbench"
+    yield ""
+    yield 'model = ganbench.load_model(".")  # this folder, wherever it is'
+    yield "samples = model.sample(64, seed=0)" + ("  # or labels=0" if labelled else "")
+    yield "samples.images  # (64, C, H, W)" + (", and samples.labels" if labelled else "")
+    yield "```"
+    yield ""
+    yield "```sh"
+    yield "ganbench sample . -n 64 --out grid.png"
+    yield "```"
+
+
+def _others(config: Mapping[str, Any]) -> list[str]:
+    """The plugins of third parties in the networks."""
+    cell = config["cell"]
+    specs = [cell["architecture"], cell["g_conditioning"], cell["d_conditioning"]]
+    sources = dict.fromkeys(spec["source"] for spec in [*specs, *cell["transforms"]])
+    return [source for source in sources if source.split(" ")[0] != PROJECT]
+
+
+def _spec(spec: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{key}={json.dumps(value)}" for key, value in spec["options"].items())
+    return _code(f"{spec['name']}({options})" if options else spec["name"])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{' --- |' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _code(value: str) -> str:
+    return f"`{' '.join(str(value).replace('`', chr(39)).split())}`".replace("|", "\\|")
+
+
+def _plain(value: object) -> str:
+    """Nothing in a name is markup."""
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(str(value).split()))

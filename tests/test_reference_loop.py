@@ -1,0 +1,124 @@
+"""The trainer does the mathematics of the textbook's own loop, step by step."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from training import CPU, SCHEDULE
+
+from ganbench import ImageSpec, LabeledImages
+from ganbench.default_plugins.conditionings import EmbedMul
+from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.textbook.cdcgan import CDCGAN
+from ganbench.models import build
+from ganbench.trainer import Trainer
+
+STEPS, BATCH = 50, 16
+LOSSES = {"bce": BCE(), "lsgan": LSGAN(), "wgan-gp": WGANGP()}
+G_NAMES = {
+    "embedding.weight": "conditioner.embedding.weight",
+    "again.weight": "backbone.again.0.weight",
+    "again.bias": "backbone.again.0.bias",
+    "up4.weight": "backbone.to_image.0.weight",
+    **{f"up{i}.weight": f"backbone.convs.{i - 1}.weight" for i in (1, 2, 3)},
+    **{
+        f"norm{i}.{part}": f"backbone.norms.{i - 1}.norm.{part}"
+        for i in (1, 2, 3)
+        for part in ("weight", "bias")
+    },
+}
+
+
+def loop() -> ModuleType:
+    path = Path(__file__).parents[1] / "benchmarks/perf/reference_loop.py"
+    spec = importlib.util.spec_from_file_location("reference_loop", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("kind", LOSSES)
+def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last):
+    reference = loop()
+    critic_steps = reference.N_CRITIC[kind]
+    steps = STEPS if critic_steps == 1 else STEPS // 5
+    draws = torch.Generator().manual_seed(1)
+    batches = [
+        (torch.rand(BATCH, 1, 28, 28, generator=draws) * 2 - 1, torch.randint(10, (BATCH,)))
+        for _ in range(steps * critic_steps)
+    ]
+    noise = [torch.rand(BATCH, 128, generator=draws) * 2 - 1 for _ in range(len(batches) + steps)]
+    norm = "layer" if critic_steps > 1 else "batch"
+    torch.manual_seed(0)
+    g, d = reference.Generator(), reference.Discriminator(norm)
+    trainer = the_same(g, d, kind, norm, critic_steps, channels_last)
+    feed(trainer, list(batches), list(noise))
+
+    torch.manual_seed(5)
+    remaining = list(noise)
+    plain = list(
+        reference.train(kind, g, d, iter(batches), steps, noise=lambda count: remaining.pop(0))
+    )
+    torch.manual_seed(5)
+    ours = []
+    for _ in range(steps):
+        trainer.iterate()
+        d_terms, g_terms = trainer.d_meter.read(), trainer.g_meter.read()
+        ours.append((sum(d_terms.values()), sum(g_terms.values())))
+    if critic_steps == 1:
+        assert [x for x, _ in ours] == pytest.approx([x for x, _ in plain], abs=1e-4)
+    assert [x for _, x in ours] == pytest.approx([x for _, x in plain], abs=1e-4)
+
+
+def the_same(g, d, kind, norm, critic_steps, channels_last) -> Trainer:
+    """A trainer whose networks begin with the weights of the textbook's."""
+    method = EmbedMul(spread=None)
+    generator, discriminator = build(
+        CDCGAN(), method, method, ImageSpec(1, 28, 10), g_norm="batch", d_norm=norm
+    )
+    there = dict(generator.named_parameters())
+    with torch.no_grad():
+        for name, value in g.named_parameters():
+            there.pop(G_NAMES[name]).copy_(value)
+        assert not there
+        theirs, ours = list(d.parameters()), list(discriminator.parameters())
+        for value, mine in zip(theirs, ours, strict=True):
+            mine.copy_(value.view(mine.shape))
+    schedule = dict(vars(SCHEDULE)) | {
+        "batch_size": BATCH,
+        "n_critic": critic_steps,
+        "g_lr": 3e-4,
+        "d_lr": 2e-4,
+        "betas": (0.9, 0.999),
+        "channels_last": channels_last,
+    }
+    return Trainer(
+        generator,
+        discriminator,
+        [LOSSES[kind]],
+        LabeledImages(torch.zeros(BATCH, 1, 28, 28), None),
+        CDCGAN().latents,
+        type(SCHEDULE)(**schedule),
+        seed=0,
+        device=CPU,
+        num_classes=10,
+    )
+
+
+def feed(trainer: Trainer, batches: list, noise: list) -> None:
+    """The same images, labels and latents, in the same order."""
+    layout = torch.channels_last if trainer.schedule.channels_last else torch.contiguous_format
+
+    def next_batch():
+        images, labels = batches.pop(0)
+        return images.contiguous(memory_format=layout), labels
+
+    trainer.batches.next = next_batch
+    trainer.prior = lambda count, generator, device: noise.pop(0)
