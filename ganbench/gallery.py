@@ -52,11 +52,11 @@ class Gallery:
     def real_diversity(self, data: LabeledImages) -> float:
         """How different as many real images of the same labels are."""
         if self._same_label is None or data.labels is None:
-            chosen = torch.linspace(0, len(data) - 1, min(len(self.latents), len(data))).long()
+            chosen = _spread(torch.arange(len(data)), len(self.latents))
             return diagnosis.diversity(data.images[chosen])
         classes = self._same_label.unique().tolist()
-        found = [(data.labels == label).nonzero().flatten()[:COLUMNS] for label in classes]
-        chosen = torch.cat(found)
+        of_classes = [(data.labels == label).nonzero().flatten() for label in classes]
+        chosen = torch.cat([_spread(of_class, COLUMNS) for of_class in of_classes])
         return diagnosis.diversity(data.images[chosen], data.labels[chosen])
 
     def finish(self, generator: ConditionalGenerator, windows: Sequence[Window]) -> None:
@@ -109,3 +109,9 @@ class Gallery:
         latents = sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames")
         labels = torch.arange(CALIBRATION) % parts.image.num_classes if self.labelled else None
         return latents, labels
+
+
+def _spread(indices: Tensor, count: int) -> Tensor:
+    """So many of them, evenly spread: neighbours in a folder may be alike."""
+    places = torch.linspace(0, len(indices) - 1, min(count, len(indices)))
+    return indices[places.round().long()]

@@ -142,7 +142,10 @@ def test_discriminator_that_is_fooled_is_overpowered():
     signals = {"d_real_accuracy": 0.6, "d_fake_accuracy": 0.1, "g_accuracy": 0.97}
     found = only(windows(**signals, **NORMS))
     assert found.kind == "generator-overpowers"
-    assert "took 97.0% of G's images for real" in found.seen
+    assert found.seen.endswith(
+        "97.0% of G's images for real, and was right on 60.0% of real images and 10.0% of fakes"
+    )
+    assert kinds(windows(**signals, **NORMS), values=POOR) == ["generator-overpowers"]
     assert kinds(windows(**signals, **NORMS), values=GOOD) == []
 
 
@@ -174,6 +177,12 @@ def test_samples_that_are_alike_have_collapsed():
     found = only(windows(d_real_accuracy=0.8, d_fake_accuracy=0.9), **spread(0.2, 0.1, 0.05))
     assert (found.kind, found.title) == ("mode-collapse", "the generator's samples hardly differ")
     assert "differ by 0.03 on average, which is 5% of what two real images do (0.6)" in found.seen
+
+
+def test_samples_whose_diversity_goes_up_and_down_do_not_spread():
+    seen = windows(d_real_accuracy=0.8, d_fake_accuracy=0.9)
+    assert kinds(seen, **spread(0.12, 0.23, 0.17, 0.13, 0.21)) == ["mode-collapse"]
+    assert kinds(seen, **spread(0.74, 0.3, 0.31, 0.32, 0.43)) == []  # noise first, and images now
 
 
 def test_samples_whose_diversity_fell_have_collapsed():

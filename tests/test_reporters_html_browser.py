@@ -35,7 +35,6 @@ os.execv(sys.argv[3], sys.argv[3:])
 """  # the browser reads from 3 and writes to 4
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason=f"no browser is installed ({', '.join(NAMES)})"),
     pytest.mark.skipif(os.name == "nt", reason="the browser is spoken to over inherited pipes"),
 ]

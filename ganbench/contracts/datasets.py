@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +37,11 @@ class Dataset(ABC):
     def protocol(self) -> dict[str, Any]:
         """How images were prepared (crop, resize filter, ...): part of every metric's protocol."""
         return {}
+
+    def damage(self, root: Path) -> Iterable[str]:
+        """What is wrong with the files, each with the reason: `ganbench datasets verify`. May read
+        all of them; downloads nothing."""
+        return ()
 
     def mixture(self) -> Mixture | None:
         """The distribution itself, where it is a known mixture of Gaussians."""

@@ -43,8 +43,8 @@ STUCK = 0.02
 """Of the real images' mean distance: up to this, G gives one image, and loses to any D."""
 FALLEN = 0.5
 """Of its own largest: samples that were different, and are no more."""
-GROWING = 1.25
-"""So many times what it was a frame before is the diversity of samples that still spread."""
+GROWING, RECENT = 1.25, 3
+"""So many times the largest of so many frames before, the diversity of samples still grows."""
 CONSTANT = 1e-3
 """Of [-1, 1]: real images that are no further from one another are all the same."""
 FEW_MODES, REACHED = 50, 0.95
@@ -116,11 +116,12 @@ def generator_overpowers(evidence: Evidence) -> Finding | None:
     fooled = evidence.signal("g_accuracy")
     if not fooled or late(fooled) < FOOLED or _good(evidence):
         return None
-    right = "".join(
-        f", and was right on {late(series):.1%} of {what}"
+    rights = [
+        f"{late(series):.1%} of {what}"
         for name, what in (("d_real_accuracy", "real images"), ("d_fake_accuracy", "fakes"))
         if (series := evidence.signal(name))
-    )
+    ]
+    right = f", and was right on {' and '.join(rights)}" if rights else ""
     seen = f"in the last half of training D took {late(fooled):.1%} of G's images for real{right}"
     title = "the generator overpowers the discriminator"
     return Finding("generator-overpowers", title, seen, remedies.STRONG_GENERATOR)
@@ -233,7 +234,7 @@ def _lost_diversity(evidence: Evidence) -> Iterator[str]:
 
 def _still_spreads(evidence: Evidence) -> bool:
     series = [value for _, value in evidence.diversity]
-    return len(series) > 1 and series[-1] >= GROWING * series[-2] > 0
+    return len(series) > 1 and series[-1] >= GROWING * max(series[-1 - RECENT : -1]) > 0
 
 
 def _poor(evidence: Evidence) -> Iterator[str]:
@@ -263,8 +264,9 @@ def _good(evidence: Evidence) -> bool:
 
 def _coin(evidence: Evidence) -> str:
     real, fake = evidence.signal("d_real_accuracy"), evidence.signal("d_fake_accuracy")
-    if not real or not fake:
-        return ""
+    fooled = evidence.signal("g_accuracy")
+    if not real or not fake or (fooled and late(fooled) >= FOOLED):
+        return ""  # the latter is a generator that overpowers
     mean = (late(real) + late(fake)) / 2
     if mean > COIN:
         return ""

@@ -49,11 +49,10 @@ def command(
 
 
 def _damaged(subject: Chosen, root: Path) -> list[str]:
-    """By the checksums; and where these are right, or none are known, by loading everything."""
+    """By what the data set knows of its files; where these are right, by loading everything."""
     from ganbench.cli.datasets import findings
 
-    by_sums = getattr(subject.dataset, "damage", None)  # of data sets that keep checksums
-    if by_sums is not None and (found := list(by_sums(root))):
+    if found := list(subject.dataset.damage(root)):
         return found
     status = subject.dataset.status(root)
     if status.verified is False:

@@ -16,6 +16,7 @@ from ganbench.default_plugins.datasets.array_choice import Chosen, chosen
 from ganbench.default_plugins.datasets.array_images import Layout, Unsuitable, arranged, as_images
 from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
 from ganbench.default_plugins.datasets.resizing import resized
+from ganbench.default_plugins.features.carried import for_any_images
 
 
 @dataclass(kw_only=True)
@@ -28,7 +29,6 @@ class Tensors(Dataset):
     """
 
     name = "tensor"
-    features = "pixels"
     path: str
     images: str | None = None
     labels: str | None = None
@@ -50,6 +50,10 @@ class Tensors(Dataset):
             raise ValueError("test_labels has no test images; give test_images or test_path")
         if not (self.test_images or self.test_path):
             vars(self)["splits"] = ("train",)  # of this instance
+
+    @property
+    def features(self) -> str:
+        return for_any_images(self.image_spec())
 
     def image_spec(self) -> ImageSpec:
         channels, resolution = self._shape(self._chosen("train"))

@@ -100,6 +100,11 @@ class Pixels(FeatureExtractor):
         }
 
 
+def for_any_images(image: ImageSpec) -> str:
+    """The extractor for images of which nothing is known: pixels, unless there are too many."""
+    return Pixels.name if Pixels().unsupported(image) is None else "random-conv"
+
+
 @hookimpl
 def register_feature_extractors(register) -> None:
     register(MnistCNNv1)

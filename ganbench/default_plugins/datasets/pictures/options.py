@@ -26,6 +26,7 @@ from ganbench.default_plugins.datasets.pictures.decoding import (
 )
 from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
 from ganbench.default_plugins.datasets.pictures.prepared import prepared
+from ganbench.default_plugins.features.carried import for_any_images
 
 TOLD = 5  # problems that a message shows
 
@@ -34,7 +35,6 @@ TOLD = 5  # problems that a message shows
 class PicturesOfYourOwn(Dataset):
     """Pictures in files, of any size and kind, prepared alike and decoded once."""
 
-    features = "pixels"
     remedy = "repair or remove them, or raise max_bad to go on without them"
     path: str
     resolution: int = 64
@@ -64,6 +64,10 @@ class PicturesOfYourOwn(Dataset):
 
     def has_test_set(self) -> bool:
         return self.test_share > 0
+
+    @property
+    def features(self) -> str:
+        return for_any_images(ImageSpec(self.channels, self.resolution))
 
     def image_spec(self) -> ImageSpec:
         return ImageSpec(self.channels, self.resolution, len(self.class_names()))

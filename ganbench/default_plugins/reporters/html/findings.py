@@ -29,7 +29,8 @@ def section(lines: Lines) -> list[Markup]:
         for outcome in line.outcomes:
             for finding in _findings(outcome.result):
                 kind, player = _text(finding.get("kind")), _text(finding.get("player"))
-                found = kinds.setdefault((kind, player), _Kind(_title(kind, player)))
+                title = _text(finding.get("title")) or kind
+                found = kinds.setdefault((kind, player), _Kind(_title(title, player)))
                 whose = f"{line.brief}, seed {outcome.trial.seed}"
                 found.seen.append((whose, _text(finding.get("seen"))))
                 found.remedies.update(dict.fromkeys(_remedies(finding)))
@@ -53,8 +54,8 @@ def _remedies(finding: Mapping[str, Any]) -> list[str]:
     return [_text(r) for r in remedies] if isinstance(remedies, list) else []
 
 
-def _title(kind: str, player: str) -> str:
-    words = kind.replace("-", " ").replace("_", " ") or "finding"
+def _title(name: str, player: str) -> str:
+    words = name.replace("-", " ").replace("_", " ") or "finding"
     whose = f" ({player})" if player and player.lower() not in words.lower() else ""
     return words[:1].upper() + words[1:] + whose
 

@@ -62,10 +62,9 @@ def section(lines: Lines) -> list[Markup]:
         return []
     shared = any(not line.row.alone for line in lines.cells)
     caution = " Some trials shared the machine, so speeds are not all alike." if shared else ""
-    explained = (
-        "Right is faster. The line joins what nothing else beats in both quality and speed."
-        + caution
-    )
+    has_front = any('class="front"' in chart for chart in charts)
+    line = " The line joins what nothing else beats in both quality and speed." if has_front else ""
+    explained = f"Right is faster.{line}{caution}"
     return [
         element("p", explained, class_="lead"),
         *colours.legend(),
