@@ -176,6 +176,15 @@ def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
     return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
 
 
+def _without_defaults(schedule: Schedule) -> dict[str, Any]:
+    """A setting that came later has a default, and left at it changes no older cell's id."""
+    return {
+        field.name: value
+        for field in dataclasses.fields(schedule)
+        if (value := getattr(schedule, field.name)) != field.default
+    }
+
+
 def slug(text: str) -> str:
     """A part of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
@@ -183,6 +192,8 @@ def slug(text: str) -> str:
 
 def _digest(value: Any, without: Sequence[str]) -> str:
     kept = {k: v for k, v in dataclasses.asdict(value).items() if k not in without}
+    if isinstance(value, Cell):
+        kept["schedule"] = _without_defaults(value.schedule)
     try:
         text = json.dumps(kept, sort_keys=True, allow_nan=False)
     except TypeError as error:

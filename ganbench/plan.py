@@ -112,12 +112,13 @@ def _spec(choice: Choice, registry: Registry) -> Spec:
 
 def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
     """A metric's open `features` becomes the data set's own extractor."""
-    dataset = registry.lookup("dataset", request.settings.dataset.name).cls
+    asked = request.settings.dataset
+    dataset = registry.build("dataset", asked.name, asked.options)
     specs = []
     for choice in request.settings.evaluation.metrics:
         spec = _spec(choice, registry)
         if "features" in spec.options:
-            chosen = spec.options["features"] or dataset.features  # type: ignore[attr-defined]
+            chosen = spec.options["features"] or dataset.features
             if chosen is None:
                 raise ConfigError(
                     f"{request.where}: data set '{request.settings.dataset.name}' has no feature "
@@ -131,7 +132,7 @@ def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
 
 
 def _extractors(dataset: Spec, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
-    judge = registry.lookup("dataset", dataset.name).cls.judge  # type: ignore[attr-defined]
+    judge = dataset.build(registry).judge
     names: dict[str | None, None] = dict.fromkeys(
         [judge, *(metric.options.get("features") for metric in metrics)]
     )

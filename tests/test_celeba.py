@@ -9,7 +9,7 @@ import pytest
 from folders_of_pictures import celeba
 
 from ganbench import DataError
-from ganbench.default_plugins.datasets.celeba import CelebAAttributes
+from ganbench.default_plugins.datasets.celeba_attributes import CelebAAttributes
 from ganbench.errors import ConfigError
 
 VALUES = [(-1, -1, 1), (-1, 1, 1), (1, -1, -1), (1, 1, -1), (1, 1, 1), (-1, -1, -1)]

@@ -141,6 +141,8 @@ def test_every_public_class_is_in_the_guide() -> None:
     public = {n for n in ganbench.__all__ if inspect.isclass(getattr(ganbench, n))}
     aside = {
         "Regularizer",
+        "SavedModel",  # in docs/looking.md
+        "Samples",
         "Unconditioned",
         "InputGradients",
         "PlainNorm",

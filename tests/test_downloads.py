@@ -14,7 +14,7 @@ import pytest
 import stand_ins
 
 from ganbench import DataError, download, offline
-from ganbench.default_plugins.datasets.extraction import unpack
+from ganbench.default_plugins.datasets.published.extraction import unpack
 from ganbench.tracking import observing
 
 

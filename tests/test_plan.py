@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.records import Run
+from ganbench.settings import Schedule
 
 TEXT = """\
 version: 1
@@ -249,3 +252,22 @@ def test_seeds_of_the_command_line_replace_the_files(plugins):
     asked = config.parse(config.Document.parse(TEXT + "seeds: [0, 1]\n", "b.yaml"), plugins)
     assert plan.make(asked, plugins, device="cpu").seeds == (0, 1)
     assert plan.make(asked, plugins, device="cpu", seeds=[5]).seeds == (5,)
+
+
+LATER = {"fake_labels": "random", "micro_batch": 4}  # settings that came after the first release
+
+
+def test_settings_left_at_their_defaults_do_not_change_an_id(planned):
+    """So that runs of an older ganbench are found again."""
+    cell = only(planned(TEXT))
+    older = {k: v for k, v in dataclasses.asdict(cell.schedule).items() if k not in LATER}
+    assert dataclasses.replace(cell, schedule=Schedule(**older)).id == cell.id
+    for name, value in LATER.items():
+        changed_one = dataclasses.replace(cell.schedule, **{name: value})
+        assert dataclasses.replace(cell, schedule=changed_one).id != cell.id
+    kept = dataclasses.asdict(cell)
+    kept["schedule"] = older
+    for name in ("label", "axes", "incompatible"):
+        kept.pop(name)
+    text = json.dumps(kept, sort_keys=True)
+    assert cell.id == hashlib.sha256(text.encode()).hexdigest()[:10]

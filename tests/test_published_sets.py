@@ -18,13 +18,13 @@ import torch
 from torchvision import datasets as theirs
 
 from ganbench import DataError
-from ganbench.default_plugins.datasets import celeba_by_name, matlab
-from ganbench.default_plugins.datasets.celeba_by_name import CelebA
-from ganbench.default_plugins.datasets.cifar import CIFAR10, CIFAR100
-from ganbench.default_plugins.datasets.flowers102 import Flowers102
-from ganbench.default_plugins.datasets.mnist_like import EMNIST, KMNIST, FashionMNIST
-from ganbench.default_plugins.datasets.stl10 import STL10
-from ganbench.default_plugins.datasets.svhn import SVHN
+from ganbench.default_plugins.datasets.published import celeba, matlab
+from ganbench.default_plugins.datasets.published.celeba import CelebA
+from ganbench.default_plugins.datasets.published.cifar import CIFAR10, CIFAR100
+from ganbench.default_plugins.datasets.published.flowers102 import Flowers102
+from ganbench.default_plugins.datasets.published.mnist_like import EMNIST, KMNIST, FashionMNIST
+from ganbench.default_plugins.datasets.published.stl10 import STL10
+from ganbench.default_plugins.datasets.published.svhn import SVHN
 
 SETS = [FashionMNIST(), KMNIST(), CIFAR10(), CIFAR100(), SVHN(), STL10(), Flowers102(resolution=8)]
 SETS += [EMNIST(split=split) for split in ("balanced", "letters", "mnist")]
@@ -197,7 +197,7 @@ def test_celeba_comes_from_google_drive(root, server, drive):
 
 
 def test_celeba_without_gdown_says_what_to_do(root, monkeypatch):
-    monkeypatch.setattr(celeba_by_name, "find_spec", lambda name: None)
+    monkeypatch.setattr(celeba, "find_spec", lambda name: None)
     with pytest.raises(
         DataError,
         match=r"data/celeba lacks img_align_celeba, list_attr_celeba\.txt, list_eval_partition\.txt"
@@ -406,7 +406,7 @@ def test_extraction_that_ends_early_leaves_no_folder_of_pictures(root, server, m
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ganbench.default_plugins.datasets.extraction._move", stopped)
+        patch.setattr("ganbench.default_plugins.datasets.published.extraction._move", stopped)
         with pytest.raises(KeyboardInterrupt):
             dataset.load("train", root)
     assert (root / "flowers-102/102flowers.tgz").is_file()  # whole, and used at the next start
@@ -444,7 +444,7 @@ def test_full_disk_is_a_sentence(root, monkeypatch):
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device", "data_batch_1")
 
-    monkeypatch.setattr("ganbench.default_plugins.datasets.extraction._extract", full)
+    monkeypatch.setattr("ganbench.default_plugins.datasets.published.extraction._extract", full)
     with pytest.raises(
         DataError, match=r"data_batch_1: No space left on device; data set 'cifar10'"
     ):

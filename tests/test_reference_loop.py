@@ -17,7 +17,7 @@ from ganbench.default_plugins.textbook.cdcgan import CDCGAN
 from ganbench.models import build
 from ganbench.trainer import Trainer
 
-STEPS, BATCH = 50, 16
+STEPS, BATCH = 50, 8
 LOSSES = {"bce": BCE(), "lsgan": LSGAN(), "wgan-gp": WGANGP()}
 G_NAMES = {
     "embedding.weight": "conditioner.embedding.weight",
@@ -46,51 +46,52 @@ def loop() -> ModuleType:
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("kind", LOSSES)
 def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last):
+    """Each step from the same weights: rounding alone would part two free runs within ten steps."""
     reference = loop()
     critic_steps = reference.N_CRITIC[kind]
-    steps = STEPS if critic_steps == 1 else STEPS // 5
     draws = torch.Generator().manual_seed(1)
     batches = [
         (torch.rand(BATCH, 1, 28, 28, generator=draws) * 2 - 1, torch.randint(10, (BATCH,)))
-        for _ in range(steps * critic_steps)
+        for _ in range(STEPS * critic_steps)
     ]
-    noise = [torch.rand(BATCH, 128, generator=draws) * 2 - 1 for _ in range(len(batches) + steps)]
+    noise = [torch.rand(BATCH, 128, generator=draws) * 2 - 1 for _ in range(len(batches) + STEPS)]
     norm = "layer" if critic_steps > 1 else "batch"
     torch.manual_seed(0)
     g, d = reference.Generator(), reference.Discriminator(norm)
-    trainer = the_same(g, d, kind, norm, critic_steps, channels_last)
+    trainer = trainer_like(kind, norm, critic_steps, channels_last)
     feed(trainer, list(batches), list(noise))
-
-    torch.manual_seed(5)
-    remaining = list(noise)
-    plain = list(
-        reference.train(kind, g, d, iter(batches), steps, noise=lambda count: remaining.pop(0))
-    )
-    torch.manual_seed(5)
-    ours = []
-    for _ in range(steps):
+    left = list(noise)
+    plain = reference.train(kind, g, d, iter(batches), STEPS, noise=lambda count: left.pop(0))
+    for step in range(STEPS):
+        copy_weights(g, d, trainer)
+        torch.manual_seed(step)  # dropout's masks, and where penalties are taken
         trainer.iterate()
+        torch.manual_seed(step)
+        d_loss, g_loss = next(plain)
         d_terms, g_terms = trainer.d_meter.read(), trainer.g_meter.read()
-        ours.append((sum(d_terms.values()), sum(g_terms.values())))
-    if critic_steps == 1:
-        assert [x for x, _ in ours] == pytest.approx([x for x, _ in plain], abs=1e-4)
-    assert [x for _, x in ours] == pytest.approx([x for _, x in plain], abs=1e-4)
+        assert sum(g_terms.values()) == pytest.approx(g_loss, rel=1e-4, abs=1e-4)
+        if critic_steps == 1:  # the meter's is a mean over all critic steps
+            assert sum(d_terms.values()) == pytest.approx(d_loss, rel=1e-4, abs=1e-4)
 
 
-def the_same(g, d, kind, norm, critic_steps, channels_last) -> Trainer:
-    """A trainer whose networks begin with the weights of the textbook's."""
-    method = EmbedMul(spread=None)
-    generator, discriminator = build(
-        CDCGAN(), method, method, ImageSpec(1, 28, 10), g_norm="batch", d_norm=norm
-    )
-    there = dict(generator.named_parameters())
+def copy_weights(g, d, trainer: Trainer) -> None:
+    """Give the trainer's networks the weights of the textbook's."""
+    there = dict(trainer.generator.named_parameters())
     with torch.no_grad():
         for name, value in g.named_parameters():
             there.pop(G_NAMES[name]).copy_(value)
         assert not there
-        theirs, ours = list(d.parameters()), list(discriminator.parameters())
+        theirs, ours = list(d.parameters()), list(trainer.discriminator.parameters())
         for value, mine in zip(theirs, ours, strict=True):
             mine.copy_(value.view(mine.shape))
+
+
+def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:
+    """A trainer of the textbook's networks with its schedule."""
+    method = EmbedMul(spread=None)
+    generator, discriminator = build(
+        CDCGAN(), method, method, ImageSpec(1, 28, 10), g_norm="batch", d_norm=norm
+    )
     schedule = dict(vars(SCHEDULE)) | {
         "batch_size": BATCH,
         "n_critic": critic_steps,

@@ -13,7 +13,7 @@ import stand_ins
 import torch
 
 from ganbench import DataError, ImageSpec
-from ganbench.default_plugins.datasets.array_images import CHUNK
+from ganbench.default_plugins.datasets.arrays.images import CHUNK
 from ganbench.default_plugins.datasets.tensor import Tensors
 
 IMAGES = stand_ins.noise(1, 12, 8, 8, 3)  # N×H×W×C

@@ -90,7 +90,7 @@ def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quie
     outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast)
     show(run, registry, as_json=as_json)
     if not as_json:
-        names = ("table.md", "table.csv", "table.json", "results.csv")
+        names = ("report.html", "table.md", "table.csv", "table.json", "results.csv")
         written = [name for name in names if (run.directory / name).exists()]
         print(f"\nresults:  {run.directory}/{', '.join(written)}")
         pictured = [o for o in outcomes if (o.directory / "samples.png").exists()]

@@ -15,8 +15,8 @@ class Dataset(ABC):
 
     name: ClassVar[str]  # in benchmark files
     splits: ClassVar[tuple[Split, ...]] = ("train", "test")  # without "test": no reference row
-    features: ClassVar[str | None] = None  # the extractor that fid uses where none is named
-    judge: ClassVar[str | None] = None  # the extractor whose probabilities name this data's classes
+    features: str | None = None  # the extractor that fid uses where none is named
+    judge: str | None = None  # the extractor whose probabilities name this data's classes
 
     @abstractmethod
     def image_spec(self) -> ImageSpec:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.array_choice import Chosen, chosen
-from ganbench.default_plugins.datasets.array_images import Layout, Unsuitable, arranged, as_images
+from ganbench.default_plugins.datasets.arrays.choice import Chosen, chosen
+from ganbench.default_plugins.datasets.arrays.images import Layout, Unsuitable, arranged, as_images
+from ganbench.default_plugins.datasets.arrays.resizing import resized
 from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
-from ganbench.default_plugins.datasets.resizing import resized
 from ganbench.default_plugins.features.carried import for_any_images
 
 
@@ -53,7 +53,10 @@ class Tensors(Dataset):
 
     @property
     def features(self) -> str:
-        return for_any_images(self.image_spec())
+        try:
+            return for_any_images(self.image_spec())
+        except DataError:  # which says more where the data is read
+            return "pixels"
 
     def image_spec(self) -> ImageSpec:
         channels, resolution = self._shape(self._chosen("train"))

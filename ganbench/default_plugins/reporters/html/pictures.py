@@ -20,6 +20,7 @@ SIDE, FILM_SIDES = 720, (480, 360, 240, 160)  # pixels of the longer side, at mo
 FRAMES, COLOURS, WEBP_QUALITY, FILM_BYTES = 12, 64, 50, 350_000
 ENOUGH = 6_000  # bytes; with less room there is no use in trying
 MOST_PICTURES = 240
+MOST_MISSES = 5  # encoded, and then too large for the room that is left
 PNG_BONUS = 1.5
 
 
@@ -44,6 +45,7 @@ class Album:
     left_out: int = 0
     unreadable: int = 0
     _taken: int = 0
+    _misses: int = 0
     _known: dict[Path, Markup | None] = field(default_factory=dict)
 
     def image(self, directory: Path, kind: Kind, whose: str) -> Markup | None:
@@ -54,7 +56,7 @@ class Album:
         return self._known[path]
 
     def _made(self, path: Path, kind: Kind, whose: str) -> Markup | None:
-        if self.room.left < ENOUGH or self._taken >= MOST_PICTURES:
+        if self.room.left < ENOUGH or self._taken >= MOST_PICTURES or self._misses >= MOST_MISSES:
             self.left_out += 1
             return None
         try:
@@ -72,6 +74,7 @@ class Album:
         )
         if not self.room.takes(made):
             self.left_out += 1
+            self._misses += 1
             return None
         self._taken += 1
         return made

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ganbench import ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published_arrays import PublishedArrays
+from ganbench.default_plugins.datasets.published.archives import Archive, Origin
+from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
 FOLDER = "stl10_binary"
 LABELLED = ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin")

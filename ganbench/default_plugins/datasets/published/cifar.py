@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published_arrays import PublishedArrays
+from ganbench.default_plugins.datasets.published.archives import Archive, Origin
+from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
 CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
 CIFAR100_NAMES = """

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ganbench import ImageSpec, LabeledImages, Split
-from ganbench.default_plugins.datasets.published import PublishedSet
-from ganbench.default_plugins.datasets.resizing import resized
+from ganbench.default_plugins.datasets.arrays.resizing import resized
+from ganbench.default_plugins.datasets.published.by_name import PublishedSet
 
 
 @dataclass(kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench import DataError
-from ganbench.default_plugins.datasets.array_files import Found, arrays
+from ganbench.default_plugins.datasets.arrays.files import Found, arrays
 from ganbench.default_plugins.datasets.pictures.choices import shortened, unknown
 
 ASIDE = {"val", "valid", "validation", "dev", "extra"}  # words, and all of "test", that set aside

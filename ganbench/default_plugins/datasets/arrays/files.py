@@ -19,7 +19,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ganbench import DataError
-from ganbench.default_plugins.datasets import idx
+from ganbench.default_plugins.datasets.arrays import idx
 
 KINDS = ".npz, .npy, .pt, .pth and IDX files, such as train-images-idx3-ubyte or the same with .gz"
 _IDX = re.compile(r"idx[1-9]?([-.]|$)")

@@ -18,9 +18,9 @@ from ganbench import (
     hookimpl,
     write_atomically,
 )
-from ganbench.default_plugins.datasets.archives import Archive, Check, Origin
-from ganbench.default_plugins.datasets.celeba import CelebAAttributes
-from ganbench.default_plugins.datasets.published import PublishedSet
+from ganbench.default_plugins.datasets.celeba_attributes import CelebAAttributes
+from ganbench.default_plugins.datasets.published.archives import Archive, Check, Origin
+from ganbench.default_plugins.datasets.published.by_name import PublishedSet
 
 FOLDER = "celeba"
 ARCHIVE, PICTURES = f"{FOLDER}/img_align_celeba.zip", f"{FOLDER}/img_align_celeba"

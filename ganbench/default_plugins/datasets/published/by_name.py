@@ -17,8 +17,14 @@ from typing import Any, ClassVar
 import filelock
 
 from ganbench import DataError, Dataset, DatasetStatus, LabeledImages, Split, offline
-from ganbench.default_plugins.datasets.archives import Archive, Check, Origin, bring, fetched
-from ganbench.default_plugins.datasets.checksums import Checksums, Digest
+from ganbench.default_plugins.datasets.published.archives import (
+    Archive,
+    Check,
+    Origin,
+    bring,
+    fetched,
+)
+from ganbench.default_plugins.datasets.published.checksums import Checksums, Digest
 
 
 @dataclass(kw_only=True)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets import matlab
-from ganbench.default_plugins.datasets.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published_arrays import PublishedArrays
+from ganbench.default_plugins.datasets.published import matlab
+from ganbench.default_plugins.datasets.published.archives import Archive, Origin
+from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
 FILES: dict[Split, str] = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 

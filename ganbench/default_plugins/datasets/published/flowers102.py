@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets import matlab
-from ganbench.default_plugins.datasets.archives import Archive, Origin
 from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter, Preparation
 from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
 from ganbench.default_plugins.datasets.pictures.prepared import prepared
-from ganbench.default_plugins.datasets.published import PublishedSet
+from ganbench.default_plugins.datasets.published import matlab
+from ganbench.default_plugins.datasets.published.archives import Archive, Origin
+from ganbench.default_plugins.datasets.published.by_name import PublishedSet
 
 FOLDER = "flowers-102"
 PICTURES, LABELS, SPLITS = f"{FOLDER}/jpg", f"{FOLDER}/imagelabels.mat", f"{FOLDER}/setid.mat"

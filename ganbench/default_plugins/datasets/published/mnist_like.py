@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets import idx
-from ganbench.default_plugins.datasets.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published_arrays import PublishedArrays
+from ganbench.default_plugins.datasets.arrays import idx
+from ganbench.default_plugins.datasets.published.archives import Archive, Origin
+from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
 PARTS: dict[Split, str] = {"train": "train", "test": "t10k"}
 

@@ -1,0 +1,1 @@
+"""Data sets that everyone knows, by name: brought once, and held to their checksums."""
