@@ -11,6 +11,8 @@ from torch import Tensor
 from ganbench.errors import DataError
 from ganbench.specs import LabeledImages
 
+MOST_ON_DEVICE = 2**30  # bytes; larger data stays where it is, and batches come one by one
+
 State = dict[str, Any]
 """Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
 
@@ -34,19 +36,21 @@ class Batches:
                 f"the data set has {len(self.data)} images, fewer than one batch of "
                 f"{self.batch_size}; lower training.batch_size"
             )
-        self._images = self.data.images.to(self.device)
-        self._labels = None if self.data.labels is None else self.data.labels.to(self.device)
+        images = self.data.images
+        stays = images.device if images.nbytes > MOST_ON_DEVICE else self.device
+        self._images = images.to(stays)
+        self._labels = None if self.data.labels is None else self.data.labels.to(stays)
 
     def next(self) -> tuple[Tensor, Tensor | None]:
         if self._taken == len(self._order):
             order = torch.randperm(len(self.data), generator=self.generator)
             whole = len(order) // self.batch_size * self.batch_size
-            self._order = order[:whole].view(-1, self.batch_size).to(self.device)
+            self._order = order[:whole].view(-1, self.batch_size).to(self._images.device)
             self._taken = 0
         index = self._order[self._taken]
         self._taken += 1
-        labels = None if self._labels is None else self._labels[index]
-        return self._scaled(self._images[index]), labels
+        labels = None if self._labels is None else self._labels[index].to(self.device)
+        return self._scaled(self._images[index].to(self.device)), labels
 
     def state(self) -> State:
         return {
@@ -57,7 +61,7 @@ class Batches:
 
     def restore(self, state: State) -> None:
         self.generator.set_state(state["generator"])
-        self._order, self._taken = state["order"].to(self.device), state["taken"]
+        self._order, self._taken = state["order"].to(self._images.device), state["taken"]
 
     def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:

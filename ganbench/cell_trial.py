@@ -99,7 +99,7 @@ class CellTrial:
         trial, kimg = self.trial, self.cell.schedule.kimg
         self._metric_points = self.watched.images(kimg)
         self._frame_points = points(round(1000 * kimg))
-        self.gallery = Gallery(self.parts, trial.seed, trial.device, self.directory)
+        self.gallery = Gallery(self.parts, self._shares, trial.seed, trial.device, self.directory)
         self.trainer = make_trainer(
             self.cell,
             self.parts,
@@ -130,6 +130,8 @@ class CellTrial:
         if half_done := self.kept.load():
             self.trainer.restore(half_done[0])
             resumed_at = self.trainer.progress.images / 1000
+            for waiting in (self._metric_points, self._frame_points):
+                _take_passed(waiting, self.trainer.progress.images)
             self.probes += [Probe(**probe) for probe in half_done[1]["probes"]]
             self.diversity += half_done[1]["diversity"]
             for window in self.trainer.windows:
@@ -154,10 +156,10 @@ class CellTrial:
         self.kept.save_in_time(self.trainer, {"probes": probes, "diversity": self.diversity})
 
     def _on_probe(self, probed: Probed) -> None:
-        if _passed(self._frame_points, probed):
+        if _take_passed(self._frame_points, probed.images):
             kimg = probed.images / 1000
             self.diversity.append((kimg, self.gallery.frame(probed.generator, kimg)))
-        if _passed(self._metric_points, probed):
+        if _take_passed(self._metric_points, probed.images):
             self.probes.append(self._measured(probed))
 
     def _measured(self, probed: Probed) -> Probe:
@@ -229,10 +231,16 @@ class CellTrial:
         return LabeledImages(images, asked), time.perf_counter() - started
 
     def _labels(self, count: int, name: str = "labels") -> torch.Tensor | None:
+        if self._shares is None:
+            return None
+        return sampling.draw_labels(self._shares, count, self.trial.seed, name)
+
+    @property
+    def _shares(self) -> torch.Tensor | None:
+        """Of the classes in the training data, where the generator heeds labels."""
         if self.data.labels is None or not self.parts.g_conditioning.needs_labels:
             return None
-        shares = self.data.labels.bincount().double()
-        return sampling.draw_labels(shares, count, self.trial.seed, name)
+        return self.data.labels.bincount().double()
 
 
 def make_trainer(
@@ -314,9 +322,9 @@ def _counts(trained: Trained) -> dict[str, Any]:
     }
 
 
-def _passed(waiting: list[int], probed: Probed) -> bool:
-    """Whether one of these numbers of images was reached, and take those that were off the list."""
-    reached = [images for images in waiting if images <= probed.images]
+def _take_passed(waiting: list[int], shown: int) -> bool:
+    """Whether one of these numbers of images was reached; take those that were off the list."""
+    reached = [images for images in waiting if images <= shown]
     del waiting[: len(reached)]
     return bool(reached)
 

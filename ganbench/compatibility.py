@@ -11,7 +11,7 @@ import torch
 from ganbench import models
 from ganbench.cells import Cell, Parts
 from ganbench.contracts.architectures import Architecture
-from ganbench.contracts.losses import InputGradients, Loss, Regularizer
+from ganbench.contracts.losses import Loss, Regularizer
 from ganbench.errors import Incompatible
 from ganbench.settings import Schedule
 from ganbench.wording import quoted
@@ -68,6 +68,7 @@ def check_parts(parts: Parts, schedule: Schedule) -> None:
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
     _check_labels(parts, image.num_classes)
     _check_fake_labels(parts, schedule)
+    _check_pieces(parts, schedule)
     _check_transforms(parts, schedule)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
@@ -99,10 +100,21 @@ def _check_fake_labels(parts: Parts, schedule: Schedule) -> None:
     if schedule.fake_labels == "real" or not labelled:
         return
     for loss in parts.losses:
-        if InputGradients.OWN in loss.input_gradients:
+        if loss.pairs_labels:
             raise Incompatible(
-                f"loss '{loss.name}' asks D about images between a real and a fake one, which need "
-                "the same label, and training.fake_labels is random; use fake_labels: real"
+                f"loss '{loss.name}' looks at pairs of a real and a fake image, which need the "
+                "same label, and training.fake_labels is random; use fake_labels: real"
+            )
+
+
+def _check_pieces(parts: Parts, schedule: Schedule) -> None:
+    if schedule.micro_batch in (None, schedule.batch_size):
+        return
+    for loss in parts.losses:
+        if loss.whole_batch:
+            raise Incompatible(
+                f"'{loss.name}' needs the whole batch at once, and training.micro_batch gives it "
+                "pieces; leave micro_batch out, or use a smaller batch_size"
             )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganbench import sampling
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.metrics import Features, Metric, Unavailable
 from ganbench.contracts.moments import Moments
@@ -24,10 +25,18 @@ from ganbench.errors import ContractError, DataError, noting
 from ganbench.randomness import stream
 from ganbench.registry import Registry
 from ganbench.remembered import remembered
-from ganbench.specs import MEANINGLESS, Column, LabeledImages, Probe, Split, Timings, Window
+from ganbench.specs import (
+    MEANINGLESS,
+    Column,
+    ImageSpec,
+    LabeledImages,
+    Probe,
+    Split,
+    Timings,
+    Window,
+)
 
 STATISTICS_VERSION = 2  # raise it when the same real images would give other statistics
-BATCH = 500
 LARGE = 64 * 2**20  # bytes of features, beyond which they lie in a file
 
 
@@ -179,24 +188,31 @@ class TrialEvaluation:
 
     def _real_moments(self, extractor: str, label: int | None) -> Moments:
         train = self._whole("train")
-        images = train.images
+        chosen = torch.arange(len(train))
         if label is not None:
             if train.labels is None:
                 raise Unavailable(f"data set '{self.dataset.name}' has no labels")
-            images = images[train.labels == label]
-        if len(images) < 2:
-            raise Unavailable(f"statistics need at least two real images, found {len(images)}")
-        return Moments.of(features.embedding for features in self._batches(extractor, images))
+            chosen = (train.labels == label).nonzero().flatten()
+        if len(chosen) < 2:
+            raise Unavailable(f"statistics need at least two real images, found {len(chosen)}")
+        batches = self._batches(extractor, train.images, chosen)
+        return Moments.of(features.embedding for features in batches)
 
     def _extract(self, name: str, images: Tensor) -> Features:
         return _collected(self._batches(name, images), len(images))
 
-    def _batches(self, name: str, images: Tensor) -> Iterator[Features]:
+    def _batches(
+        self, name: str, images: Tensor, chosen: Tensor | None = None
+    ) -> Iterator[Features]:
+        """Of all images, or of these: batch by batch, for they may lie in a large file."""
         extractor = self._registry.extractor(name)
         if why := extractor.unsupported(self.image) or extractor.missing(self._root):
             raise Unavailable(f"feature extractor '{name}': {why}")
         function = extractor.load(self.image, self._root)
-        return (function(batch) for batch in images.split(BATCH))
+        size = sampling.at_once(self.image)
+        if chosen is None:
+            return (function(batch) for batch in images.split(size))
+        return (function(images[part]) for part in chosen.split(size))
 
     def _noted(self, name: str) -> str:
         """The name; the extractor's protocol is part of the metric's from now on."""
@@ -276,6 +292,7 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
         **own,
         "columns": [[c.name, c.unit, c.direction] for c in metric.columns],
         "extractors": evaluation.used,
+        **_calibration(evaluation.image),
         "num_samples": min(own.get("num_samples", len(fake)), len(fake)),
         "sample_values": "uint8, clamped and rounded"
         if fake.images.dtype == torch.uint8
@@ -284,6 +301,12 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
         **({"preparation": prepared} if prepared else {}),
         "statistics_version": STATISTICS_VERSION,
     }
+
+
+def _calibration(image: ImageSpec) -> dict[str, Any]:
+    """By how many samples batch norm is calibrated, where large images leave time for fewer."""
+    count = sampling.calibration_samples(image)
+    return {} if count == sampling.CALIBRATION_SAMPLES else {"calibration_samples": count}
 
 
 def _short_digest(value: Any) -> str:

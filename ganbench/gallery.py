@@ -22,7 +22,10 @@ SAMPLES, CURVES = "samples.png", "curves.png"
 class Gallery:
     """samples.png and progress.gif show the same latents; curves.png what was logged."""
 
-    def __init__(self, parts: Parts, seed: int, device: str, directory: Path) -> None:
+    def __init__(
+        self, parts: Parts, shares: Tensor | None, seed: int, device: str, directory: Path
+    ) -> None:
+        """`shares` are the classes' in the data, where the generator heeds labels."""
         image = parts.image
         self.device = torch.device(device)
         self.directory = directory
@@ -31,7 +34,12 @@ class Gallery:
         self.mixture = parts.dataset.mixture()
         self.latents, self.labels = self._asked(parts, seed)
         self.names, self.caption = self._names(parts)
-        self._calibration = self._calibrating(parts, seed)
+        self._calibration = (
+            sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames"),
+            None
+            if shares is None
+            else sampling.draw_labels(shares, CALIBRATION, seed, "labels of frames"),
+        )
         self._frames = pictures.ProgressFrames(
             directory, COLUMNS, self.names, self.caption, self.mixture
         )
@@ -104,11 +112,6 @@ class Gallery:
         total = parts.image.num_classes
         caption = f"{len(shown)} of {total} classes" if len(shown) < total else ""
         return [names[label] if names else str(label) for label in shown], caption
-
-    def _calibrating(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
-        latents = sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames")
-        labels = torch.arange(CALIBRATION) % parts.image.num_classes if self.labelled else None
-        return latents, labels
 
 
 def _spread(indices: Tensor, count: int) -> Tensor:

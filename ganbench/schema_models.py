@@ -149,7 +149,8 @@ class Training(Settings):
     )
     micro_batch: PositiveInt | None = Field(
         default=None,
-        description="images at once; a batch is worked through in such pieces to save memory",
+        description="images at once: a batch is worked through in such pieces to save memory, and "
+        "batch norm takes its statistics of each piece",
     )
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
     g_lr: PositiveFloat | None = None

@@ -352,7 +352,8 @@ class Trainer:
     @property
     def _looking(self) -> bool:
         """Whether this iteration is one of those whose outputs and gradients are measured."""
-        return not (self.progress.iteration + 1) % max(1, self.schedule.log_every // LOOKS)
+        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
+        return not (self.progress.iteration + 1) % (self.schedule.log_every // LOOKS | 1)
 
     @property
     def _boundary(self) -> float | None:

@@ -87,7 +87,7 @@ def test_signals_of_a_critic_have_no_accuracies():
     assert window.d_terms["wasserstein"] == pytest.approx(difference, rel=1e-5)
 
 
-def test_looks_are_ten_a_window():
+def test_looks_are_about_ten_a_window():
     seen = []
 
     class Counting(Meter):
@@ -98,7 +98,18 @@ def test_looks_are_ten_a_window():
     trainer = trainer_of(BCE(), log_every=40, kimg=0.64)
     trainer.signals = Counting()
     trainer.run()
-    assert len(seen) == 20
+    assert len(seen) == 16  # of 80 iterations, each fifth: the stride is odd
+
+
+def test_looks_meet_what_happens_at_every_sixteenth_step():
+    for log_every in (50, 100, 200, 226, 468):
+        trainer = trainer_of(BCE(), log_every=log_every)
+        looked = set()
+        for iteration in range(16 * log_every):
+            trainer.progress.iteration = iteration
+            if trainer._looking:
+                looked.add(iteration % 16)
+        assert looked == set(range(16))
 
 
 def test_measuring_changes_nothing():

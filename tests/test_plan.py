@@ -271,3 +271,27 @@ def test_settings_left_at_their_defaults_do_not_change_an_id(planned):
         kept.pop(name)
     text = json.dumps(kept, sort_keys=True)
     assert cell.id == hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def test_losses_that_pair_images_refuse_random_labels_of_fakes(refusal):
+    asked = {"loss": "wgan-gp", "training": "{fake_labels: random}"}
+    assert refusal(changed(**asked)) == (
+        "loss 'wgan-gp' looks at pairs of a real and a fake image, which need the same label, and "
+        "training.fake_labels is random; use fake_labels: real"
+    )
+
+
+def test_losses_of_whole_batches_refuse_pieces(planned, plugins):
+    cell = only(planned(TEXT))
+    whole = type("Whole", (BCE,), {"whole_batch": True})()
+    parts = dataclasses.replace(cells.Parts.of(cell, plugins), losses=(whole,))
+    compatibility.check_parts(parts, cell.schedule)
+    schedule = dataclasses.replace(cell.schedule, micro_batch=cell.schedule.batch_size // 2)
+    with pytest.raises(Incompatible, match=r"^'bce' needs the whole batch at once"):
+        compatibility.check_parts(parts, schedule)
+
+
+def test_batch_that_makes_no_whole_pieces_is_refused(planned):
+    text = changed(training="{batch_size: 10, micro_batch: 4}")
+    with pytest.raises(ConfigError, match="a batch of 10 makes no whole pieces of 4"):
+        planned(text)

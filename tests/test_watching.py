@@ -8,7 +8,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from ganbench import Probe, Unavailable
+from ganbench import Probe, Unavailable, config, plan, records, registry
+from ganbench.cell_trial import CellTrial
 from ganbench.cli import cli
 from ganbench.default_plugins.metrics.speed import TimeTo
 from ganbench.errors import ConfigError
@@ -97,3 +98,47 @@ def test_probes_are_recorded_and_leave_training_as_it_was(tmp_path):
     assert numbers["kimg-to-modes=0"]["value"] == 0.5
     assert numbers["time-to-high-quality=2"]["reason"] == "high-quality did not reach 2"
     assert torch.isfinite(torch.tensor(numbers["time-to-modes=0"]["value"]))
+
+
+def test_resumed_training_is_watched_at_the_same_points(tmp_path, monkeypatch):
+    """Neither numbers nor frames are taken again that a checkpoint has already."""
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    text = TEXT.replace("executor: inline", "executor: inline, checkpoint: 1e-6")
+    whole = watched_trial(tmp_path / "whole", text)
+
+    class Cut(Exception):
+        pass
+
+    plain = CellTrial._on_window
+
+    def cut(trial, window):
+        plain(trial, window)
+        if window.kimg >= 1.05:
+            raise Cut
+
+    with monkeypatch.context() as patch:
+        patch.setattr(CellTrial, "_on_window", cut)
+        with pytest.raises(Cut):
+            watched_trial(tmp_path / "cut", text)
+    frames = len(list((tmp_path / "cut").glob("progress/*.png")))
+    resumed = watched_trial(tmp_path / "cut", text)
+    assert 0 < frames < 8
+    assert resumed["resumed_at_kimg"] == pytest.approx(1.05)
+    assert [p["kimg"] for p in resumed["probes"]] == [p["kimg"] for p in whole["probes"]]
+    assert resumed["diversity"] == whole["diversity"]
+    gifs = [(tmp_path / name / "progress.gif").read_bytes() for name in ("whole", "cut")]
+    assert gifs[0] == gifs[1]
+
+
+def watched_trial(directory, text):
+    """What becomes of the benchmark's one trial, carried out in this process."""
+    path = directory / "b.yaml"
+    path.write_text(text)
+    plugins = registry.load()
+    planned = plan.make(config.load(path, plugins), plugins, device="cpu")
+    execution = {"threads": 1, "jobs": 1, "plugins": [], "callbacks": [], "checkpoint": 1e-6}
+    trial = records.trials_of(planned, execution)[-1]
+    trial.write(directory / records.TRIAL)
+    carried_out = CellTrial(trial, trial.cell, plugins, directory, [], {})
+    return {**carried_out.run(), "diversity": carried_out.diversity}

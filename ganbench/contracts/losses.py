@@ -92,7 +92,8 @@ class Score(Protocol):
 @dataclass(frozen=True)
 class Step:
     """One player's step. `fake.images[i]` was generated for the label of `real.images[i]`, unless
-    the benchmark asks for `fake_labels: random`; `fake.labels` says for which."""
+    the benchmark asks for `fake_labels: random`, as it may for losses that do not say
+    `pairs_labels`; `fake.labels` says for which."""
 
     real: Scored
     fake: Scored  # graph to G in the generator's step, none in the discriminator's
@@ -125,6 +126,11 @@ class Loss(ABC):
     input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
     needs_labels: ClassVar[bool] = False
     needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
+    whole_batch: ClassVar[bool] = False
+    """Whether a term is no mean over images (batch statistics, a count of steps): such a loss
+    cannot be given a batch in pieces."""
+    pairs_labels: ClassVar[bool] = False
+    """Whether it looks at `fake.images[i]` beside `real.images[i]`, which then need one label."""
     boundary: float | None = None
     """D's output above which the loss takes an image for real; None: it draws no such line."""
 

@@ -93,6 +93,7 @@ class WGANGP(Loss):
     name = "wgan-gp"
     recipe = Recipe(n_critic=5, g_lr=1e-4, d_lr=1e-4, betas=(0.0, 0.9))
     input_gradients = InputGradients.OWN
+    pairs_labels = True  # it looks between the two
     gp_weight: float = 10.0
 
     def discriminator_loss(self, step: Step) -> Terms:

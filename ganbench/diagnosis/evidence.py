@@ -50,6 +50,11 @@ class Evidence:
         return [signals["d_real"] - signals["d_fake"] for signals in both]
 
     @property
+    def is_critic(self) -> bool:
+        """Whether D estimates a Wasserstein distance, which shrinks as samples improve."""
+        return any("wasserstein" in window.d_terms for window in self.windows)
+
+    @property
     def has_boundary(self) -> bool:
         """Whether D's output says real or fake, as that of a Wasserstein critic does not."""
         return bool(self.signal("d_real_accuracy"))

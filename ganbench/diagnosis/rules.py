@@ -143,7 +143,7 @@ def uninformative_critic(evidence: Evidence) -> Finding | None:
     Where they are not, that is what an equilibrium looks like (Goodfellow et al., 2014).
     """
     poor = "; ".join(_poor(evidence))
-    blind = _coin(evidence) if evidence.has_boundary else _blind_critic(evidence)
+    blind = _blind_critic(evidence) if evidence.is_critic else _coin(evidence)
     if not poor or not blind:
         return None
     title = "the discriminator tells the generator nothing"
@@ -175,7 +175,7 @@ def _exploded(evidence: Evidence) -> Iterator[str]:
 
 def _widened(evidence: Evidence) -> str:
     distance = [abs(value) for value in evidence.distance]
-    if evidence.has_boundary or len(distance) < 8 or evidence.iterations < ENOUGH:
+    if not evidence.is_critic or len(distance) < 8 or evidence.iterations < ENOUGH:
         return ""
     first, second, third, last = quarters(distance)
     if not (last > third > second and last >= WIDENED * max(first, second)):

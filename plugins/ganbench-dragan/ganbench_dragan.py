@@ -16,6 +16,8 @@ class DRAGAN(Loss):
     """
 
     name = "dragan"
+    whole_batch = True  # the perturbation is as large as the batch is wide
+    boundary = 0.0
     input_gradients = InputGradients.OWN
     gp_weight: float = 10.0
     noise: float = 0.5  # largest perturbation, in standard deviations of the batch

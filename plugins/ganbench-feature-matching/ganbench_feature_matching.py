@@ -10,6 +10,7 @@ class FeatureMatching(Regularizer):
     """Squared distance between the mean features of reals and fakes (Salimans et al., 2016)."""
 
     name = "feature-matching"
+    whole_batch = True
     weight: float = 1.0
 
     def generator_loss(self, step: Step) -> Terms:

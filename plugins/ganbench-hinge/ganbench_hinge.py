@@ -12,6 +12,7 @@ class Hinge(Loss):
     """Hinge loss (Lim & Ye, 2017)."""
 
     name = "hinge"
+    boundary = 0.0
 
     def discriminator_loss(self, step: Step) -> Terms:
         real, fake = F.relu(1 - step.real.logits), F.relu(1 + step.fake.logits)

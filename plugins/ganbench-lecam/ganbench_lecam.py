@@ -16,6 +16,7 @@ class LeCam(Regularizer):
     """Hold D's predictions near their averages on the other side (Tseng et al., 2021)."""
 
     name = "lecam"
+    whole_batch = True
     weight: float = 0.3  # λ
     decay: float = 0.99  # of the averages
     warmup: int = 100  # steps of D that only feed the averages

@@ -12,6 +12,7 @@ class ModeSeeking(Regularizer):
     """Distant latents of one label are to give distant images (Mao et al., 2019)."""
 
     name = "mode-seeking"
+    whole_batch = True
     weight: float = 1.0
     eps: float = 1e-5
 

@@ -31,6 +31,7 @@ class RelativisticPairing(Loss):
     """Relativistic pairing: each fake against one real (Jolicoeur-Martineau, 2018)."""
 
     name = "rpgan"
+    pairs_labels = True
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {"adversarial": F.softplus(step.fake.logits - step.real.logits).mean()}

@@ -12,6 +12,7 @@ class RelativisticAverage(Loss):
     """Each logit against the mean logit of the other kind (Jolicoeur-Martineau, 2018)."""
 
     name = "ragan"
+    whole_batch = True
 
     def discriminator_loss(self, step: Step) -> Terms:
         real, fake = step.real.logits, step.fake.logits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ from torch import Tensor
 
 from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.arrays.choice import Chosen, chosen
-from ganbench.default_plugins.datasets.arrays.images import Layout, Unsuitable, arranged, as_images
+from ganbench.default_plugins.datasets.arrays.images import (
+    Layout,
+    Unsuitable,
+    arranged,
+    as_images,
+    usual_range,
+)
 from ganbench.default_plugins.datasets.arrays.resizing import resized
 from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
 from ganbench.default_plugins.features.carried import for_any_images
@@ -69,7 +76,7 @@ class Tensors(Dataset):
 
     def protocol(self) -> dict[str, Any]:
         return {
-            "range": list(self.range) if self.range else "by the values",
+            "range": list(self._range or (0, 255)),
             "resolution": self.resolution,
             "crop": self.crop,
             "filter": f"{self.filter}, antialiased",
@@ -81,7 +88,7 @@ class Tensors(Dataset):
         found = self._chosen(split)
         _, resolution = self._shape(found)
         try:
-            images = as_images(found.images.read(), self.layout, self.range)
+            images = as_images(found.images.read(), self.layout, self._range)
         except Unsuitable as error:
             raise DataError(f"{found.where}: {error}") from error
         return LabeledImages(
@@ -99,6 +106,17 @@ class Tensors(Dataset):
             return DatasetStatus(self.path, False, None, str(error))
         note = " + ".join(f"{count:,}" for count in counts) + " images"
         return DatasetStatus(self.path, True, None, note)
+
+    @cached_property
+    def _range(self) -> tuple[float, float] | None:
+        """Of the training set, and so of the test set."""
+        if self.range is not None:
+            return self.range
+        found = self._chosen("train")
+        try:
+            return usual_range(found.images.read())
+        except Unsuitable as error:
+            raise DataError(f"{found.where}: {error}") from error
 
     def _chosen(self, split: Split) -> Chosen:
         if split == "train":

@@ -59,6 +59,11 @@ def as_images(
     return images.view(-1, channels, height, width)
 
 
+def usual_range(values: NDArray[Any]) -> tuple[float, float] | None:
+    """The values of black and white; None of bytes, which are what they are. Raises Unsuitable."""
+    return None if values.dtype == np.uint8 else _guessed(values)
+
+
 def _guessed(values: NDArray[Any]) -> tuple[float, float]:
     """From all of them. Raises Unsuitable where they fit no usual range."""
     low, high = _extent(values)

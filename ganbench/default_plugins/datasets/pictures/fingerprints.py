@@ -18,6 +18,7 @@ from ganbench import tracked
 In = TypeVar("In")
 Out = TypeVar("Out")
 AT_ONCE = 512  # items that threads are given together
+MISSING, NOT_PLAIN = "missing", "not a plain file"
 SETTLED = 3.0  # seconds after which a change to a file shows in its times, on any file system
 
 
@@ -60,6 +61,11 @@ def content_digests(listing: Listing) -> list[bytes | str]:
     return list(tracked(found, "reading pictures", len(listing.names)))
 
 
+def passing(digest: bytes | str) -> bool:
+    """Whether a file could not be read for a reason that its size and times do not show."""
+    return isinstance(digest, str) and digest not in (MISSING, NOT_PLAIN)
+
+
 def combined(digests: Iterable[bytes | str], preparation: str) -> str:
     """One name for all these files, prepared so."""
     found = hashlib.sha256(preparation.encode())
@@ -72,7 +78,7 @@ def content(path: Path) -> bytes:
     """Raises OSError, also where it is no plain file: to read a pipe could last for ever."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(None, "not a plain file")
+            raise OSError(None, NOT_PLAIN)
         return file.read()
 
 
@@ -96,4 +102,4 @@ def _digest(root: Path, name: str) -> bytes | str:
 
 
 def why_unreadable(error: OSError) -> str:
-    return "missing" if isinstance(error, FileNotFoundError) else str(error.strerror).lower()
+    return MISSING if isinstance(error, FileNotFoundError) else str(error.strerror).lower()

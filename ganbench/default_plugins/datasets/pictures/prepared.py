@@ -38,6 +38,7 @@ from ganbench.default_plugins.datasets.pictures.fingerprints import (
     content,
     content_digests,
     in_threads,
+    passing,
     times,
     why_unreadable,
 )
@@ -70,7 +71,7 @@ def prepared(listing: Listing, how: Preparation) -> Prepared:
         digests = content_digests(listing)
         entry = Entry(combined(digests, preparation), how)
         found = entry.made(listing, digests)
-        if seen.settled and times(listing) == seen:
+        if seen.settled and times(listing) == seen and not any(map(passing, digests)):
             write_atomically(known, lambda temporary: temporary.write_text(entry.key))
         return found
 
