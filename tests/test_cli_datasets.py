@@ -215,6 +215,8 @@ def test_preview_does_not_replace_a_picture_unasked(here):
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
+        (["prepare", ""], "an empty name; expected a data set's, or a folder"),
+        (["prepare", "x", "-o", "path=y"], "x is the path already; leave -o path=y out"),
         (["prepare", "minst"], "unknown dataset 'minst'; did you mean 'mnist'?"),
         (["prepare", "minst"], "or a folder of pictures; there is none called 'minst'"),
         (["prepare", "./minst"], "./minst: there is no such folder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -15,7 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 import ganbench
-from ganbench.cli import cli
+from ganbench.cli import cli, nearest
 from ganbench.errors import ConfigError, ContractError, DataError, GanbenchError, PluginError
 from ganbench.pages import GAP, LINE
 from ganbench.saved import places
@@ -468,16 +469,33 @@ def test_training_data_that_is_not_at_hand_is_a_sentence(call, plugin, monkeypat
         call("nearest", "toys/bce-cbn", "--plugin", plugin, "--out", "a.png")
 
 
-def test_training_data_of_another_size_is_noted(runs, plugin, tmp_path, call, capsys):
+def test_other_training_data_is_refused(runs, plugin, tmp_path):
+    """By the number of images of a bare copy, and by their content where result.json knows it."""
     copy = tmp_path / "copy"
     shutil.copytree(places.find(runs / "toys/bce-cbn"), copy)
+    asked = ["nearest", str(copy), "--plugin", str(plugin), "-n", "1", "--out"]
+    (copy / "result.json").unlink(missing_ok=True)
+    assert CliRunner().invoke(cli, [*asked, str(tmp_path / "a.png")]).exit_code == 0
+    (copy / "result.json").write_text(json.dumps({"data": {"sha256": "0" * 64}}))
+    done = CliRunner().invoke(cli, [*asked, str(tmp_path / "b.png")])
+    assert "data set 'toys' is not what the model was trained on: 60 images" in str(done.exception)
+    (copy / "result.json").unlink()
     config = (copy / "config.json").read_text("utf-8")
     (copy / "config.json").write_text(config.replace('"num_images": 60', '"num_images": 61'))
-    done = CliRunner().invoke(
-        cli, ["nearest", str(copy), "--plugin", str(plugin), "-n", "1", "--out", "a.png"]
-    )
-    assert done.exit_code == 0
-    assert "note: data set 'toys' has 60 training images here, and 61 at training" in done.stderr
+    done = CliRunner().invoke(cli, [*asked, str(tmp_path / "b.png")])
+    assert "60 images here, 61 then" in str(done.exception)
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_relative_paths_of_the_data_begin_where_the_run_did(tmp_path, monkeypatch):
+    """And not where somebody else's folder of the same name is."""
+    run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+    (run / "trials" / "a").mkdir(parents=True)
+    elsewhere.mkdir()
+    (run / "run.json").write_text(json.dumps({"cwd": str(tmp_path)}))
+    monkeypatch.chdir(elsewhere)
+    assert nearest._where_paths_begin(run / "trials" / "a") == tmp_path
+    assert nearest._where_paths_begin(elsewhere) == elsewhere
 
 
 # All

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -293,7 +294,27 @@ def test_every_file_is_held_to_what_was_prepared_of_it(home, folder, work):
     with values.open("r+b") as file:
         file.seek(6 * 192)  # the row of 07.png, as 05.png has none
         file.write(b"\xfa")
-    assert list(own.damage(folder)) == ["07.png: differs from what was prepared of it"]
+    (found,) = own.damage(folder)
+    assert found.startswith(f"07.png: differs from {values}; where the file is right, remove")
+
+
+def test_error_that_passes_is_not_kept(home, folder, work, monkeypatch):
+    """What a disk or a network says once is not asked of the next start."""
+    for path in folder.iterdir():
+        os.utime(path, (1, 1))
+    own = ImageFolder(path=str(folder), resolution=8)
+    plain = fingerprints.content
+
+    def failing(path):
+        if path.name == "07.png":
+            raise OSError(errno.EIO, "Input/output error")
+        return plain(path)
+
+    with monkeypatch.context() as patch:
+        for module in (fingerprints, prepared):
+            patch.setattr(module, "content", failing)
+        assert len(own.load("train", folder).problems) == 1
+    assert own.load("train", folder).problems == ()
 
 
 def test_file_that_rots_is_found(home, folder, work, monkeypatch):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,23 +90,58 @@ def command(
 
 
 def _training_data(model: SavedModel) -> LabeledImages:
+    """Raises DataError where it is not there, or is no longer what the model was trained on."""
     from ganbench import folders
 
-    dataset, root = model.dataset(), folders.data()
-    status = dataset.status(root)
-    if status.verified is False or not (status.present or status.on_use):
-        raise DataError(
-            f"{model.directory}: the training data, data set '{dataset.name}', is not usable here: "
-            f"{status.location}: {status.note or 'missing'}"
-        )
-    data = dataset.load("train", root)
-    if len(data) != model.config.num_images or data.images.shape[1] != model.image.channels:
-        print(
-            f"note: data set '{dataset.name}' has {len(data):,} training images here, and "
-            f"{model.config.num_images:,} at training",
-            file=sys.stderr,
-        )
+    root, begins = folders.data().absolute(), _where_paths_begin(model.directory)
+    with _inside(begins):
+        dataset = model.dataset()
+        status = dataset.status(root)
+        if status.verified is False or not (status.present or status.on_use):
+            raise DataError(
+                f"{model.directory}: the training data, data set '{dataset.name}', is not usable "
+                f"here: {status.location}: {status.note or 'missing'}; relative paths begin in "
+                f"{begins}"
+            )
+        data = dataset.load("train", root)
+    _check_the_same(model, dataset.name, data, begins)
     return data
+
+
+def _check_the_same(model: SavedModel, name: str, data: LabeledImages, begins: Path) -> None:
+    from ganbench import folders
+    from ganbench.evaluation import digest
+    from ganbench.records import RESULT
+
+    result = folders.read_json(model.directory / RESULT) or {}
+    known = result.get("data", {}).get("sha256")
+    same = digest(data) == known if known else len(data) == model.config.num_images
+    if not same:
+        raise DataError(
+            f"{model.directory}: data set '{name}' is not what the model was trained on: "
+            f"{len(data):,} images here, {model.config.num_images:,} then, and not the same ones; "
+            f"relative paths begin in {begins}"
+        )
+
+
+def _where_paths_begin(directory: Path) -> Path:
+    """Where the run was begun; of a copied folder, here."""
+    from ganbench import folders
+    from ganbench.records import RUN
+
+    about = folders.read_json(directory.absolute().parent.parent / RUN)
+    begun = Path(about["cwd"]) if isinstance(about, dict) and "cwd" in about else Path.cwd()
+    return begun if begun.is_dir() else Path.cwd()
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _by_pixels(samples: Tensor, train: Tensor, by: str, k: int) -> tuple[Tensor, Tensor]:

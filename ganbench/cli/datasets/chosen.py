@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -52,12 +53,16 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     """A name wins over a folder in the working directory, which ./ reaches. Raises ConfigError."""
     from ganbench import registry
 
+    if not target:
+        raise ConfigError("an empty name; expected a data set's, or a folder, as . for this one")
     found, given = registry.load(plugins), _options(settings)
     if target in found.names("dataset"):
         return Chosen(target, _built(found, target, given))
     path = Path(target).expanduser()
     if path.exists():
         name = "image-folder" if path.is_dir() else "tensor"
+        if "path" in given:
+            raise ConfigError(f"{target} is the path already; leave -o path={given['path']} out")
         return Chosen(path.resolve().name, _built(found, name, {"path": str(path), **given}))
     if os.sep in target or target.startswith(("~", ".")) or path.suffix:
         raise ConfigError(f"{target}: there is no such folder")
@@ -85,6 +90,9 @@ def _options(settings: Sequence[str]) -> dict[str, Any]:
 
     document = Document.parse("{}", "-o")
     for setting in settings:
+        key, _, value = setting.partition("=")
+        if value.startswith("{") and not value.rstrip().endswith("}"):
+            setting = f"{key}={json.dumps(value)}"  # a pattern such as {id}.png, and no mapping
         try:
             document = document.with_override(setting)
         except ConfigError as error:

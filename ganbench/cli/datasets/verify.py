@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ganbench.cli.datasets.chosen import Chosen
 
 
+SHOWN = 20  # of what is damaged
+
+
 @click.command("verify")
 @chosen.arguments
 def command(
@@ -34,6 +37,8 @@ def command(
     subject = chosen.chosen(target, settings, plugins)
     root = folders.data()
     status = subject.dataset.status(root)
+    if not status.present and os.path.isfile(target):
+        return _told(subject.label, status.location, [status.note], as_json)
     if not status.present:
         raise DataError(
             f"{subject.label}: not here: {status.note or status.location}; `ganbench datasets "
@@ -41,10 +46,14 @@ def command(
         )
     with bars.shown(quiet):
         damaged = _damaged(subject, root)
+    return _told(subject.label, status.location, damaged, as_json)
+
+
+def _told(label: str, location: str, damaged: list[str], as_json: bool) -> int:
     if as_json:
-        options.print_json({"name": subject.label, "location": status.location, "damaged": damaged})
+        options.print_json({"name": label, "location": location, "damaged": damaged})
     else:
-        _print(subject, status.location, damaged)
+        _print(label, location, damaged)
     return TRIAL_FAILED if damaged else OK
 
 
@@ -63,10 +72,12 @@ def _damaged(subject: Chosen, root: Path) -> list[str]:
         return [str(error)]
 
 
-def _print(subject: Chosen, location: str, damaged: list[str]) -> None:
+def _print(label: str, location: str, damaged: list[str]) -> None:
     if not damaged:
-        print(f"{subject.label}: all of it was read, and nothing is damaged; {location}")
+        print(f"{label}: all of it was read, and nothing is damaged; {location}")
         return
-    print(f"{subject.label}: damaged; {location}")
-    for line in damaged:
+    print(f"{label}: damaged; {location}")
+    for line in damaged[:SHOWN]:
         print(f"  - {line}")
+    if len(damaged) > SHOWN:
+        print(f"  and {len(damaged) - SHOWN:,} more; --json lists all")

@@ -16,6 +16,7 @@ from ganbench.default_plugins.datasets.pictures.fingerprints import (
 )
 from ganbench.default_plugins.datasets.pictures.prepared import prepared, quiet_pillow
 
+REMEDY = "where the file is right, remove the latter, which was decoded of it, and prepare again"
 AT_ONCE = 16  # images that wait to be compared
 
 
@@ -32,7 +33,7 @@ def damaged(listing: Listing, how: Preparation) -> Iterator[str]:
             was = None if i in found.unusable else next(rows).numpy().tobytes()
             if was == given or (was is None and isinstance(given, str)):
                 continue
-            why = given if isinstance(given, str) else "differs from what was prepared of it"
+            why = given if isinstance(given, str) else f"differs from {found.path}; {REMEDY}"
             yield f"{listing.names[i]}: {why}"
 
 

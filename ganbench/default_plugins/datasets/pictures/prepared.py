@@ -52,6 +52,7 @@ class Prepared:
 
     images: Tensor  # (N, C, H, W) uint8
     unusable: dict[int, str]  # by the position in the listing: why a file gave none
+    path: Path  # where the decoded copy is
 
 
 def home() -> Path:
@@ -100,7 +101,8 @@ class Entry:
             if self.values.stat().st_size != np.prod(shape, dtype=np.int64):
                 print(f"{self.values}: not whole; decoding again", file=sys.stderr, flush=True)
                 return None
-            return Prepared(_mapped(self.values, shape), {int(i): unusable[i] for i in unusable})
+            images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
+            return Prepared(images, why, self.values)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
