@@ -215,7 +215,7 @@ def test_wrong_pattern_is_told_by_its_missing_files(faces):
     [
         (b"", r"train\.csv: empty; its first line names the columns"),
         (b"id,glasses\n", r"train\.csv: no row$"),
-        (b"id,glasses\n1,0,3\n", r"train\.csv:2: 3 values, and the header names 2 columns"),
+        (b"id,glasses\n1,0,3\n", r"train\.csv:2: 3 values, and the header names 2 columns; quote"),
         (b"id,glasses,id\n1,0,3\n", r"its header names 'id' twice"),
         (b"id,label\n1,0\n", r"no column 'glasses'\n  known: id, label"),
         (b"id,glasses\n1,\xff\n", r"train\.csv: not text in UTF-8 \(.*\); save it as UTF-8"),

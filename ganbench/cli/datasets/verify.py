@@ -73,10 +73,11 @@ def _damaged(subject: Chosen, root: Path) -> list[str]:
 
 
 def _print(label: str, location: str, damaged: list[str]) -> None:
+    where = "" if os.path.basename(location) == label else f"; {location}"
     if not damaged:
-        print(f"{label}: all of it was read, and nothing is damaged; {location}")
+        print(f"{label}: all of it was read, and nothing is damaged{where}")
         return
-    print(f"{label}: damaged; {location}")
+    print(f"{label}: damaged{where}")
     for line in damaged[:SHOWN]:
         print(f"  - {line}")
     if len(damaged) > SHOWN:

@@ -45,6 +45,8 @@ class ImageFolder(PicturesOfYourOwn):
     def listing(self, split: Split) -> Listing:
         if split == "test" and self.test_path is not None:
             return self._listed(self._test_folder())
+        if self.test_path is not None:
+            self._test_folder()  # before hours of decoding
         return self.of_split(self._listed(folder(self.path, self.name)), split)
 
     def status(self, root: Path) -> DatasetStatus:

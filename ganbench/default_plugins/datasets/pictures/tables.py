@@ -44,7 +44,8 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
                 continue
             if len(row) != len(names):
                 raise DataError(
-                    f"{path}:{number}: {len(row)} values, and the header names {len(names)} columns"
+                    f"{path}:{number}: {len(row)} values, and the header names {len(names)} "
+                    "columns; quote values that hold the separator, or repair the line"
                 )
             yield Line(number, {c: row[i].strip() for c, i in zip(columns, places, strict=True)})
 
