@@ -6,10 +6,12 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
 
 from ganbench import compatibility, controls, extractor_labels, machine, watching
 from ganbench.cells import Cell, Parts, Plan, Reference, Spec
 from ganbench.config import CellRequest, Config
+from ganbench.contracts.datasets import Dataset
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.registry import Registry
 from ganbench.schema_models import Choice, FeatureExtractorChoice
@@ -56,6 +58,7 @@ def _resolve(
     """`buildable` keeps what is found of networks that many cells share."""
     asked = request.settings
     dataset = _spec(asked.dataset, registry)
+    built: Dataset = dataset.build(registry)
     losses = tuple(_spec(choice, registry) for choice in (asked.loss, *asked.regularizers))
     axes = _axes(request)
     cell = Cell(
@@ -70,10 +73,10 @@ def _resolve(
         transforms=tuple(_spec(choice, registry) for choice in asked.transforms),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
-        schedule=_schedule(request, registry, device),
+        schedule=_schedule(request, registry, built, device),
         num_samples=asked.evaluation.num_samples,
-        metrics=(metrics := _metrics(request, registry)),
-        extractors=_extractors(dataset, metrics, registry),
+        metrics=(metrics := _metrics(request, registry, built)),
+        extractors=_extractors(built, metrics, registry),
     )
     parts = Parts.of(cell, registry)
     try:
@@ -110,10 +113,8 @@ def _spec(choice: Choice, registry: Registry) -> Spec:
     return Spec(choice.kind, choice.name, options, source)
 
 
-def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
+def _metrics(request: CellRequest, registry: Registry, dataset: Dataset) -> tuple[Spec, ...]:
     """A metric's open `features` becomes the data set's own extractor."""
-    asked = request.settings.dataset
-    dataset = registry.build("dataset", asked.name, asked.options)
     specs = []
     for choice in request.settings.evaluation.metrics:
         spec = _spec(choice, registry)
@@ -131,10 +132,9 @@ def _metrics(request: CellRequest, registry: Registry) -> tuple[Spec, ...]:
     return tuple(specs)
 
 
-def _extractors(dataset: Spec, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
-    judge = dataset.build(registry).judge
+def _extractors(dataset: Dataset, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
     names: dict[str | None, None] = dict.fromkeys(
-        [judge, *(metric.options.get("features") for metric in metrics)]
+        [dataset.judge, *(metric.options.get("features") for metric in metrics)]
     )
     chosen = [extractor_labels.parse(name) for name in names if name is not None]
     return tuple(
@@ -143,7 +143,7 @@ def _extractors(dataset: Spec, metrics: Sequence[Spec], registry: Registry) -> t
     )
 
 
-def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule:
+def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
     training = request.settings.training
     recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
@@ -166,18 +166,18 @@ def _schedule(request: CellRequest, registry: Registry, device: str) -> Schedule
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
         ema=training.ema,
-        precision=_precision(request, registry, device),
+        precision=_precision(training.precision, dataset, device),
         channels_last=training.channels_last,
         log_every=training.log_every,
         **resolved,
     )
 
 
-def _precision(request: CellRequest, registry: Registry, device: str) -> Precision:
+def _precision(
+    asked: Literal["auto", "float32", "bfloat16"], dataset: Dataset, device: str
+) -> Precision:
     """For points, `auto` is float32: coordinates need more than bfloat16's eight bits."""
-    asked, dataset = request.settings.training.precision, request.settings.dataset
-    spec = registry.build("dataset", dataset.name, dataset.options).image_spec()
-    if asked == "auto" and spec.resolution == 1:
+    if asked == "auto" and dataset.image_spec().resolution == 1:
         return "float32"
     return machine.resolve_precision(asked, device)
 

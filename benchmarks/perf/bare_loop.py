@@ -13,14 +13,20 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from reference_loop import LATENT, N_CRITIC, NORMS, Discriminator, Generator
+from reference_loop import (
+    LATENT,
+    N_CRITIC,
+    NORMS,
+    Discriminator,
+    Generator,
+    images_per_second,
+)
 from torch import Tensor, nn
 from torchvision import datasets
 
@@ -175,13 +181,8 @@ def main() -> None:
         channels_last=asked.net != "ring",
         iterations=asked.warm_up + asked.iterations,
     )
-    for _ in range(asked.warm_up):
-        next(steps)
-    started = time.perf_counter()
-    for _ in steps:
-        pass
-    seconds = time.perf_counter() - started
-    images_shown = asked.iterations * N_CRITIC[asked.loss] * asked.batch_size
+    images_each = N_CRITIC[asked.loss] * asked.batch_size
+    rate = images_per_second(steps, asked.warm_up, asked.iterations, images_each)
     print(
         json.dumps(
             {
@@ -190,7 +191,7 @@ def main() -> None:
                 "loss": asked.loss,
                 "precision": asked.precision,
                 "threads": asked.threads,
-                "images_per_second": images_shown / seconds,
+                "images_per_second": rate,
             }
         )
     )

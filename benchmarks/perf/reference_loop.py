@@ -143,6 +143,16 @@ def train(
         yield found, loss.item()
 
 
+def images_per_second(steps: Iterator[Any], warm_up: int, iterations: int, images: int) -> float:
+    """Of `iterations` that show so many real images each, after some that do not count."""
+    for _ in range(warm_up):
+        next(steps)
+    started = time.perf_counter()
+    for _ in steps:
+        pass
+    return iterations * images / (time.perf_counter() - started)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="where MNIST/raw lies")
@@ -163,13 +173,8 @@ def main() -> None:
         batches,
         asked.warm_up + asked.iterations,
     )
-    for _ in range(asked.warm_up):
-        next(steps)
-    started = time.perf_counter()
-    for _ in steps:
-        pass
-    seconds = time.perf_counter() - started
-    images = asked.iterations * N_CRITIC[asked.loss] * asked.batch_size
+    images_each = N_CRITIC[asked.loss] * asked.batch_size
+    rate = images_per_second(steps, asked.warm_up, asked.iterations, images_each)
     print(
         json.dumps(
             {
@@ -177,7 +182,7 @@ def main() -> None:
                 "loss": asked.loss,
                 "precision": "float32",
                 "threads": asked.threads,
-                "images_per_second": images / seconds,
+                "images_per_second": rate,
             }
         )
     )
