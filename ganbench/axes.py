@@ -39,12 +39,13 @@ def combinations(
         return [], []
     expanded, idle = matrix.expand(axes, include, exclude)
     whole = [c for c in expanded if c.keys() >= axes.keys()]
+    partial = [c for c in expanded if not c.keys() >= axes.keys()]
     if not whole:
         problems.add(("matrix",), "the exclude rules leave nothing to run")
     rules: list[Loc] = [("exclude", i) for i in idle]
     # Where GitHub would begin a combination that lacks axes, the rule is one for cells that
     # `--set matrix.loss=[…]` took away, say.
-    rules += [next(iter(c.values())).loc[1:3] for c in expanded if c not in whole]
+    rules += [next(iter(c.values())).loc[1:3] for c in partial]
     return whole, [
         f"{problems.document.where(('matrix', *rule))}: this {rule[0]} rule matches nothing"
         for rule in rules

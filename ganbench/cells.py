@@ -6,9 +6,9 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -64,6 +64,12 @@ class Cell:
     def id(self) -> str:
         """The first 10 hex digits of the SHA-256 of the resolved cell as canonical JSON."""
         return _digest(self, without=("label", "axes", "incompatible"))
+
+    def renamed(self, label: str, axes: Mapping[str, str]) -> Cell:
+        """The same cell, as tables are to call it. Neither is in the id, which is kept."""
+        other = dataclasses.replace(self, label=label, axes=dict(axes))
+        vars(other)["id"] = self.id
+        return other
 
     @property
     def losses(self) -> tuple[Spec, ...]:
@@ -131,16 +137,20 @@ class Parts:
 
     @classmethod
     def of(cls, cell: Cell, registry: Registry) -> Parts:
-        dataset: Dataset = cell.dataset.build(registry)
+        return cls.built(cell, lambda spec: spec.build(registry))
+
+    @classmethod
+    def built(cls, cell: Cell, build: Callable[[Spec], Any]) -> Parts:
+        dataset: Dataset = build(cell.dataset)
         return cls(
             dataset,
             dataset.image_spec(),
-            tuple(spec.build(registry) for spec in cell.losses),
-            cell.g_conditioning.build(registry),
-            cell.d_conditioning.build(registry),
-            cell.architecture.build(registry),
-            tuple(spec.build(registry) for spec in cell.transforms),
-            tuple(spec.build(registry) for spec in cell.metrics),
+            tuple(map(build, cell.losses)),
+            build(cell.g_conditioning),
+            build(cell.d_conditioning),
+            build(cell.architecture),
+            tuple(map(build, cell.transforms)),
+            tuple(map(build, cell.metrics)),
         )
 
     def networks(
@@ -168,6 +178,12 @@ def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
             )
 
 
+def networks_key(cell: Cell) -> str:
+    """The same for cells whose networks are the same before training."""
+    parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
+    return _json(parts, cell.label)
+
+
 def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
     """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
     parts = Parts.of(cell, registry)
@@ -191,13 +207,25 @@ def slug(text: str) -> str:
 
 
 def _digest(value: Any, without: Sequence[str]) -> str:
-    kept = {k: v for k, v in dataclasses.asdict(value).items() if k not in without}
+    kept = {k: v for k, v in fields_of(value).items() if k not in without}
     if isinstance(value, Cell):
         kept["schedule"] = _without_defaults(value.schedule)
+    return hashlib.sha256(_json(kept, value.label).encode()).hexdigest()[:10]
+
+
+def _json(value: Any, label: str) -> str:
+    """Canonical, dataclasses as the mappings of their fields."""
     try:
-        text = json.dumps(kept, sort_keys=True, allow_nan=False)
+        return json.dumps(value, sort_keys=True, allow_nan=False, default=fields_of)
     except TypeError as error:
-        raise GanbenchError(
-            f"an option of cell {value.label} is not plain data: {error}"
-        ) from error
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
+        raise GanbenchError(f"an option of cell {label} is not plain data: {error}") from error
+
+
+def fields_of(value: Any) -> dict[str, Any]:
+    """A dataclass as a mapping, one level deep."""
+    return {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]
+
+
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(cls))

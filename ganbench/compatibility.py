@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence
 
 import torch
@@ -80,10 +78,16 @@ def check_parts(parts: Parts, schedule: Schedule) -> None:
         )
 
 
-def check_networks(parts: Parts, cell: Cell, buildable: dict[str, str | None]) -> None:
-    """That they can be made at all: a third party's may refuse options in ways of its own."""
-    specs = (cell.dataset, *cell.trained_specs())
-    key = json.dumps([*map(dataclasses.asdict, specs), cell.g_norm, cell.d_norm], default=str)
+Buildable = dict[tuple[int, str, str], str | None]
+"""Why networks cannot be built, by the id() of their parts and their norms."""
+
+
+def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
+    """That they can be made at all: a third party's may refuse options in ways of its own.
+
+    What is found is kept in `buildable`, for as long as whoever owns it keeps the parts.
+    """
+    key = (id(parts), cell.g_norm, cell.d_norm)
     if key not in buildable:
         try:
             with torch.device("meta"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -196,7 +195,7 @@ def _cells(
 ) -> Iterator[CellRequest]:
     checked: set[tuple[str, Loc]] = set()
     for combination in combinations:
-        cell = copy.deepcopy(base)
+        cell = dict(base)
         for key, value in combination.items():
             _set(cell, key.split("."), value.value)
 
@@ -218,10 +217,13 @@ def _cells(
 
 
 def _set(cell: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Cells share what is below them, so the mappings on the way are copied."""
     for key in path[:-1]:
-        cell = cell.setdefault(key, {})
-        if not isinstance(cell, dict):
+        below = cell.get(key, {})
+        if not isinstance(below, dict):
             return  # validation will complain about what stands there instead
+        cell[key] = dict(below)
+        cell = cell[key]
     cell[path[-1]] = value
 
 

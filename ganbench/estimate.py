@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import torch
 
 from ganbench import sampling
 from ganbench.cell_trial import make_trainer
-from ganbench.cells import Cell, Parts
+from ganbench.cells import Cell, Parts, networks_key
 from ganbench.registry import Registry
 from ganbench.specs import ImageSpec, LabeledImages
 
@@ -16,9 +17,29 @@ WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500
 
 
-def seconds(cell: Cell, registry: Registry, device: str) -> float:
-    """Of training and sampling one seed, from a few steps on noise; process start, data and
-    metrics come on top."""
+class Estimator:
+    """Cells that differ only in rates and budgets are measured once."""
+
+    def __init__(self, registry: Registry, device: str) -> None:
+        self.registry, self.device = registry, device
+        self._measured: dict[str, tuple[float, float]] = {}
+
+    def seconds(self, cell: Cell) -> float:
+        """Of training and sampling one seed; process start, data and metrics come on top."""
+        schedule = cell.schedule
+        alike = dataclasses.replace(
+            schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
+        )
+        key = f"{networks_key(cell)} {alike}"
+        if key not in self._measured:
+            self._measured[key] = _measure(cell, self.registry, self.device)
+        per_iteration, per_sample = self._measured[key]
+        iterations = 1000 * schedule.kimg / (schedule.batch_size * schedule.n_critic)
+        return iterations * per_iteration + cell.num_samples * per_sample
+
+
+def _measure(cell: Cell, registry: Registry, device: str) -> tuple[float, float]:
+    """Seconds of an iteration, from a few on noise, and of generating a sample."""
     parts = Parts.of(cell, registry)
     image = parts.image
     trainer = make_trainer(cell, parts, _noise(image, cell.schedule.batch_size), 0, device)
@@ -29,13 +50,11 @@ def seconds(cell: Cell, registry: Registry, device: str) -> float:
         trainer.iterate()
         done += 1
     per_iteration = (time.perf_counter() - started) / done
-    iterations = 1000 * cell.schedule.kimg / (cell.schedule.batch_size * cell.schedule.n_critic)
     labels = torch.zeros(SAMPLED, dtype=torch.int64) if image.num_classes else None
     latents = sampling.draw_latents(parts.architecture, SAMPLED, 0)
     started = time.perf_counter()
     sampling.generate(trainer.generator, latents, labels, torch.device(device))
-    per_sample = (time.perf_counter() - started) / SAMPLED
-    return iterations * per_iteration + cell.num_samples * per_sample
+    return per_iteration, (time.perf_counter() - started) / SAMPLED
 
 
 def _noise(image: ImageSpec, count: int) -> LabeledImages:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from ganbench import compatibility, controls, extractor_labels, machine, watching
 from ganbench.cells import Cell, Parts, Plan, Reference, Spec
@@ -22,13 +22,13 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     """Resolve every cell. Raises ConfigError for cells that cannot be built, unless they may be
     skipped, and for two cells that are the same."""
     cells, problems = [], []
-    buildable: dict[str, str | None] = {}
+    workshop = _Workshop(registry)
     for request in config.cells:
         try:
-            cell = _resolve(request, registry, device, buildable)
+            cell = _resolve(request, workshop, device)
         except DataError as error:  # a data set that is not there has no shape either
             raise DataError(f"{config.place_of_dataset}: {error}") from error
-        if why := watching.unsupported([spec.build(registry) for spec in cell.metrics]):
+        if why := watching.unsupported([*map(workshop.build, cell.metrics)]):
             raise ConfigError(f"{request.where}: {why}")
         cells.append(cell)
         if cell.incompatible and config.run.on_incompatible == "error":
@@ -40,8 +40,8 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     cells = _told_apart(_shortly_named(cells))
     references = {
         reference.id: reference
-        for cell, request in zip(cells, config.cells, strict=True)
-        for reference in _references(cell, request.settings.evaluation.controls, registry)
+        for cell, request in _judged_alike(cells, config)
+        for reference in _references(cell, request.settings.evaluation.controls, workshop)
     }
     return Plan(
         config.run.name,
@@ -52,14 +52,48 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     )
 
 
-def _resolve(
-    request: CellRequest, registry: Registry, device: str, buildable: dict[str, str | None]
-) -> Cell:
-    """`buildable` keeps what is found of networks that many cells share."""
+class _Workshop:
+    """What a plan's cells share, made once; it is looked at, and never trained."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.buildable: compatibility.Buildable = {}
+        self._specs: dict[tuple[str, str, str], Spec] = {}
+        self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
+        self._parts: dict[tuple[int, ...], Parts] = {}  # likewise
+
+    def spec(self, choice: Choice) -> Spec:
+        key = (choice.kind, choice.name, repr(choice.options))
+        if key not in self._specs:
+            built = self.registry.build(choice.kind, choice.name, choice.options)
+            source = self.registry.lookup(choice.kind, choice.name).source.identity
+            options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
+            self._specs[key] = Spec(choice.kind, choice.name, options, source)
+        return self._specs[key]
+
+    def with_options(self, spec: Spec, options: dict[str, Any]) -> Spec:
+        key = (spec.kind, spec.name, f"all of {options!r}")
+        if key not in self._specs:
+            self._specs[key] = dataclasses.replace(spec, options=options)
+        return self._specs[key]
+
+    def build(self, spec: Spec) -> Any:
+        if id(spec) not in self._built:
+            self._built[id(spec)] = spec, spec.build(self.registry)  # kept, so that its id() is
+        return self._built[id(spec)][1]
+
+    def parts(self, cell: Cell) -> Parts:
+        key = tuple(map(id, cell.specs()))
+        if key not in self._parts:
+            self._parts[key] = Parts.built(cell, self.build)
+        return self._parts[key]
+
+
+def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     asked = request.settings
-    dataset = _spec(asked.dataset, registry)
-    built: Dataset = dataset.build(registry)
-    losses = tuple(_spec(choice, registry) for choice in (asked.loss, *asked.regularizers))
+    dataset = workshop.spec(asked.dataset)
+    built: Dataset = workshop.build(dataset)
+    losses = tuple(map(workshop.spec, (asked.loss, *asked.regularizers)))
     axes = _axes(request)
     cell = Cell(
         label=_label(axes),
@@ -67,23 +101,23 @@ def _resolve(
         dataset=dataset,
         loss=losses[0],
         regularizers=losses[1:],
-        g_conditioning=_spec(asked.conditioning.generator, registry),
-        d_conditioning=_spec(asked.conditioning.discriminator, registry),
-        architecture=_spec(asked.architecture, registry),
-        transforms=tuple(_spec(choice, registry) for choice in asked.transforms),
+        g_conditioning=workshop.spec(asked.conditioning.generator),
+        d_conditioning=workshop.spec(asked.conditioning.discriminator),
+        architecture=workshop.spec(asked.architecture),
+        transforms=tuple(map(workshop.spec, asked.transforms)),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
-        schedule=_schedule(request, registry, built, device),
+        schedule=_schedule(request, workshop, dataset, device),
         num_samples=asked.evaluation.num_samples,
-        metrics=(metrics := _metrics(request, registry, built)),
-        extractors=_extractors(built, metrics, registry),
+        metrics=(metrics := _metrics(request, workshop, built)),
+        extractors=_extractors(built, metrics, workshop),
     )
-    parts = Parts.of(cell, registry)
+    parts = workshop.parts(cell)
     try:
         g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
         compatibility.check_parts(parts, cell.schedule)
         cell = dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
-        compatibility.check_networks(parts, cell, buildable)
+        compatibility.check_networks(parts, cell, workshop.buildable)
     except Incompatible as error:
         return dataclasses.replace(cell, incompatible=str(error))
     return cell
@@ -106,46 +140,40 @@ def _axes(request: CellRequest) -> dict[str, str]:
     return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
 
 
-def _spec(choice: Choice, registry: Registry) -> Spec:
-    built = registry.build(choice.kind, choice.name, choice.options)
-    source = registry.lookup(choice.kind, choice.name).source.identity
-    options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
-    return Spec(choice.kind, choice.name, options, source)
-
-
-def _metrics(request: CellRequest, registry: Registry, dataset: Dataset) -> tuple[Spec, ...]:
+def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tuple[Spec, ...]:
     """A metric's open `features` becomes the data set's own extractor."""
     specs = []
     for choice in request.settings.evaluation.metrics:
-        spec = _spec(choice, registry)
+        spec = workshop.spec(choice)
         if "features" in spec.options:
             chosen = spec.options["features"] or dataset.features
             if chosen is None:
+                known_extractors = ", ".join(workshop.registry.names("feature extractor"))
                 raise ConfigError(
                     f"{request.where}: data set '{request.settings.dataset.name}' has no feature "
                     f"extractor of its own for metric '{spec.name}'; name one, as in "
-                    f"{spec.name}@pixels\n  known: {', '.join(registry.names('feature extractor'))}"
+                    f"{spec.name}@pixels\n  known: {known_extractors}"
                 )
             options = {**spec.options, "features": extractor_labels.canonical(chosen)}
-            spec = dataclasses.replace(spec, options=options)
+            spec = workshop.with_options(spec, options)
         specs.append(spec)
     return tuple(specs)
 
 
-def _extractors(dataset: Dataset, metrics: Sequence[Spec], registry: Registry) -> tuple[Spec, ...]:
+def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) -> tuple[Spec, ...]:
     names: dict[str | None, None] = dict.fromkeys(
         [dataset.judge, *(metric.options.get("features") for metric in metrics)]
     )
     chosen = [extractor_labels.parse(name) for name in names if name is not None]
     return tuple(
-        _spec(FeatureExtractorChoice.model_validate({"name": name, **options}), registry)
+        workshop.spec(FeatureExtractorChoice.model_validate({"name": name, **options}))
         for name, options in chosen
     )
 
 
-def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
+def _schedule(request: CellRequest, workshop: _Workshop, dataset: Spec, device: str) -> Schedule:
     training = request.settings.training
-    recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
+    recipe = workshop.registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
     chosen = {name: getattr(training, name) for name in fields}
     resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
@@ -166,8 +194,9 @@ def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
         ema=training.ema,
-        precision=_precision(training.precision, dataset, device),
+        precision=_precision(training.precision, workshop.build(dataset), device),
         channels_last=training.channels_last,
+        compile=training.compile,
         log_every=training.log_every,
         **resolved,
     )
@@ -182,8 +211,19 @@ def _precision(
     return machine.resolve_precision(asked, device)
 
 
-def _references(cell: Cell, asked: Sequence[Control], registry: Registry) -> Iterator[Reference]:
-    dataset = cell.dataset.build(registry)
+def _judged_alike(cells: Sequence[Cell], config: Config) -> Iterator[tuple[Cell, CellRequest]]:
+    """One cell of all those that are judged by the same numbers on the same data."""
+    found: dict[object, tuple[Cell, CellRequest]] = {}
+    for cell, request in zip(cells, config.cells, strict=True):
+        specs = (cell.dataset, *cell.metrics)  # of one workshop: the same are one object
+        controls = tuple(request.settings.evaluation.controls)
+        key = (*map(id, specs), cell.axes.get("dataset"), cell.num_samples, controls)
+        found.setdefault(key, (cell, request))
+    yield from found.values()
+
+
+def _references(cell: Cell, asked: Sequence[Control], workshop: _Workshop) -> Iterator[Reference]:
+    dataset = workshop.build(cell.dataset)
     for control in asked:
         if controls.unsupported(control, dataset) is None:
             yield Reference(
@@ -220,8 +260,7 @@ def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
     ]
     several = len({cell.axes["dataset"] for cell in cells}) > 1
     return [
-        dataclasses.replace(cell, axes=axes, label=_label(axes, several))
-        for cell, axes in zip(cells, renamed, strict=True)
+        cell.renamed(_label(axes, several), axes) for cell, axes in zip(cells, renamed, strict=True)
     ]
 
 
@@ -235,8 +274,6 @@ def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
     """Cells that an include rule made differ in no axis get the start of their ids as a name."""
     labels = Counter(cell.label for cell in cells)
     return [
-        cell
-        if labels[cell.label] == 1
-        else dataclasses.replace(cell, label=f"{cell.label}#{cell.id[:4]}")
+        cell if labels[cell.label] == 1 else cell.renamed(f"{cell.label}#{cell.id[:4]}", cell.axes)
         for cell in cells
     ]

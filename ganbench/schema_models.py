@@ -10,7 +10,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganbench import extractor_labels
-from ganbench.settings import Control, FakeLabels, Updates
+from ganbench.settings import Compile, Control, FakeLabels, Updates
 from ganbench.wording import an, brief
 
 
@@ -161,6 +161,11 @@ class Training(Settings):
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     channels_last: bool = True
+    compile: Compile = Field(
+        default="none",
+        description="torch.compile both networks, D only where no loss differentiates twice; "
+        "reduce-overhead captures CUDA graphs",
+    )
     log_every: PositiveInt = Field(default=50, description="iterations between two log lines")
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 Precision = Literal["float32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
+Compile = Literal["none", "default", "reduce-overhead"]
 Updates = Literal["alternating", "simultaneous"]
 
 
@@ -29,3 +30,4 @@ class Schedule:
     log_every: int  # iterations per window
     fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
     micro_batch: int | None = None  # images that go through the networks at once; None: all
+    compile: Compile = "none"  # the mode of `torch.compile`; reduce-overhead captures CUDA graphs

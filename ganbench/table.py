@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -195,8 +195,16 @@ class _Group:
 
     outcomes: list[Outcome] = field(default_factory=list)
 
+    @cached_property
+    def numbers(self) -> dict[str, list[Mapping[str, Any]]]:
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for outcome in self.outcomes:
+            for number in numbers(outcome.result):
+                found.setdefault(_named(number["name"]), []).append(number)
+        return found
+
     def summary(self, name: str) -> Summary:
-        named = [m for o in self.outcomes for m in numbers(o.result) if _named(m) == name]
+        named = self.numbers.get(name, [])
         found = [m for m in named if m["value"] is not None]
         values = [float(m["value"]) for m in found]
         reasons = [m["reason"] for m in named if m.get("reason")]
@@ -230,13 +238,16 @@ def _columns(groups: Iterable[_Group]) -> list[Column]:
     for group in groups:
         for outcome in group.outcomes:
             for metric in outcome.result.get("metrics", []):
-                column = Column(**{k: metric[k] for k in names if k in metric})
-                found[_named(metric)] = replace(column, name=_named(metric))
+                name = _named(metric["name"])
+                if name not in found:
+                    known = {k: metric[k] for k in names if k in metric}
+                    found[name] = Column(**{**known, "name": name})
     return [*found.values(), *PLAIN]
 
 
-def _named(metric: Mapping[str, Any]) -> str:
-    return Name.of(metric["name"]).with_space
+@cache
+def _named(name: str) -> str:
+    return Name.of(name).with_space
 
 
 def _row(group: _Group, columns: Sequence[Column]) -> Row:

@@ -99,6 +99,8 @@ def test_unknown_device_is_a_sentence(asked):
 def test_auto_precision_is_bfloat16_on_cpus_with_matrix_units(system, fast):
     system["/proc/cpuinfo"] = f"flags\t\t: avx2 {'amx_bf16 amx_tile' if fast else 'avx512_bf16'}\n"
     assert machine.resolve_precision("auto", "cpu") == ("bfloat16" if fast else "float32")
+    said = "bfloat16, as this CPU has" if fast else "float32, as this CPU has no"
+    assert machine.auto_precision("cpu") == f"{said} matrix units for bfloat16 (AMX)"
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -110,7 +112,9 @@ def test_auto_precision_on_a_gpu_asks_for_bfloat16_without_emulation(monkeypatch
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
     monkeypatch.setattr(torch.cuda, "device", lambda device: asked.append(device) or nullcontext())
     assert machine.resolve_precision("auto", "cuda:0") == ("bfloat16" if native else "float32")
-    assert asked == ["cuda:0"]
+    said = "bfloat16, as this GPU has" if native else "float32, as this GPU has no"
+    assert machine.auto_precision("cuda:0") == f"{said} arithmetic units for bfloat16"
+    assert set(asked) == {"cuda:0"}
 
 
 def test_precision_asked_for_is_kept(system):
@@ -118,6 +122,7 @@ def test_precision_asked_for_is_kept(system):
         assert machine.resolve_precision(asked, "cpu") == asked
         assert machine.resolve_precision(asked, "mps") == asked
     assert machine.resolve_precision("auto", "mps") == "float32"
+    assert machine.auto_precision("mps") == "float32, as bfloat16 is not tried on mps"
 
 
 def test_gpu_has_its_own_name(monkeypatch):

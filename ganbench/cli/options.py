@@ -199,7 +199,14 @@ def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
 
 
 def json_text(value: Any) -> str:
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+    """Dataclasses are mappings of their fields."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False, default=_fields)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    from ganbench.cells import fields_of
+
+    return fields_of(value)
 
 
 def print_json(value: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from ganbench.wording import counted
 
 if TYPE_CHECKING:
     from ganbench.cells import Cell, Plan
+
+MOST_ROWS = 200  # of the table, for readers have limits
 
 
 @click.command("plan")
@@ -36,17 +37,21 @@ def command(
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
     """
     loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    from ganbench import estimate
-    from ganbench.cells import num_parameters
+    from ganbench import estimate, machine
+    from ganbench.cells import networks_key, num_parameters
 
     cells = []
+    estimator = estimate.Estimator(loaded.registry, loaded.plan.device)
+    known: dict[str, tuple[int, int]] = {}  # parameters of networks that several cells have
     for cell in loaded.plan.cells:
         sizes: tuple[int, int] | None = None
         seconds: float | None = None
         if not cell.incompatible:
-            sizes = num_parameters(cell, loaded.registry)
+            networks = networks_key(cell)
+            sizes = known.get(networks) or num_parameters(cell, loaded.registry)
+            known[networks] = sizes
             if not no_estimate:
-                seconds = estimate.seconds(cell, loaded.registry, loaded.plan.device)
+                seconds = estimator.seconds(cell)
         cells.append(_described(cell, sizes, seconds))
     total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
     if as_json:
@@ -61,14 +66,19 @@ def command(
     if not no_estimate:
         line += f"; training and sampling take about {estimate.readable(total)} one by one"
     print(line)
+    if any(request.settings.training.precision == "auto" for request in loaded.config.cells):
+        said = machine.auto_precision(loaded.plan.device)
+        print(f"training.precision auto is {said}; for points always float32")
     return 0
 
 
 def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None) -> dict[str, Any]:
+    from ganbench.cells import fields_of
+
     return {
         "id": cell.id,
         "label": cell.label,
-        **{k: v for k, v in dataclasses.asdict(cell).items() if k != "label"},
+        **{k: v for k, v in fields_of(cell).items() if k != "label"},
         "g_parameters": sizes[0] if sizes else None,
         "d_parameters": sizes[1] if sizes else None,
         "estimated_seconds": seconds,
@@ -81,7 +91,7 @@ def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> d
         "plan": plan.id,
         "device": plan.device,
         "seeds": list(plan.seeds),
-        "references": [dataclasses.asdict(reference) for reference in plan.references],
+        "references": list(plan.references),
         "cells": cells,
         "estimated_seconds": total,
     }
@@ -111,10 +121,10 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
         "time a seed",
     ):
         table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
-    for cell in cells:
+    for cell in cells[:MOST_ROWS]:
         schedule = cell["schedule"]
-        betas = "/".join(f"{beta:g}" for beta in schedule["betas"])
-        rates = f"{schedule['optimizer']} {schedule['g_lr']:g}/{schedule['d_lr']:g} β {betas}"
+        betas = "/".join(f"{beta:g}" for beta in schedule.betas)
+        rates = f"{schedule.optimizer} {schedule.g_lr:g}/{schedule.d_lr:g} β {betas}"
         if cell["incompatible"]:
             table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
             continue
@@ -123,16 +133,18 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
             cell["label"],
             cell["id"],
             f"{cell['g_norm']}/{cell['d_norm']}",
-            str(schedule["batch_size"]),
-            str(schedule["n_critic"]),
+            str(schedule.batch_size),
+            str(schedule.n_critic),
             rates,
-            f"{schedule['kimg']:g}",
-            schedule["precision"],
+            f"{schedule.kimg:g}",
+            schedule.precision,
             f"{cell['g_parameters']:,}",
             f"{cell['d_parameters']:,}",
             "" if seconds is None else readable(seconds),
         )
     console.print(table)
+    if len(cells) > MOST_ROWS:
+        print(f"… and {len(cells) - MOST_ROWS:,} cells more; --json shows every one")
     for cell in cells:
         if cell["incompatible"]:
             console.print(f"{cell['label']}: n/a: {cell['incompatible']}", markup=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PIPE_WIDTH = 140
+MOST_ROWS = 200  # for readers have limits
 LABEL_WIDTH = 30  # of an axis and of what a reference row is, which folds
 GAP = 3  # between two columns of a grid
 CONTINUED = ", continued"
@@ -42,11 +43,15 @@ class Console(Reporter):
         axes, constant = varied(table)
         shared = ", ".join(f"{axis} {table.values(axis)[0]}" for axis in constant)
         title = f"{table.name}: quality" + (f" (all with {shared})" if shared else "")
-        rows = [row for row in table.rows if not row.is_reference]
-        for name, shown, columns in ((title, table.rows, quality), ("cost", rows, cost)):
+        first = table.rows[:MOST_ROWS]
+        rows = [row for row in first if not row.is_reference]
+        for name, shown, columns in ((title, first, quality), ("cost", rows, cost)):
             for part in _parts(table, shown, axes, columns, terminal.width):
                 terminal.print(_grid(name, table, shown, axes, part))
                 name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
+        if left := len(table.rows) - len(first):
+            terminal.print(f"… and {left:,} rows more: the csv, markdown, json and html formats "
+                           "have them all", markup=False)  # fmt: skip
         for note in table.notes:
             terminal.print(note, style="dim", markup=False)
 
