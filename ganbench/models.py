@@ -56,7 +56,7 @@ class ConditionalDiscriminator(nn.Module):
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
         logits, features, classes = output
         return DiscriminatorOutput(
-            logits.float(), features.float(), classes if classes is None else classes.float()
+            logits.float(), features, classes if classes is None else classes.float()
         )
 
 

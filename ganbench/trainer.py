@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import reduce
-from operator import or_
+from operator import add, or_
 from typing import Protocol
 
 import torch
@@ -81,9 +81,9 @@ class Probed:
 
 
 @contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
+def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     """Without gradients for a while; what a plugin froze for good stays frozen."""
-    trained = [p for p in module.parameters() if p.requires_grad]
+    trained = [p for p in parameters if p.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
     try:
@@ -151,6 +151,10 @@ class Trainer:
         self.generator = generator.to(device).to(memory_format=layout).train()
         self.discriminator = discriminator.to(device).to(memory_format=layout).train()
         self.average = copy.deepcopy(generator) if schedule.ema else None
+        # Listed once: walking through the modules takes a small network's step much longer.
+        self.g_parameters = list(generator.parameters())
+        self.d_parameters = list(discriminator.parameters())
+        self.averaged: list[Tensor] = [] if self.average is None else [*self.average.parameters()]
         self.losses = tuple(losses)
         self.objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
         self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
@@ -161,6 +165,8 @@ class Trainer:
         self.on_window = on_window
         self.probes = sorted(probes)
         self.on_probe = on_probe
+        if schedule.compile != "none":
+            self._compile(None if schedule.compile == "default" else schedule.compile)
         self.g_optimizer = self._optimizer(generator, schedule.g_lr)
         self.d_optimizer = self._optimizer(discriminator, schedule.d_lr)
         self.batches = Batches(
@@ -268,6 +274,8 @@ class Trainer:
 
     def iterate(self) -> None:
         """`n_critic` steps of the discriminator and one of the generator."""
+        if self.schedule.compile == "reduce-overhead":
+            torch.compiler.cudagraph_mark_step_begin()  # what the last iteration made may go
         if self.schedule.updates == "simultaneous":
             d_terms, g_terms = self.simultaneous_step(*self.batches.next())
             self.d_meter.add(d_terms)
@@ -284,7 +292,7 @@ class Trainer:
         self.d_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
         for piece in self._pieces(images, labels):
-            with frozen(self.generator):  # so that fakes carry no graph
+            with frozen(self.g_parameters):  # so that fakes carry no graph
                 terms = self._discriminator_gradients(piece, self._generated(piece))
             sums.add(terms, piece.share)
         self._update_discriminator()
@@ -294,7 +302,7 @@ class Trainer:
         self.g_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
         for piece in self._pieces(images, labels):
-            with frozen(self.discriminator):
+            with frozen(self.d_parameters):
                 terms = self._generator_gradients(piece, self._generated(piece))
             sums.add(terms, piece.share)
         self._update_generator()
@@ -307,9 +315,9 @@ class Trainer:
         d_sums, g_sums = TermSums(), TermSums()
         for piece in self._pieces(images, labels):
             fakes = self._generated(piece)
-            with frozen(self.generator):
+            with frozen(self.g_parameters):
                 d_sums.add(self._discriminator_gradients(piece, fakes.detach()), piece.share)
-            with frozen(self.discriminator):
+            with frozen(self.d_parameters):
                 g_sums.add(self._generator_gradients(piece, fakes), piece.share)
         self._update_discriminator()
         self._update_generator()
@@ -361,7 +369,7 @@ class Trainer:
 
     def _update_discriminator(self) -> None:
         if self._looking:
-            norm = gradient_norm(self.discriminator.parameters())
+            norm = gradient_norm(self.d_parameters)
             self.signals.add({"d_gradient_norm": norm})
         self.d_optimizer.step()
         for loss in self.losses:
@@ -371,7 +379,7 @@ class Trainer:
 
     def _update_generator(self) -> None:
         if self._looking:
-            self.signals.add({"g_gradient_norm": gradient_norm(self.generator.parameters())})
+            self.signals.add({"g_gradient_norm": gradient_norm(self.g_parameters)})
         self.g_optimizer.step()
         self.progress.g_updates += 1
 
@@ -416,7 +424,7 @@ class Trainer:
 
     @staticmethod
     def _backward(terms: Terms, share: float) -> None:
-        total = torch.stack([term.float() for term in terms.values()]).sum()
+        total = reduce(add, [term.float() for term in terms.values()])
         (total if share == 1 else total * share).backward()
 
     @torch.no_grad()
@@ -425,9 +433,7 @@ class Trainer:
             return
         updates = self.progress.g_updates
         decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
-        averaged: list[Tensor] = list(self.average.parameters())
-        live: list[Tensor] = list(self.generator.parameters())
-        torch._foreach_lerp_(averaged, live, 1 - decay)
+        torch._foreach_lerp_(self.averaged, [*self.g_parameters], 1 - decay)
 
     def _window(self, seconds: float, iterations: int) -> Window:
         d_terms, g_terms, signals = self.d_meter.read(), self.g_meter.read(), self.signals.read()
@@ -451,6 +457,11 @@ class Trainer:
             signals=signals,
         )
 
+    def _compile(self, mode: str | None) -> None:
+        self.generator.compile(mode=mode)
+        if not self.input_gradients:  # compiled modules cannot be differentiated twice
+            self.discriminator.compile(mode=mode)
+
     def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
         name = self.schedule.optimizer
         options: dict[str, object] = {"lr": lr}
@@ -459,9 +470,10 @@ class Trainer:
             options["fused"] = self.device.type in ("cpu", "cuda")
         return OPTIMIZERS[name](module.parameters(), **options)
 
-    def _autocast(self) -> torch.autocast:
-        enabled = self.schedule.precision == "bfloat16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+    def _autocast(self) -> AbstractContextManager[None]:
+        if self.schedule.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _now(self) -> float:
         """The clock, after the device has caught up."""

@@ -85,6 +85,7 @@ def _environment(trial: Trial) -> dict[str, Any]:
         "python": platform.python_version(),
         "device": trial.device,
         "threads": torch.get_num_threads(),
+        "allocator": os.environ.get("GLIBC_TUNABLES", ""),
     }
 
 

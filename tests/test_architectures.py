@@ -10,6 +10,7 @@ from torch import nn
 
 from ganbench import Conditioning, ImageSpec
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
+from ganbench.default_plugins.architectures.layouts import Flatten, unflatten
 from ganbench.default_plugins.unrolled import UnrolledDCGAN
 from ganbench.errors import ConfigError
 from ganbench.models import BatchNorm, build
@@ -252,3 +253,34 @@ def test_unrolled_dcgan_refuses_other_sizes():
 def test_unrolled_dcgan_refuses_bad_options(plugins, options, why):
     with pytest.raises(ConfigError, match=f"architecture 'unrolled-dcgan': {why}"):
         plugins.build("architecture", "unrolled-dcgan", options)
+
+
+# Memory layouts
+
+
+def test_flatten_hands_gradients_back_in_the_layout_of_its_input():
+    maps = torch.randn(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    weights = torch.randn(2, 48)
+    seen = []
+    inner = maps * 1
+    inner.register_hook(seen.append)
+    rows = Flatten()(inner)
+    (rows.square() * weights).sum().backward()
+    torch.testing.assert_close(rows, maps.flatten(1))
+    torch.testing.assert_close(maps.grad.flatten(1), 2 * rows.detach() * weights)
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_flatten_can_be_differentiated_twice():
+    maps = torch.randn(2, 3, 4, 4, dtype=torch.float64).to(memory_format=torch.channels_last)
+    flat = Flatten()
+    assert torch.autograd.gradgradcheck(lambda x: flat(x.tanh()), maps.requires_grad_())
+    flat(maps).sum().backward()  # an expanded gradient has no strides to view
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_unflatten_takes_the_layout_of_the_weights_that_follow(layout):
+    rows = torch.randn(2, 48)
+    made = unflatten(rows, (3, 4, 4), nn.Conv2d(3, 5, 3).to(memory_format=layout))
+    assert torch.equal(made, rows.view(2, 3, 4, 4))
+    assert made.is_contiguous(memory_format=layout)

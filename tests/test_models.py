@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
-from ganbench import ImageSpec
+from ganbench import ImageSpec, Scored
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
     Concat,
@@ -153,8 +153,8 @@ def test_outputs_are_float32_under_bfloat16_autocast(conditioning, architecture)
     labels = torch.tensor([0, 1, 2])
     with torch.autocast("cpu", torch.bfloat16):
         images = generator(torch.randn(3, architecture.latent_dim), labels)
-        output = discriminator(images, labels)
-    assert images.dtype == output.logits.dtype == output.features.dtype == torch.float32
+        scored = Scored(images, labels, discriminator)
+    assert images.dtype == scored.logits.dtype == scored.features.dtype == torch.float32
 
 
 def test_bfloat16_stays_close_to_float32():

@@ -20,6 +20,7 @@ from ganbench.default_plugins.textbook.bricks import BricksDCGAN
 from ganbench.default_plugins.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.textbook.eyeglasses import EyeglassesCGAN
 from ganbench.default_plugins.textbook.faces import FacesWGAN
+from ganbench.default_plugins.textbook.stacks import FromPoint
 from ganbench.errors import ConfigError
 from ganbench.models import ConditionalDiscriminator, ConditionalGenerator, build
 from ganbench.testing import parametrize_with_checks
@@ -50,12 +51,13 @@ def players_of(architecture, conditioning, image, d_norm):
 
 
 def layers_of(module: nn.Module, *inputs: Tensor) -> list[Layer]:
-    """Those that do something, in the order in which they do it; convolutions in one dimension
-    that the textbooks have as the last are linear layers here."""
+    """Those that do something, in the order in which they do it; the textbooks' convolutions from
+    1×1 maps to others and to one output are linear layers here."""
     found: list[Layer] = []
 
     def seen(layer: nn.Module, given: object, made: Tensor) -> None:
         name = type(layer).__name__.removesuffix("2d")
+        name = "ConvTranspose" if isinstance(layer, FromPoint) else name
         found.append((name, tuple(made.shape[1:]), count(layer)))
 
     for layer in module.modules():
@@ -105,7 +107,7 @@ def test_cdcgan_is_the_notebooks() -> None:
     assert g == [
         ("Embedding", (128,), 10 * 128),
         up(256, 4, 4, weights=128 * 256 * 4 * 4), normed(256, 4, 4), leaky(256, 4, 4),
-        conv(256, 1, 1, weights=128 * 256, bias=True), ("Tanh", (256, 1, 1), 0),
+        conv(256, weights=128 * 256, bias=True, kind="Linear"), ("Tanh", (256,), 0),
         up(128, 7, 7, weights=256 * 128 * 3 * 3), normed(128, 7, 7), leaky(128, 7, 7),
         up(64, 14, 14, weights=128 * 64 * 4 * 4), normed(64, 14, 14), leaky(64, 14, 14),
         up(1, 28, 28, weights=64 * 4 * 4), ("Tanh", (1, 28, 28), 0),
@@ -295,7 +297,7 @@ def test_noise_enters_again_as_it_was_drawn(conditioning) -> None:
     generator.backbone.again.register_forward_pre_hook(lambda layer, given: seen.append(given[0]))
     z = torch.rand(3, 128) * 2 - 1
     generator(z, torch.tensor([1, 5, 9]))
-    assert torch.equal(seen[0][:, :, 0, 0], z)
+    assert torch.equal(seen[0], z)
 
 
 def test_noise_is_added_to_the_first_feature_map() -> None:
@@ -305,10 +307,23 @@ def test_noise_is_added_to_the_first_feature_map() -> None:
     seen: list[Tensor] = []
     backbone.convs[1].register_forward_pre_hook(lambda layer, given: seen.append(given[0]))
     backbone(z, None, noise)
-    h = nn.functional.leaky_relu(
-        backbone.norms[0](backbone.convs[0](z[:, :, None, None]), None), 0.2
-    )
-    torch.testing.assert_close(seen[0], h + backbone.again(noise[:, :, None, None]))
+    h = nn.functional.leaky_relu(backbone.norms[0](backbone.convs[0](z), None), 0.2)
+    torch.testing.assert_close(seen[0], h + backbone.again(noise)[:, :, None, None])
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_from_point_is_the_transposed_convolution(layout) -> None:
+    torch.manual_seed(0)
+    ours = FromPoint(6, 5, 4).to(memory_format=layout)
+    theirs = nn.ConvTranspose2d(6, 5, 4, bias=False)
+    theirs.load_state_dict(ours.state_dict())
+    z, weights = torch.randn(3, 6), torch.randn(3, 5, 4, 4)
+    made, expected = ours(z), theirs(z[:, :, None, None])
+    torch.testing.assert_close(made, expected)
+    assert made.is_contiguous(memory_format=layout)
+    (made * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(ours.weight.grad, theirs.weight.grad)
 
 
 def test_cdcgan_without_noise_again_has_one_layer_less() -> None:

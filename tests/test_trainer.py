@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -147,7 +148,7 @@ def test_frozen_thaws_after_an_error():
     module = nn.Linear(1, 1)
 
     def fail() -> None:
-        with frozen(module):
+        with frozen(module.parameters()):
             raise RuntimeError(f"weight.requires_grad is {module.weight.requires_grad}")
 
     with pytest.raises(RuntimeError, match="is False"):
@@ -549,3 +550,35 @@ def test_training_moves_points_towards_the_data(loss):
     ).run()
     assert start > 0.6
     assert distance() < start / 2
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+@pytest.mark.parametrize("loss", [BCE(), WGANGP()], ids=["bce", "wgan-gp"])
+def test_compile_leaves_out_what_is_differentiated_twice(mode, loss, monkeypatch):
+    compiled = {}
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda module, mode: compiled.update({module: mode})
+    )
+    trainer = trainer_of(loss, compile=mode)
+    both = [trainer.generator, trainer.discriminator]
+    expected = both if isinstance(loss, BCE) else both[:1]
+    assert compiled == dict.fromkeys(expected, None if mode == "default" else mode)
+    trainer.iterate()
+
+
+def test_compile_none_compiles_nothing(monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "compile", None)  # a call would raise
+    trainer_of().iterate()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+@pytest.mark.filterwarnings("ignore")  # of torch's, about itself
+def test_compiled_networks_train_as_plain_ones_do():
+    plain, compiled = trainer_of(), trainer_of(compile="default")
+    for _ in range(3):
+        plain.iterate()
+        compiled.iterate()
+    assert compiled.d_meter.read() == pytest.approx(plain.d_meter.read(), rel=1e-4)
+    assert compiled.g_meter.read() == pytest.approx(plain.g_meter.read(), rel=1e-4)
+    compiled._probe(0.0)  # copies a compiled generator
+    assert compiled.state()["networks"][0].keys() == plain.state()["networks"][0].keys()

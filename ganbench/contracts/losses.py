@@ -66,7 +66,7 @@ class Scored:
 
     @property
     def features(self) -> Tensor:  # (N, F)
-        return self.output.features
+        return self.output.features.float()  # only where they are read
 
     @cached_property
     def input_gradient(self) -> Tensor:

@@ -22,6 +22,17 @@ WORKER = (  # as `python -m ganbench.worker` does, but blind to modules of the u
     "runpy.run_module('ganbench.worker', run_name='__main__', alter_sys=True)"
 )
 
+# A training step allocates the same tensors again and again. Left alone, glibc hands large ones
+# back to the kernel, which clears every page anew at the next step: a tenth of a step and more.
+# Other systems ignore the variable.
+KEEP_MEMORY = ":".join(
+    (
+        "glibc.malloc.hugetlb=1",
+        f"glibc.malloc.mmap_threshold={2**30}",  # bytes
+        f"glibc.malloc.trim_threshold={2**36}",
+    )
+)
+
 
 @dataclass
 class _Worker:
@@ -77,7 +88,8 @@ class Inline(Executor):
 
 def _start(trial: TrialRef, slot: int, resources: Resources) -> _Worker:
     threads = str(resources.threads)
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    environment = {"GLIBC_TUNABLES": KEEP_MEMORY, **os.environ}
+    environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     if resources.devices:
         environment["CUDA_VISIBLE_DEVICES"] = resources.devices[slot % len(resources.devices)]
     command = [sys.executable, "-c", WORKER, str(trial.directory.resolve())]

@@ -136,7 +136,7 @@ def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
     """In a step of a logistic loss with every class in the batch; the head's bias may lack it."""
     generator, discriminator = players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
-    with frozen(generator):
+    with frozen(generator.parameters()):
         step = _step(players, images, labels)
         own = discriminator.conditioner.discriminator_loss(step)
         adversarial = F.softplus(-step.real.logits).mean() + F.softplus(step.fake.logits).mean()
@@ -283,5 +283,5 @@ def _step(players: Players, images: Tensor, labels: Tensor | None) -> Step:
 
 def _discriminator_terms(players: Players, images: Tensor, labels: Tensor | None) -> Terms:
     torch.manual_seed(1)
-    with frozen(players[0]):
+    with frozen(players[0].parameters()):
         return players[1].conditioner.discriminator_loss(_step(players, images, labels))

@@ -102,7 +102,8 @@ def own_images_keep_their_labels(loss: Loss) -> None:
     stage.labels = torch.randperm(6)
     for player, objective, tracked in objectives(loss):
         told = _Told()
-        with frozen(stage.generator if player == "discriminator" else stage.discriminator):
+        other = stage.generator if player == "discriminator" else stage.discriminator
+        with frozen(other.parameters()):
             step = stage.step(tracked)
             objective(told.listening(step))
         for images, labels, differentiated in told.scored:
@@ -143,7 +144,7 @@ def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
     stage.images = 0.2 + 0.6 * torch.rand(stage.images.shape)
     stage.generator = ConstantGenerator(torch.full(stage.images.shape[1:], -0.5))
     told = _Told()
-    with frozen(stage.generator):
+    with frozen(stage.generator.parameters()):
         step = stage.step(loss.input_gradients)
         torch.manual_seed(seed)
         copy.deepcopy(loss).discriminator_loss(told.listening(step))

@@ -132,11 +132,11 @@ class Stage:
 
     def discriminator_terms(self, loss: Loss, also: InputGradients = InputGradients.NONE) -> Terms:
         """Terms of D's step; `also` are batches that another loss of the cell tracks."""
-        with frozen(self.generator):
+        with frozen(self.generator.parameters()):
             return loss.discriminator_loss(self.step(loss.input_gradients | also))
 
     def generator_terms(self, loss: Loss) -> Terms:
-        with frozen(self.discriminator):
+        with frozen(self.discriminator.parameters()):
             return loss.generator_loss(self.step(InputGradients.NONE))
 
     def copy(self) -> Stage:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench.default_plugins.architectures.layouts import Flatten, unflatten
 from ganbench.default_plugins.architectures.sizes import check_positive, halvings
 
 LEAK = 0.2
@@ -69,7 +70,7 @@ class _DCGANGenerator(nn.Module):
         return nn.ConvTranspose2d(before, after, _kernel(size), stride=2, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        h = self.project(z).view(-1, *self.start)
+        h = unflatten(self.project(z), self.start, self.ups)
         for norm, up in zip(self.norms, self.ups, strict=True):
             h = up(F.relu(norm(h, condition)))
         return h.tanh()
@@ -81,7 +82,7 @@ class _DCGANDiscriminator(nn.Module):
     ) -> None:
         super().__init__()
         self.feature_dim = channels[-1] * sizes[-1] ** 2
-        self.layers = nn.Sequential(*self._layers(channels, sizes, norm, dropout), nn.Flatten())
+        self.layers = nn.Sequential(*self._layers(channels, sizes, norm, dropout), Flatten())
 
     @staticmethod
     def _layers(

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench.default_plugins.architectures.layouts import unflatten
 from ganbench.default_plugins.architectures.sizes import check_positive, halvings
 
 
@@ -61,7 +62,7 @@ class _ResNetGenerator(nn.Module):
         self.to_image = nn.Conv2d(width, out, 3, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        h = self.project(z).view(-1, *self.start)
+        h = unflatten(self.project(z), self.start, self.to_image)
         for block in self.blocks:
             h = block(h, condition)
         return self.to_image(F.relu(self.norm(h, condition))).tanh()

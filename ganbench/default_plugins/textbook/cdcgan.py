@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
-from ganbench.default_plugins.textbook.stacks import LEAK, check_dropout, without_bias
+from ganbench.default_plugins.architectures.layouts import Flatten
+from ganbench.default_plugins.textbook.stacks import LEAK, FromPoint, check_dropout, without_bias
 
 
 class _Generator(nn.Module):
@@ -21,25 +22,26 @@ class _Generator(nn.Module):
         self.noise_dim = noise_dim
         self.convs = nn.ModuleList(
             (
-                nn.ConvTranspose2d(latent_dim, 256, 4, bias=False),  # to 4
+                FromPoint(latent_dim, 256, 4),
                 nn.ConvTranspose2d(256, 128, 3, stride=2, padding=1, bias=False),  # to 7
                 nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False),  # to 14
             )
         )
         self.norms = nn.ModuleList(norm(channels) for channels in (256, 128, 64))
-        self.again = nn.Sequential(nn.Conv2d(noise_dim, 256, 1), nn.Tanh()) if again else None
-        self.activation = nn.LeakyReLU(LEAK)
+        # A 1×1 convolution of a 1×1 map.
+        self.again = nn.Sequential(nn.Linear(noise_dim, 256), nn.Tanh()) if again else None
+        self.activation = nn.LeakyReLU(LEAK, inplace=True)
         self.to_image = nn.Sequential(
             nn.ConvTranspose2d(64, image.channels, 4, stride=2, padding=1, bias=False), nn.Tanh()
         )
 
     def forward(self, z: Tensor, condition: Tensor | None, noise: Tensor | None = None) -> Tensor:
         noise = z[:, : self.noise_dim] if noise is None else noise
-        h = z[:, :, None, None]
+        h = z
         for level, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             h = self.activation(norm(conv(h), condition))
             if self.again is not None and not level:
-                h = h + self.again(noise[:, :, None, None])
+                h = h + self.again(noise)[:, :, None, None]
         return self.to_image(h)
 
 
@@ -59,7 +61,7 @@ class _Discriminator(nn.Module):
             nn.Conv2d(128, 256, 3, stride=2, padding=1, bias=False),  # to 4
             norm(256),
             nn.LeakyReLU(LEAK, inplace=True),
-            nn.Flatten(),
+            Flatten(),
         )
 
     def forward(self, images: Tensor) -> Tensor:

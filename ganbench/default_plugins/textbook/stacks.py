@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import NormFactory
+from ganbench.default_plugins.architectures.layouts import Flatten
 
 LEAK = 0.2
 SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
@@ -24,6 +27,21 @@ def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.
         nn.ZeroPad2d((1, 2, 1, 2)),  # as Keras pads an even kernel to keep the size
         nn.Conv2d(before, after, 4, bias=bias),
     )
+
+
+class FromPoint(nn.ConvTranspose2d):
+    """Maps (N, Z) to (N, channels, size, size): the transposed convolution of a 1×1 map, as the one
+    matrix product that it is. CPUs have no fast kernel for the convolution."""
+
+    def __init__(self, latent_dim: int, channels: int, size: int) -> None:
+        super().__init__(latent_dim, channels, size, bias=False)
+
+    def forward(self, z: Tensor) -> Tensor:
+        _, channels, *sides = self.weight.shape
+        if self.weight.is_contiguous(memory_format=torch.channels_last):
+            weight = self.weight.permute(2, 3, 1, 0).flatten(0, 2)
+            return F.linear(z, weight).unflatten(1, (*sides, channels)).permute(0, 3, 1, 2)
+        return (z @ self.weight.flatten(1)).unflatten(1, (channels, *sides))
 
 
 def half(
@@ -55,16 +73,16 @@ class Generator(nn.Module):
         *hidden, last = pairwise(channels)
         self.convs = nn.ModuleList(
             [
-                nn.ConvTranspose2d(latent_dim, channels[0], SMALLEST, bias=False),
+                FromPoint(latent_dim, channels[0], SMALLEST),
                 *(twice(a, b, bias=False, upsampling=upsampling) for a, b in hidden),
             ]
         )
         self.norms = nn.ModuleList(norm(count) for count in channels[:-1])
-        self.activation = nn.LeakyReLU(leak) if leak else nn.ReLU()
+        self.activation = nn.LeakyReLU(leak, inplace=True) if leak else nn.ReLU(inplace=True)
         self.to_image = nn.Sequential(twice(*last, bias=bias, upsampling=upsampling), nn.Tanh())
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        h = z[:, :, None, None]
+        h = z
         for conv, norm in zip(self.convs, self.norms, strict=True):
             h = self.activation(norm(conv(h), condition))
         return self.to_image(h)
@@ -76,7 +94,7 @@ class Discriminator(nn.Module):
     def __init__(self, layers: Iterator[nn.Module], channels: int) -> None:
         super().__init__()
         self.feature_dim = channels * SMALLEST**2
-        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.layers = nn.Sequential(*layers, Flatten())
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)

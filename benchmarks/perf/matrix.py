@@ -1,0 +1,66 @@
+"""What the runner adds to its trials, and what two trials at a time are worth.
+
+    python benchmarks/perf/matrix.py                      # cgan_mnist as it stands: half an hour
+    python benchmarks/perf/matrix.py --profile smoke
+
+Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
+per run: its wall time, beside the seconds that its trials trained, sampled and judged, and what
+each process took for anything else (start, imports, data). Leave the machine alone meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import common
+
+WORK = ("train", "sample", "evaluate")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--file", type=Path, default=common.ROOT / "benchmarks/cgan_mnist.yaml")
+    parser.add_argument("--profile")
+    parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ganbench-matrix-") as temporary:
+        for jobs in asked.jobs:
+            out = Path(temporary) / f"jobs-{jobs}"
+            seconds = run(asked.file.resolve(), asked.profile, jobs, out)
+            common.say("matrix", file=asked.file.name, profile=asked.profile, jobs=jobs,
+                       **measured(out, seconds))  # fmt: skip
+
+
+def run(file: Path, profile: str | None, jobs: int, out: Path) -> float:
+    command = [sys.executable, "-m", "ganbench", "run", str(file), "--out", str(out)]
+    command += ["--jobs", str(jobs), *(["--profile", profile] if profile else [])]
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def measured(out: Path, wall: float) -> dict[str, Any]:
+    results = [json.loads(path.read_text()) for path in out.glob("trials/*/result.json")]
+    seconds = [result["seconds"] for result in results]
+    work = sum(found.get(part, 0.0) for found in seconds for part in WORK)
+    jobs = json.loads((out / "run.json").read_text())["execution"]["jobs"]
+    return {
+        "trials": len(results),
+        "wall_seconds": wall,
+        "trained_and_judged_seconds": work,
+        "wall_for_work": wall * jobs / work,
+        "else_seconds_a_trial": (wall * jobs - work) / len(results),
+        "data_seconds": statistics.median(found["data"] for found in seconds),
+    }
+
+
+if __name__ == "__main__":
+    main()
