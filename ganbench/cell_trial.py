@@ -29,7 +29,6 @@ from ganbench import (
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.errors import Diverged, noting
 from ganbench.gallery import Gallery
-from ganbench.models import ConditionalGenerator
 from ganbench.pictures import points
 from ganbench.randomness import stream_seed
 from ganbench.records import TRIAL, Trial
@@ -72,7 +71,7 @@ class CellTrial:
             except Diverged as error:
                 return self._diverged(error)
         with clocked(self.seconds, "sample"):
-            fake, sampling_seconds = self._sample(trained.generator, self.cell.num_samples)
+            fake, sampling_seconds = self.sampler.draw(trained.generator, self.cell.num_samples)
             saved.write(self.directory, self.trial, self.parts, self.data, trained)
             self.gallery.finish(trained.generator, trained.windows)
         timings = Timings(
@@ -99,7 +98,10 @@ class CellTrial:
         trial, kimg = self.trial, self.cell.schedule.kimg
         self._metric_points = self.watched.images(kimg)
         self._frame_points = points(round(1000 * kimg))
-        self.gallery = Gallery(self.parts, self._shares, trial.seed, trial.device, self.directory)
+        self.sampler = make_sampler(self.parts, self.data, trial.seed, trial.device)
+        self.gallery = Gallery(
+            self.parts, self.sampler.shares, trial.seed, trial.device, self.directory
+        )
         self.trainer = make_trainer(
             self.cell,
             self.parts,
@@ -164,7 +166,7 @@ class CellTrial:
 
     def _measured(self, probed: Probed) -> Probe:
         watched = self.watched
-        fake, _ = self._sample(probed.generator, watched.num_samples)
+        fake, _ = self.sampler.draw(probed.generator, watched.num_samples)
         judge = evaluation.TrialEvaluation(
             self.parts.dataset, self.data, fake, self.plugins, folders.data()
         )
@@ -212,36 +214,6 @@ class CellTrial:
         with clocked(self.seconds, "evaluate"):
             return _judged(judge, self.parts.metrics)
 
-    def _sample(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
-        """The images to judge, and the seconds that generating them took."""
-        device, seed = torch.device(self.trial.device), self.trial.seed
-        architecture, enough = (
-            self.parts.architecture,
-            sampling.calibration_samples(self.parts.image),
-        )
-        sampling.recalibrate(
-            generator,
-            sampling.draw_latents(architecture, enough, seed, "calibration latents"),
-            self._labels(enough, "calibration labels"),
-            device,
-        )
-        latents, asked = sampling.draw_latents(architecture, count, seed), self._labels(count)
-        started = time.perf_counter()
-        images = sampling.generate(generator, latents, asked, device, dtype=self.data.images.dtype)
-        return LabeledImages(images, asked), time.perf_counter() - started
-
-    def _labels(self, count: int, name: str = "labels") -> torch.Tensor | None:
-        if self._shares is None:
-            return None
-        return sampling.draw_labels(self._shares, count, self.trial.seed, name)
-
-    @property
-    def _shares(self) -> torch.Tensor | None:
-        """Of the classes in the training data, where the generator heeds labels."""
-        if self.data.labels is None or not self.parts.g_conditioning.needs_labels:
-            return None
-        return self.data.labels.bincount().double()
-
 
 def make_trainer(
     cell: cells.Cell,
@@ -270,6 +242,16 @@ def make_trainer(
         on_window=on_window,
         probes=probes,
         on_probe=on_probe,
+    )
+
+
+def make_sampler(
+    parts: cells.Parts, data: LabeledImages, seed: int, device: str
+) -> sampling.Sampler:
+    labelled = data.labels is not None and parts.g_conditioning.needs_labels
+    shares = data.labels.bincount().double() if labelled and data.labels is not None else None
+    return sampling.Sampler(
+        parts.architecture, shares, seed, torch.device(device), data.images.dtype
     )
 
 

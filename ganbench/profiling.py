@@ -13,6 +13,10 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity
 
+from ganbench import evaluation, folders
+from ganbench.cell_trial import make_sampler
+from ganbench.cells import Cell, Parts
+from ganbench.registry import Registry
 from ganbench.trainer import Trainer
 
 REST = "Python and all else"
@@ -110,6 +114,22 @@ def input_gradients_timed(stopwatch: Stopwatch) -> Iterator[None]:
         torch.autograd.grad = plain
 
 
+def judge(
+    trainer: Trainer, cell: Cell, parts: Parts, registry: Registry, device: str
+) -> dict[str, float]:
+    """Seconds of what comes after a training: sampling, and each metric, with the extractors that
+    it is the first to use. What depends on real images alone is remembered, as in a run."""
+    sampler = make_sampler(parts, trainer.batches.data, 0, device)
+    started = time.perf_counter()
+    fake, _ = sampler.draw(trainer._judged_generator(), cell.num_samples)
+    sampling_seconds = time.perf_counter() - started
+    judged = evaluation.TrialEvaluation(
+        parts.dataset, trainer.batches.data, fake, registry, folders.data()
+    )
+    evaluation.evaluate(parts.metrics, judged)
+    return {f"{cell.num_samples:,} samples": sampling_seconds, **judged.seconds}
+
+
 @dataclass(frozen=True)
 class Measured:
     """Milliseconds of one iteration, by step (D, G, both, or "" between them) and part."""
@@ -154,7 +174,8 @@ def measure(trainer: Trainer, *, warm_up: int, iterations: int) -> Measured:
 
 
 def trace(trainer: Trainer, path: Path, iterations: int) -> None:
-    """Write a trace of every operator for chrome://tracing or ui.perfetto.dev."""
+    """Write a trace of every operator and part for chrome://tracing or ui.perfetto.dev."""
+    watch(trainer, Stopwatch())  # names its parts
     activities = [ProfilerActivity.CPU]
     if trainer.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +13,40 @@ from torch import Tensor, nn
 from ganbench.contracts.architectures import Architecture
 from ganbench.models import BatchNorm, ConditionalGenerator
 from ganbench.randomness import stream
-from ganbench.specs import ImageSpec
+from ganbench.specs import ImageSpec, LabeledImages
 
 BATCH, CALIBRATION_BATCH = 500, 256  # images at once, unless they are large
 LARGE_BATCH = 2**23  # values of images at once: activations are many times that
 CALIBRATION_SAMPLES, FEWEST = 5120, 512
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws the samples that a trial's generator is judged by."""
+
+    architecture: Architecture
+    shares: Tensor | None  # of the classes in the training data, where the generator heeds labels
+    seed: int
+    device: torch.device
+    dtype: torch.dtype  # of the data set's images
+
+    def draw(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
+        """So many images, and the seconds that generating them took, calibration not counted."""
+        enough = calibration_samples(generator.image)
+        recalibrate(
+            generator,
+            draw_latents(self.architecture, enough, self.seed, "calibration latents"),
+            self._labels(enough, "calibration labels"),
+            self.device,
+        )
+        latents = draw_latents(self.architecture, count, self.seed)
+        asked = self._labels(count, "labels")
+        started = time.perf_counter()
+        images = generate(generator, latents, asked, self.device, dtype=self.dtype)
+        return LabeledImages(images, asked), time.perf_counter() - started
+
+    def _labels(self, count: int, name: str) -> Tensor | None:
+        return None if self.shares is None else draw_labels(self.shares, count, self.seed, name)
 
 
 def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> Tensor:

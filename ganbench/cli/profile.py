@@ -32,6 +32,7 @@ TRACED = 3
     metavar="DIR",
     help="Write a trace of each cell there, for chrome://tracing or ui.perfetto.dev.",
 )
+@click.option("--no-evaluation", is_flag=True, help="Time training alone, and no metrics.")
 @click.option("--threads", type=click.IntRange(min=1), help="Of the trainer; default: all cores.")
 @options.as_json
 def command(
@@ -45,11 +46,12 @@ def command(
     device: str,
     iterations: int,
     folder: Path | None,
+    no_evaluation: bool,
     threads: int | None,
     as_json: bool,
 ) -> int:
-    """Show where the time of FILE's training steps goes: data, each network, backward, each
-    plugin's terms, optimiser, averaging.
+    """Show where the time of FILE's trials goes: of training steps data, each network, backward,
+    each plugin's terms, optimiser, averaging; then sampling and each metric.
 
     What runs inside a part counts for the inner part alone: a loss that asks D is charged for its
     own arithmetic, and D for its forward. Leave the machine alone meanwhile.
@@ -65,10 +67,12 @@ def command(
     for cell in loaded.plan.cells:
         if cell.incompatible:
             continue
-        measured, traced = _profiled(cell, loaded.registry, loaded.plan.device, iterations, folder)
-        found.append(_described(cell, measured, traced))
+        profiled = _profiled(
+            cell, loaded.registry, loaded.plan.device, iterations, folder, not no_evaluation
+        )
+        found.append(_described(cell, *profiled))
         if not as_json:
-            _print(cell, measured, traced)
+            _print(cell, *profiled)
     if as_json:
         threads = torch.get_num_threads()
         options.print_json({"device": loaded.plan.device, "threads": threads, "cells": found})
@@ -76,8 +80,13 @@ def command(
 
 
 def _profiled(
-    cell: Cell, registry: Registry, device: str, iterations: int, folder: Path | None
-) -> tuple[Measured, Path | None]:
+    cell: Cell,
+    registry: Registry,
+    device: str,
+    iterations: int,
+    folder: Path | None,
+    evaluates: bool,
+) -> tuple[Measured, dict[str, float], Path | None]:
     from ganbench import folders, profiling
     from ganbench.cell_trial import make_trainer
     from ganbench.cells import Parts, slug
@@ -90,21 +99,26 @@ def _profiled(
         profiling.trace(make_trainer(cell, parts, data, 0, device), traced, TRACED)
         parts = Parts.of(cell, registry)  # the trainer has its own losses
     trainer = make_trainer(cell, parts, data, 0, device)
-    return profiling.measure(trainer, warm_up=WARM_UP, iterations=iterations), traced
+    measured = profiling.measure(trainer, warm_up=WARM_UP, iterations=iterations)
+    judged = profiling.judge(trainer, cell, parts, registry, device) if evaluates else {}
+    return measured, judged, traced
 
 
-def _described(cell: Cell, measured: Measured, traced: Path | None) -> dict[str, Any]:
+def _described(
+    cell: Cell, measured: Measured, judged: dict[str, float], traced: Path | None
+) -> dict[str, Any]:
     return {
         "id": cell.id,
         "label": cell.label,
         "precision": cell.schedule.precision,
         "iterations": measured.iterations,
         "milliseconds": measured.milliseconds,
+        "evaluation_seconds": judged,
         "trace": None if traced is None else str(traced),
     }
 
 
-def _print(cell: Cell, measured: Measured, traced: Path | None) -> None:
+def _print(cell: Cell, measured: Measured, judged: dict[str, float], traced: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -124,6 +138,13 @@ def _print(cell: Cell, measured: Measured, traced: Path | None) -> None:
         table.add_row(*row)
     console = Console(highlight=False)
     console.print(table)
+    if judged:
+        after = Table(title="after training", title_justify="left")
+        after.add_column("part")
+        after.add_column("seconds", justify="right")
+        for name, seconds in sorted(judged.items(), key=lambda item: -item[1]):
+            after.add_row(name, f"{seconds:.2f}")
+        console.print(after)
     if traced is not None:
         console.print(f"trace: {traced}", markup=False)
 
