@@ -41,9 +41,7 @@ def test_parts_add_up_to_the_whole():
         names
     )
     assert set(names["terms of 'bce'"]) == {"D", "G"}
-    assert measured.total == pytest.approx(
-        sum(sum(by_step.values()) for by_step in names.values())
-    )
+    assert measured.total == pytest.approx(sum(sum(by_step.values()) for by_step in names.values()))
     assert all(ms >= 0 for by_step in names.values() for ms in by_step.values())
 
 

@@ -12,6 +12,7 @@ import pytest
 import tiny
 
 from ganbench import Executor, Resources, TrialRef, config, machine, plan, records, runner
+from ganbench.default_plugins.executors import KEEP_MEMORY
 from ganbench.errors import RunError
 from ganbench.records import Outcome, Run, Trial
 from ganbench.registry import Registry
@@ -178,3 +179,15 @@ def test_run_directory_reads_back_as_it_was_planned(tmp_path: Path, plugins: Reg
     assert again.plan.id == run.plan.id
     assert [t.id for t in again.trials] == [t.id for t in run.trials]
     assert records.Run.read(run.directory).about["config"].endswith("tiny.yaml")
+
+
+@pytest.mark.parametrize("own", [None, "glibc.malloc.check=0"])
+def test_workers_keep_the_memory_they_free_unless_told_otherwise(
+    tmp_path: Path, own: str | None
+) -> None:
+    tiny.write(tmp_path)
+    changes = {} if own is None else {"GLIBC_TUNABLES": own}
+    done = tiny.ganbench("run", "tiny.yaml", "--out", "out", cwd=tmp_path, **changes)
+    assert done.returncode == 0, done.stderr
+    results = tiny.results(tmp_path / "out").values()
+    assert {found["environment"]["allocator"] for found in results} == {own or KEEP_MEMORY}
