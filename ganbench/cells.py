@@ -222,7 +222,9 @@ def _json(value: Any, label: str) -> str:
 
 
 def fields_of(value: Any) -> dict[str, Any]:
-    """A dataclass as a mapping, one level deep."""
+    """A dataclass as a mapping, one level deep; what JSON makes of values that it does not know."""
+    if not dataclasses.is_dataclass(value):
+        raise TypeError(f"{value!r} is of type {type(value).__name__}")
     return {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]
 
 

@@ -58,12 +58,13 @@ class _Workshop:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.buildable: compatibility.Buildable = {}
-        self._specs: dict[tuple[str, str, str], Spec] = {}
+        self._specs: dict[tuple[str, ...], Spec] = {}
         self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
         self._parts: dict[tuple[int, ...], Parts] = {}  # likewise
 
-    def spec(self, choice: Choice) -> Spec:
-        key = (choice.kind, choice.name, repr(choice.options))
+    def spec(self, choice: Choice, role: str = "") -> Spec:
+        """Of each role its own, for a plugin may keep something from one method to the next."""
+        key = (choice.kind, choice.name, repr(choice.options), role)
         if key not in self._specs:
             built = self.registry.build(choice.kind, choice.name, choice.options)
             source = self.registry.lookup(choice.kind, choice.name).source.identity
@@ -102,7 +103,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         loss=losses[0],
         regularizers=losses[1:],
         g_conditioning=workshop.spec(asked.conditioning.generator),
-        d_conditioning=workshop.spec(asked.conditioning.discriminator),
+        d_conditioning=workshop.spec(asked.conditioning.discriminator, "of D"),
         architecture=workshop.spec(asked.architecture),
         transforms=tuple(map(workshop.spec, asked.transforms)),
         g_norm=asked.g_norm or "none",

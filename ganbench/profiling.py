@@ -64,6 +64,11 @@ class Stopwatch:
         if self._open:
             self._open[-1] = (self._open[-1][0], now)
 
+    def reset(self) -> None:
+        """Forget what was measured so far; no part may be open."""
+        self.seconds.clear()
+        self.calls.clear()
+
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def measured(*args: Any, **kwargs: Any) -> Any:
             with self.part(name), torch.profiler.record_function(f"ganbench: {name}"):
@@ -116,9 +121,10 @@ def input_gradients_timed(stopwatch: Stopwatch) -> Iterator[None]:
 
 def judge(
     trainer: Trainer, cell: Cell, parts: Parts, registry: Registry, device: str
-) -> dict[str, float]:
+) -> dict[str, float | str]:
     """Seconds of what comes after a training: sampling, and each metric, with the extractors that
-    it is the first to use. What depends on real images alone is remembered, as in a run."""
+    it is the first to use; or why there is nothing to time. What depends on real images alone is
+    remembered, as in a run."""
     sampler = make_sampler(parts, trainer.batches.data, 0, device)
     started = time.perf_counter()
     fake, _ = sampler.draw(trainer._judged_generator(), cell.num_samples)
@@ -126,8 +132,13 @@ def judge(
     judged = evaluation.TrialEvaluation(
         parts.dataset, trainer.batches.data, fake, registry, folders.data()
     )
-    evaluation.evaluate(parts.metrics, judged)
-    return {f"{cell.num_samples:,} samples": sampling_seconds, **judged.seconds}
+    values, _ = evaluation.evaluate(parts.metrics, judged)
+    found = {value.column.name: value for value in values}
+    by_metric = {
+        name: seconds if found[name].value is not None else f"not computed: {found[name].reason}"
+        for name, seconds in judged.seconds.items()
+    }
+    return {f"{cell.num_samples:,} samples": sampling_seconds, **by_metric}
 
 
 @dataclass(frozen=True)
@@ -156,11 +167,12 @@ class Measured:
 
 def measure(trainer: Trainer, *, warm_up: int, iterations: int) -> Measured:
     """Train `warm_up` iterations unseen, and then time each part of `iterations` more."""
-    for _ in range(warm_up):
-        trainer.iterate()
     stopwatch = Stopwatch(trainer._now)
-    watch(trainer, stopwatch)
+    watch(trainer, stopwatch)  # before: networks that compile do so anew with it
     with input_gradients_timed(stopwatch):
+        for _ in range(warm_up):
+            trainer.iterate()
+        stopwatch.reset()
         for _ in range(iterations):
             with stopwatch.step(""):
                 trainer.iterate()
@@ -175,19 +187,33 @@ def measure(trainer: Trainer, *, warm_up: int, iterations: int) -> Measured:
 
 def trace(trainer: Trainer, path: Path, iterations: int) -> None:
     """Write a trace of every operator and part for chrome://tracing or ui.perfetto.dev."""
-    watch(trainer, Stopwatch())  # names its parts
+    stopwatch = Stopwatch()
+    watch(trainer, stopwatch)  # names its parts
     activities = [ProfilerActivity.CPU]
     if trainer.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
-    with torch.profiler.profile(activities=activities) as profiler:
+    with (
+        torch.profiler.profile(activities=activities) as profiler,
+        input_gradients_timed(stopwatch),
+    ):
         for _ in range(iterations):
             trainer.iterate()
     profiler.export_chrome_trace(str(path))
 
 
 def _watch_forward(network: nn.Module, name: str, stopwatch: Stopwatch) -> None:
-    network.register_forward_pre_hook(lambda module, given: stopwatch.begin(name))
-    network.register_forward_hook(lambda module, given, made: stopwatch.end(), always_call=True)
+    marks: list[torch.profiler.record_function] = []
+
+    def before(module: nn.Module, given: Any) -> None:
+        marks.append(torch.profiler.record_function(f"ganbench: {name}").__enter__())
+        stopwatch.begin(name)
+
+    def after(module: nn.Module, given: Any, made: Any) -> None:
+        stopwatch.end()
+        marks.pop().__exit__(None, None, None)
+
+    network.register_forward_pre_hook(before)
+    network.register_forward_hook(after, always_call=True)
 
 
 def _in_step(step: str, method: Callable[..., Any], stopwatch: Stopwatch) -> Callable[..., Any]:

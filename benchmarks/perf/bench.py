@@ -25,6 +25,7 @@ JOBS = (
     *(("overhead.py", "--net", "ring", "--loss", loss) for loss in ("bce", "lsgan", "wgan-gp")),
     ("evaluation.py",),
     ("memory.py",),
+    ("memory.py", "--pictures", "200000"),
     ("scale.py",),
     ("matrix.py",),
 )
@@ -39,11 +40,13 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.table is None:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
-        with asked.out.open("w") as file:
+        part = asked.out.with_suffix(".part")  # what is there stays until all is measured
+        with part.open("w") as file:
             for script, *arguments in JOBS:
                 print(f"{script} {' '.join(arguments)}", file=sys.stderr, flush=True)
                 command = [sys.executable, str(HERE / script), *arguments]
                 subprocess.run(command, check=True, stdout=file)
+        part.replace(asked.out)
     found = [json.loads(line) for line in (asked.table or asked.out).read_text().splitlines()]
     print("\n".join(table(found)))
 

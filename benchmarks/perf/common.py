@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from ganbench import folders, machine, provenance
 from ganbench.default_plugins.executors import KEEP_MEMORY
 
 ROOT = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.1
 HERE = Path(__file__).resolve().parent
 
 
@@ -35,6 +37,45 @@ def mnist() -> Path:
 
     registry.load().build("dataset", "mnist", {}).load("train", folders.data())
     return folders.data()
+
+
+def own_cache(folder: Path) -> dict[str, str]:
+    """The environment of runs that find nothing remembered of earlier ones but the data itself."""
+    return {**os.environ, "GANBENCH_CACHE": str(folder), "GANBENCH_DATA": str(folders.data())}
+
+
+def run(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, float]:
+    """`ganbench run`; the most resident megabytes of any worker at any time, by kind."""
+    command = [sys.executable, "-m", "ganbench", "run", *map(str, arguments)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
+    most: dict[str, float] = {}
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while process.poll() is None:
+        time.sleep(POLL_SECONDS)
+        for pid in children.read_text().split():
+            for name, megabytes in resident(pid).items():
+                most[name] = max(megabytes, most.get(name, 0.0))
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return most
+
+
+def resident(pid: str = "self") -> dict[str, float]:
+    """Megabytes of a process, by kind, and VmHWM, the most so far; of none that has just ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+    lines = (line.split(":") for line in text.splitlines())
+    kinds = ("RssAnon", "RssFile", "VmHWM")
+    return {name: int(rest.split()[0]) / 1000 for name, rest in lines if name in kinds}
+
+
+def only_result(out: Path) -> dict[str, Any]:
+    """Of a run of one trial."""
+    (path,) = out.glob("trials/*/result.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
@@ -56,14 +97,12 @@ def say(what: str, **found: Any) -> None:
 def _origin() -> dict[str, Any]:
     import torch
 
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    dirty = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True)
+    git = provenance.git_state(ROOT) or {"commit": "unknown", "dirty": True}
     return {
         "cpu": machine.cpu_name(),
         "cores": machine.cores(),
         "ganbench": ganbench.__version__,
-        "commit": commit.stdout.strip() + ("-dirty" if dirty.stdout.strip() else ""),
+        "commit": git["commit"] + ("-dirty" if git["dirty"] else ""),
         "torch": torch.__version__,
         "time": provenance.now(),
     }

@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -34,16 +32,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ganbench-matrix-") as temporary:
         for jobs in asked.jobs:
             out = Path(temporary) / f"jobs-{jobs}"
-            seconds = run(asked.file.resolve(), asked.profile, jobs, out)
+            cache = common.own_cache(Path(temporary) / f"cache-{jobs}")  # none finds the other's
+            seconds = run(asked.file.resolve(), asked.profile, jobs, out, cache)
             common.say("matrix", file=asked.file.name, profile=asked.profile, jobs=jobs,
                        **measured(out, seconds))  # fmt: skip
 
 
-def run(file: Path, profile: str | None, jobs: int, out: Path) -> float:
-    command = [sys.executable, "-m", "ganbench", "run", str(file), "--out", str(out)]
-    command += ["--jobs", str(jobs), *(["--profile", profile] if profile else [])]
+def run(
+    file: Path, profile: str | None, jobs: int, out: Path, environment: dict[str, str]
+) -> float:
+    chosen = ["--profile", profile] if profile else []
     started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    common.run(file, "--out", out, "--jobs", jobs, *chosen, environment=environment)
     return time.perf_counter() - started
 
 

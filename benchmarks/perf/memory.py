@@ -10,9 +10,6 @@ which the kernel may take back at any time, are told apart from what the worker 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -23,8 +20,6 @@ import numpy as np
 import torch
 from overhead import contracts, digits
 from PIL import Image
-
-POLL_SECONDS = 0.1
 
 
 def main() -> None:
@@ -44,24 +39,10 @@ def main() -> None:
 
 def peak(precision: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="ganbench-memory-") as temporary:
-        file = common.HERE / "training_step.yaml"
-        found = trial(file, Path(temporary), "--set", f"training.precision={precision}")
-    return {"peak_mb": found["timings"]["peak_memory_bytes"] / 1e6}
-
-
-def trial(file: Path, folder: Path, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "ganbench", "run", str(file), "--out", str(folder / "run")]
-    process = subprocess.Popen([*command, *arguments], stdout=subprocess.DEVNULL)
-    most: dict[str, float] = {}
-    while process.poll() is None:
-        time.sleep(POLL_SECONDS)
-        for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-            for name, mb in resident(pid).items():
-                most[name] = max(mb, most.get(name, 0.0))
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
-    (path,) = folder.glob("run/trials/*/result.json")
-    return {**json.loads(path.read_text()), "resident": most}
+        out = Path(temporary) / "run"
+        asked = ("--set", f"training.precision={precision}")
+        most = common.run(common.HERE / "training_step.yaml", "--out", out, *asked)
+    return {"peak_mb": most["VmHWM"]}
 
 
 def slope(iterations: int) -> dict[str, Any]:
@@ -73,7 +54,7 @@ def slope(iterations: int) -> dict[str, Any]:
         trainer.iterate()
         if not number % trainer.schedule.log_every:
             trainer.windows.append(trainer._window(1.0, trainer.schedule.log_every))
-            seen.append((number, resident()["RssAnon"]))
+            seen.append((number, common.resident()["RssAnon"]))
     later = [(n, mb) for n, mb in seen if n > iterations // 10]
     x, y = (torch.tensor(values, dtype=torch.float64) for values in zip(*later, strict=True))
     grows = float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum())
@@ -84,16 +65,6 @@ def slope(iterations: int) -> dict[str, Any]:
         "mb_per_1000_iterations": 1000 * grows,
         "residual_sd_mb": float((y - y.mean() - grows * (x - x.mean())).std()),
     }
-
-
-def resident(pid: str = "self") -> dict[str, float]:
-    """Megabytes of a process, by kind; of none that has just ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    lines = (line.split(":") for line in text.splitlines())
-    return {name: int(rest.split()[0]) / 1000 for name, rest in lines if name.startswith("Rss")}
 
 
 def pictures(folder: Path, count: int) -> None:
@@ -111,10 +82,11 @@ def pictures(folder: Path, count: int) -> None:
     made = time.perf_counter() - started
     file = folder / "pictures.yaml"
     file.write_text(PICTURES.format(folder=source, kimg=count / 1000))
-    found = trial(file, folder)
+    cache = common.own_cache(folder / "cache")
+    most = common.run(file, "--out", folder / "run", environment=cache)
     common.say("peak memory", what_for="a folder of 64×64 pictures", pictures=count,
-               made_in_seconds=made, anonymous_mb=found["resident"]["RssAnon"],
-               mapped_mb=found["resident"]["RssFile"], seconds=found["seconds"])  # fmt: skip
+               made_in_seconds=made, anonymous_mb=most["RssAnon"], mapped_mb=most["RssFile"],
+               seconds=common.only_result(folder / "run")["seconds"])  # fmt: skip
 
 
 PICTURES = """\
@@ -126,7 +98,7 @@ conditioning: none
 loss: bce
 architecture: {{name: dcgan, width: 8}}
 training: {{batch_size: 64, budget: {{kimg: {kimg}}}}}
-evaluation: {{num_samples: 100, metrics: [throughput]}}
+evaluation: {{num_samples: 100, controls: [], metrics: [throughput]}}
 """
 
 

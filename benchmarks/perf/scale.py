@@ -10,7 +10,6 @@ each: seconds, without imports where it says so.
 from __future__ import annotations
 
 import argparse
-import gc
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,8 @@ from pathlib import Path
 import common
 import yaml
 
-from ganbench import Executor, Resources, TrialRef, cli, config, folders, plan, registry, runner
+from ganbench import Executor, Resources, TrialRef, config, folders, plan, registry, runner
+from ganbench.cli import options
 from ganbench.records import RESULT
 from ganbench.registry import Registry
 from ganbench.testing import trials
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=100, help="of the square of cells")
     parser.add_argument("--trials", type=int, default=1000, help="of the run, and then twice that")
     asked = parser.parse_args()
-    gc.set_threshold(*cli.GARBAGE)  # as the command line does
+    options.look_seldom_for_garbage()  # as the command line does
     plugins = registry.load()
     with tempfile.TemporaryDirectory(prefix="ganbench-scale-") as temporary:
         folder = Path(temporary)

@@ -1,6 +1,6 @@
 """Training steps through `ganbench run`, beside the textbook's own loop and the bare one.
 
-    python benchmarks/perf/training_step.py --rounds 5
+    python benchmarks/perf/training_step.py --rounds 4
 
 Each round runs all of them in turns, every one in a process of its own: real images per second
 shown to the discriminator, and, of each round, the ratio to the textbook's loop (float32). Of a run
@@ -30,7 +30,7 @@ Key = tuple[str, str, str]  # loss, precision, loop
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--loss", choices=list(N_CRITIC), action="append", help="default: all")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], action="append")
     asked = parser.parse_args()
@@ -87,8 +87,7 @@ def _through_run(loss: str, precision: str) -> float:
         command += ["--set", f"training.precision={precision}"]
         command += ["--profile", loss] if loss == "wgan-gp" else ["--set", f"loss={loss}"]
         subprocess.run(command, capture_output=True, check=True, cwd=folder)
-        (result,) = (out / "trials").glob("*/result.json")
-        values: list[dict[str, Any]] = json.loads(result.read_text())["metrics"]
+        values: list[dict[str, Any]] = common.only_result(out)["metrics"]
     return next(v["value"] for v in values if v["name"] == "train-images-per-s")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import json
 import signal
@@ -30,7 +29,7 @@ COMMANDS = {
     "compare": "Compare a run with a baseline or another run: verdicts with evidence.",
     "baseline": "Bank a run as the baseline that others are compared with.",
     "ab": "Measure two versions of the code in turns: has it become slower?",
-    "profile": "Show where the time of training steps goes, part by part.",
+    "profile": "Show where the time of training steps and of judging goes, part by part.",
     "noise": "Say how small a change a benchmark can see, and which tolerances suit it.",
     "export": "Write measurements for github-action-benchmark, Bencher, JUnit, DVC, ….",
     "list": "List the runs under a folder.",
@@ -40,10 +39,6 @@ COMMANDS = {
     "doctor": "Show versions, device, threads, disk, data, plugins, and what would be slow.",
     "schema": "Print the JSON Schema of benchmark files, for editors.",
 }
-
-# Plans and reports build many objects and drop few: looking for garbage among them as often as
-# Python does by default takes a third of the time of ten thousand cells.
-GARBAGE = (200_000, 50, 50)
 
 
 @click.group(
@@ -71,7 +66,6 @@ class Terminated(BaseException):
 def main() -> NoReturn:
     """The `ganbench` command."""
     signal.signal(signal.SIGTERM, _terminate)
-    gc.set_threshold(*GARBAGE)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks ×, ± or │ shows a ?

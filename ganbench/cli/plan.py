@@ -36,6 +36,7 @@ def command(
 
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
     """
+    options.look_seldom_for_garbage()
     loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     from ganbench import estimate, machine
     from ganbench.cells import networks_key, num_parameters
@@ -145,6 +146,6 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     console.print(table)
     if len(cells) > MOST_ROWS:
         print(f"… and {len(cells) - MOST_ROWS:,} cells more; --json shows every one")
-    for cell in cells:
+    for cell in cells[:MOST_ROWS]:
         if cell["incompatible"]:
             console.print(f"{cell['label']}: n/a: {cell['incompatible']}", markup=False)

@@ -86,7 +86,7 @@ def _profiled(
     iterations: int,
     folder: Path | None,
     evaluates: bool,
-) -> tuple[Measured, dict[str, float], Path | None]:
+) -> tuple[Measured, dict[str, float | str], Path | None]:
     from ganbench import folders, profiling
     from ganbench.cell_trial import make_trainer
     from ganbench.cells import Parts, slug
@@ -105,7 +105,7 @@ def _profiled(
 
 
 def _described(
-    cell: Cell, measured: Measured, judged: dict[str, float], traced: Path | None
+    cell: Cell, measured: Measured, judged: dict[str, float | str], traced: Path | None
 ) -> dict[str, Any]:
     return {
         "id": cell.id,
@@ -118,7 +118,9 @@ def _described(
     }
 
 
-def _print(cell: Cell, measured: Measured, judged: dict[str, float], traced: Path | None) -> None:
+def _print(
+    cell: Cell, measured: Measured, judged: dict[str, float | str], traced: Path | None
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -142,8 +144,8 @@ def _print(cell: Cell, measured: Measured, judged: dict[str, float], traced: Pat
         after = Table(title="after training", title_justify="left")
         after.add_column("part")
         after.add_column("seconds", justify="right")
-        for name, seconds in sorted(judged.items(), key=lambda item: -item[1]):
-            after.add_row(name, f"{seconds:.2f}")
+        for name, found in judged.items():
+            after.add_row(name, found if isinstance(found, str) else f"{found:.2f}")
         console.print(after)
     if traced is not None:
         console.print(f"trace: {traced}", markup=False)

@@ -70,6 +70,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Print the table of the run in RUN_DIR again, or what others published beside it."""
+    options.look_seldom_for_garbage()
     from ganbench import github
     from ganbench.records import Run
     from ganbench.table import Report

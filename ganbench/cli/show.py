@@ -14,6 +14,7 @@ from ganbench.cli import options
 @options.as_json
 def command(run_dir: Path, as_json: bool) -> int:
     """Print the table of the run in RUN_DIR again; trials without a result show as unfinished."""
+    options.look_seldom_for_garbage()
     from ganbench import registry
     from ganbench.records import Run
     from ganbench.table import Report

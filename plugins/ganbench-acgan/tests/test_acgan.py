@@ -139,14 +139,14 @@ def test_it_trains_beside_wgan_gp():
         fakes = generator(z, labels)
         return Step(score(images, labels), score(fakes, labels), z, 0, score, generator)
 
-    with frozen(generator):
+    with frozen(generator.parameters()):
         now = step()
         terms = {**loss.discriminator_loss(now), **side.discriminator_loss(now)}
         torch.stack([*terms.values()]).sum().backward()
     assert terms.keys() == {"wasserstein", "gradient_penalty", "class_real", "class_fake"}
     assert all(term.isfinite() for term in terms.values())
     assert discriminator.head.classifier.weight.grad.any()
-    with frozen(discriminator):
+    with frozen(discriminator.parameters()):
         now = step()
         terms = {**loss.generator_loss(now), **side.generator_loss(now)}
         torch.stack([*terms.values()]).sum().backward()
