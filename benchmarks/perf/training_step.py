@@ -1,6 +1,6 @@
 """Training steps through `ganbench run`, beside the textbook's own loop and the bare one.
 
-    python benchmarks/perf/training_step.py --rounds 4
+    python benchmarks/perf/training_step.py --rounds 3
 
 Each round runs all of them in turns, every one in a process of its own: real images per second
 shown to the discriminator, and, of each round, the ratio to the textbook's loop (float32). Of a run
@@ -30,7 +30,7 @@ Key = tuple[str, str, str]  # loss, precision, loop
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--loss", choices=list(N_CRITIC), action="append", help="default: all")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], action="append")
     asked = parser.parse_args()
