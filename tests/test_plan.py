@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from ganbench import cells, compatibility, config, folders, machine, plan, records
+from ganbench import cells, compatibility, config, estimate, folders, machine, plan, records
 from ganbench.contracts.losses import InputGradients, Regularizer
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.losses import BCE, WGANGP
-from ganbench.errors import ConfigError, DataError, Incompatible
+from ganbench.errors import ConfigError, DataError, GanbenchError, Incompatible
 from ganbench.records import Run
 from ganbench.settings import Schedule
 
@@ -295,3 +295,63 @@ def test_batch_that_makes_no_whole_pieces_is_refused(planned):
     text = changed(training="{batch_size: 10, micro_batch: 4}")
     with pytest.raises(ConfigError, match="a batch of 10 makes no whole pieces of 4"):
         planned(text)
+
+
+# What cells share
+
+
+def test_a_renamed_cell_keeps_its_id(planned):
+    cell = only(planned(TEXT))
+    named = cell.renamed("another name", {"loss": "b"})
+    assert (named.label, named.axes) == ("another name", {"loss": "b"})
+    assert named.id == cell.id == dataclasses.replace(cell, label="a third").id
+
+
+def test_cells_share_no_settings(planned):
+    matrix = "matrix: {training.g_lr: [1e-3, 2e-3], training.betas: [[0, 0.9], [0.5, 0.9]]}\n"
+    found = [c.schedule for c in planned(TEXT + "training: {d_lr: 5e-4}\n" + matrix).cells]
+    assert [(s.g_lr, s.betas, s.d_lr) for s in found] == [
+        (1e-3, (0, 0.9), 5e-4), (1e-3, (0.5, 0.9), 5e-4),
+        (2e-3, (0, 0.9), 5e-4), (2e-3, (0.5, 0.9), 5e-4),
+    ]  # fmt: skip
+
+
+def test_an_option_that_is_no_plain_data_is_named(planned):
+    cell = only(planned(TEXT))
+    odd = dataclasses.replace(cell.loss, options={"folder": Path("x")})
+    with pytest.raises(GanbenchError, match=r"plain data: .*Path\('x'\) is of type PosixPath"):
+        assert dataclasses.replace(cell, loss=odd).id
+
+
+@pytest.mark.parametrize(
+    ("matrix", "measured"),
+    [
+        ("training.g_lr: [1e-3, 2e-3], training.budget.kimg: [1, 2]", 1),
+        ("training.ema: [0.9, 0.99, 0]", 2),
+        ("training.batch_size: [8, 16]", 2),
+        ("training.precision: [float32, bfloat16]", 2),
+        ("training.channels_last: [true, false]", 2),
+        ("training.n_critic: [1, 2]", 2),
+        ("training.compile: [none, default]", 2),
+        ("architecture: [{name: dcgan, width: 8}, {name: dcgan, width: 16}]", 2),
+        ("loss: [bce, {name: bce, flip: 0.1}]", 2),
+    ],
+)
+def test_cells_that_take_the_same_time_are_measured_once(
+    planned, plugins, monkeypatch, matrix, measured
+):
+    asked = []
+    monkeypatch.setattr(
+        estimate, "_measure", lambda cell, registry, device: asked.append(cell) or (0.5, 0.25)
+    )
+    axes = {part.partition(":")[0] for part in matrix.split(", ")}
+    text = "".join(
+        line for line in TEXT.splitlines(keepends=True) if line.partition(":")[0] not in axes
+    )
+    found = planned(f"{text}matrix: {{{matrix}}}\n").cells
+    estimator = estimate.Estimator(plugins, "cpu")
+    seconds = [estimator.seconds(cell) for cell in found]
+    assert len(asked) == measured
+    for cell, took in zip(found, seconds, strict=True):
+        iterations = 1000 * cell.schedule.kimg / cell.schedule.batch_size / cell.schedule.n_critic
+        assert took == pytest.approx(0.5 * iterations + 0.25 * cell.num_samples)

@@ -257,3 +257,13 @@ def test_records_keep_the_reason_of_a_missing_value(report):
     missing = frame[frame.metric == "cond-accuracy"]
     assert missing.value.isna().all()
     assert set(missing.reason) == {"the generator is not told a class"}
+
+
+def test_console_stops_where_no_one_reads_on(report, tmp_path, capsys):
+    *_, last = report.table.rows
+    rows = (*report.table.rows, *[last] * 198)
+    Console().write(replace(report, table=replace(report.table, rows=rows)), tmp_path)
+    assert "… and 1 more: " in capsys.readouterr().out
+    Console().write(replace(report, table=replace(report.table, rows=rows[:200])), tmp_path)
+    assert " more: " not in capsys.readouterr().out
+    assert markdown(replace(report.table, rows=rows)).count("\n| lsgan") == 199

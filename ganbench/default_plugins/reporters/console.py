@@ -50,8 +50,8 @@ class Console(Reporter):
                 terminal.print(_grid(name, table, shown, axes, part))
                 name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
         if left := len(table.rows) - len(first):
-            terminal.print(f"… and {left:,} rows more: the csv, markdown, json and html formats "
-                           "have them all", markup=False)  # fmt: skip
+            terminal.print(f"… and {left:,} more: the csv, markdown, json and html formats "
+                           "have all rows", markup=False)  # fmt: skip
         for note in table.notes:
             terminal.print(note, style="dim", markup=False)
 
