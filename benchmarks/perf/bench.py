@@ -132,18 +132,19 @@ def _peak(one: Found) -> tuple[str, str]:
 
 def _matrix(found: Sequence[Found]) -> Iterator[Row]:
     for one in found:
+        name = " ".join((one["file"], *one["only"]))
         if one["jobs"] == 1:
             yield (
-                f"{one['file']}: wall time over its trials' training, sampling and judging",
+                f"{name}: wall time over its trials' training, sampling and judging",
                 "≤ 1.15",
                 f"{one['wall_for_work']:.3f} ({one['wall_seconds']:.0f} s)",
             )
             each = one["else_seconds_a_trial"]
-            yield f"{one['file']}: all else, a trial", "≤ 3 s", f"{each:.1f} s"
+            yield f"{name}: all else, a trial", "≤ 3 s", f"{each:.1f} s"
         elif alone := next((other for other in found if other["jobs"] == 1), None):
             ratio = one["wall_seconds"] / alone["wall_seconds"]
             yield (
-                f"{one['file']}: --jobs {one['jobs']} over --jobs 1",
+                f"{name}: --jobs {one['jobs']} over --jobs 1",
                 "≤ 0.9",
                 f"{ratio:.2f} ({one['wall_seconds']:.0f} s)",
             )

@@ -15,6 +15,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path, default=common.ROOT / "benchmarks/cgan_mnist.yaml")
     parser.add_argument("--profile")
+    parser.add_argument("--only", action="append", default=[], help="as of `ganbench run`")
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ganbench-matrix-") as temporary:
         for jobs in asked.jobs:
             out = Path(temporary) / f"jobs-{jobs}"
             cache = common.own_cache(Path(temporary) / f"cache-{jobs}")  # none finds the other's
-            seconds = run(asked.file.resolve(), asked.profile, jobs, out, cache)
-            common.say("matrix", file=asked.file.name, profile=asked.profile, jobs=jobs,
-                       **measured(out, seconds))  # fmt: skip
+            seconds = run(asked.file.resolve(), asked.profile, asked.only, jobs, out, cache)
+            what = {"file": asked.file.name, "profile": asked.profile, "only": asked.only}
+            common.say("matrix", **what, jobs=jobs, **measured(out, seconds))
 
 
 def run(
-    file: Path, profile: str | None, jobs: int, out: Path, environment: dict[str, str]
+    file: Path,
+    profile: str | None,
+    only: Sequence[str],
+    jobs: int,
+    out: Path,
+    environment: dict[str, str],
 ) -> float:
     chosen = ["--profile", profile] if profile else []
+    chosen += [part for rule in only for part in ("--only", rule)]
     started = time.perf_counter()
     common.run(file, "--out", out, "--jobs", jobs, *chosen, environment=environment)
     return time.perf_counter() - started

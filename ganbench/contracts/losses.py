@@ -22,7 +22,7 @@ class DiscriminatorOutput(NamedTuple):
     """What the discriminator says of a batch. A NamedTuple, so that `torch.compile` returns it."""
 
     logits: Tensor  # (N,) unbounded; never a probability
-    features: Tensor  # (N, F) what the head saw
+    features: Tensor  # (N, F) what the head saw; under autocast, `Scored.features` is its float32
     class_logits: Tensor | None = None  # (N, K) from an auxiliary classifier
 
 
