@@ -254,7 +254,7 @@ def test_seeds_of_the_command_line_replace_the_files(plugins):
     assert plan.make(asked, plugins, device="cpu", seeds=[5]).seeds == (5,)
 
 
-LATER = {"fake_labels": "random", "micro_batch": 4}  # settings that came after the first release
+LATER = {"fake_labels": "random", "micro_batch": 4, "compile": "default"}  # later than version 0.1
 
 
 def test_settings_left_at_their_defaults_do_not_change_an_id(planned):

@@ -46,7 +46,8 @@ def loop() -> ModuleType:
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("kind", LOSSES)
 def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last):
-    """Each step from the same weights: rounding alone would part two free runs within ten steps."""
+    """Each step from the same weights and Adam's averages: rounding alone would part two free runs
+    within ten steps."""
     reference = loop()
     reference.N_CRITIC["wgan-gp"] = 2
     critic_steps = reference.N_CRITIC[kind]
@@ -69,6 +70,8 @@ def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channel
     plain = reference.train(kind, g, d, iter(batches), STEPS, noise=lambda count: left.pop(0))
     for step in range(STEPS):
         copy_weights(g, d, trainer)
+        if step:
+            copy_averages(plain.gi_frame.f_locals, g, d, trainer)
         torch.manual_seed(step)  # dropout's masks, and where penalties are taken
         trainer.iterate()
         torch.manual_seed(step)
@@ -78,17 +81,34 @@ def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channel
         assert sum(g_terms.values()) == pytest.approx(g_loss, rel=1e-4, abs=1e-4)
 
 
+def pairs(g, d, trainer: Trainer) -> list[tuple[torch.nn.Parameter, torch.nn.Parameter]]:
+    """Each parameter of the textbook's networks, and the same one of the trainer's."""
+    there = dict(trainer.generator.named_parameters())
+    found = [(value, there.pop(G_NAMES[name])) for name, value in g.named_parameters()]
+    assert not there
+    return [*found, *zip(d.parameters(), trainer.discriminator.parameters(), strict=True)]
+
+
+def shaped(theirs: torch.Tensor, ours: torch.Tensor) -> torch.Tensor:
+    """The weights of a last convolution are a row in the order of channels-last memory here."""
+    last = ours.ndim == 2 and theirs.ndim == 4
+    return (theirs.permute(0, 2, 3, 1) if last else theirs).reshape(ours.shape)
+
+
 def copy_weights(g, d, trainer: Trainer) -> None:
     """Give the trainer's networks the weights of the textbook's."""
-    there = dict(trainer.generator.named_parameters())
     with torch.no_grad():
-        for name, value in g.named_parameters():
-            mine = there.pop(G_NAMES[name])
-            mine.copy_(value.view(mine.shape))
-        assert not there
-        theirs, ours = list(d.parameters()), list(trainer.discriminator.parameters())
-        for value, mine in zip(theirs, ours, strict=True):
-            mine.copy_(value.view(mine.shape))
+        for theirs, ours in pairs(g, d, trainer):
+            ours.copy_(shaped(theirs, ours))
+
+
+def copy_averages(loop, g, d, trainer: Trainer) -> None:
+    """Give the trainer's optimisers the state of the textbook's, local variables of its loop."""
+    theirs = {**loop["g_adam"].state, **loop["d_adam"].state}
+    ours = {**trainer.g_optimizer.state, **trainer.d_optimizer.state}
+    for a, b in pairs(g, d, trainer):
+        for name, value in theirs[a].items():
+            ours[b][name].copy_(shaped(value, ours[b][name]))
 
 
 def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:

@@ -62,7 +62,7 @@ def layers_of(module: nn.Module, *inputs: Tensor) -> list[Layer]:
 
     for layer in module.modules():
         does = count(layer) or type(layer).__module__.startswith("torch")
-        if does and not list(layer.children()) and not isinstance(layer, nn.Identity | nn.Flatten):
+        if does and not list(layer.children()) and not isinstance(layer, nn.Identity):
             layer.register_forward_hook(seen)
     module(*inputs)
     return found

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
-from ganbench.default_plugins.architectures.layouts import Flatten
-from ganbench.default_plugins.textbook.stacks import LEAK, FromPoint, check_dropout, without_bias
+from ganbench.default_plugins.textbook.stacks import (
+    LEAK,
+    FromPoint,
+    Rows,
+    check_dropout,
+    without_bias,
+)
 
 
 class _Generator(nn.Module):
@@ -61,7 +66,7 @@ class _Discriminator(nn.Module):
             nn.Conv2d(128, 256, 3, stride=2, padding=1, bias=False),  # to 4
             norm(256),
             nn.LeakyReLU(LEAK, inplace=True),
-            Flatten(),
+            Rows(),
         )
 
     def forward(self, images: Tensor) -> Tensor:

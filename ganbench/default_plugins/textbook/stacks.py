@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import NormFactory
-from ganbench.default_plugins.architectures.layouts import Flatten
 
 LEAK = 0.2
 SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
@@ -88,13 +87,20 @@ class Generator(nn.Module):
         return self.to_image(h)
 
 
+class Rows(nn.Module):
+    """(N, C, H, W) -> (N, H * W * C), in the order of channels-last memory: nothing is copied."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
 class Discriminator(nn.Module):
     """Layers down to 4×4, flattened: a head on these is the textbooks' last convolution."""
 
     def __init__(self, layers: Iterator[nn.Module], channels: int) -> None:
         super().__init__()
         self.feature_dim = channels * SMALLEST**2
-        self.layers = nn.Sequential(*layers, Flatten())
+        self.layers = nn.Sequential(*layers, Rows())
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
