@@ -248,8 +248,8 @@ def make_trainer(
 def make_sampler(
     parts: cells.Parts, data: LabeledImages, seed: int, device: str
 ) -> sampling.Sampler:
-    labelled = data.labels is not None and parts.g_conditioning.needs_labels
-    shares = data.labels.bincount().double() if labelled and data.labels is not None else None
+    labels = data.labels if parts.g_conditioning.needs_labels else None
+    shares = None if labels is None else labels.bincount().double()
     return sampling.Sampler(
         parts.architecture, shares, seed, torch.device(device), data.images.dtype
     )

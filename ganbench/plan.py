@@ -108,7 +108,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         transforms=tuple(map(workshop.spec, asked.transforms)),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
-        schedule=_schedule(request, workshop, dataset, device),
+        schedule=_schedule(request, workshop.registry, built, device),
         num_samples=asked.evaluation.num_samples,
         metrics=(metrics := _metrics(request, workshop, built)),
         extractors=_extractors(built, metrics, workshop),
@@ -172,9 +172,9 @@ def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) 
     )
 
 
-def _schedule(request: CellRequest, workshop: _Workshop, dataset: Spec, device: str) -> Schedule:
+def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
     training = request.settings.training
-    recipe = workshop.registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
+    recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
     chosen = {name: getattr(training, name) for name in fields}
     resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
@@ -195,7 +195,7 @@ def _schedule(request: CellRequest, workshop: _Workshop, dataset: Spec, device: 
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
         ema=training.ema,
-        precision=_precision(training.precision, workshop.build(dataset), device),
+        precision=_precision(training.precision, dataset, device),
         channels_last=training.channels_last,
         compile=training.compile,
         log_every=training.log_every,

@@ -81,7 +81,7 @@ class Probed:
 
 
 @contextmanager
-def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
     """Without gradients for a while; what a plugin froze for good stays frozen."""
     trained = [p for p in parameters if p.requires_grad]
     for parameter in trained:
@@ -152,8 +152,8 @@ class Trainer:
         self.discriminator = discriminator.to(device).to(memory_format=layout).train()
         self.average = copy.deepcopy(generator) if schedule.ema else None
         # Listed once: walking through the modules takes a small network's step much longer.
-        self.g_parameters = list(generator.parameters())
-        self.d_parameters = list(discriminator.parameters())
+        self.g_parameters: list[Tensor] = [*generator.parameters()]
+        self.d_parameters: list[Tensor] = [*discriminator.parameters()]
         self.averaged: list[Tensor] = [] if self.average is None else [*self.average.parameters()]
         self.losses = tuple(losses)
         self.objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
@@ -433,7 +433,7 @@ class Trainer:
             return
         updates = self.progress.g_updates
         decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
-        torch._foreach_lerp_(self.averaged, [*self.g_parameters], 1 - decay)
+        torch._foreach_lerp_(self.averaged, self.g_parameters, 1 - decay)
 
     def _window(self, seconds: float, iterations: int) -> Window:
         d_terms, g_terms, signals = self.d_meter.read(), self.g_meter.read(), self.signals.read()
