@@ -49,8 +49,10 @@ class Batches:
             self._taken = 0
         index = self._order[self._taken]
         self._taken += 1
-        labels = None if self._labels is None else self._labels[index].to(self.device)
-        return self._scaled(self._images[index].to(self.device)), labels
+        labels = self._labels
+        if labels is not None:
+            labels = labels.index_select(0, index).to(self.device)
+        return self._scaled(self._images.index_select(0, index).to(self.device)), labels
 
     def state(self) -> State:
         return {

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.architectures.layouts import Flatten, unflatten
 from ganbench.default_plugins.architectures.sizes import check_positive, halvings
 
@@ -39,7 +40,7 @@ class _Upsampled(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, size: int) -> None:
         super().__init__()
         self.size = size
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.conv = Conv2d(in_channels, out_channels, 3, padding=1)
 
     def forward(self, h: Tensor) -> Tensor:
         return self.conv(F.interpolate(h, size=self.size))
@@ -67,7 +68,7 @@ class _DCGANGenerator(nn.Module):
     def _up(upsampling: str, before: int, after: int, size: int) -> nn.Module:
         if upsampling == "nearest":
             return _Upsampled(before, after, size)
-        return nn.ConvTranspose2d(before, after, _kernel(size), stride=2, padding=1)
+        return ConvTranspose2d(before, after, _kernel(size), stride=2, padding=1)
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         h = unflatten(self.project(z), self.start, self.ups)
@@ -89,7 +90,7 @@ class _DCGANDiscriminator(nn.Module):
         channels: list[int], sizes: list[int], norm: NormFactory, dropout: float
     ) -> Iterator[nn.Module]:
         for level, (before, after) in enumerate(pairwise(channels)):
-            yield nn.Conv2d(before, after, _kernel(sizes[level]), stride=2, padding=1)
+            yield Conv2d(before, after, _kernel(sizes[level]), stride=2, padding=1)
             if level:  # no normalisation of the first layer (Radford et al., 2016)
                 yield norm(after)
             yield nn.LeakyReLU(LEAK, inplace=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
+from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.textbook.stacks import (
     LEAK,
     FromPoint,
@@ -28,8 +29,8 @@ class _Generator(nn.Module):
         self.convs = nn.ModuleList(
             (
                 FromPoint(latent_dim, 256, 4),
-                nn.ConvTranspose2d(256, 128, 3, stride=2, padding=1, bias=False),  # to 7
-                nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False),  # to 14
+                ConvTranspose2d(256, 128, 3, stride=2, padding=1, bias=False),  # to 7
+                ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False),  # to 14
             )
         )
         self.norms = nn.ModuleList(norm(channels) for channels in (256, 128, 64))
@@ -37,7 +38,7 @@ class _Generator(nn.Module):
         self.again = nn.Sequential(nn.Linear(noise_dim, 256), nn.Tanh()) if again else None
         self.activation = nn.LeakyReLU(LEAK, inplace=True)
         self.to_image = nn.Sequential(
-            nn.ConvTranspose2d(64, image.channels, 4, stride=2, padding=1, bias=False), nn.Tanh()
+            ConvTranspose2d(64, image.channels, 4, stride=2, padding=1, bias=False), nn.Tanh()
         )
 
     def forward(self, z: Tensor, condition: Tensor | None, noise: Tensor | None = None) -> Tensor:
@@ -56,14 +57,14 @@ class _Discriminator(nn.Module):
     def __init__(self, image: ImageSpec, norm: NormFactory, dropout: float) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(image.channels, 64, 4, stride=2, padding=1, bias=False),  # to 14
+            Conv2d(image.channels, 64, 4, stride=2, padding=1, bias=False),  # to 14
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
-            nn.Conv2d(64, 128, 4, stride=2, padding=1, bias=False),  # to 7
+            Conv2d(64, 128, 4, stride=2, padding=1, bias=False),  # to 7
             norm(128),
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
-            nn.Conv2d(128, 256, 3, stride=2, padding=1, bias=False),  # to 4
+            Conv2d(128, 256, 3, stride=2, padding=1, bias=False),  # to 4
             norm(256),
             nn.LeakyReLU(LEAK, inplace=True),
             Rows(),

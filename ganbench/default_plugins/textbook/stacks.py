@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import NormFactory
+from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 
 LEAK = 0.2
 SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
@@ -20,11 +21,11 @@ Upsampling = Literal["transposed", "nearest"]
 def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.Module:
     """Maps (N, before, S, S) to (N, after, 2S, 2S)."""
     if upsampling == "transposed":
-        return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+        return ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
     return nn.Sequential(
         nn.Upsample(scale_factor=2),
         nn.ZeroPad2d((1, 2, 1, 2)),  # as Keras pads an even kernel to keep the size
-        nn.Conv2d(before, after, 4, bias=bias),
+        Conv2d(before, after, 4, bias=bias),
     )
 
 
@@ -47,7 +48,7 @@ def half(
     before: int, after: int, *, bias: bool, norm: NormFactory | None = None, dropout: float = 0.0
 ) -> Iterator[nn.Module]:
     """Layers that map (N, before, 2S, 2S) to (N, after, S, S)."""
-    yield nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+    yield Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
     if norm is not None:
         yield norm(after)
     yield nn.LeakyReLU(LEAK, inplace=True)
