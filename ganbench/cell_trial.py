@@ -22,6 +22,7 @@ from ganbench import (
     diagnosis,
     evaluation,
     folders,
+    paging,
     registry,
     sampling,
     watching,
@@ -65,7 +66,8 @@ class CellTrial:
         self._prepare()
         resumed_at = self._resume()
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
-        with clocked(self.seconds, "train"), noting(where):
+        reading = paging.at_random(self.data.images)
+        with clocked(self.seconds, "train"), noting(where), reading:
             try:
                 trained = self.trainer.run()
             except Diverged as error:

@@ -6,6 +6,8 @@ import os
 import platform
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -32,10 +34,24 @@ def cpu_name() -> str:
 
 
 def memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
+    """What this process may use: the machine's memory, capped by its control groups; None where
+    neither is known."""
+    caps = [int(text) for text in map(_text, _memory_caps()) if text.strip().isdecimal()]
+    with suppress(AttributeError, OSError, ValueError):
+        caps.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return min(caps, default=None)
+
+
+def _memory_caps() -> Iterator[str]:
+    """Files of control groups, of both versions. A container sees its own as the root."""
+    yield "/sys/fs/cgroup/memory.max"
+    yield "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+    for line in _text("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield f"/sys/fs/cgroup{path}/memory.max"
+        elif "memory" in controllers.split(","):
+            yield f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"
 
 
 def free_disk_bytes(path: Path) -> int:

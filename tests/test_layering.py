@@ -22,7 +22,8 @@ LAYERS = (
     "models",
     "cells controls watching",
     "compatibility",
-    "plan batches meters trainer sampling pictures diagnosis remembered latents blending pages",
+    "plan batches paging meters trainer sampling pictures diagnosis remembered latents blending "
+    "pages",
     "records evaluation provenance checkpoints versions saved",
     "gallery",
     "cell_trial",

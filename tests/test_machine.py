@@ -53,6 +53,42 @@ def test_cores_are_those_of_the_affinity(monkeypatch, system):
     assert machine.cores() == 3
 
 
+@pytest.mark.parametrize(
+    ("files", "megabytes"),
+    [
+        ({}, 8000),
+        ({"/sys/fs/cgroup/memory.max": "1500000000\n"}, 1500),  # a container's
+        ({"/sys/fs/cgroup/memory.max": "max\n"}, 8000),
+        ({"/sys/fs/cgroup/memory.max": "9000000000\n"}, 8000),  # more than there is
+        (
+            {
+                "/proc/self/cgroup": "0::/user/one\n",
+                "/sys/fs/cgroup/user/one/memory.max": "700000000\n",
+            },
+            700,
+        ),
+        (
+            {
+                "/proc/self/cgroup": "5:cpu:/other\n4:memory,hugetlb:/mine\n",
+                "/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
+                "/sys/fs/cgroup/memory/mine/memory.limit_in_bytes": "900000000\n",
+            },
+            900,
+        ),
+    ],
+)
+def test_memory_is_capped_by_control_groups(monkeypatch, system, files, megabytes):
+    pages = {"SC_PAGE_SIZE": 4000, "SC_PHYS_PAGES": 2_000_000}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    system.update(files)
+    assert machine.memory_bytes() == megabytes * 10**6
+
+
+def test_memory_is_unknown_where_no_one_says(monkeypatch, system):
+    monkeypatch.delattr(os, "sysconf")
+    assert machine.memory_bytes() is None
+
+
 def test_cores_without_affinity_are_all(monkeypatch, system):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)

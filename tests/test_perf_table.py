@@ -36,7 +36,7 @@ def test_rows_say_target_and_spread(bench):
         {"what": "overhead", "net": "ring", "loss": "bce", "precision": "float32",
          "batch_size": 100, "times_as_long": times},
         {"what": "matrix", "file": "a.yaml", "only": ["loss=bce"], "jobs": 1, "wall_seconds": 100.0,
-         "wall_for_work": 1.1, "else_seconds_a_trial": 2.5},
+         "wall_for_work": 1.1, "else_seconds_a_trial": 3.5, "seconds_to_begin": 2.0},
         {"what": "matrix", "file": "a.yaml", "only": ["loss=bce"], "jobs": 2, "wall_seconds": 80.0},
     ]  # fmt: skip
     assert list(bench.rows(found)) == [
@@ -46,7 +46,8 @@ def test_rows_say_target_and_spread(bench):
          "+2.0 % (-1.0 to +5.0)"),
         ("a.yaml loss=bce: wall time over its trials' training, sampling and judging", "≤ 1.15",
          "1.100 (100 s)"),
-        ("a.yaml loss=bce: all else, a trial", "≤ 3 s", "2.5 s"),
+        ("a.yaml loss=bce: process, imports and data of a trial", "≤ 3 s", "2.0 s"),
+        ("a.yaml loss=bce: these, pictures and all else, a trial", "", "3.5 s"),
         ("a.yaml loss=bce: --jobs 2 over --jobs 1", "≤ 0.9", "0.80 (80 s)"),
     ]  # fmt: skip
 
@@ -58,7 +59,7 @@ def test_every_committed_measurement_has_its_origin():
 
 
 @pytest.mark.parametrize("kind", ["training step", "overhead", "evaluation", "peak memory",
-                                  "memory over time", "plan", "read", "run"])  # fmt: skip
+                                  "memory over time", "plan", "read", "run", "matrix"])  # fmt: skip
 def test_every_figure_was_measured(kind):
     assert any(one["what"] == kind for one in measured())
 

@@ -4,8 +4,10 @@
     python benchmarks/perf/matrix.py --profile smoke
 
 Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
-per run: its wall time, beside the seconds that its trials trained, sampled and judged, and what
-each process took for anything else (start, imports, data). Leave the machine alone meanwhile.
+per run: its wall time, beside the seconds that its trials trained, sampled and judged; what it took
+for anything else (its own start, pictures, saved models, the report), a trial; and, one at a time,
+what a trial took to begin: from the end of the one before to its data. Leave the machine alone
+meanwhile.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +59,21 @@ def run(
 
 
 def measured(out: Path, wall: float) -> dict[str, Any]:
-    results = [json.loads(path.read_text()) for path in out.glob("trials/*/result.json")]
-    seconds = [result["seconds"] for result in results]
+    ended = {path.stat().st_mtime: path for path in out.glob("trials/*/result.json")}
+    seconds = [json.loads(ended[moment].read_text())["seconds"] for moment in sorted(ended)]
     work = sum(found.get(part, 0.0) for found in seconds for part in WORK)
     jobs = json.loads((out / "run.json").read_text())["execution"]["jobs"]
+    beginnings = [
+        later - earlier - found["total"] + found["data"]
+        for (earlier, later), found in zip(pairwise(sorted(ended)), seconds[1:], strict=True)
+    ]
     return {
-        "trials": len(results),
+        "trials": len(seconds),
         "wall_seconds": wall,
         "trained_and_judged_seconds": work,
         "wall_for_work": wall * jobs / work,
-        "else_seconds_a_trial": (wall * jobs - work) / len(results),
-        "data_seconds": statistics.median(found["data"] for found in seconds),
+        "else_seconds_a_trial": (wall * jobs - work) / len(seconds),
+        "seconds_to_begin": statistics.median(beginnings) if jobs == 1 else None,
     }
 
 

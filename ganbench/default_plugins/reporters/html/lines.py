@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from ganbench import Column, Report, Row, Summary, Table
@@ -133,7 +133,9 @@ class Lines:
         return [summary for summary in found if summary]
 
     def _errors(self, column: Column) -> list[str]:
-        return [self.table.text(line.row, column).partition(" ± ")[2] for line in self.all]
+        rows = [line.row for line in self.all]
+        spreads = [r for r in rows if (s := r.values.get(column.name)) and s.error is not None]
+        return [self.table.text(row, column).partition(" ± ")[2] for row in spreads]
 
     def _names(self, row: Row) -> tuple[str, ...]:
         if row.is_reference:
@@ -167,6 +169,7 @@ def finite(value: Any) -> float | None:
     return None
 
 
+@cache
 def name_of(text: str) -> Markup:
     """A plugin's name, with its options in small print after it."""
     name, bracket, options = text.partition("(")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from functools import cache
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_PLAIN = re.compile(r"[\w .,:;%*()/=+@-]*")  # most of a table: nothing to escape
 _VOID = {"img", "input", "link", "meta"}
 
 
@@ -23,6 +25,8 @@ def escaped(text: str) -> Markup:
     """Text that is taken for nothing else, of characters that a page may hold."""
     if isinstance(text, Markup):
         return text
+    if text.isascii() and _PLAIN.fullmatch(text):
+        return Markup(text)
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
     return Markup(html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)))
@@ -33,7 +37,7 @@ def joined(content: Content) -> Markup:
         return Markup()
     if isinstance(content, str):
         return escaped(content)
-    return Markup("".join(map(joined, content)))
+    return Markup("".join([x if isinstance(x, Markup) else joined(x) for x in content]))
 
 
 def element(tag: str, *content: Content, **attributes: object) -> Markup:
@@ -44,9 +48,12 @@ def element(tag: str, *content: Content, **attributes: object) -> Markup:
 
 
 def _attribute(name: str, value: object) -> str:
-    name = {"view_box": "viewBox", "preserve": "preserveAspectRatio"}.get(
-        name, name.rstrip("_").replace("_", "-")
-    )
     if isinstance(value, bool):
-        return f" {name}" if value else ""
-    return f' {name}="{escaped(str(value))}"'
+        return f" {_in_html(name)}" if value else ""
+    return f' {_in_html(name)}="{escaped(str(value))}"'
+
+
+@cache
+def _in_html(name: str) -> str:
+    special = {"view_box": "viewBox", "preserve": "preserveAspectRatio"}
+    return special.get(name, name.rstrip("_").replace("_", "-"))
