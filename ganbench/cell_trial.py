@@ -63,8 +63,9 @@ class CellTrial:
         """What result.json says of it."""
         with clocked(self.seconds, "data"), noting(partial(loading, self.cell.dataset)):
             self.data = self.parts.dataset.load("train", folders.data())
-        self._prepare()
-        resumed_at = self._resume()
+        with clocked(self.seconds, "prepare"):
+            self._prepare()
+            resumed_at = self._resume()
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
         reading = paging.at_random(self.data.images)
         with clocked(self.seconds, "train"), noting(where), reading:
@@ -172,7 +173,8 @@ class CellTrial:
         judge = evaluation.TrialEvaluation(
             self.parts.dataset, self.data, fake, self.plugins, folders.data()
         )
-        values, _ = evaluation.evaluate(watched.metrics, judge)
+        with paging.in_order(self.data.images):
+            values, _ = evaluation.evaluate(watched.metrics, judge)
         found = {v.column.name: v for v in values if v.column.name in watched.columns}
         return Probe(
             probed.images / 1000,

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from ganbench.errors import ConfigError
@@ -43,15 +43,19 @@ def memory_bytes() -> int | None:
 
 
 def _memory_caps() -> Iterator[str]:
-    """Files of control groups, of both versions. A container sees its own as the root."""
-    yield "/sys/fs/cgroup/memory.max"
-    yield "/sys/fs/cgroup/memory/memory.limit_in_bytes"
+    """Files of this process's control groups and all above them, of both versions. A container sees
+    its own as the root."""
+    version1, version2 = (
+        "/sys/fs/cgroup/memory{}/memory.limit_in_bytes",
+        "/sys/fs/cgroup{}/memory.max",
+    )
+    yield from (version1.format(""), version2.format(""))
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        if not controllers:
-            yield f"/sys/fs/cgroup{path}/memory.max"
-        elif "memory" in controllers.split(","):
-            yield f"/sys/fs/cgroup/memory{path}/memory.limit_in_bytes"
+        file = version1 if "memory" in controllers.split(",") else "" if controllers else version2
+        if file:
+            groups = (PurePosixPath(path), *PurePosixPath(path).parents)
+            yield from (file.format(group) for group in groups if group.name)
 
 
 def free_disk_bytes(path: Path) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,31 +18,49 @@ SHARE = 0.5  # of the memory: the rest is for all else that a trial needs
 
 @contextmanager
 def at_random(values: Tensor) -> Iterator[None]:
-    """Meanwhile, read only those pages of `values` that are asked for, if memory cannot hold all.
+    """Meanwhile, read only those pages of `values` that are asked for, if they are more than half
+    of what memory can hold.
 
     With each page the kernel otherwise reads its neighbours, which push out what the next batches
     want: a training on shuffled images, four times what memory had room for, took seven times as
     long. Where there is room, neighbours are read as ever; and of what is no file nothing changes.
     """
+    with _reading(values, "MADV_RANDOM", "MADV_NORMAL"):
+        yield
+
+
+@contextmanager
+def in_order(values: Tensor) -> Iterator[None]:
+    """Within `at_random`: meanwhile, read neighbours again."""
+    with _reading(values, "MADV_NORMAL", "MADV_RANDOM"):
+        yield
+
+
+@contextmanager
+def _reading(values: Tensor, meanwhile: str, after: str) -> Iterator[None]:
     memory = machine.memory_bytes()
     size = values.untyped_storage().nbytes()
     scarce = memory is not None and size > SHARE * memory
-    if not scarce or values.device.type != "cpu" or not hasattr(mmap, "MADV_RANDOM"):
+    if not scarce or values.device.type != "cpu" or not hasattr(mmap, meanwhile):
         yield
         return
-    _advise(values, mmap.MADV_RANDOM)
+    _advise(values, getattr(mmap, meanwhile))
     try:
         yield
     finally:
-        _advise(values, mmap.MADV_NORMAL)
+        _advise(values, getattr(mmap, after))
 
 
 def _advise(values: Tensor, advice: int) -> None:
-    """Raises OSError where the kernel does not take it."""
     library = ctypes.CDLL(None, use_errno=True)
     storage = values.untyped_storage()
     first = storage.data_ptr()
     start = first - first % mmap.PAGESIZE
     length = ctypes.c_size_t(first + storage.nbytes() - start)
     if library.madvise(ctypes.c_void_p(start), length, advice):
-        raise OSError(ctypes.get_errno(), "madvise")
+        why = os.strerror(ctypes.get_errno())
+        print(
+            f"the kernel takes no advice on how to read the images ({why}); training may be slow, "
+            "as they are more than memory holds",
+            file=sys.stderr,
+        )

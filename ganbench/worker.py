@@ -17,7 +17,7 @@ import torch
 
 import ganbench
 from ganbench import cells, checkpoints, folders, registry
-from ganbench.cell_trial import CellTrial, judge_control
+from ganbench.cell_trial import CellTrial, clocked, judge_control
 from ganbench.contracts.callbacks import Callback
 from ganbench.errors import told
 from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
@@ -67,8 +67,9 @@ def _failed(error: Exception, whose: str = "") -> dict[str, Any]:
 def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str, Any]:
     """What the trial found; `callbacks` is filled with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
-    plugins = registry.load(trial.plugins)
     seconds: dict[str, float] = {}
+    with clocked(seconds, "plugins"):
+        plugins = registry.load(trial.plugins)
     if trial.reference is not None:
         found = judge_control(trial.reference, plugins, seconds)
     else:

@@ -167,6 +167,20 @@ def test_only_and_set_choose_cells_and_nothing_left_is_exit_5(tmp_path: Path) ->
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("value", ["0.002", "g_lr=0.002"])  # as the file has it, and as tables do
+def test_only_chooses_among_settings(tmp_path: Path, value: str) -> None:
+    file = tiny.write(
+        tmp_path, tiny.TINY.replace("matrix:\n", "matrix:\n  training.g_lr: [0.001, 0.002]\n")
+    )
+    only = ("--only", f"training.g_lr={value}", "--only", "loss=bce")
+    done = tiny.ganbench("plan", file, *only, "--json", "--no-estimate", cwd=tmp_path)
+    (cell,) = json.loads(done.stdout)["cells"]
+    assert cell["schedule"]["g_lr"] == 0.002
+    nothing = tiny.ganbench("plan", file, "--only", "training.g_lr=7", cwd=tmp_path)
+    assert nothing.returncode == 5
+    assert "the values of training.g_lr are 0.001, 0.002" in nothing.stderr
+
+
 def test_plan_measures_and_trains_nothing(tmp_path: Path) -> None:
     done = tiny.ganbench("plan", tiny.write(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr

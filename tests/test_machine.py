@@ -67,6 +67,14 @@ def test_cores_are_those_of_the_affinity(monkeypatch, system):
             },
             700,
         ),
+        (  # of a group above
+            {
+                "/proc/self/cgroup": "0::/job/step/task\n",
+                "/sys/fs/cgroup/job/memory.max": "600000000\n",
+                "/sys/fs/cgroup/job/step/task/memory.max": "max\n",
+            },
+            600,
+        ),
         (
             {
                 "/proc/self/cgroup": "5:cpu:/other\n4:memory,hugetlb:/mine\n",

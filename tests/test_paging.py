@@ -58,6 +58,27 @@ def test_the_advice_ends_with_a_training_that_fails(
     assert not read_at_random(images)
 
 
+def test_what_is_judged_meanwhile_is_read_in_order(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: SIZE)
+    with paging.at_random(images):
+        with paging.in_order(images):
+            assert not read_at_random(images)
+        assert read_at_random(images)
+    assert not read_at_random(images)
+
+
+def test_a_kernel_that_takes_no_advice_is_told_of_and_training_goes_on(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: SIZE)
+    monkeypatch.setattr(mmap, "MADV_RANDOM", 12345)
+    with paging.at_random(images):
+        assert images.any()
+    assert "takes no advice on how to read the images (Invalid argument)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("memory", [None, 3 * SIZE])
 def test_neighbours_are_read_where_there_is_room(
     images: Tensor, memory: int | None, monkeypatch: pytest.MonkeyPatch

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,33 @@ def test_rows_say_target_and_spread(bench):
         ("a.yaml loss=bce: these, pictures and all else, a trial", "", "3.5 s"),
         ("a.yaml loss=bce: --jobs 2 over --jobs 1", "≤ 0.9", "0.80 (80 s)"),
     ]  # fmt: skip
+
+
+def test_a_run_is_measured_trial_by_trial(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks/perf"))
+    matrix = importlib.import_module("matrix")
+    (tmp_path / "run.json").write_text('{"execution": {"jobs": 1}}')
+    common = {"plugins": 0.2, "data": 0.1, "total": 8.0}
+    ends = {"b": 30.0, "a": 10.0, "c": 30.0}  # two within one tick of the clock
+    for name, end in ends.items():
+        result = tmp_path / "trials" / name / "result.json"
+        result.parent.mkdir(parents=True)
+        seconds = {
+            **common,
+            "train": 5.0,
+            "evaluate": 1.5,
+            **({"prepare": 0.4} if end > 10 else {}),
+        }
+        result.write_text(json.dumps({"seconds": seconds}))
+        os.utime(result, (end, end))
+    found = matrix.measured(tmp_path, 40.0)
+    assert found["trials"] == 3
+    assert found["trained_and_judged_seconds"] == pytest.approx(19.5)
+    assert found["wall_for_work"] == pytest.approx(40 / 19.5)
+    assert found["seconds_to_begin"] == pytest.approx((20 - 8 + 0.7 + 0 - 8 + 0.7) / 2)
+    for name in "bc":
+        (tmp_path / "trials" / name / "result.json").unlink()
+    assert matrix.measured(tmp_path, 40.0)["seconds_to_begin"] is None
 
 
 def test_every_committed_measurement_has_its_origin():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import mmap
 
 import pytest
 import torch
 from click.testing import CliRunner
 
-from ganbench import Probe, Unavailable, config, plan, records, registry
+from ganbench import Probe, Unavailable, config, machine, paging, plan, records, registry
 from ganbench.cell_trial import CellTrial
 from ganbench.cli import cli
 from ganbench.default_plugins.metrics.speed import TimeTo
@@ -98,6 +99,16 @@ def test_probes_are_recorded_and_leave_training_as_it_was(tmp_path):
     assert numbers["kimg-to-modes=0"]["value"] == 0.5
     assert numbers["time-to-high-quality=2"]["reason"] == "high-quality did not reach 2"
     assert torch.isfinite(torch.tensor(numbers["time-to-modes=0"]["value"]))
+
+
+def test_only_training_reads_at_random_what_memory_cannot_hold(tmp_path, monkeypatch):
+    """Probes judge beside all of the real data, one image after the other."""
+    advice = []
+    monkeypatch.setattr(machine, "memory_bytes", lambda: 1)
+    monkeypatch.setattr(paging, "_advise", lambda images, how: advice.append(how))
+    watched_trial(tmp_path, TEXT)
+    probes = [mmap.MADV_NORMAL, mmap.MADV_RANDOM] * 4
+    assert advice == [mmap.MADV_RANDOM, *probes, mmap.MADV_NORMAL]
 
 
 def test_resumed_training_is_watched_at_the_same_points(tmp_path, monkeypatch):

@@ -139,8 +139,8 @@ def _matrix(found: Sequence[Found]) -> Iterator[Row]:
                 "≤ 1.15",
                 f"{one['wall_for_work']:.3f} ({one['wall_seconds']:.0f} s)",
             )
-            begins = one["seconds_to_begin"]
-            yield f"{name}: process, imports and data of a trial", "≤ 3 s", f"{begins:.1f} s"
+            if begins := one["seconds_to_begin"]:
+                yield f"{name}: process, imports and data of a trial", "≤ 3 s", f"{begins:.1f} s"
             each = one["else_seconds_a_trial"]
             yield f"{name}: these, pictures and all else, a trial", "", f"{each:.1f} s"
         elif alone := next((other for other in found if other["jobs"] == 1), None):

@@ -6,8 +6,8 @@
 Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
 per run: its wall time, beside the seconds that its trials trained, sampled and judged; what it took
 for anything else (its own start, pictures, saved models, the report), a trial; and, one at a time,
-what a trial took to begin: from the end of the one before to its data. Leave the machine alone
-meanwhile.
+what a trial took to begin: from the end of the one before to its first step. Leave the machine
+alone meanwhile.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import common
 
+BEFORE = ("plugins", "data", "prepare")
 WORK = ("train", "sample", "evaluate")
 
 
@@ -59,13 +59,13 @@ def run(
 
 
 def measured(out: Path, wall: float) -> dict[str, Any]:
-    ended = {path.stat().st_mtime: path for path in out.glob("trials/*/result.json")}
-    seconds = [json.loads(ended[moment].read_text())["seconds"] for moment in sorted(ended)]
+    results = sorted(out.glob("trials/*/result.json"), key=_ended)
+    seconds = [json.loads(path.read_text())["seconds"] for path in results]
     work = sum(found.get(part, 0.0) for found in seconds for part in WORK)
     jobs = json.loads((out / "run.json").read_text())["execution"]["jobs"]
     beginnings = [
-        later - earlier - found["total"] + found["data"]
-        for (earlier, later), found in zip(pairwise(sorted(ended)), seconds[1:], strict=True)
+        _ended(path) - _ended(before) - found["total"] + sum(found.get(p, 0.0) for p in BEFORE)
+        for before, path, found in zip(results, results[1:], seconds[1:], strict=False)
     ]
     return {
         "trials": len(seconds),
@@ -73,8 +73,12 @@ def measured(out: Path, wall: float) -> dict[str, Any]:
         "trained_and_judged_seconds": work,
         "wall_for_work": wall * jobs / work,
         "else_seconds_a_trial": (wall * jobs - work) / len(seconds),
-        "seconds_to_begin": statistics.median(beginnings) if jobs == 1 else None,
+        "seconds_to_begin": statistics.median(beginnings) if jobs == 1 and beginnings else None,
     }
+
+
+def _ended(result: Path) -> float:
+    return result.stat().st_mtime
 
 
 if __name__ == "__main__":

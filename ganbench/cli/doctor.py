@@ -104,7 +104,7 @@ def _print(found: dict[str, Any]) -> None:
     print(f"device:    {machine['device']} ({machine['device_name']}); {found['precision']}")
     print(f"           of {', '.join(found['devices'])}")
     memory = machine["memory_bytes"]
-    size = f", {memory / 2**30:.0f} GiB" if memory else ""
+    size = f", {memory / 2**30:.1f} GiB for this process" if memory else ""
     print(f"machine:   {machine['platform']}, {threads['cores']} cores{size}")
     print(f"threads:   {threads['torch']}")
     for name in ("cache", "data"):

@@ -228,10 +228,12 @@ def _selected(planned: Plan, only: Sequence[str]) -> Plan:
         axes = dict.fromkeys(name for cell in planned.cells for name in cell.axes)
         if not equals or axis not in axes:
             raise ConfigError(f"--only {rule}: expected AXIS=VALUE; the axes are {', '.join(axes)}")
-        wanted = {value.strip() for value in values.split(",")}
-        cells = tuple(c for c in cells if c.axes.get(axis) in wanted)
+        told = f"{axis.rpartition('.')[2]}="  # with which tables begin a value of training.g_lr
+        wanted = {value.strip().removeprefix(told) for value in values.split(",")}
+        cells = tuple(c for c in cells if c.axes.get(axis, "").removeprefix(told) in wanted)
         if not cells:
-            known = dict.fromkeys(cell.axes.get(axis, "") for cell in planned.cells)
+            found = (cell.axes.get(axis, "").removeprefix(told) for cell in planned.cells)
+            known = dict.fromkeys(found)
             raise NothingSelected(
                 f"--only {rule}: leaves no cell; the values of {axis} are {', '.join(known)}"
             )

@@ -40,19 +40,23 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
 
 def _in_bfloat16(layer: nn.Conv2d | nn.ConvTranspose2d, maps: Tensor) -> bool:
-    """Whether these weights get a gradient, and on a CPU, in bfloat16 and channels-last."""
+    """Whether it is a CPU's convolution in bfloat16 and channels-last, with gradients.
+
+    It does not look at the weight: where that is normalised by its spectrum, a look is a step of
+    the power iteration.
+    """
     return (
-        torch.is_grad_enabled()
-        and layer.weight.requires_grad
+        not torch.compiler.is_compiling()
+        and torch.is_grad_enabled()
         and maps.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
         and torch.get_autocast_dtype("cpu") == torch.bfloat16
+        and maps.dtype in (torch.float32, torch.bfloat16)  # autocast leaves doubles alone
         and maps.is_contiguous(memory_format=torch.channels_last)
         and layer.groups == 1
         and set(layer.dilation) == {1}
         and isinstance(layer.padding, tuple)  # not "same"
         and layer.padding_mode == "zeros"
-        and not torch.compiler.is_compiling()
     )
 
 
@@ -77,17 +81,26 @@ class _Convolved(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         maps, weight = ctx.saved_tensors
-        stride, padding, _, transposed, *_ = ctx.geometry
-        maps_too, _, bias_too, _ = ctx.needs_input_grad
-        channels = [weight.shape[1 if transposed else 0]]
-        of_maps, _, of_bias = convolution_backward(
-            gradient, maps, weight, channels, *ctx.geometry, [maps_too, False, bias_too]
-        )
-        large, small = (gradient, maps) if transposed else (maps, gradient)
-        patches = _patches(large, weight.shape[2:], stride, padding, small.shape[2:])
-        pixels = small.permute(0, 2, 3, 1).flatten(0, 2)
-        of_weight = (pixels.t() @ patches.flatten(0, 2).flatten(1)).unflatten(1, patches.shape[3:])
-        return of_maps, of_weight.permute(0, 3, 1, 2), of_bias, None
+        of_maps = of_weight = of_bias = None
+        if ctx.needs_input_grad[0]:
+            asked = [True, False, False]
+            of_maps, _, _ = convolution_backward(gradient, maps, weight, None, *ctx.geometry, asked)
+        if ctx.needs_input_grad[1]:
+            of_weight = _of_weight(gradient, maps, weight.shape[2:], ctx.geometry)
+        if ctx.needs_input_grad[2]:  # asked of oneDNN, it would compute the weights' as well
+            of_bias = gradient.sum((0, 2, 3))
+        return of_maps, of_weight, of_bias, None
+
+
+def _of_weight(
+    gradient: Tensor, maps: Tensor, kernel: torch.Size, geometry: tuple[Any, ...]
+) -> Tensor:
+    stride, padding, _, transposed, *_ = geometry
+    large, small = (gradient, maps) if transposed else (maps, gradient)
+    patches = _patches(large, kernel, stride, padding, small.shape[2:])
+    pixels = small.permute(0, 2, 3, 1).flatten(0, 2)
+    product = pixels.t() @ patches.flatten(0, 2).flatten(1)
+    return product.unflatten(1, patches.shape[3:]).permute(0, 3, 1, 2)
 
 
 def _patches(

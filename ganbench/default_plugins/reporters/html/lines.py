@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ganbench import Column, Report, Row, Summary, Table
@@ -169,7 +169,7 @@ def finite(value: Any) -> float | None:
     return None
 
 
-@cache
+@lru_cache(maxsize=None, typed=True)  # typed: Markup equals the same text
 def name_of(text: str) -> Markup:
     """A plugin's name, with its options in small print after it."""
     name, bracket, options = text.partition("(")

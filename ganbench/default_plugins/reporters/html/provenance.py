@@ -54,7 +54,7 @@ def section(lines: Lines) -> list[Markup]:
         ("platform", _text(machine.get("platform"))),
         ("processor", _text(machine.get("cpu"))),
         ("cores", _text(machine.get("cores"))),
-        ("memory", _gigabytes(machine.get("memory_bytes"))),
+        ("memory for the run", _gigabytes(machine.get("memory_bytes"))),
         ("load at the start", _load(machine.get("load_average"))),
         ("data", _data(about.get("data"))),
         ("extractors", _listed(made.get("weights"))),
