@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import platform
 import sys
@@ -34,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
-    return run(arguments.directory)
+    code = run(arguments.directory)
+    gc.freeze()  # else Python looks for cycles among all objects as it ends, for half a second
+    return code
 
 
 def run(directory: Path) -> int:
