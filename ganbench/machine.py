@@ -52,10 +52,14 @@ def _memory_caps() -> Iterator[str]:
     yield from (version1.format(""), version2.format(""))
     for line in _text("/proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
-        file = version1 if "memory" in controllers.split(",") else "" if controllers else version2
-        if file:
-            groups = (PurePosixPath(path), *PurePosixPath(path).parents)
-            yield from (file.format(group) for group in groups if group.name)
+        if "memory" in controllers.split(","):
+            file = version1
+        elif not controllers:
+            file = version2
+        else:
+            continue
+        groups = (PurePosixPath(path), *PurePosixPath(path).parents)
+        yield from (file.format(group) for group in groups if group.name)
 
 
 def free_disk_bytes(path: Path) -> int:

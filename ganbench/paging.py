@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from torch import Tensor
 
@@ -16,8 +16,7 @@ from ganbench import machine
 SHARE = 0.5  # of the memory: the rest is for all else that a trial needs
 
 
-@contextmanager
-def at_random(values: Tensor) -> Iterator[None]:
+def at_random(values: Tensor) -> AbstractContextManager[None]:
     """Meanwhile, read only those pages of `values` that are asked for, if they are more than half
     of what memory can hold.
 
@@ -25,15 +24,12 @@ def at_random(values: Tensor) -> Iterator[None]:
     want: a training on shuffled images, four times what memory had room for, took seven times as
     long. Where there is room, neighbours are read as ever; and of what is no file nothing changes.
     """
-    with _reading(values, "MADV_RANDOM", "MADV_NORMAL"):
-        yield
+    return _reading(values, "MADV_RANDOM", "MADV_NORMAL")
 
 
-@contextmanager
-def in_order(values: Tensor) -> Iterator[None]:
+def in_order(values: Tensor) -> AbstractContextManager[None]:
     """Within `at_random`: meanwhile, read neighbours again."""
-    with _reading(values, "MADV_NORMAL", "MADV_RANDOM"):
-        yield
+    return _reading(values, "MADV_NORMAL", "MADV_RANDOM")
 
 
 @contextmanager

@@ -228,14 +228,17 @@ def _selected(planned: Plan, only: Sequence[str]) -> Plan:
         axes = dict.fromkeys(name for cell in planned.cells for name in cell.axes)
         if not equals or axis not in axes:
             raise ConfigError(f"--only {rule}: expected AXIS=VALUE; the axes are {', '.join(axes)}")
-        told = f"{axis.rpartition('.')[2]}="  # with which tables begin a value of training.g_lr
-        wanted = {value.strip().removeprefix(told) for value in values.split(",")}
-        cells = tuple(c for c in cells if c.axes.get(axis, "").removeprefix(told) in wanted)
+        wanted = {_bare(value.strip(), axis) for value in values.split(",")}
+        cells = tuple(cell for cell in cells if _bare(cell.axes.get(axis, ""), axis) in wanted)
         if not cells:
-            found = (cell.axes.get(axis, "").removeprefix(told) for cell in planned.cells)
-            known = dict.fromkeys(found)
+            known = dict.fromkeys(_bare(cell.axes.get(axis, ""), axis) for cell in planned.cells)
             raise NothingSelected(
                 f"--only {rule}: leaves no cell; the values of {axis} are {', '.join(known)}"
             )
     references = tuple(r for r in planned.references if any(r.dataset == c.dataset for c in cells))
     return dataclasses.replace(planned, cells=cells, references=references)
+
+
+def _bare(value: str, axis: str) -> str:
+    """As the file has it: tables call a value of training.g_lr `g_lr=0.002`."""
+    return value.removeprefix(f"{axis.rpartition('.')[2]}=")

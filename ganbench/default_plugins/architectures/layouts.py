@@ -18,6 +18,13 @@ class Flatten(nn.Module):
         return maps.flatten(1)
 
 
+class Rows(nn.Module):
+    """(N, C, H, W) -> (N, H * W * C), in the order of channels-last memory: nothing is copied."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.permute(0, 2, 3, 1).flatten(1)
+
+
 class _Flattened(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, maps: Tensor) -> Tensor:

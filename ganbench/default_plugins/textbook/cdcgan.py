@@ -9,13 +9,8 @@ from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
-from ganbench.default_plugins.textbook.stacks import (
-    LEAK,
-    FromPoint,
-    Rows,
-    check_dropout,
-    without_bias,
-)
+from ganbench.default_plugins.architectures.layouts import Rows
+from ganbench.default_plugins.textbook.stacks import LEAK, FromPoint, check_dropout, without_bias
 
 
 class _Generator(nn.Module):

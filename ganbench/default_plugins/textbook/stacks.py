@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganbench import NormFactory
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
+from ganbench.default_plugins.architectures.layouts import Rows
 
 LEAK = 0.2
 SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
@@ -86,13 +87,6 @@ class Generator(nn.Module):
         for conv, norm in zip(self.convs, self.norms, strict=True):
             h = self.activation(norm(conv(h), condition))
         return self.to_image(h)
-
-
-class Rows(nn.Module):
-    """(N, C, H, W) -> (N, H * W * C), in the order of channels-last memory: nothing is copied."""
-
-    def forward(self, maps: Tensor) -> Tensor:
-        return maps.permute(0, 2, 3, 1).flatten(1)
 
 
 class Discriminator(nn.Module):

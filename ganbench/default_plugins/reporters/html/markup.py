@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
-_PLAIN = re.compile(r"[\w .,:;%*()/=+@-]*")  # most of a table: nothing to escape
+_PLAIN = re.compile(r"[\w .,:;%*()/=+@-]*", re.ASCII)  # most of a table: nothing to escape
 _VOID = {"img", "input", "link", "meta"}
 
 
@@ -25,7 +25,7 @@ def escaped(text: str) -> Markup:
     """Text that is taken for nothing else, of characters that a page may hold."""
     if isinstance(text, Markup):
         return text
-    if text.isascii() and _PLAIN.fullmatch(text):
+    if _PLAIN.fullmatch(text):
         return Markup(text)
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
