@@ -10,8 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 import ganbench
-from ganbench.cli.plugins import markdown
-from ganbench.hookspecs import KINDS
+from ganbench.cli.commands.plugins import markdown
+from ganbench.registry.hookspecs import KINDS
 
 ROOT = Path(__file__).parents[1]
 HELPERS = (

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.executors import Executor, Resources, TrialRef
+    from ganbench.contracts.images import (
+        Column,
+        DatasetStatus,
+        ImageSpec,
+        LabeledImages,
+        Mixture,
+        Probe,
+        Split,
+        Timings,
+        Window,
+    )
     from ganbench.contracts.losses import (
         DiscriminatorOutput,
         InputGradients,
@@ -44,27 +55,16 @@ if TYPE_CHECKING:
         Watch,
     )
     from ganbench.contracts.moments import Moments, MomentSums
-    from ganbench.contracts.outputs import Reporter
+    from ganbench.contracts.reporters import Reporter
     from ganbench.contracts.transforms import Transform
-    from ganbench.downloads import download, offline
     from ganbench.errors import ContractError, DataError, GanbenchError
-    from ganbench.folders import cache, write_atomically
-    from ganbench.hookspecs import hookimpl
+    from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
-    from ganbench.saved.model import Samples, SavedModel, load_model
-    from ganbench.specs import (
-        Column,
-        DatasetStatus,
-        ImageSpec,
-        LabeledImages,
-        Mixture,
-        Probe,
-        Split,
-        Timings,
-        Window,
-    )
-    from ganbench.table import Report, Row, Summary, Table
-    from ganbench.tracking import tracked
+    from ganbench.records.table import Report, Row, Summary, Table
+    from ganbench.registry.hookspecs import hookimpl
+    from ganbench.util.downloads import download, offline
+    from ganbench.util.files import cache, write_atomically
+    from ganbench.util.progress import tracked
 
 _HOMES = {
     "contracts.architectures": "Architecture NormFactory",
@@ -77,17 +77,17 @@ _HOMES = {
     "Terms norm_per_sample",
     "contracts.metrics": "Evaluation FeatureExtractor Features Metric Unavailable Watch",
     "contracts.moments": "Moments MomentSums",
-    "contracts.outputs": "Reporter",
+    "contracts.reporters": "Reporter",
     "contracts.transforms": "Transform",
-    "downloads": "download offline",
+    "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
-    "folders": "cache write_atomically",
-    "hookspecs": "hookimpl",
-    "specs": "Column DatasetStatus ImageSpec LabeledImages Mixture Probe Split Timings Window",
+    "util.files": "cache write_atomically",
+    "registry.hookspecs": "hookimpl",
+    "contracts.images": "Column DatasetStatus ImageSpec LabeledImages Mixture Probe Split Timings Window",
     "pictures": "save_grid",
-    "saved.model": "SavedModel Samples load_model",
-    "table": "Report Row Summary Table",
-    "tracking": "tracked",
+    "models.saved.model": "SavedModel Samples load_model",
+    "records.table": "Report Row Summary Table",
+    "util.progress": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ganbench.baseline import Baseline
-    from ganbench.cells import Plan
-    from ganbench.compare import Comparison, Verdict
     from ganbench.errors import GanbenchError
+    from ganbench.gate.baseline import Baseline
+    from ganbench.gate.compare import Comparison, Verdict
+    from ganbench.records.cells import Plan
 
 FAILING = ("failed", "regressed", "missing")
 PASSING = ("unchanged", "improved")
@@ -60,8 +60,8 @@ class Judge:
 
     def cells(self) -> Iterator[tuple[str, str, list[str]]]:
         """Id, label and gated numbers, for each cell of either side."""
-        from ganbench.cli.compare import policy_of
-        from ganbench.compare import strangers
+        from ganbench.cli.commands.compare import policy_of
+        from ganbench.gate.compare import strangers
 
         policy = policy_of(self.gate, (), (), None, [])
         planned = {cell.id: cell for cell in self.plan.cells if not cell.incompatible}
@@ -92,9 +92,9 @@ class Judge:
 
     @cached_property
     def _answer(self) -> Comparison | GanbenchError:
-        from ganbench import compare
-        from ganbench.cli.compare import policy_of, side
+        from ganbench.cli.commands.compare import policy_of, side
         from ganbench.errors import GanbenchError
+        from ganbench.gate import compare
 
         try:
             self._run()
@@ -128,7 +128,7 @@ class Judge:
 
     def _is_finished(self) -> bool:
         from ganbench.errors import RunError
-        from ganbench.records import FINAL, Run
+        from ganbench.records.run_folder import FINAL, Run
 
         try:
             run = Run.read(self.out)
@@ -216,7 +216,7 @@ class ComparisonItem(JudgedItem):
     """Fails where nothing was measured or compared, when all the others are merely skipped."""
 
     def decide(self) -> None:
-        from ganbench import verdicts
+        from ganbench.gate import verdicts
 
         code, why = verdicts.conclusion(self.judge.comparison(), (), "ok")
         if code:
@@ -307,7 +307,7 @@ def _session_folder(config: pytest.Config) -> Path:
 
 
 def _prepared(config: pytest.Config) -> Judge:
-    from ganbench import baseline
+    from ganbench.gate import baseline
 
     folder = config.stash[_folder]
     arguments: tuple[str, ...] | None = None
@@ -331,7 +331,7 @@ def _absolute(config: pytest.Config, path: str | Path) -> Path:
 def _baseline_path(config: pytest.Config, name: str) -> Path:
     """As given; else under the rootdir, which without a configuration file may be any folder, or
     under the current one."""
-    from ganbench.baseline import FOLDER
+    from ganbench.gate.baseline import FOLDER
 
     if given := config.getoption("--ganbench-baseline"):
         return _absolute(config, given)
@@ -341,7 +341,7 @@ def _baseline_path(config: pytest.Config, name: str) -> Path:
 
 
 def _of_run(path: Path) -> tuple[Plan, dict[str, Any]]:
-    from ganbench.records import Run
+    from ganbench.records.run_folder import Run
 
     run = Run.read(path)
     return run.plan, run.about.get("gate", {})
@@ -351,7 +351,8 @@ def _planned(arguments: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
     """As `ganbench run` would, up to where it writes."""
     import inspect
 
-    from ganbench.cli import options, run
+    from ganbench.cli import options
+    from ganbench.cli.commands import run
 
     with run.command.make_context("run", list(arguments)) as context:
         wanted = inspect.signature(options.load).parameters

@@ -17,11 +17,14 @@ from typing import Any
 import torch
 
 import ganbench
-from ganbench import cells, checkpoints, folders, registry
-from ganbench.cell_trial import CellTrial, clocked, judge_control
 from ganbench.contracts.callbacks import Callback
 from ganbench.errors import told
-from ganbench.records import RESULT, SCHEMA_VERSION, TRIAL, Trial
+from ganbench.records import cells
+from ganbench.records.run_folder import RESULT, SCHEMA_VERSION, TRIAL, Trial
+from ganbench.registry import registry
+from ganbench.runs.cell_trial import CellTrial, clocked, judge_control
+from ganbench.training import checkpoints
+from ganbench.util import files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,7 +59,7 @@ def run(directory: Path) -> int:
             callback.ended(result)
         except Exception as error:
             result.update(_failed(error, f"callback '{callback.name}': "))
-    folders.write_json(directory / RESULT, result)
+    files.write_json(directory / RESULT, result)
     (directory / checkpoints.NAME).unlink(missing_ok=True)  # what failed begins anew
     return 0 if result["status"] == "ok" else 3
 

@@ -11,23 +11,16 @@ from typing import Any
 import pytest
 import torch
 
-from ganbench import (
-    Column,
-    Dataset,
-    LabeledImages,
-    Timings,
-    cells,
-    config,
-    folders,
-    plan,
-    records,
-    registry,
-)
+from ganbench import Column, Dataset, LabeledImages, Timings
+from ganbench.config import benchmark_file, plan
+from ganbench.config.yaml_document import Document
 from ganbench.default_plugins.datasets.mnist import MNIST
-from ganbench.document import Document
-from ganbench.evaluation import TrialEvaluation
-from ganbench.records import Run
-from ganbench.registry import Registry
+from ganbench.evaluation.trial_evaluation import TrialEvaluation
+from ganbench.records import cells, run_folder
+from ganbench.records.run_folder import Run
+from ganbench.registry import registry
+from ganbench.registry.registry import Registry
+from ganbench.util import files
 
 torch.set_num_threads(1)
 
@@ -97,7 +90,7 @@ def planned(plugins: Registry) -> Callable[..., cells.Plan]:
     """The plan of a benchmark file's text."""
 
     def planned(text: str, *, device: str = "cpu", **how: Any) -> cells.Plan:
-        asked = config.parse(Document.parse(text, "b.yaml"), plugins, **how)
+        asked = benchmark_file.parse(Document.parse(text, "b.yaml"), plugins, **how)
         return plan.make(asked, plugins, device=device)
 
     return planned
@@ -166,20 +159,20 @@ matrix: {loss: [bce, lsgan]}
         seeds = max(len(found) for found in results.values())
         found = self.planned(text, overrides=(f"seeds={list(range(seeds))}",))
         about = {
-            "schema_version": records.SCHEMA_VERSION,
+            "schema_version": run_folder.SCHEMA_VERSION,
             "id": "bench-1",
             "execution": {"threads": 1, "jobs": jobs, "plugins": [], "callbacks": []},
             "machine": {"device": "cpu", "device_name": "A Processor"},
         }
-        folders.write_json(self.folder / records.RUN, about)
-        records.write_plan(self.folder / records.PLAN, found)
+        files.write_json(self.folder / run_folder.RUN, about)
+        run_folder.write_plan(self.folder / run_folder.PLAN, found)
         run = Run.read(self.folder)
         for trial in run.trials:
             of_row = results.get(trial.subject.label, ())
             if trial.seed < len(of_row) and of_row[trial.seed] is not None:
-                directory = self.folder / records.TRIALS / trial.id
+                directory = self.folder / run_folder.TRIALS / trial.id
                 directory.mkdir(parents=True)
-                folders.write_json(directory / records.RESULT, of_row[trial.seed])
+                files.write_json(directory / run_folder.RESULT, of_row[trial.seed])
         return run
 
     def _metric(self, name: str, value: float | str, protocol: str) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def shuffled_labels(trainer) -> None:
 
 BUGS = {
     "none": None,
-    "slower": ("ganbench.trainer", slower(0.1)),
+    "slower": ("ganbench.training.trainer", slower(0.1)),
     "no-penalty": ("ganbench.default_plugins.losses", no_penalty),
-    "shuffled-labels": ("ganbench.trainer", shuffled_labels),
+    "shuffled-labels": ("ganbench.training.trainer", shuffled_labels),
 }
 
 

@@ -22,10 +22,10 @@ from typing import Any
 
 import planted
 
-from ganbench import ab
-from ganbench.cli.compare import policy_of
-from ganbench.compare import compare
-from ganbench.records import Run
+from ganbench.cli.commands.compare import policy_of
+from ganbench.gate import ab
+from ganbench.gate.compare import compare
+from ganbench.records.run_folder import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 

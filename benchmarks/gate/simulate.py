@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ganbench import baseline
-from ganbench.compare import Comparison, Policy, Tolerance, compare
-from ganbench.measurements import Measured, Measurements, Series
+from ganbench.gate import baseline
+from ganbench.gate.compare import Comparison, Policy, Tolerance, compare
+from ganbench.gate.measurements import Measured, Measurements, Series
 
 Draw = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
 Z95 = 1.959963984540054

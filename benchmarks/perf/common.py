@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import ganbench
-from ganbench import folders, machine, provenance
 from ganbench.default_plugins.executors import KEEP_MEMORY
+from ganbench.runs import provenance
+from ganbench.util import files, machine
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
@@ -33,15 +34,15 @@ def keep_memory() -> None:
 
 def mnist() -> Path:
     """The folder that torchvision's MNIST is looked for in, filled where it is not yet."""
-    from ganbench import registry
+    from ganbench.registry import registry
 
-    registry.load().build("dataset", "mnist", {}).load("train", folders.data())
-    return folders.data()
+    registry.load().build("dataset", "mnist", {}).load("train", files.data())
+    return files.data()
 
 
 def own_cache(folder: Path) -> dict[str, str]:
     """The environment of runs that find nothing remembered of earlier ones but the data itself."""
-    return {**os.environ, "GANBENCH_CACHE": str(folder), "GANBENCH_DATA": str(folders.data())}
+    return {**os.environ, "GANBENCH_CACHE": str(folder), "GANBENCH_DATA": str(files.data())}
 
 
 def run(*arguments: object, environment: dict[str, str] | None = None) -> dict[str, float]:

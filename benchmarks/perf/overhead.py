@@ -22,12 +22,12 @@ from torchvision import datasets
 from ganbench import ImageSpec, LabeledImages, Loss
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.default_plugins.architectures.mlp import MLP
+from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.conditionings import EmbedMul, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
-from ganbench.default_plugins.textbook.cdcgan import CDCGAN
-from ganbench.models import build
-from ganbench.settings import Schedule
-from ganbench.trainer import Trainer
+from ganbench.models.networks import build
+from ganbench.records.schedule import Schedule
+from ganbench.training.trainer import Trainer
 
 LOSSES: dict[str, Callable[[], Loss]] = {"bce": BCE, "lsgan": LSGAN, "wgan-gp": WGANGP}
 BLOCK_SECONDS = 1.5

@@ -21,11 +21,15 @@ from pathlib import Path
 import common
 import yaml
 
-from ganbench import Executor, Resources, TrialRef, config, folders, plan, registry, runner
+from ganbench import Executor, Resources, TrialRef
 from ganbench.cli import options
-from ganbench.records import RESULT
-from ganbench.registry import Registry
-from ganbench.testing import trials
+from ganbench.config import benchmark_file, plan
+from ganbench.records.run_folder import RESULT
+from ganbench.registry import registry
+from ganbench.registry.registry import Registry
+from ganbench.runs import runner
+from ganbench.testing.fixtures import trials
+from ganbench.util import files
 
 SETTINGS = {
     "version": 1,
@@ -52,7 +56,7 @@ class Instant(Executor):
 
 def finish(directory: Path, number: int) -> None:
     values = (1 + number % 97 / 100, 8.0, 0.75 + number % 13 / 100, 1234.5 + number % 89, 321.0)
-    folders.write_json(directory / RESULT, trials.finished(values))
+    files.write_json(directory / RESULT, trials.finished(values))
 
 
 def main() -> None:
@@ -85,7 +89,7 @@ def planned(
     file = folder / "scale.yaml"
     file.write_text(yaml.safe_dump({**SETTINGS, "matrix": matrix}))
     started = time.perf_counter()
-    asked = config.load(file, plugins)
+    asked = benchmark_file.load(file, plugins)
     made = plan.make(asked, plugins, device="cpu")
     seconds = time.perf_counter() - started
     if tell:

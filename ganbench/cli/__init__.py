@@ -13,7 +13,7 @@ import click
 
 from ganbench import __version__
 from ganbench.cli import exit_codes
-from ganbench.cli.lazy import LazyGroup
+from ganbench.cli.lazy_group import LazyGroup
 from ganbench.errors import BaselineError, GanbenchError, MeasurementError
 
 COMMANDS = {

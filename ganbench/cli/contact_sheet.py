@@ -11,8 +11,8 @@ from ganbench.errors import ConfigError, GanbenchError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ganbench.pages import Tile
-    from ganbench.saved.model import SavedModel
+    from ganbench.models.saved.model import SavedModel
+    from ganbench.pictures.montage import Tile
 
 COLUMNS = 10
 
@@ -27,7 +27,7 @@ class Sheet:
 
     @cached_property
     def latents(self) -> Tensor:
-        from ganbench.latents import draw_each
+        from ganbench.models.latents import draw_each
 
         return draw_each(self.model.architecture, range(self.count), self.seed, "sheet")
 
@@ -48,14 +48,14 @@ class Sheet:
         return self._judged() if self.labels is None else self.labels
 
     def page(self) -> Any:
-        from ganbench import pages
+        from ganbench.pictures import montage
 
         tiles = [self.tile(number) for number in range(self.count)]
         title = f"samples of seed {self.seed}"
-        return pages.sheet(tiles, min(self._columns(), self.count), title)
+        return montage.sheet(tiles, min(self._columns(), self.count), title)
 
     def tile(self, number: int) -> Tile:
-        from ganbench.pages import Tile
+        from ganbench.pictures.montage import Tile
 
         name = "" if self.labels is None else self.model.class_names[int(self.labels[number])]
         return Tile(self.images[number], f"#{number}\n{name}".strip())
@@ -66,7 +66,7 @@ class Sheet:
         return COLUMNS if classes > 2 * COLUMNS else max(classes, COLUMNS // classes * classes)
 
     def _judged(self) -> Tensor:
-        from ganbench import folders
+        from ganbench.util import files
 
         dataset, model = self.model.dataset(), self.model
         if dataset.judge is None:
@@ -75,7 +75,7 @@ class Sheet:
                 f"has data set '{dataset.name}' a judge that could tell classes: name samples by "
                 "number, from --sheet"
             )
-        extractor, root = model.registry.extractor(dataset.judge), folders.data()
+        extractor, root = model.registry.extractor(dataset.judge), files.data()
         if why := extractor.unsupported(model.image) or extractor.missing(root):
             raise GanbenchError(f"judge '{dataset.judge}': {why}")
         return extractor.load(model.image, root)(self.images).probabilities.argmax(1)

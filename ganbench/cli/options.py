@@ -16,13 +16,13 @@ import click
 
 from ganbench.cli.exit_codes import NothingSelected
 from ganbench.errors import ConfigError, DataError
-from ganbench.hookspecs import KINDS
+from ganbench.registry.hookspecs import KINDS
 
 if TYPE_CHECKING:
-    from ganbench.cells import Plan
-    from ganbench.config import Config
-    from ganbench.document import Document
-    from ganbench.registry import Registry
+    from ganbench.config.benchmark_file import Config
+    from ganbench.config.yaml_document import Document
+    from ganbench.records.cells import Plan
+    from ganbench.registry.registry import Registry
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,16 +108,18 @@ def load(
     device: str,
 ) -> Loaded:
     """Validate everything; write nothing."""
-    from ganbench import config, registry
+    from ganbench.config import benchmark_file
+    from ganbench.registry import registry
 
-    document = config.read(file, profile=profile, overrides=overrides)
+    document = benchmark_file.read(file, profile=profile, overrides=overrides)
     asked = plugins_of(document, file, trusts_file)
     plugins = (*plugins, *asked)
     found = registry.load(plugins)  # imports torch; what is wrong with the file is said by now
 
-    from ganbench import machine, plan
+    from ganbench.config import plan
+    from ganbench.util import machine
 
-    settings = config.validated(document, found)
+    settings = benchmark_file.validated(document, found)
     for warning in settings.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     planned = plan.make(
@@ -132,9 +134,9 @@ def load(
 
 def plugins_of(document: Document, file: Path, trusts_file: bool) -> list[str]:
     """The code that a benchmark file asks to import; refused where nobody said it may."""
-    from ganbench import config
+    from ganbench.config import benchmark_file
 
-    asked = config.plugins_of(document, file)
+    asked = benchmark_file.plugins_of(document, file)
     if asked and not trusts_file:
         raise ConfigError(
             f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
@@ -164,14 +166,14 @@ def parse_seeds(text: str | None) -> tuple[int, ...]:
 
 def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
     """Refuse data that is missing or damaged before anything is written."""
-    from ganbench import folders
+    from ganbench.util import files
 
     seen = []
     for cell in planned.cells:
         if cell.incompatible or cell.dataset in seen:
             continue
         seen.append(cell.dataset)
-        status = cell.dataset.build(registry).status(folders.data())
+        status = cell.dataset.build(registry).status(files.data())
         if status.verified is False or not (status.present or status.on_use):
             raise DataError(
                 f"{settings.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
@@ -187,14 +189,14 @@ def _check_data(planned: Plan, settings: Config, registry: Registry) -> None:
 
 def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
     """Which columns will be empty on this machine, before hours are spent on the others."""
-    from ganbench import folders
+    from ganbench.util import files
 
     asked = dict.fromkeys(
         (spec.name, json.dumps(spec.options)) for cell in planned.cells for spec in cell.extractors
     )
     for name, options in asked:
         if why := registry.build("feature extractor", name, json.loads(options)).missing(
-            folders.data()
+            files.data()
         ):
             yield f"the columns of {name} will be empty: {why}"
 
@@ -211,7 +213,7 @@ def json_text(value: Any) -> str:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    from ganbench.cells import fields_of
+    from ganbench.records.cells import fields_of
 
     return fields_of(value)
 

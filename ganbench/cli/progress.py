@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.runner import Observer
-from ganbench.wording import counted
+from ganbench.runs.runner import Observer
+from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ganbench.records import Outcome, Run, Trial
+    from ganbench.records.run_folder import Outcome, Run, Trial
 
 HEARTBEAT_SECONDS = 60.0
 REFRESH_SECONDS = 0.5

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ganbench.specs import ImageSpec
+from ganbench.contracts.images import ImageSpec
 
 NormFactory = Callable[[int], nn.Module]
 

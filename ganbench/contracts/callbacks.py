@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ganbench.specs import Window
+from ganbench.contracts.images import Window
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
+from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import DiscriminatorOutput, Step, Terms
-from ganbench.specs import ImageSpec
 
 
 class PlainNorm(Protocol):

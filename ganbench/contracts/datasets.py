@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ganbench.specs import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
+from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 
 
 class Dataset(ABC):

@@ -11,8 +11,16 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.images import (
+    Column,
+    ImageSpec,
+    LabeledImages,
+    Probe,
+    Split,
+    Timings,
+    Window,
+)
 from ganbench.contracts.moments import Moments
-from ganbench.specs import Column, ImageSpec, LabeledImages, Probe, Split, Timings, Window
 
 
 class Features(NamedTuple):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganbench.specs import ImageSpec
+from ganbench.contracts.images import ImageSpec
 
 
 class Transform(ABC):

@@ -9,8 +9,8 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.folders import write_atomically
-from ganbench.specs import Window
+from ganbench.contracts.images import Window
+from ganbench.util.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from ganbench.folders import write_atomically
 from ganbench.pictures import lettering
+from ganbench.util.files import write_atomically
 
 GAP, MARGIN, MIN_TILE = 2, 22, 56
 PADDING = 6  # around a name

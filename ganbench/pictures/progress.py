@@ -13,11 +13,11 @@ from PIL import Image, ImageChops, ImageDraw
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ganbench.folders import write_atomically
+from ganbench.contracts.images import Mixture
 from ganbench.pictures import lettering
 from ganbench.pictures.grids import GAP, draw_grid
 from ganbench.pictures.scatter import draw_scatter
-from ganbench.specs import Mixture
+from ganbench.util.files import write_atomically
 
 PERCENTS = (1, 2, 4, 8, 16, 32, 64, 100)  # of the budget: most happens at the beginning
 FOLDER, NAME = "progress", "progress.gif"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PIL import Image
 from torch import Tensor
 
-from ganbench.folders import write_atomically
-from ganbench.specs import Mixture
+from ganbench.contracts.images import Mixture
+from ganbench.util.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

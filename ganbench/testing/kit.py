@@ -16,10 +16,10 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.executors import Executor
 from ganbench.contracts.losses import Loss
 from ganbench.contracts.metrics import FeatureExtractor, Metric
-from ganbench.contracts.outputs import Reporter
+from ganbench.contracts.reporters import Reporter
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import ContractError
-from ganbench.testing import (
+from ganbench.testing.rules import (
     architectures,
     callbacks,
     conditionings,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganbench import DataError, DatasetStatus, Split, hookimpl
-from ganbench.default_plugins.datasets.pictures import celeba_files
-from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
-from ganbench.default_plugins.datasets.pictures.options import PicturesOfYourOwn, folder
+from ganbench.default_plugins.datasets.image_files import celeba_files
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
 
 PARTS: dict[Split, str] = {"train": "0", "test": "2"}  # 1 is for validation
 BITS = {"1": 1, "-1": 0, "0": 0}

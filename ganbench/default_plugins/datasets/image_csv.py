@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ganbench import DataError, DatasetStatus, Split, hookimpl
-from ganbench.default_plugins.datasets.pictures import patterns, tables
-from ganbench.default_plugins.datasets.pictures.choices import shortened, unknown
-from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
-from ganbench.default_plugins.datasets.pictures.options import PicturesOfYourOwn, folder
+from ganbench.default_plugins.datasets.image_files import patterns, tables
+from ganbench.default_plugins.datasets.image_files.choices import shortened, unknown
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
 
 Value = str | int | float
 REMOVED = {"", "~", "null"}  # labels in `relabel` that leave a picture out

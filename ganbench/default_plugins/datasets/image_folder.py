@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from ganbench import DataError, DatasetStatus, Split, hookimpl
-from ganbench.default_plugins.datasets.pictures.choices import unknown
-from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
-from ganbench.default_plugins.datasets.pictures.options import PicturesOfYourOwn, folder
+from ganbench.default_plugins.datasets.image_files.choices import unknown
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
 
 SUFFIXES = {
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpeg", ".jpg"),

@@ -87,12 +87,12 @@ class MNIST(Dataset):
 
 
 def _hashes() -> dict[str, str]:
-    text = (files("ganbench.data") / "mnist" / "SHA256SUMS").read_text()
+    text = (files("ganbench.default_plugins.data") / "mnist" / "SHA256SUMS").read_text()
     return {name: digest for digest, name in (line.split() for line in text.splitlines())}
 
 
 def _unpack(name: str, path: Path) -> None:
-    packed = (files("ganbench.data") / "mnist" / f"{name}.xz").read_bytes()
+    packed = (files("ganbench.default_plugins.data") / "mnist" / f"{name}.xz").read_bytes()
     content = lzma.decompress(packed)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

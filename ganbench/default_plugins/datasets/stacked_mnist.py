@@ -21,7 +21,7 @@ from ganbench import (
     hookimpl,
 )
 from ganbench.default_plugins.datasets.mnist import MNIST
-from ganbench.default_plugins.features.carried import MnistCNNv1
+from ganbench.default_plugins.features.builtin import MnistCNNv1
 
 SEEDS: dict[Split, int] = {"train": 0, "test": 1}
 CHUNK = 4096  # triples that are copied at once

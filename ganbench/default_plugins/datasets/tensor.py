@@ -22,8 +22,8 @@ from ganbench.default_plugins.datasets.arrays.images import (
     usual_range,
 )
 from ganbench.default_plugins.datasets.arrays.resizing import resized
-from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
-from ganbench.default_plugins.features.carried import for_any_images
+from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter
+from ganbench.default_plugins.features.builtin import for_any_images
 
 
 @dataclass(kw_only=True)

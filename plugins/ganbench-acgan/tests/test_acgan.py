@@ -14,9 +14,9 @@ from torch import Tensor
 from ganbench import DiscriminatorOutput, ImageSpec, Scored, Step
 from ganbench.default_plugins.architectures import DCGAN
 from ganbench.default_plugins.losses import WGANGP
-from ganbench.models import build
+from ganbench.models.networks import build
 from ganbench.testing import parametrize_with_checks
-from ganbench.trainer import frozen
+from ganbench.training.trainer import frozen
 
 CLASSES = 10
 MNIST = ImageSpec(channels=1, resolution=28, num_classes=CLASSES)

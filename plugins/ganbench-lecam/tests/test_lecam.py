@@ -12,7 +12,7 @@ from ganbench_lecam import LeCam
 from torch import Tensor
 
 from ganbench import DiscriminatorOutput, Scored, Step
-from ganbench.options import options_model
+from ganbench.registry.options import options_model
 from ganbench.testing import parametrize_with_checks
 
 

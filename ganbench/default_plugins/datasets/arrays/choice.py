@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ganbench import DataError
 from ganbench.default_plugins.datasets.arrays.files import Found, arrays
-from ganbench.default_plugins.datasets.pictures.choices import shortened, unknown
+from ganbench.default_plugins.datasets.image_files.choices import shortened, unknown
 
 ASIDE = {"val", "valid", "validation", "dev", "extra"}  # words, and all of "test", that set aside
 WHOLE = 2**53  # up to which a float holds every whole number

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganbench import tracked
 
 if TYPE_CHECKING:
-    from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter
+    from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter
 
 
 def resized(images: Tensor, resolution: int, crop: Crop = "fit", how: Filter = "lanczos") -> Tensor:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.pictures.decoding import Crop, Filter, Preparation
-from ganbench.default_plugins.datasets.pictures.fingerprints import Listing
-from ganbench.default_plugins.datasets.pictures.prepared import prepared
+from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter, Preparation
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.prepared import prepared
 from ganbench.default_plugins.datasets.published import matlab
 from ganbench.default_plugins.datasets.published.archives import Archive, Origin
 from ganbench.default_plugins.datasets.published.by_name import PublishedSet

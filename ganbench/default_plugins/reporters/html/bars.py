@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ganbench import Column
-from ganbench.default_plugins.reporters.html.lines import Line, Lines, finite, ranked, title_of
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Line, Lines, finite, ranked, title_of
 from ganbench.default_plugins.reporters.html.scale import Scale
 
 MOST_CHARTS, MOST_LINES, MOST_POINTS = 24, 40, 40

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganbench.default_plugins.reporters.html.lines import finite
 from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.rows import finite
 from ganbench.default_plugins.reporters.html.scale import Scale, compact
 
 MOST_WINDOWS, MOST_POINTS, MOST_SERIES = 3000, 160, 6

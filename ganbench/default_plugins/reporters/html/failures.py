@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench.default_plugins.reporters.html.lines import Lines
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Lines
 
 if TYPE_CHECKING:
-    from ganbench.records import Outcome
+    from ganbench.records.run_folder import Outcome
 
 ROOM = 1_000_000
 MOST_REASONS, MOST_NAMES = 100, 12

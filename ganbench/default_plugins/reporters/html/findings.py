@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.default_plugins.reporters.html.lines import Lines
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Lines
 
 ROOM = 400_000
 MOST_TRIALS, LENGTH = 40, 1000

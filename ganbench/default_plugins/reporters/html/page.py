@@ -17,8 +17,8 @@ from ganbench.default_plugins.reporters.html import (
     summary,
     trials,
 )
-from ganbench.default_plugins.reporters.html.lines import Lines
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
+from ganbench.default_plugins.reporters.html.rows import Lines
 
 HERE = Path(__file__).parent
 FRAME = 50_000  # bytes that are no picture, beside those of the sections

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganbench.default_plugins.reporters.html.byte_budget import Room
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room
 
 if TYPE_CHECKING:
     from PIL.Image import Image

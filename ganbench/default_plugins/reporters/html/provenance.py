@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganbench.default_plugins.reporters.html.lines import Lines
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Lines
 
 SOURCE_ROOM, PROTOCOLS_ROOM = 400_000, 600_000
 LENGTH = 4000

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ganbench import Column
 from ganbench.default_plugins.reporters.html.bars import BETTER
-from ganbench.default_plugins.reporters.html.lines import Line, Lines
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Line, Lines
 from ganbench.default_plugins.reporters.html.scale import Scale
 
 MOST_CHARTS, MOST_POINTS = 8, 400

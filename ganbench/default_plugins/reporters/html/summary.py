@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ganbench import Column
-from ganbench.default_plugins.reporters.html.lines import Line, Lines, finite, name_of
+from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.room import Room, fitting
+from ganbench.default_plugins.reporters.html.rows import Line, Lines, finite, name_of
 
 ROOM = 5_000_000
 NOTES_ROOM = 200_000

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench.default_plugins.reporters.html import curves, pictures
-from ganbench.default_plugins.reporters.html.lines import Line, Lines, finite, title_of
+from ganbench.default_plugins.reporters.html.byte_budget import Room
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.pictures import Album
-from ganbench.default_plugins.reporters.html.room import Room
+from ganbench.default_plugins.reporters.html.rows import Line, Lines, finite, title_of
 
 if TYPE_CHECKING:
-    from ganbench.records import Outcome
+    from ganbench.records.run_folder import Outcome
 
 MOST_CELLS, MOST_SEEDS, MOST_NUMBERS = 48, 8, 3
 CURVES_ROOM = 2_000_000

@@ -1,0 +1,65 @@
+"""How far a long loop has come, on stderr: a bar in a terminal, a line in a pipe or a CI log."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def shown(quiet: bool) -> Iterator[None]:
+    """Of every tracked loop inside."""
+    if quiet:
+        yield
+    elif sys.stderr.isatty() and not os.environ.get("CI"):
+        with _bars():
+            yield
+    else:
+        with _lines():
+            yield
+
+
+@contextmanager
+def _bars() -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from ganbench.util.progress import observing
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    tasks = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total or None)
+            progress.update(tasks[what], completed=done, total=total or None)
+
+        with observing(tell):
+            yield
+
+
+@contextmanager
+def _lines() -> Iterator[None]:
+    from ganbench.util.progress import observing
+
+    def tell(what: str, done: int, total: int) -> None:
+        if done == 0:
+            count = f": {total:,}" if total else ""
+            print(f"{what}{count}", file=sys.stderr, flush=True)
+
+    with observing(tell):
+        yield

@@ -1,0 +1,100 @@
+"""The data set that a command is about: a plugin by its name, or what a path holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ganbench.cli import options
+from ganbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ganbench.contracts.datasets import Dataset
+    from ganbench.registry.registry import Registry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ARGUMENTS = [
+    click.argument("target", metavar="NAME|FOLDER"),
+    click.option(
+        "-o",
+        "--option",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the data set, as in resolution=32; may be repeated.",
+    ),
+    options.plugin,
+    options.as_json,
+    options.quiet,
+]
+
+
+def arguments(function: F) -> F:
+    """Everything that says which data set is meant."""
+    for argument in reversed(_ARGUMENTS):
+        function = argument(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Chosen:
+    label: str  # for the user, and for file names
+    dataset: Dataset
+
+
+def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
+    """A name wins over a folder in the working directory, which ./ reaches. Raises ConfigError."""
+    from ganbench.registry import registry
+
+    if not target:
+        raise ConfigError("an empty name; expected a data set's, or a folder, as . for this one")
+    found, given = registry.load(plugins), _options(settings)
+    if target in found.names("dataset"):
+        return Chosen(target, _built(found, target, given))
+    path = Path(target).expanduser()
+    if path.exists():
+        name = "image-folder" if path.is_dir() else "tensor"
+        if "path" in given:
+            raise ConfigError(f"{target} is the path already; leave -o path={given['path']} out")
+        return Chosen(path.resolve().name, _built(found, name, {"path": str(path), **given}))
+    if os.sep in target or target.startswith(("~", ".")) or path.suffix:
+        raise ConfigError(f"{target}: there is no such folder")
+    try:
+        found.lookup("dataset", target)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{error}\n  or a folder of pictures; there is none called '{target}'"
+        ) from error
+    raise AssertionError(target)
+
+
+def _built(registry: Registry, name: str, given: dict[str, Any]) -> Dataset:
+    fields = registry.options_model("dataset", name).model_fields
+    lacking = [key for key, info in fields.items() if info.is_required() and key not in given]
+    if lacking:
+        raise ConfigError(
+            f"dataset '{name}' needs {', '.join(lacking)}; give it with -o {lacking[0]}=VALUE"
+        )
+    return registry.build("dataset", name, given)
+
+
+def _options(settings: Sequence[str]) -> dict[str, Any]:
+    from ganbench.config.yaml_document import Document
+
+    document = Document.parse("{}", "-o")
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        if value.startswith("{") and not value.rstrip().endswith("}"):
+            setting = f"{key}={json.dumps(value)}"  # a pattern such as {id}.png, and no mapping
+        try:
+            document = document.with_override(setting)
+        except ConfigError as error:
+            raise ConfigError(str(error).replace("--set", "-o")) from error
+    return document.data()

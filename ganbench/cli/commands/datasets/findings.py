@@ -1,0 +1,173 @@
+"""What is in a data set, for `prepare` and `verify`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganbench.cli.commands.datasets import state_of
+from ganbench.cli.commands.datasets.chosen import Chosen
+
+if TYPE_CHECKING:
+    from ganbench.contracts.datasets import Dataset
+    from ganbench.contracts.images import LabeledImages
+
+LISTED = 20  # classes that a table shows one by one
+TOLD = 10  # problems that are shown
+
+
+@dataclass(frozen=True)
+class Part:
+    """One split."""
+
+    images: int
+    per_class: tuple[int, ...]  # () where there are no labels
+    bytes: int  # of the values, wherever they are kept
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Findings:
+    label: str
+    plugin: str
+    image: str  # such as 3×64×64
+    classes: tuple[str, ...]  # names
+    state: str
+    location: str
+    bytes: int | None  # at the location
+    note: str
+    splits: dict[str, Part]
+    protocol: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """For --json."""
+        found = asdict(self)
+        for name, part in self.splits.items():
+            counts = dict(zip(self.classes, part.per_class, strict=False))
+            found["splits"][name]["per_class"] = counts
+        return found
+
+    @property
+    def problems(self) -> list[str]:
+        return [*self.skipped, *self._empty()]
+
+    @property
+    def skipped(self) -> list[str]:
+        """Files that were left out, and why."""
+        return list(dict.fromkeys(p for part in self.splits.values() for p in part.problems))
+
+    def _empty(self) -> Iterator[str]:
+        for split, part in self.splits.items():
+            named = zip(self.classes, part.per_class, strict=False)
+            if empty := [name for name, count in named if not count]:
+                total = len(self.classes)
+                yield f"no {split} image is of {len(empty):,} of {total:,} classes: {_few(empty)}"
+
+
+def examined(chosen: Chosen, root: Path) -> Findings:
+    """Load every split, and look at what came. Raises DataError."""
+    dataset = chosen.dataset
+    splits: dict[str, Part] = {
+        split: _part(dataset, dataset.load(split, root)) for split in dataset.splits
+    }
+    status, spec = dataset.status(root), dataset.image_spec()
+    return Findings(
+        chosen.label,
+        dataset.name,
+        f"{spec.channels}×{spec.resolution}×{spec.resolution}",
+        class_names(dataset),
+        state_of(status),
+        status.location,
+        _size(Path(status.location)),
+        status.note,
+        splits,
+        dataset.protocol(),
+    )
+
+
+def class_names(dataset: Dataset) -> tuple[str, ...]:
+    """Their ids, where they have no names."""
+    return dataset.class_names() or tuple(map(str, range(dataset.image_spec().num_classes)))
+
+
+def _part(dataset: Dataset, found: LabeledImages) -> Part:
+    classes, labels = dataset.image_spec().num_classes, found.labels
+    counts = () if labels is None else tuple(labels.bincount(minlength=classes).tolist())
+    size = found.images.numel() * found.images.element_size()
+    return Part(len(found), counts, size, found.problems)
+
+
+def _size(location: Path) -> int | None:
+    """Of a file, or of all files of a folder; None where the location is none of these."""
+    if location.is_file():
+        return location.stat().st_size
+    if not location.is_dir():
+        return None
+    return sum(
+        os.path.getsize(os.path.join(folder, name))
+        for folder, _, names in os.walk(location)
+        for name in names
+        if os.path.isfile(os.path.join(folder, name))
+    )
+
+
+def lines(found: Findings) -> Iterator[str]:
+    """Without the table of classes."""
+    size = f", {megabytes(found.bytes)}" if found.bytes is not None else ""
+    called = "" if found.plugin == found.label else f" ({found.plugin})"
+    yield f"{found.label}{called}: {_counts(found)} of {found.image}"
+    yield f"kept:     {found.location}{size}; {found.state}" + (
+        f" ({found.note})" if found.note else ""
+    )
+    yield f"values:   {megabytes(sum(part.bytes for part in found.splits.values()))} of images"
+    if found.protocol:
+        yield "prepared: " + ", ".join(
+            f"{k} {v}" for k, v in found.protocol.items() if v is not None
+        )
+    yield f"classes:  {_balance(found)}"
+
+
+def problem_lines(found: Findings) -> Iterator[str]:
+    problems = found.problems
+    yield "problems: " + (f"{len(problems):,}" if problems else "none")
+    yield from (f"  - {problem}" for problem in problems[:TOLD])
+    if len(problems) > TOLD:
+        yield f"  and {len(problems) - TOLD:,} more; --json lists all"
+
+
+def table(found: Findings) -> Iterator[str]:
+    """Images of each class in each split, where the classes are few."""
+    if not found.classes or len(found.classes) > LISTED:
+        return
+    width = max(len("class"), *map(len, found.classes))
+    yield f"  {'class':{width}}" + "".join(f"{name:>10}" for name in found.splits)
+    for i, name in enumerate(found.classes):
+        counts = (part.per_class[i] if part.per_class else 0 for part in found.splits.values())
+        yield f"  {name:{width}}" + "".join(f"{count:>10,}" for count in counts)
+
+
+def megabytes(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (", …" if names[4:] else "")
+
+
+def _counts(found: Findings) -> str:
+    counts = [f"{part.images:,} {name}" for name, part in found.splits.items()]
+    return " + ".join(counts) + " images"
+
+
+def _balance(found: Findings) -> str:
+    counts = found.splits["train"].per_class
+    if not counts:
+        return "none; the images have no labels"
+    named = sorted(zip(counts, found.classes, strict=True))
+    few, many = named[0], named[-1]
+    if few[0] == many[0]:
+        return f"{len(counts):,}, of {few[0]:,} training images each"
+    return f"{len(counts):,}, of {few[0]:,} ({few[1]}) to {many[0]:,} ({many[1]}) training images"

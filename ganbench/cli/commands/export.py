@@ -1,0 +1,117 @@
+"""`ganbench export`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import options
+from ganbench.cli.exit_codes import OK, TRIAL_FAILED
+from ganbench.errors import ConfigError, RunError
+from ganbench.reports.exporters import FILES
+
+if TYPE_CHECKING:
+    from ganbench.reports.exporters.source import Source
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--to", required=True, type=click.Choice(list(FILES)), help="The format.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The file, or the folder where the format has several; else the current folder.",
+)
+@click.option(
+    "--against",
+    type=click.Path(path_type=Path),
+    metavar="BASELINE",
+    help="For junit: cases end as the verdicts of `ganbench compare BASELINE RUN` do.",
+)
+@options.as_json
+def command(run: Path, to: str, out: Path | None, against: Path | None, as_json: bool) -> int:
+    """Write what RUN, a run's directory or a banked file, measured for another tool to read.
+
+    Numbers are medians over seeds and are named BENCHMARK/CELL/METRIC. What has no value is left
+    out. Ends with 3 where nothing was measured.
+    """
+    from ganbench.reports import exporters
+    from ganbench.reports.exporters.source import left_out
+
+    if against is not None and to != "junit":
+        raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
+    source = _source(run, against)
+    written: list[Path] = []
+    notes: tuple[str, ...] = ()
+    if source.numbers or (to == "junit" and source.measurements.cells):
+        found = exporters.render(to, source)
+        written = _paths(to, out)
+        _write(dict(zip(written, found.texts, strict=True)))
+        notes = (*left_out(source.missing, "without a value"), *found.notes)
+    nothing = "" if source.numbers else _nothing(run)
+    _say(to, len(source.numbers), written, notes, nothing, as_json)
+    return TRIAL_FAILED if nothing else OK
+
+
+def _source(run: Path, against: Path | None) -> Source:
+    from ganbench.cli.commands.compare import policy_of, side
+    from ganbench.gate.compare import compare
+    from ganbench.reports.exporters.source import Source
+
+    found, own, created = side(run)
+    if against is None:
+        return Source(found, created)
+    then, gate, _ = side(against)
+    policy = policy_of(own or gate, (), (), None, [then, found])
+    return Source(found, created, compare(then, found, policy, (str(against), str(run))))
+
+
+def _paths(to: str, out: Path | None) -> list[Path]:
+    names = FILES[to]
+    if out is None:
+        return [Path(name) for name in names]
+    if len(names) == 1 and not out.is_dir():
+        return [out]
+    return [out / name for name in names]
+
+
+def _write(texts: dict[Path, str]) -> None:
+    from ganbench.util.files import write_text
+
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise RunError(f"{path}: cannot be written: {reason}") from error
+
+
+def _nothing(run: Path) -> str:
+    hint = f"; `ganbench resume {run}` runs what failed or is left" if run.is_dir() else ""
+    return f"{run}: no trial has given a number, so there is nothing to export{hint}"
+
+
+def _say(
+    to: str, numbers: int, files: list[Path], notes: tuple[str, ...], nothing: str, as_json: bool
+) -> None:
+    if as_json:
+        found: dict[str, Any] = {
+            "to": to,
+            "files": [str(path) for path in files],
+            "numbers": numbers,
+            "notes": list(notes),
+        }
+        if nothing:
+            found["error"] = {"message": nothing, "exit_code": TRIAL_FAILED}
+        options.print_json(found)
+        return
+    for path in files:
+        print(path)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    if nothing:
+        print(f"error: {nothing}", file=sys.stderr)

@@ -1,0 +1,58 @@
+"""`ganbench list`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganbench.cli import options
+
+
+@click.command("list")
+@click.argument("root", type=click.Path(path_type=Path), default=Path("results"))
+@options.as_json
+def command(root: Path, as_json: bool) -> int:
+    """List the runs under ROOT (results), the newest last."""
+    from ganbench.records.run_folder import RUN
+
+    found = sorted(path.parent for path in root.rglob(RUN)) if root.is_dir() else []
+    runs = sorted((_summary(path) for path in found), key=lambda run: run["created"])
+    if as_json:
+        options.print_json(runs)
+        return 0
+    if not runs:
+        print(f"no runs under {root}; `ganbench run benchmarks/cgan_mnist.yaml` makes one")
+    for run in runs:
+        states = ", ".join(f"{count} {status}" for status, count in run["trials"].items())
+        print(f"{run['created']}  {run['name']}  {run['directory']}  {states}")
+    return 0
+
+
+def _summary(directory: Path) -> dict[str, Any]:
+    """From files alone: no plugin is loaded."""
+    from ganbench.records import run_folder
+    from ganbench.util import files
+
+    about = files.read_json(directory / run_folder.RUN)
+    about = about if isinstance(about, dict) else {}
+    statuses: Counter[str] = Counter()
+    for trial in _trials(directory):
+        result = files.read_json(trial / run_folder.RESULT) or files.read_json(
+            trial / run_folder.END
+        )
+        statuses[(result or {}).get("status", "unfinished")] += 1
+    return {
+        "directory": str(directory),
+        "name": about.get("name", "?"),
+        "id": about.get("id", "?"),
+        "created": about.get("created", "?"),
+        "trials": dict(statuses),
+    }
+
+
+def _trials(directory: Path) -> list[Path]:
+    trials = directory / "trials"
+    return sorted(trials.iterdir()) if trials.is_dir() else []

@@ -1,0 +1,152 @@
+"""`ganbench plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import options
+from ganbench.util.messages import counted
+
+if TYPE_CHECKING:
+    from ganbench.records.cells import Cell, Plan
+
+MOST_ROWS = 200  # of the table, for readers have limits
+
+
+@click.command("plan")
+@options.benchmark
+@click.option("--no-estimate", is_flag=True, help="Do not measure how long training would take.")
+@options.as_json
+def command(
+    file: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    seeds: str | None,
+    only: tuple[str, ...],
+    plugins: tuple[str, ...],
+    trusts_file: bool,
+    device: str,
+    no_estimate: bool,
+    as_json: bool,
+) -> int:
+    """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
+
+    Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
+    """
+    options.look_seldom_for_garbage()
+    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    from ganbench.records.cells import networks_key, num_parameters
+    from ganbench.training import time_estimate
+    from ganbench.util import machine
+
+    cells = []
+    estimator = time_estimate.Estimator(loaded.registry, loaded.plan.device)
+    known: dict[str, tuple[int, int]] = {}  # parameters of networks that several cells have
+    for cell in loaded.plan.cells:
+        sizes: tuple[int, int] | None = None
+        seconds: float | None = None
+        if not cell.incompatible:
+            networks = networks_key(cell)
+            sizes = known.get(networks) or num_parameters(cell, loaded.registry)
+            known[networks] = sizes
+            if not no_estimate:
+                seconds = estimator.seconds(cell)
+        cells.append(_described(cell, sizes, seconds))
+    total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
+    if as_json:
+        options.print_json(_document(loaded.plan, cells, None if no_estimate else total))
+        return 0
+    _print(loaded.plan, cells)
+    count = len(loaded.plan.seeds)
+    line = (
+        f"{counted(len(cells), 'cell')} × {counted(count, 'seed')} = "
+        f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
+    )
+    if not no_estimate:
+        line += f"; training and sampling take about {time_estimate.readable(total)} one by one"
+    print(line)
+    if any(request.settings.training.precision == "auto" for request in loaded.config.cells):
+        said = machine.auto_precision(loaded.plan.device)
+        print(f"training.precision auto is {said}; for points always float32")
+    return 0
+
+
+def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None) -> dict[str, Any]:
+    from ganbench.records.cells import fields_of
+
+    return {
+        "id": cell.id,
+        "label": cell.label,
+        **{k: v for k, v in fields_of(cell).items() if k != "label"},
+        "g_parameters": sizes[0] if sizes else None,
+        "d_parameters": sizes[1] if sizes else None,
+        "estimated_seconds": seconds,
+    }
+
+
+def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
+    return {
+        "name": plan.name,
+        "plan": plan.id,
+        "device": plan.device,
+        "seeds": list(plan.seeds),
+        "references": list(plan.references),
+        "cells": cells,
+        "estimated_seconds": total,
+    }
+
+
+def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ganbench.training.time_estimate import readable
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    table = Table(title=f"{plan.name} (plan {plan.id})", title_justify="left")
+    for head in (
+        "cell",
+        "id",
+        "norms G/D",
+        "batch",
+        "n_critic",
+        "optimizer",
+        "kimg",
+        "precision",
+        "G params",
+        "D params",
+        "time a seed",
+    ):
+        table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
+    for cell in cells[:MOST_ROWS]:
+        schedule = cell["schedule"]
+        betas = "/".join(f"{beta:g}" for beta in schedule.betas)
+        rates = f"{schedule.optimizer} {schedule.g_lr:g}/{schedule.d_lr:g} β {betas}"
+        if cell["incompatible"]:
+            table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
+            continue
+        seconds = cell["estimated_seconds"]
+        table.add_row(
+            cell["label"],
+            cell["id"],
+            f"{cell['g_norm']}/{cell['d_norm']}",
+            str(schedule.batch_size),
+            str(schedule.n_critic),
+            rates,
+            f"{schedule.kimg:g}",
+            schedule.precision,
+            f"{cell['g_parameters']:,}",
+            f"{cell['d_parameters']:,}",
+            "" if seconds is None else readable(seconds),
+        )
+    console.print(table)
+    if len(cells) > MOST_ROWS:
+        print(f"… and {len(cells) - MOST_ROWS:,} cells more; --json shows every one")
+    for cell in cells[:MOST_ROWS]:
+        if cell["incompatible"]:
+            console.print(f"{cell['label']}: n/a: {cell['incompatible']}", markup=False)

@@ -1,0 +1,106 @@
+"""`ganbench plugins show`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import options
+
+if TYPE_CHECKING:
+    from ganbench.registry.registry import Entry, Registry
+
+# Of each kind, what its contract's class attributes declare.
+DECLARATIONS = {
+    "loss": ("recipe", "input_gradients", "needs_labels", "needs_class_logits"),
+    "conditioning": ("needs_labels", "gives_class_logits"),
+    "architecture": ("g_norms", "d_norms"),
+    "transform": ("per_sample",),
+    "dataset": ("splits", "features", "judge"),
+    "metric": ("version",),
+}
+
+
+@click.command("show")
+@click.argument("name")
+@options.kind
+@options.plugin
+@options.as_json
+def command(name: str, kind: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
+    """Show the plugin NAME: what it is, its options, what it declares, and where it comes from."""
+    from ganbench.registry import registry
+
+    found = registry.load(plugins)
+    shown = [_described(found, entry) for entry in found.find(name, kind)]
+    if as_json:
+        options.print_json(shown)
+        return 0
+    for about in shown:
+        _print(about)
+    return 0
+
+
+def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python
+
+    from ganbench.registry.options import type_names
+
+    model = registry.options_model(entry.kind, entry.name)
+    types = type_names(model)
+    listed = []
+    for name, info in model.model_fields.items():
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        about = {"name": name, "type": types[name], "required": info.is_required()}
+        plain = to_jsonable_python(default, inf_nan_mode="strings", fallback=str)
+        listed.append({**about, "default": plain})
+    declared = {key: _plain(getattr(entry.cls, key)) for key in DECLARATIONS.get(entry.kind, ())}
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "description": inspect.cleandoc(entry.cls.__doc__ or "") if entry.summary else "",
+        "options": listed,
+        "declares": declared,
+        "distribution": entry.source.distribution,
+        "version": entry.source.version,
+        "sha256": entry.source.digest or None,
+        "class": f"{entry.cls.__module__}.{entry.cls.__qualname__}",
+        "file": inspect.getsourcefile(entry.cls),
+    }
+
+
+def _plain(value: Any) -> Any:
+    from dataclasses import asdict, is_dataclass
+    from enum import Flag
+
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Flag):
+        return [member.name for member in type(value) if member.value and member in value]
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _print(about: dict[str, Any]) -> None:
+    print(f"{about['kind']} {about['name']}")
+    for line in about["description"].splitlines():
+        print(f"  {line}".rstrip())
+    print("options:" if about["options"] else "options: none")
+    for option in about["options"]:
+        default = "required" if option["required"] else f"default {_yaml(option['default'])}"
+        print(f"  {option['name']}: {option['type']}, {default}")
+    for key, value in about["declares"].items():
+        print(f"{key}: {_yaml(value)}")
+    source = f"{about['distribution']} {about['version']}".strip()
+    digest = f", sha256 {about['sha256'][:12]}" if about["sha256"] else ""
+    print(f"from: {source}{digest}\n  {about['class']}\n  {about['file']}")
+
+
+def _yaml(value: Any) -> str:
+    import json
+
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_yaml(part)}" for key, part in value.items())
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ", ".join(value) or "none"
+    return value if isinstance(value, str) else json.dumps(value, default=str)

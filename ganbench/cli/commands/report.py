@@ -1,0 +1,281 @@
+"""`ganbench report`."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ganbench.cli import options
+from ganbench.cli.exit_codes import OK, NothingSelected
+from ganbench.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from ganbench.records.run_folder import Run
+    from ganbench.records.table import Report
+    from ganbench.reports.published.published_numbers import Pair, Published
+
+FILES = {  # by format
+    "markdown": "table.md",
+    "csv": "table.csv",
+    "json": "table.json",
+    "html": "report.html",
+}
+ENDINGS = {
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".html": "html",
+    ".htm": "html",
+}
+HEADS = ("ours", "value", "n", "theirs", "value", "±", "source", "protocol")
+NOTE = (
+    "Numbers of different protocols say nothing about each other, so no row has a winner; what "
+    "differs is given as ours vs theirs, and what one side does not say is unknown."
+)
+
+
+@click.command("report")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice(["console", *FILES]),
+    help="By default as --out ends, and console without it.",
+)
+@click.option(
+    "--published", is_flag=True, help="Ours beside published numbers, and whether protocols match."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write there, print nothing."
+)
+@click.option(
+    "--github-summary", is_flag=True, help="Append it to the step's summary in GitHub Actions too."
+)
+@options.as_json
+def command(
+    run_dir: Path,
+    chosen: str | None,
+    published: bool,
+    out: Path | None,
+    github_summary: bool,
+    as_json: bool,
+) -> int:
+    """Print the table of the run in RUN_DIR again, or what others published beside it."""
+    options.look_seldom_for_garbage()
+    from ganbench.records.run_folder import Run
+    from ganbench.records.table import Report
+    from ganbench.reports import github
+
+    page = github.place() if github_summary else None
+    run = Run.read(run_dir)
+    report = Report.of(run)
+    if as_json and chosen not in (None, "json"):
+        raise ConfigError(f"--json and --format {chosen} exclude each other")
+    chosen = "json" if as_json else chosen
+    style = chosen or (ENDINGS.get(out.suffix.lower()) if out else None) or "console"
+    written = _comparison if published else _table
+    write = written(report, style)
+    if out is None:
+        write()
+    else:
+        _save(out, write)
+    if page:
+        github.append(page, github.document(_text(written(report, "markdown"))))
+    return OK
+
+
+def _table(report: Report, style: str) -> Callable[[], None]:
+    from ganbench.registry import registry
+
+    reporter = registry.load().build("reporter", style, {})
+
+    def write() -> None:
+        with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
+            reporter.write(report, Path(folder))
+            if style in FILES:
+                sys.stdout.write((Path(folder) / FILES[style]).read_text("utf-8"))
+
+    return write
+
+
+def _comparison(report: Report, style: str) -> Callable[[], None]:
+    from ganbench.reports.published import published_numbers
+
+    known = published_numbers.load()
+    pairs = published_numbers.compare(report, known)
+    if not pairs:
+        raise NothingSelected(_nothing(report, known))
+    writers: dict[str, Callable[[Run, Sequence[Pair]], None]] = {
+        "console": _print,
+        "markdown": _markdown,
+        "csv": _csv,
+        "json": _json,
+    }
+    if style not in writers:
+        raise ConfigError(
+            f"--published has no {style} form; choose one with --format: {', '.join(writers)}"
+        )
+    return lambda: writers[style](report.run, pairs)
+
+
+def _nothing(report: Report, known: Sequence[Published]) -> str:
+    """What the run has, and what there is."""
+    ours = dict.fromkeys(o.trial.subject.dataset.name for o in report.outcomes)
+    columns = [c.name for c in report.table.columns]
+    there: dict[str, dict[str, None]] = {}
+    for number in known:
+        there.setdefault(number.dataset, {})[number.metric] = None
+    lines = [f"  {dataset}: {', '.join(metrics)}" for dataset, metrics in there.items()]
+    return (
+        f"{report.run.directory}: nothing published corresponds to it; it has {', '.join(ours)} "
+        f"with {', '.join(columns)}, and what is published is\n" + "\n".join(lines)
+    )
+
+
+def _save(out: Path, write: Callable[[], None]) -> None:
+    from ganbench.util import files
+
+    text = _text(write)
+    try:
+        files.write_text(out, text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(f"--out {out}: cannot be written: {reason}") from error
+
+
+def _text(write: Callable[[], None]) -> str:
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        write()
+    return text.getvalue()
+
+
+def _cells(pair: Pair) -> list[str]:
+    """Under HEADS."""
+    ours, theirs = pair.ours, pair.theirs
+    mine = [ours.row.label, ours.text, str(ours.summary.n)] if ours else ["no such row", "—", ""]
+    return [
+        *mine,
+        theirs.model,
+        theirs.text,
+        theirs.spread_text,
+        f"{theirs.source.brief}, {theirs.where}",
+        pair.verdict,
+    ]
+
+
+def _sections(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
+    """By data set and metric, in order."""
+    from ganbench.records.table import Name
+
+    found: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        theirs = pair.theirs
+        title = f"{theirs.dataset}: {pair.column.name}"
+        if Name.of(theirs.metric).space != Name.of(pair.column.name).space:
+            title += f" beside published {theirs.metric}"
+        found.setdefault(title, []).append(pair)
+    return found
+
+
+def _sources(pairs: Sequence[Pair]) -> list[str]:
+    found = {pair.theirs.source: None for pair in pairs}
+    return [f"{s.brief}: {s.title}. {', '.join(s.authors)}. {s.url}" for s in found]
+
+
+def _print(run: Run, pairs: Sequence[Pair]) -> None:
+    from rich.console import Console as Terminal
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    from ganbench.default_plugins.reporters import PIPE_WIDTH
+    from ganbench.reports.published import published_numbers
+
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
+    for title, group in _sections(pairs).items():
+        grid = Grid(title=Text(title), title_justify="left")
+        for head in HEADS:
+            grid.add_column(Text(head), overflow="fold")
+        numbered = {v: i for i, v in enumerate(dict.fromkeys(p.verdict for p in group), 1)}
+        for pair in group:
+            *cells, verdict = _cells(pair)
+            brief = "differs" if pair.differences else "no known difference"
+            label = verdict if pair.same else f"{brief} ({numbered[verdict]})"
+            grid.add_row(*map(Text, [*cells, label]))
+        terminal.print(grid)
+        for verdict, number in numbered.items():
+            if verdict != published_numbers.SAME:
+                terminal.print(f"({number}) {verdict}", markup=False)
+        terminal.print()
+    for note in [NOTE, *_sources(pairs)]:
+        terminal.print(note, style="dim", markup=False)
+
+
+def _markdown(run: Run, pairs: Sequence[Pair]) -> None:
+    from ganbench.default_plugins.reporters import escaped
+
+    print(f"# {escaped(run.plan.name)} beside published numbers")
+    for title, group in _sections(pairs).items():
+        lines = [HEADS, ("---",) * len(HEADS), *(map(escaped, _cells(pair)) for pair in group)]
+        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        print(f"\n## {escaped(title)}\n\n{body}")
+    print()
+    for note in [NOTE, *_sources(pairs)]:
+        print(f"- {escaped(note)}")
+
+
+def _csv(run: Run, pairs: Sequence[Pair]) -> None:
+    from ganbench.default_plugins.reporters import harmless
+
+    rows = [_plain(pair) for pair in pairs]
+    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        texts = {k: "; ".join(v) if isinstance(v, list) else v for k, v in row.items()}
+        writer.writerow({k: "" if v is None else harmless(v) for k, v in texts.items()})
+
+
+def _json(run: Run, pairs: Sequence[Pair]) -> None:
+    document = {
+        "run": str(run.directory),
+        "id": run.about["id"],
+        "note": NOTE,
+        "published": [_plain(pair) for pair in pairs],
+    }
+    print(json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _plain(pair: Pair) -> dict[str, Any]:
+    ours, theirs = pair.ours, pair.theirs
+    return {
+        "dataset": theirs.dataset,
+        "metric": pair.column.name,
+        "row": ours and ours.row.label,
+        "mean": ours and ours.summary.mean,
+        "standard_error": ours and ours.summary.error,
+        "n": ours and ours.summary.n,
+        "published_metric": theirs.metric,
+        "published_model": theirs.model,
+        "published_value": theirs.value,
+        "published_spread": theirs.spread,
+        "published_spread_kind": theirs.kind,
+        "published_n": theirs.n,
+        "source": theirs.source.title,
+        "authors": list(theirs.source.authors),
+        "year": theirs.source.year,
+        "url": theirs.source.url,
+        "where": theirs.where,
+        "same_protocol": pair.same,
+        "differences": list(pair.differences),
+        "unknown": list(pair.unknown),
+    }

@@ -1,0 +1,36 @@
+"""`ganbench resume`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganbench.cli import options
+from ganbench.errors import GanbenchError, RunError
+
+
+@click.command("resume")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
+@options.as_json
+@options.quiet
+def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
+    """Finish the run in RUN_DIR that was interrupted or had failures.
+
+    Trials that are ok or diverged are done; those that failed, ran out of time or were never
+    finished start again from their beginning. The plugins that the run was begun with are imported,
+    from where they were: resume no run of a stranger's.
+    """
+    from ganbench.cli.commands.run import finish
+    from ganbench.records.cells import check_sources
+    from ganbench.records.run_folder import Run
+    from ganbench.registry import registry
+
+    run = Run.read(run_dir)
+    found = registry.load(run.about["execution"]["plugins"])
+    try:
+        check_sources((spec for cell in run.plan.cells for spec in cell.specs()), found)
+    except GanbenchError as error:
+        raise RunError(f"{run.directory}: {error}") from error
+    return finish(run, found, fail_fast=fail_fast, as_json=as_json, quiet=quiet)

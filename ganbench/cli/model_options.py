@@ -1,0 +1,146 @@
+"""What the commands that look at a trained model share."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ganbench.cli import options
+from ganbench.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from ganbench.models.saved.model import SavedModel
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = [
+    click.argument("model", metavar="RUN/TRIAL", type=click.Path(path_type=Path)),
+    click.option(
+        "--seed",
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="The same one gives the same images.",
+    ),
+    click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help="Where to make them.",
+    ),
+    click.option("--force", is_flag=True, help="Replace a file or images that are there."),
+    options.plugin,
+    click.option(
+        "--allow-other-versions",
+        is_flag=True,
+        help="Go on with other versions of plugins than at training.",
+    ),
+]
+
+
+def model(function: F) -> F:
+    """The trial, and what decides how its model is loaded."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def load(path: Path, device: str, plugins: Sequence[str], allow_other_versions: bool) -> SavedModel:
+    from ganbench.models.saved.model import load_model
+    from ganbench.util import machine
+
+    found = load_model(
+        path,
+        device=machine.resolve_device(device),
+        plugins=plugins,
+        allow_other_versions=allow_other_versions,
+    )
+    for note in found.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
+
+
+def require_pictures(model: SavedModel, command: str) -> None:
+    if model.image.resolution == 1:
+        raise ConfigError(
+            f"{model.directory}: its images are points, not pictures, so that {command} has "
+            "nothing to show; `ganbench sample` draws them as a scatter"
+        )
+
+
+def check_out(out: Path, endings: Sequence[str], force: bool, option: str = "--out") -> None:
+    """Refuse a path before any work is done for it; without an ending, it means a folder."""
+    if out.suffix.lower() not in endings:
+        named = ", ".join(ending or "a folder" for ending in endings)
+        raise ConfigError(f"{option} {out}: expected {named}")
+    if not out.parent.is_dir():
+        raise ConfigError(f"{option} {out}: there is no folder {out.parent}")
+    if out.suffix and out.is_dir():
+        raise ConfigError(f"{option} {out}: this is a folder")
+    if out.suffix and out.exists() and not force:
+        raise ConfigError(f"{option} {out}: there is such a file; --force replaces it")
+
+
+def at_least(least: int, **values: int | None) -> None:
+    for name, value in values.items():
+        if value is not None and value < least:
+            dashes = "-" if name == "n" else "--"
+            option = f"{dashes}{name.replace('_', '-')} {value}"
+            raise ConfigError(f"{option}: expected at least {least}")
+
+
+@contextmanager
+def writing(out: Path, option: str = "--out") -> Iterator[None]:
+    """Says in a sentence what keeps a file from being written."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise RunError(f"{option} {out}: cannot be written: {reason}") from error
+
+
+@contextmanager
+def whole_folder(out: Path, ours: Callable[[str], bool], force: bool) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `out` once it is full.
+
+    Of a folder that is there, only files with names that are `ours` are given up for it.
+    """
+    check_folder(out, ours, force)
+    new = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield new
+        new.chmod(0o755)
+        check_folder(out, ours, force)
+        if out.exists():
+            old = new.with_name(f"{new.name}.old")
+            out.rename(old)
+            new.rename(out)
+            shutil.rmtree(old)
+        else:
+            new.rename(out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def check_folder(out: Path, ours: Callable[[str], bool], force: bool) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ConfigError(f"--out {out}: this is a file; name a folder, or end it in .png or .npz")
+    names = sorted(path.name for path in out.iterdir())
+    if names and not force:
+        raise ConfigError(f"--out {out}: the folder is not empty; --force replaces its images")
+    foreign = [name for name in names if not ours(name)]
+    if foreign:
+        raise ConfigError(
+            f"--out {out}: '{foreign[0]}' in it is no image of `ganbench sample`, and nothing else "
+            "is replaced; name another folder"
+        )

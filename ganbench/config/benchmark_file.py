@@ -1,0 +1,288 @@
+"""The benchmark file: text in, validated settings out, and errors that say where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pydantic
+from yaml.nodes import MappingNode
+
+from ganbench.config import matrix
+from ganbench.config.axes import combinations
+from ganbench.config.schema import (
+    ALL,
+    AXES,
+    CELL_KEYS,
+    MAIN_AXES,
+    RUN_KEYS,
+    TOP_KEYS,
+    CellSettings,
+    Choice,
+    ConditioningChoice,
+    RunSettings,
+    section_of,
+)
+from ganbench.config.yaml_document import Document, Problems, plain
+from ganbench.errors import ConfigError
+from ganbench.registry.registry import Registry
+from ganbench.util.messages import Loc, brief, complaints, known, shown, suggestion, unknown_key
+
+_HINTS = {
+    "version": "; add version: 1",
+    "name": "; add a short name, such as name: my_benchmark",
+    **dict.fromkeys(AXES, "; set it at the top level, or list its values in the matrix"),
+}
+
+
+@dataclass(frozen=True)
+class CellRequest:
+    """A validated cell as asked for; nothing is resolved yet."""
+
+    settings: CellSettings
+    axes: dict[str, str]  # what the matrix decided, as tables show it
+    where: str  # for errors that concern the combination
+
+
+@dataclass(frozen=True)
+class Config:
+    run: RunSettings
+    cells: tuple[CellRequest, ...]
+    document: Document  # after the profile and the overrides
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def place_of_dataset(self) -> str:
+        """Where the file names its data: `file:line:column`."""
+        own = self.document.child("dataset") is not None
+        return self.document.where(("dataset",) if own else ("matrix", "dataset"))
+
+
+def load(
+    path: Path,
+    registry: Registry,
+    *,
+    profile: str | None = None,
+    overrides: Iterable[str] = (),
+) -> Config:
+    """Read and validate a benchmark file. Raises ConfigError with every problem found."""
+    return validated(read(path, profile=profile, overrides=overrides), registry)
+
+
+def parse(
+    document: Document,
+    registry: Registry,
+    *,
+    profile: str | None = None,
+    overrides: Iterable[str] = (),
+) -> Config:
+    """The same for a document that is read already."""
+    return validated(laid_over(document, profile, overrides), registry)
+
+
+def read(path: Path, *, profile: str | None = None, overrides: Iterable[str] = ()) -> Document:
+    """The benchmark file with the profile and the overrides laid over it; nothing is validated."""
+    return laid_over(Document.read(path), profile, overrides)
+
+
+def laid_over(document: Document, profile: str | None, overrides: Iterable[str]) -> Document:
+    document = _with_profile(document, profile)
+    for assignment in overrides:
+        document = document.with_override(assignment, flat=("matrix",))
+    return document
+
+
+def plugins_of(document: Document, path: Path) -> list[str]:
+    """What the file's `plugins` name: modules, and files relative to the benchmark file."""
+    named = document.data().get("plugins") or []
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise ConfigError(
+            f"{document.where(('plugins',))}: expected a list of Python files and modules, found "
+            f"{shown(named)}"
+        )
+    return [str(path.parent / name) if name.endswith(".py") else name for name in named]
+
+
+def validated(document: Document, registry: Registry) -> Config:
+    """Raises ConfigError with every problem found."""
+    data = document.data()
+    problems = Problems(document)
+    for key in data:
+        if key not in TOP_KEYS:
+            problems.add((key,), unknown_key(key, TOP_KEYS))
+    run = _run_settings(data, registry, problems)
+    _spell_out_all(data, registry)
+    asked, warnings = combinations(data, problems)
+    base = {key: value for key, value in data.items() if key in CELL_KEYS}
+    cells = list(_cells(base, asked, registry, problems))
+    problems.raise_any()
+    assert run is not None
+    return Config(run, tuple(cells), document, tuple(warnings))
+
+
+def _with_profile(document: Document, profile: str | None) -> Document:
+    """Without `profiles`, and with the chosen one merged in; all of them are checked for typos."""
+    profiles = document.child("profiles")
+    if profiles is not None and not isinstance(profiles, MappingNode):
+        raise ConfigError(f"{document.where(('profiles',))}: expected a mapping of profiles")
+    overlays = {key.value: node for key, node in profiles.value} if profiles else {}
+    problems = Problems(document)
+    for name, overlay in overlays.items():
+        for loc, message in _unknown_settings(plain(overlay)):
+            problems.add(("profiles", name, *loc), message)
+    problems.raise_any()
+    document = document.without("profiles")
+    if profile is None:
+        return document
+    if profile not in overlays:
+        near = suggestion(profile, overlays)
+        raise ConfigError(
+            f"--profile {profile}: {document.name} has no such profile{near}{known(overlays)}"
+        )
+    return document.merged(overlays[profile])
+
+
+def _unknown_settings(profile: Any) -> Iterator[tuple[Loc, str]]:
+    if isinstance(profile, dict):
+        sections = {**RunSettings.model_fields, **CellSettings.model_fields, "matrix": None}
+        yield from _unknown_keys(profile, sections, ())
+    else:
+        yield (), f"expected a mapping of settings, found {shown(profile)}"
+
+
+def _unknown_keys(
+    data: Mapping[str, Any], fields: Mapping[str, Any], loc: Loc
+) -> Iterator[tuple[Loc, str]]:
+    for key, value in data.items():
+        if key not in fields:
+            yield (*loc, key), unknown_key(key, fields, loc)
+        elif isinstance(value, dict) and (section := section_of(fields[key])):
+            yield from _unknown_keys(value, section.model_fields, (*loc, key))
+
+
+def _spell_out_all(data: dict[str, Any], registry: Registry) -> None:
+    """`loss: all` in the matrix is every installed loss, with its defaults."""
+    table = data.get("matrix")
+    if isinstance(table, dict):
+        for axis in MAIN_AXES:
+            if table.get(axis) == ALL:
+                table[axis] = registry.usable(axis)
+
+
+def _run_settings(
+    data: Mapping[str, Any], registry: Registry, problems: Problems
+) -> RunSettings | None:
+    settings = {key: value for key, value in data.items() if key in RUN_KEYS}
+    run = _validated(RunSettings, settings, problems, lambda loc: loc)
+    if run:
+        _check_choice(run.execution.executor, ("execution", "executor"), registry, problems)
+        for i, reporter in enumerate(run.reporters):
+            _check_choice(reporter, ("reporters", i), registry, problems)
+        for i, callback in enumerate(run.callbacks):
+            _check_choice(callback, ("callbacks", i), registry, problems)
+    return run
+
+
+def _cells(
+    base: dict[str, Any],
+    combinations: Iterable[matrix.Combination],
+    registry: Registry,
+    problems: Problems,
+) -> Iterator[CellRequest]:
+    checked: set[tuple[str, Loc]] = set()
+    for combination in combinations:
+        cell = dict(base)
+        for key, value in combination.items():
+            _set(cell, key.split("."), value.value)
+
+        written = partial(_written, combination=combination, cell=cell)
+        settings = _validated(CellSettings, cell, problems, written)
+        if settings is None:
+            continue
+        for loc, choice in _choices(settings):
+            place = written(loc)
+            if (choice.kind, place) not in checked:
+                checked.add((choice.kind, place))
+                _check_choice(choice, place, registry, problems)
+        axes = {
+            key: _label(settings, key, value.value)
+            for key, value in combination.items()
+            if key in MAIN_AXES or value.loc[1] != "include"  # a rule's settings name no cell
+        }
+        yield CellRequest(settings, axes, problems.document.where(written(("loss",))))
+
+
+def _set(cell: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Cells share what is below them, so the mappings on the way are copied."""
+    for key in path[:-1]:
+        below = cell.get(key, {})
+        if not isinstance(below, dict):
+            return  # validation will complain about what stands there instead
+        cell[key] = dict(below)
+        cell = cell[key]
+    cell[path[-1]] = value
+
+
+def _written(loc: Loc, combination: matrix.Combination, cell: Mapping[str, Any]) -> Loc:
+    """Where a cell's value stands in the file; what is missing, where the combination stands."""
+    for key, value in combination.items():
+        path = tuple(key.split("."))
+        if loc[: len(path)] == path:
+            return (*value.loc, *loc[len(path) :])
+    if loc[0] in cell or not combination:
+        return loc
+    places = [value.loc for value in combination.values()]
+    return places[0][:3] if all(place[1] == "include" for place in places) else ("matrix",)
+
+
+def _label(settings: CellSettings, axis: str, value: Any) -> str:
+    chosen = getattr(settings, axis, None)
+    if isinstance(chosen, tuple):
+        return "+".join(choice.label for choice in chosen) or "none"
+    return chosen.label if isinstance(chosen, Choice | ConditioningChoice) else brief(value)
+
+
+def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice]]:
+    yield ("dataset",), cell.dataset
+    yield ("loss",), cell.loss
+    for i, regularizer in enumerate(cell.regularizers):
+        yield ("regularizers", i), regularizer
+    for i, transform in enumerate(cell.transforms):
+        yield ("transforms", i), transform
+    yield ("conditioning", "generator"), cell.conditioning.generator
+    if cell.conditioning.discriminator != cell.conditioning.generator:
+        yield ("conditioning", "discriminator"), cell.conditioning.discriminator
+    yield ("architecture",), cell.architecture
+    for i, metric in enumerate(cell.evaluation.metrics):
+        yield ("evaluation", "metrics", i), metric
+
+
+def _check_choice(choice: Choice, loc: Loc, registry: Registry, problems: Problems) -> None:
+    for at, message in registry.problems(choice.kind, choice.name, choice.options):
+        problems.add((*loc, *at), message)
+    features = choice.options.get("features")
+    if choice.kind == "metric" and isinstance(features, str):
+        try:
+            registry.extractor(features)
+        except ConfigError as error:
+            problems.add((*loc, "features"), str(error))
+
+
+def _validated(
+    model: type[Any],
+    data: Mapping[str, Any],
+    problems: Problems,
+    written: Callable[[Loc], Loc],
+) -> Any | None:
+    """The model of `data`, or None and problems noted. JSON rules, so that a list is a tuple."""
+    try:
+        return model.model_validate_json(json.dumps(data))
+    except pydantic.ValidationError as error:
+        for loc, message in complaints(model, data, error):
+            hint = _HINTS.get(str(loc[-1]), "") if message.endswith("is missing") else ""
+            problems.add(written(loc), message + hint)
+    return None

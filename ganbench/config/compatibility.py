@@ -1,0 +1,165 @@
+"""Whether the parts of a cell go together, and the reason where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.losses import Loss, Regularizer
+from ganbench.errors import Incompatible
+from ganbench.models import networks
+from ganbench.records.cells import Cell, Parts
+from ganbench.records.schedule import Schedule
+from ganbench.util.messages import quoted
+
+
+def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
+    offered = parts.architecture.g_norms or ("none",)
+    if g_asked is not None and g_asked not in offered:
+        raise Incompatible(
+            f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered)}, "
+            f"not '{g_asked}'"
+        )
+    g_norm = g_asked or offered[0]
+    return g_norm, resolve_d_norm(d_asked, parts.architecture, parts.losses)
+
+
+def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
+    """The discriminator's norm: as asked, else the architecture's first that the losses allow."""
+    offered = architecture.d_norms or ("none",)
+    penalised = [loss.name for loss in losses if loss.input_gradients]
+    allowed = [n for n in offered if not penalised or n in networks.PER_SAMPLE]
+    if asked is not None and asked not in offered:
+        raise Incompatible(
+            f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
+        )
+    if not allowed:
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, but architecture "
+            f"'{architecture.name}' only offers d_norm {quoted(offered)}"
+        )
+    if asked is None:
+        return allowed[0]
+    if asked not in allowed:
+        raise Incompatible(
+            f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "
+            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of "
+            "these"
+        )
+    return asked
+
+
+def check_parts(parts: Parts, schedule: Schedule) -> None:
+    """Raise Incompatible with the first reason why these parts don't fit together."""
+    image = parts.image
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}': {why}")
+    adversarial, *others = parts.losses
+    if isinstance(adversarial, Regularizer):
+        raise Incompatible(
+            f"'{adversarial.name}' is a regularizer; it goes beside a loss, not alone"
+        )
+    for other in others:
+        if not isinstance(other, Regularizer):
+            raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
+    _check_labels(parts, image.num_classes)
+    _check_fake_labels(parts, schedule)
+    _check_pieces(parts, schedule)
+    _check_transforms(parts, schedule)
+    with torch.device("meta"):
+        side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
+    if side.needs_norm_layers and not parts.architecture.g_norms:
+        raise Incompatible(
+            f"conditioning '{parts.g_conditioning.name}' enters the generator through norm layers, "
+            f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
+            f"discriminator: {parts.d_conditioning.name}}}"
+        )
+
+
+Buildable = dict[tuple[int, str, str], str | None]
+"""Why networks cannot be built, by the id() of their parts and their norms."""
+
+
+def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
+    """That they can be made at all: a third party's may refuse options in ways of its own.
+
+    What is found is kept in `buildable`, for as long as whoever owns it keeps the parts.
+    """
+    key = (id(parts), cell.g_norm, cell.d_norm)
+    if key not in buildable:
+        try:
+            with torch.device("meta"):
+                parts.networks(cell)
+            buildable[key] = None
+        except Exception as error:
+            buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
+    if why := buildable[key]:
+        raise Incompatible(why)
+
+
+def _check_fake_labels(parts: Parts, schedule: Schedule) -> None:
+    labelled = parts.g_conditioning.needs_labels or parts.d_conditioning.needs_labels
+    if schedule.fake_labels == "real" or not labelled:
+        return
+    for loss in parts.losses:
+        if loss.pairs_labels:
+            raise Incompatible(
+                f"loss '{loss.name}' looks at pairs of a real and a fake image, which need the "
+                "same label, and training.fake_labels is random; use fake_labels: real"
+            )
+
+
+def _check_pieces(parts: Parts, schedule: Schedule) -> None:
+    if schedule.micro_batch in (None, schedule.batch_size):
+        return
+    for loss in parts.losses:
+        if loss.whole_batch:
+            raise Incompatible(
+                f"'{loss.name}' needs the whole batch at once, and training.micro_batch gives it "
+                "pieces; leave micro_batch out, or use a smaller batch_size"
+            )
+
+
+def _check_transforms(parts: Parts, schedule: Schedule) -> None:
+    image = parts.image
+    at_once = schedule.micro_batch or schedule.batch_size
+    for transform in parts.transforms:
+        if why := transform.unsupported(image, at_once):
+            raise Incompatible(f"transform '{transform.name}': {why}")
+        image = transform.image_spec(image)
+        if transform.per_sample:
+            continue
+        for loss in parts.losses:
+            if loss.input_gradients:
+                raise Incompatible(
+                    f"loss '{loss.name}' takes per-image gradients, and transform "
+                    f"'{transform.name}' makes one input of several images"
+                )
+        if parts.d_conditioning.needs_labels:
+            raise Incompatible(
+                f"conditioning '{parts.d_conditioning.name}' tells D the label of each image, and "
+                f"transform '{transform.name}' makes one input of several images; use "
+                "{generator: ..., discriminator: none}"
+            )
+    if why := parts.architecture.unsupported(image):
+        raise Incompatible(f"architecture '{parts.architecture.name}', after transforms: {why}")
+
+
+def _check_labels(parts: Parts, num_classes: int) -> None:
+    sides = (parts.g_conditioning, parts.d_conditioning)
+    if not num_classes:
+        kinds = [("conditioning", c) for c in sides] + [("loss", x) for x in parts.losses]
+        for kind, part in kinds:
+            if part.needs_labels:
+                raise Incompatible(
+                    f"{kind} '{part.name}' needs labels, and data set '{parts.dataset.name}' has "
+                    "none; use conditioning none"
+                )
+    for loss in parts.losses:
+        if loss.needs_class_logits and not parts.d_conditioning.gives_class_logits:
+            raise Incompatible(
+                f"loss '{loss.name}' needs class logits, and conditioning "
+                f"'{parts.d_conditioning.name}' gives none"
+            )

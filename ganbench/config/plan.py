@@ -1,0 +1,283 @@
+"""What a run will do: every cell with its settings resolved, before anything is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from ganbench.config import compatibility
+from ganbench.config.benchmark_file import CellRequest, Config
+from ganbench.config.schema import Choice, FeatureExtractorChoice
+from ganbench.contracts.datasets import Dataset
+from ganbench.errors import ConfigError, DataError, Incompatible
+from ganbench.evaluation import controls, watches
+from ganbench.records.cells import Cell, Parts, Plan, Reference, Spec
+from ganbench.records.schedule import Control, Precision, Schedule
+from ganbench.registry import extractor_labels
+from ganbench.registry.registry import Registry
+from ganbench.util import machine
+
+
+def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int] = ()) -> Plan:
+    """Resolve every cell. Raises ConfigError for cells that cannot be built, unless they may be
+    skipped, and for two cells that are the same."""
+    cells, problems = [], []
+    workshop = _Workshop(registry)
+    for request in config.cells:
+        try:
+            cell = _resolve(request, workshop, device)
+        except DataError as error:  # a data set that is not there has no shape either
+            raise DataError(f"{config.place_of_dataset}: {error}") from error
+        if why := watches.unsupported([*map(workshop.build, cell.metrics)]):
+            raise ConfigError(f"{request.where}: {why}")
+        cells.append(cell)
+        if cell.incompatible and config.run.on_incompatible == "error":
+            problems.append(f"{request.where}: cell {cell.label}: {cell.incompatible}")
+    if problems:
+        hint = "\n  (on_incompatible: skip keeps such cells in the tables, as n/a with the reason)"
+        raise ConfigError("\n".join(problems) + hint)
+    _refuse_twins(cells, config)
+    cells = _told_apart(_shortly_named(cells))
+    references = {
+        reference.id: reference
+        for cell, request in _judged_alike(cells, config)
+        for reference in _references(cell, request.settings.evaluation.controls, workshop)
+    }
+    return Plan(
+        config.run.name,
+        tuple(cells),
+        tuple(references.values()),
+        tuple(seeds) or config.run.seeds,
+        device,
+    )
+
+
+class _Workshop:
+    """What a plan's cells share, made once; it is looked at, and never trained."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.buildable: compatibility.Buildable = {}
+        self._specs: dict[tuple[str, ...], Spec] = {}
+        self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
+        self._parts: dict[tuple[int, ...], Parts] = {}  # likewise
+
+    def spec(self, choice: Choice, role: str = "") -> Spec:
+        """Of each role its own, for a plugin may keep something from one method to the next."""
+        key = (choice.kind, choice.name, repr(choice.options), role)
+        if key not in self._specs:
+            built = self.registry.build(choice.kind, choice.name, choice.options)
+            source = self.registry.lookup(choice.kind, choice.name).source.identity
+            options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
+            self._specs[key] = Spec(choice.kind, choice.name, options, source)
+        return self._specs[key]
+
+    def with_options(self, spec: Spec, options: dict[str, Any]) -> Spec:
+        key = (spec.kind, spec.name, f"all of {options!r}")
+        if key not in self._specs:
+            self._specs[key] = dataclasses.replace(spec, options=options)
+        return self._specs[key]
+
+    def build(self, spec: Spec) -> Any:
+        if id(spec) not in self._built:
+            self._built[id(spec)] = spec, spec.build(self.registry)  # kept, so that its id() is
+        return self._built[id(spec)][1]
+
+    def parts(self, cell: Cell) -> Parts:
+        key = tuple(map(id, cell.specs()))
+        if key not in self._parts:
+            self._parts[key] = Parts.built(cell, self.build)
+        return self._parts[key]
+
+
+def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
+    asked = request.settings
+    dataset = workshop.spec(asked.dataset)
+    built: Dataset = workshop.build(dataset)
+    losses = tuple(map(workshop.spec, (asked.loss, *asked.regularizers)))
+    axes = _axes(request)
+    cell = Cell(
+        label=_label(axes),
+        axes=axes,
+        dataset=dataset,
+        loss=losses[0],
+        regularizers=losses[1:],
+        g_conditioning=workshop.spec(asked.conditioning.generator),
+        d_conditioning=workshop.spec(asked.conditioning.discriminator, "of D"),
+        architecture=workshop.spec(asked.architecture),
+        transforms=tuple(map(workshop.spec, asked.transforms)),
+        g_norm=asked.g_norm or "none",
+        d_norm=asked.d_norm or "none",
+        schedule=_schedule(request, workshop.registry, built, device),
+        num_samples=asked.evaluation.num_samples,
+        metrics=(metrics := _metrics(request, workshop, built)),
+        extractors=_extractors(built, metrics, workshop),
+    )
+    parts = workshop.parts(cell)
+    try:
+        g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
+        compatibility.check_parts(parts, cell.schedule)
+        cell = dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
+        compatibility.check_networks(parts, cell, workshop.buildable)
+    except Incompatible as error:
+        return dataclasses.replace(cell, incompatible=str(error))
+    return cell
+
+
+def _axes(request: CellRequest) -> dict[str, str]:
+    """What names a cell in tables: its parts, and whatever else the matrix varies."""
+    asked = request.settings
+    axes = {
+        "dataset": asked.dataset.label,
+        "loss": asked.loss.label,
+        "conditioning": asked.conditioning.label,
+        "architecture": asked.architecture.label,
+    }
+    for axis in ("regularizers", "transforms"):
+        chosen: tuple[Choice, ...] = getattr(asked, axis)
+        if chosen or axis in request.axes:
+            axes[axis] = "+".join(choice.label for choice in chosen) or "none"
+    others = {key: value for key, value in request.axes.items() if key not in axes}
+    return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
+
+
+def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tuple[Spec, ...]:
+    """A metric's open `features` becomes the data set's own extractor."""
+    specs = []
+    for choice in request.settings.evaluation.metrics:
+        spec = workshop.spec(choice)
+        if "features" in spec.options:
+            chosen = spec.options["features"] or dataset.features
+            if chosen is None:
+                known_extractors = ", ".join(workshop.registry.names("feature extractor"))
+                raise ConfigError(
+                    f"{request.where}: data set '{request.settings.dataset.name}' has no feature "
+                    f"extractor of its own for metric '{spec.name}'; name one, as in "
+                    f"{spec.name}@pixels\n  known: {known_extractors}"
+                )
+            options = {**spec.options, "features": extractor_labels.canonical(chosen)}
+            spec = workshop.with_options(spec, options)
+        specs.append(spec)
+    return tuple(specs)
+
+
+def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) -> tuple[Spec, ...]:
+    names: dict[str | None, None] = dict.fromkeys(
+        [dataset.judge, *(metric.options.get("features") for metric in metrics)]
+    )
+    chosen = [extractor_labels.parse(name) for name in names if name is not None]
+    return tuple(
+        workshop.spec(FeatureExtractorChoice.model_validate({"name": name, **options}))
+        for name, options in chosen
+    )
+
+
+def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
+    training = request.settings.training
+    recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
+    fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
+    chosen = {name: getattr(training, name) for name in fields}
+    resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
+    if training.updates == "simultaneous" and resolved["n_critic"] != 1:
+        raise ConfigError(
+            f"{request.where}: simultaneous updates are one of each player, and n_critic of loss "
+            f"'{request.settings.loss.name}' is {resolved['n_critic']} here; add n_critic: 1"
+        )
+    if training.micro_batch and training.batch_size % training.micro_batch:
+        raise ConfigError(
+            f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
+            f"{training.micro_batch}; use a divisor of it as training.micro_batch"
+        )
+    return Schedule(
+        batch_size=training.batch_size,
+        kimg=training.budget.kimg,
+        updates=training.updates,
+        fake_labels=training.fake_labels,
+        micro_batch=training.micro_batch,
+        ema=training.ema,
+        precision=_precision(training.precision, dataset, device),
+        channels_last=training.channels_last,
+        compile=training.compile,
+        log_every=training.log_every,
+        **resolved,
+    )
+
+
+def _precision(
+    asked: Literal["auto", "float32", "bfloat16"], dataset: Dataset, device: str
+) -> Precision:
+    """For points, `auto` is float32: coordinates need more than bfloat16's eight bits."""
+    if asked == "auto" and dataset.image_spec().resolution == 1:
+        return "float32"
+    return machine.resolve_precision(asked, device)
+
+
+def _judged_alike(cells: Sequence[Cell], config: Config) -> Iterator[tuple[Cell, CellRequest]]:
+    """One cell of all those that are judged by the same numbers on the same data."""
+    found: dict[object, tuple[Cell, CellRequest]] = {}
+    for cell, request in zip(cells, config.cells, strict=True):
+        specs = (cell.dataset, *cell.metrics)  # of one workshop: the same are one object
+        controls = tuple(request.settings.evaluation.controls)
+        key = (*map(id, specs), cell.axes.get("dataset"), cell.num_samples, controls)
+        found.setdefault(key, (cell, request))
+    yield from found.values()
+
+
+def _references(cell: Cell, asked: Sequence[Control], workshop: _Workshop) -> Iterator[Reference]:
+    dataset = workshop.build(cell.dataset)
+    for control in asked:
+        if controls.unsupported(control, dataset) is None:
+            yield Reference(
+                f"{controls.TITLES[control]} ({cell.dataset.name})",
+                {"dataset": cell.axes.get("dataset", cell.dataset.name)},
+                control,
+                cell.dataset,
+                cell.num_samples,
+                cell.metrics,
+            )
+
+
+def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:
+    seen: dict[str, str] = {}
+    for cell, request in zip(cells, config.cells, strict=True):
+        if cell.id in seen and not cell.incompatible:
+            raise ConfigError(
+                f"{request.where}: cell {cell.label} is the same as cell {seen[cell.id]}: all "
+                "their settings are equal"
+            )
+        seen[cell.id] = cell.label
+
+
+def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
+    """Without the options that no two values of an axis need to be told apart."""
+    short: dict[str, dict[str, str]] = {}
+    for axis in cells[0].axes:
+        values = {cell.axes.get(axis, "") for cell in cells}
+        names = {value: re.sub(r"\([^)]*\)", "", value) for value in values}
+        short[axis] = names if len(set(names.values())) == len(values) else {}
+    renamed = [
+        {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
+        for cell in cells
+    ]
+    several = len({cell.axes["dataset"] for cell in cells}) > 1
+    return [
+        cell.renamed(_label(axes, several), axes) for cell, axes in zip(cells, renamed, strict=True)
+    ]
+
+
+def _label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
+    """The values of the axes; the data set's only where there are several."""
+    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
+    return "/".join(shown)
+
+
+def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells that an include rule made differ in no axis get the start of their ids as a name."""
+    labels = Counter(cell.label for cell in cells)
+    return [
+        cell if labels[cell.label] == 1 else cell.renamed(f"{cell.label}#{cell.id[:4]}", cell.axes)
+        for cell in cells
+    ]

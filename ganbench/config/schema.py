@@ -1,0 +1,341 @@
+"""The shape of a benchmark file: its keys, their types, limits and defaults."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from ganbench.records.schedule import Compile, Control, FakeLabels, Updates
+from ganbench.registry import extractor_labels
+from ganbench.util.messages import an, brief
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class Choice(Settings):
+    """A plugin by name, with options: `wgan-gp`, or `{name: wgan-gp, gp_weight: 5}`."""
+
+    kind: ClassVar[str]
+    name: str
+    options: dict[str, Any] = {}
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return {
+                "name": value["name"],
+                "options": {k: v for k, v in value.items() if k != "name"},
+            }
+        raise ValueError(
+            f"expected the name of {an(cls.kind)}, or a mapping with a name and options"
+        )
+
+    @property
+    def label(self) -> str:
+        given = ",".join(f"{key}={brief(value)}" for key, value in self.options.items())
+        return f"{self.name}({given})" if given else self.name
+
+
+class LossChoice(Choice):
+    kind = "loss"
+
+
+class ConditioningSide(Choice):
+    kind = "conditioning"
+
+
+class ArchitectureChoice(Choice):
+    kind = "architecture"
+
+
+class TransformChoice(Choice):
+    kind = "transform"
+
+
+class DatasetChoice(Choice):
+    kind = "dataset"
+
+
+class FeatureExtractorChoice(Choice):
+    kind = "feature extractor"
+
+
+class ReporterChoice(Choice):
+    kind = "reporter"
+
+
+class ExecutorChoice(Choice):
+    kind = "executor"
+
+
+class CallbackChoice(Choice):
+    kind = "callback"
+
+
+class MetricChoice(Choice):
+    """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`.
+
+    An extractor with options is a mapping of its own, `features: {name: random-conv, seed: 3}`, or
+    in a word `random-conv(seed=3)`.
+    """
+
+    kind = "metric"
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_features(cls, value: Any) -> Any:
+        if isinstance(value, str) and "@" in value:
+            name, _, features = value.partition("@")
+            return {"name": name, "features": features}
+        if isinstance(value, Mapping) and isinstance(value.get("features"), Mapping):
+            chosen = FeatureExtractorChoice.model_validate(value["features"])
+            return {**value, "features": extractor_labels.compose(chosen.name, chosen.options)}
+        return value
+
+
+class ConditioningChoice(Settings):
+    """A method for both players, or `{generator: …, discriminator: …}`."""
+
+    generator: ConditioningSide
+    discriminator: ConditioningSide
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str) or (isinstance(value, Mapping) and "name" in value):
+            return {"generator": value, "discriminator": value}
+        if isinstance(value, Mapping) and not {"generator", "discriminator"}.isdisjoint(value):
+            return value
+        raise ValueError(
+            "expected the name of a conditioning, a mapping with a name and options, or "
+            "{generator: ..., discriminator: ...}"
+        )
+
+    @property
+    def label(self) -> str:
+        if self.generator == self.discriminator:
+            return self.generator.label
+        return f"{self.generator.label}+{self.discriminator.label}"
+
+
+class Budget(Settings):
+    kimg: PositiveFloat = Field(default=100.0, description="thousands of real images shown to D")
+
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Training(Settings):
+    """How cells train. What is left out comes from the loss's own recipe."""
+
+    batch_size: PositiveInt = 64
+    budget: Budget = Budget()
+    n_critic: PositiveInt | None = Field(default=None, description="D steps per G step")
+    updates: Updates = Field(
+        default="alternating",
+        description="simultaneous: both players' gradients at the same weights, same fakes",
+    )
+    fake_labels: FakeLabels = Field(
+        default="real", description="of the real batch, or random: uniform over the classes"
+    )
+    micro_batch: PositiveInt | None = Field(
+        default=None,
+        description="images at once: a batch is worked through in such pieces to save memory, and "
+        "batch norm takes its statistics of each piece",
+    )
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
+    g_lr: PositiveFloat | None = None
+    d_lr: PositiveFloat | None = None
+    betas: tuple[Decay, Decay] | None = None
+    ema: Decay = Field(
+        default=0.999, description="decay of the average of G's weights that is evaluated; 0: none"
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    channels_last: bool = True
+    compile: Compile = Field(
+        default="none",
+        description="torch.compile both networks, D only where no loss differentiates twice; "
+        "reduce-overhead captures CUDA graphs",
+    )
+    log_every: PositiveInt = Field(default=50, description="iterations between two log lines")
+
+
+class EvaluationSettings(Settings):
+    num_samples: Annotated[int, Field(ge=2)] = 10_000
+    controls: tuple[Control, ...] = Field(
+        default=("test",), description="rows of real images, right and wrong, to read others by"
+    )
+    metrics: tuple[MetricChoice, ...] = tuple(
+        MetricChoice(name=name) for name in ("fid", "mode-coverage", "cond-accuracy", "throughput")
+    )
+
+
+class CellSettings(Settings):
+    """One combination of the matrix."""
+
+    dataset: DatasetChoice
+    loss: LossChoice
+    regularizers: tuple[LossChoice, ...] = ()
+    conditioning: ConditioningChoice
+    architecture: ArchitectureChoice
+    transforms: tuple[TransformChoice, ...] = Field(default=(), description="of what D sees")
+    g_norm: Literal["batch", "layer", "instance", "none"] | None = None
+    d_norm: Literal["batch", "layer", "instance", "spectral", "none"] | None = None
+    training: Training = Training()
+    evaluation: EvaluationSettings = EvaluationSettings()
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
+        {"type": "null"},
+    ]
+}
+
+
+def _seconds(value: Any) -> Any:
+    if isinstance(value, str):
+        found = _DURATION.fullmatch(value)
+        if not found:
+            raise ValueError("expected seconds, or a duration like 90s, 30m or 2h")
+        return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    return value
+
+
+Seconds = Annotated[
+    PositiveFloat | None,
+    pydantic.BeforeValidator(_seconds),
+    pydantic.WithJsonSchema(_DURATION_SCHEMA),
+]
+
+
+class Execution(Settings):
+    executor: ExecutorChoice = ExecutorChoice(name="local")
+    jobs: PositiveInt = Field(default=1, description="trials at once")
+    threads: PositiveInt | None = Field(
+        default=None, description="of each trial; null: a share of the cores"
+    )
+    timeout: Seconds = Field(default=None, description="of each trial, in seconds or like 30m")
+    checkpoint: Seconds = Field(
+        default=600.0, description="time between two checkpoints of a training; null: none"
+    )
+
+
+_FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class GateTolerance(Settings):
+    """The change that does not matter: a part of the baseline's median, or an absolute amount."""
+
+    rel: Annotated[float, Field(ge=0)] = 0.0
+    abs: Annotated[float, Field(ge=0)] = 0.0
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"rel": value} if number else value
+
+
+_PART = {"type": "number", "minimum": 0}
+_TOLERANCE_SCHEMA = {
+    "anyOf": [
+        _PART,
+        {
+            "type": "object",
+            "properties": {"rel": _PART, "abs": _PART},
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+class Gate(Settings):
+    """What `ganbench compare` looks at. What is left out comes from the metrics themselves."""
+
+    metrics: tuple[str, ...] | None = Field(
+        default=None, description="columns such as fid@mnist-cnn-v1; few: each costs power"
+    )
+    alpha: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="chance of any false alarm in one comparison"
+    )
+    tolerances: dict[str, Annotated[GateTolerance, pydantic.WithJsonSchema(_TOLERANCE_SCHEMA)]] = (
+        Field(default={}, description="by column: a part of the baseline, or {rel: …, abs: …}")
+    )
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(_FILE_NAME, name):
+        raise ValueError("expected letters, digits, '.', '_' and '-', as it names a directory")
+    return name
+
+
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("the same seed stands twice")
+    return seeds
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class RunSettings(Settings):
+    """What belongs to the whole run."""
+
+    version: Literal[1]
+    name: Annotated[
+        str,
+        Field(max_length=80, json_schema_extra={"pattern": _FILE_NAME}),
+        pydantic.AfterValidator(_file_name),
+    ]
+    description: str = ""
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), pydantic.AfterValidator(_different)] = (
+        0,
+    )
+    execution: Execution = Execution()
+    reporters: tuple[ReporterChoice, ...] = tuple(
+        ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json", "html")
+    )
+    callbacks: tuple[CallbackChoice, ...] = ()
+    gate: Gate = Gate()
+    plugins: tuple[str, ...] = Field(
+        default=(), description="code to import; refused without --allow-config-plugins"
+    )
+    on_incompatible: Literal["error", "skip"] = "error"
+
+
+ALL = "all"
+"""As the value of one of the main axes: every installed plugin of that kind."""
+
+MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
+AXES = (
+    "dataset",
+    "loss",
+    "regularizers",
+    "conditioning",
+    "architecture",
+    "transforms",
+    "g_norm",
+    "d_norm",
+)
+RUN_KEYS = tuple(RunSettings.model_fields)
+CELL_KEYS = tuple(CellSettings.model_fields)
+TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
+
+
+def section_of(info: Any) -> type[Settings] | None:
+    """The settings below a key, where it is neither a value nor a choice of plugin."""
+    kind = getattr(info, "annotation", None)
+    sections = (Training, Budget, EvaluationSettings, Execution, Gate)
+    return kind if isinstance(kind, type) and issubclass(kind, sections) else None

@@ -1,0 +1,73 @@
+"""The DCGAN that a textbook trains on pictures of toy bricks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import nn
+
+from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
+from ganbench.default_plugins.architectures.textbook.stacks import (
+    Discriminator,
+    Generator,
+    Upsampling,
+    check_dropout,
+    check_widths,
+    half,
+    other_size,
+    without_bias,
+)
+
+
+def glorot(net: nn.Module) -> None:
+    """Weights as Keras draws them where nothing else is said."""
+    for part in net.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+@dataclass(kw_only=True)
+class BricksDCGAN(Architecture):
+    """A DCGAN without any bias, whose D drops single values out (Foster, 2023)."""
+
+    name = "bricks-dcgan"
+    latent_dim: int = 100
+    widths: tuple[int, ...] = (64, 128, 256, 512)  # of D from the image on, of G towards it
+    dropout: float = 0.3  # of D's values
+    upsampling: Upsampling = "transposed"
+
+    def __post_init__(self) -> None:
+        check_widths(self.widths, latent_dim=self.latent_dim)
+        check_dropout(self.dropout)
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        return other_size(self.widths, image.resolution)
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        channels = [*self.widths[::-1], image.channels]
+        net = Generator(channels, latent_dim, norm, upsampling=self.upsampling)
+        glorot(net)
+        return net
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        net = Discriminator(self._layers(image.channels, norm), self.widths[-1])
+        glorot(net)
+        return net
+
+    def finish_head(self, head: nn.Module) -> None:
+        without_bias(head)
+        glorot(head)
+
+    def _layers(self, channels: int, norm: NormFactory) -> Iterator[nn.Module]:
+        for level, (before, after) in enumerate(pairwise((channels, *self.widths))):
+            own = norm if level else None  # from the second layer on
+            yield from half(before, after, bias=False, norm=own, dropout=self.dropout)
+
+
+@hookimpl
+def register_architectures(register) -> None:
+    register(BricksDCGAN)

@@ -1,0 +1,170 @@
+"""The options that every data set of the user's own pictures has, and how one is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split
+from ganbench.default_plugins.datasets.image_files.checking import damaged
+from ganbench.default_plugins.datasets.image_files.decoding import (
+    Background,
+    Channels,
+    Crop,
+    Filter,
+    Preparation,
+)
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.prepared import prepared
+from ganbench.default_plugins.features.builtin import for_any_images
+
+TOLD = 5  # problems that a message shows
+
+
+@dataclass(kw_only=True)
+class PicturesOfYourOwn(Dataset):
+    """Pictures in files, of any size and kind, prepared alike and decoded once."""
+
+    remedy = "repair or remove them, or raise max_bad to go on without them"
+    path: str
+    resolution: int = 64
+    channels: Channels = 3
+    crop: Crop = "fit"  # the middle; squash: both sides; pad: all of it, on the background
+    crop_size: int | None = None  # a square of so many pixels from the middle, before resizing
+    filter: Filter = "lanczos"
+    background: Background = "white"  # behind what is transparent, and beside what is padded
+    max_bad: int = 10  # so many files of a split may be unusable, and are skipped
+    test_share: float = 0.0  # of the files, chosen by their names, are the test set
+
+    def __post_init__(self) -> None:
+        for name in ("resolution", "crop_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be positive, found {value}")
+        if self.max_bad < 0:
+            raise ValueError(f"max_bad must be 0 or more, found {self.max_bad}")
+        if not 0 <= self.test_share < 1:
+            raise ValueError(f"test_share must be in [0, 1), found {self.test_share:g}")
+        if not self.has_test_set():
+            vars(self)["splits"] = ("train",)  # of this instance
+
+    @abstractmethod
+    def listing(self, split: Split) -> Listing:
+        """The files of a split, opening none of the pictures. Raises DataError."""
+
+    def has_test_set(self) -> bool:
+        return self.test_share > 0
+
+    @property
+    def features(self) -> str:
+        return for_any_images(ImageSpec(self.channels, self.resolution))
+
+    def image_spec(self) -> ImageSpec:
+        return ImageSpec(self.channels, self.resolution, len(self.class_names()))
+
+    def protocol(self) -> dict[str, Any]:
+        return self.preparation().protocol()
+
+    def preparation(self) -> Preparation:
+        return Preparation(
+            resolution=self.resolution,
+            channels=self.channels,
+            crop=self.crop,
+            crop_size=self.crop_size,
+            filter=self.filter,
+            background=self.background,
+        )
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        if split not in self.splits:
+            raise DataError(f"data set '{self.name}' has no {split} split; give it a test_share")
+        listing = self.listing(split)
+        if not listing.names and not listing.problems:
+            hint = "; change test_share" if self.test_share else ""
+            raise DataError(f"{listing.root}: the {split} set is empty{hint}")
+        found = prepared(listing, self.preparation())
+        unusable = (f"{listing.names[i]}: {why}" for i, why in found.unusable.items())
+        problems = tuple(map(_printable, (*listing.problems, *unusable)))
+        self._check_problems(problems, listing, len(found.images))
+        labels = _of_usable(listing.labels, found.unusable)
+        if labels is not None and split == "train":
+            self._check_classes(labels, listing.root)
+        return LabeledImages(found.images, labels, problems)
+
+    def damage(self, root: Path) -> Iterator[str]:
+        """What `ganbench datasets verify` finds: every file is decoded again."""
+        for split in self.splits:
+            for found in damaged(self.listing(split), self.preparation()):
+                yield _printable(found)
+
+    def of_split(self, listing: Listing, split: Split) -> Listing:
+        """The part of a whole listing that `test_share` gives to a split; problems are train's."""
+        if not self.test_share:
+            return listing
+        wanted = split == "test"
+        kept = [
+            i for i, name in enumerate(listing.names) if _drawn(name, self.test_share) == wanted
+        ]
+        return replace(
+            listing,
+            names=[listing.names[i] for i in kept],
+            labels=None if listing.labels is None else [listing.labels[i] for i in kept],
+            problems=() if wanted else listing.problems,
+        )
+
+    def _check_problems(self, problems: Sequence[str], listing: Listing, usable: int) -> None:
+        total = len(listing.names) + len(listing.problems)
+        told = f"{len(problems):,} of {total:,} pictures cannot be used"
+        shown = "".join(f"\n  {problem}" for problem in problems[:TOLD])
+        shown += f"\n  and {len(problems) - TOLD:,} more" if len(problems) > TOLD else ""
+        if len(problems) > self.max_bad or not usable:
+            limit = f", and max_bad is {self.max_bad:,}" if usable else ""
+            raise DataError(f"{listing.root}: {told}{limit}:{shown}\n{self.remedy}")
+        if problems:
+            print(f"{listing.root}: {told} and are skipped:{shown}", file=sys.stderr, flush=True)
+
+    def _check_classes(self, labels: Tensor, root: Path) -> None:
+        names = self.class_names()
+        counts = labels.bincount(minlength=len(names))
+        if empty := [names[i] for i in (counts == 0).nonzero().flatten().tolist()]:
+            raise DataError(
+                f"{root}: no usable training picture of {', '.join(map(repr, empty))}; each class "
+                "needs one"
+            )
+
+
+def folder(path: str, name: str) -> Path:
+    """A folder that is there. Raises DataError."""
+    found = Path(path).expanduser()
+    if not found.is_dir():
+        raise DataError(f"{name}: {found} is not a folder")
+    return found
+
+
+def _of_usable(labels: Sequence[int] | None, unusable: dict[int, str]) -> Tensor | None:
+    if labels is None:
+        return None
+    usable = np.ones(len(labels), bool)
+    usable[list(unusable)] = False
+    return torch.from_numpy(np.asarray(labels, np.int64)[usable])
+
+
+def _drawn(name: str, share: float) -> bool:
+    """Always the same for a name, whatever other files there are."""
+    number = int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big")
+    return number < share * 2**64
+
+
+def _printable(text: str) -> str:
+    """File names need not be text."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")

@@ -1,0 +1,242 @@
+"""Pictures decoded once, into a file that is mapped into memory and found again by their content.
+
+In the cache folder, `pictures/KEY.u8` holds the values of the images, one after another, and
+`KEY.json` how many there are and which files gave none; it is written last and makes a pair whole.
+`times/DIGEST` names the key that files of these sizes and times had, so that the next start need
+not read them. All of it may be removed at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import filelock
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganbench import DataError, cache, tracked, write_atomically
+from ganbench.default_plugins.datasets.image_files.decoding import (
+    VERSION,
+    Preparation,
+    Unusable,
+    decode,
+)
+from ganbench.default_plugins.datasets.image_files.fingerprints import (
+    AT_ONCE,
+    Listing,
+    combined,
+    content,
+    content_digests,
+    in_threads,
+    passing,
+    times,
+    why_unreadable,
+)
+
+WAITING = 64 * 2**20  # bytes of decoded images that wait to be written
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The images of the files that gave one, in their order."""
+
+    images: Tensor  # (N, C, H, W) uint8
+    unusable: dict[int, str]  # by the position in the listing: why a file gave none
+    path: Path  # where the decoded copy is
+
+
+def home() -> Path:
+    """Where prepared pictures are kept."""
+    return cache() / "pictures"
+
+
+def prepared(listing: Listing, how: Preparation) -> Prepared:
+    """What the files give, decoded now or at an earlier start. Raises DataError."""
+    with _room_for(listing):
+        preparation = json.dumps([VERSION, asdict(how)])
+        seen = times(listing)
+        short = hashlib.sha256(f"{seen.digest}{preparation}".encode()).hexdigest()[:32]
+        known = home() / "times" / short
+        if (entry := _known_entry(known, how)) and (found := entry.read()):
+            return found
+        digests = content_digests(listing)
+        entry = Entry(combined(digests, preparation), how)
+        found = entry.made(listing, digests)
+        if seen.settled and times(listing) == seen and not any(map(passing, digests)):
+            write_atomically(known, lambda temporary: temporary.write_text(entry.key))
+        return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of decoded pictures on the disk."""
+
+    key: str
+    how: Preparation
+
+    @property
+    def about(self) -> Path:
+        return home() / f"{self.key}.json"
+
+    @property
+    def values(self) -> Path:
+        return home() / f"{self.key}.u8"
+
+    def read(self) -> Prepared | None:
+        """None where it is not there, or not whole."""
+        try:
+            about = json.loads(self.about.read_text("utf-8"))
+            rows, unusable = int(about["images"]), about["unusable"]
+            shape = (rows, self.how.channels, self.how.resolution, self.how.resolution)
+            if self.values.stat().st_size != np.prod(shape, dtype=np.int64):
+                print(f"{self.values}: not whole; decoding again", file=sys.stderr, flush=True)
+                return None
+            images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
+            return Prepared(images, why, self.values)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def made(self, listing: Listing, digests: list[bytes | str]) -> Prepared:
+        """As `read`, decoded first where need be; by one process at a time."""
+        with filelock.FileLock(home() / f"{self.key}.lock"):
+            if found := self.read():
+                return found
+            _remove_leftovers(self.key)
+            self._require_space(len(digests))
+            unusable: dict[int, str] = {}
+            write_atomically(
+                self.values,
+                lambda temporary: self._decode_into(temporary, listing, digests, unusable),
+            )
+            about = {
+                "images": len(digests) - len(unusable),
+                "made_from": str(listing.root),
+                **asdict(self.how),
+                "unusable": unusable,
+            }
+            text = json.dumps(about, indent=1)
+            write_atomically(self.about, lambda temporary: temporary.write_text(text, "utf-8"))
+            _tell_of_space(self.values)
+            found = self.read()
+            assert found is not None
+            return found
+
+    def _decode_into(
+        self,
+        path: Path,
+        listing: Listing,
+        digests: list[bytes | str],
+        unusable: dict[int, str],
+    ) -> None:
+        """Write the images one after another; what is written is never more than a chunk late."""
+
+        def decoded(index: int) -> bytes | Unusable:
+            return _decoded(listing.root / listing.names[index], digests[index], self.how)
+
+        at_once = max(1, min(AT_ONCE, WAITING // self.how.bytes_per_image))
+        outcomes = in_threads(decoded, range(len(digests)), at_once)
+        with path.open("wb") as file, quiet_pillow():
+            for i, outcome in enumerate(tracked(outcomes, "decoding pictures", len(digests))):
+                if isinstance(outcome, Unusable):
+                    unusable[i] = str(outcome)
+                else:
+                    file.write(outcome)
+
+    def _require_space(self, count: int) -> None:
+        needed, free = count * self.how.bytes_per_image, shutil.disk_usage(home()).free
+        if needed > free:
+            raise OSError(
+                errno.ENOSPC, f"decoding needs {_size(needed)}, and {_size(free)} are free"
+            )
+
+
+def _known_entry(known: Path, how: Preparation) -> Entry | None:
+    try:
+        return Entry(known.read_text("utf-8"), how)
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
+    """Pages come from the file when they are looked at; what is changed stays in this process."""
+    if not shape[0]:
+        return torch.empty(shape, dtype=torch.uint8)
+    return torch.from_numpy(np.memmap(path, np.uint8, "c", shape=shape))
+
+
+def _decoded(path: Path, digest: bytes | str, how: Preparation) -> bytes | Unusable:
+    if isinstance(digest, str):
+        return Unusable(digest)
+    try:
+        found = content(path)
+    except OSError as error:
+        raise DataError(f"{path}: {why_unreadable(error)}, and was there a moment ago") from error
+    if hashlib.sha256(found).digest() != digest:
+        raise DataError(f"{path}: changed while it was being decoded; start again when it is whole")
+    try:
+        return decode(found, how)
+    except Unusable as error:
+        return error
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Without its warnings of files that it decodes all the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _room_for(listing: Listing) -> Iterator[None]:
+    """The cache folder; what goes wrong in it is a sentence."""
+    try:
+        (home() / "times").mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{home()}: {error.strerror or error}; pictures of {listing.root} are decoded into it, "
+            "and GANBENCH_CACHE names another folder"
+        ) from error
+
+
+def _remove_leftovers(key: str) -> None:
+    """Half-written files of processes that were killed: of this key, and of those nobody holds."""
+    for path in home().glob(".*.u8.*"):
+        other = path.name[1:].partition(".")[0]
+        try:
+            if other == key:
+                path.unlink()
+                continue
+            with filelock.FileLock(home() / f"{other}.lock", timeout=0):
+                path.unlink()
+        except (filelock.Timeout, FileNotFoundError):
+            continue
+
+
+def _tell_of_space(path: Path) -> None:
+    with suppress(FileNotFoundError):  # somebody is removing them
+        taken = sum(other.stat().st_size for other in home().glob("*.u8"))
+        print(
+            f"decoded into {path} ({_size(path.stat().st_size)}; all prepared pictures there take "
+            f"{_size(taken)}, and may be removed)",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _size(count: float) -> str:
+    for unit, name in ((1e9, "GB"), (1e6, "MB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count / 1e3:.1f} kB"

@@ -1,0 +1,1 @@
+"""From samples to numbers: metrics over features, control rows, cached statistics."""

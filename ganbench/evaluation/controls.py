@@ -1,0 +1,67 @@
+"""Reference rows: real images in a generator's place, good ones and ones that are wrong on purpose.
+
+A table is read against them: `test` is the floor of every metric, and a metric that scores
+`drop-class` or `memorised` as well as `test` is blind to what is wrong with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.images import LabeledImages
+from ganbench.records.schedule import Control
+from ganbench.util.random_streams import stream
+
+MEMORISED = 1000  # training images, over and over
+
+TITLES: dict[Control, str] = {
+    "test": "real test set",
+    "train-half": "real train, other half",
+    "drop-class": "real test, last class dropped",
+    "memorised": f"{MEMORISED:,} training images repeated",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What is judged, and against what."""
+
+    train: LabeledImages
+    samples: LabeledImages
+    split: str = "train"  # what `train` is
+
+
+def unsupported(control: Control, dataset: Dataset) -> str | None:
+    """Why a data set cannot have this row, or None."""
+    if control in ("test", "drop-class") and "test" not in dataset.splits:
+        return f"data set '{dataset.name}' has no test split"
+    if control == "drop-class" and dataset.image_spec().num_classes < 2:
+        return f"data set '{dataset.name}' has no classes to drop one of"
+    return None
+
+
+def make(control: Control, dataset: Dataset, num_samples: int, root: Path) -> Judged:
+    """At most `num_samples` images, always the same."""
+    train = dataset.load("train", root)
+    if control == "train-half":
+        order = torch.randperm(len(train), generator=stream(0, "halves"))
+        half = len(train) // 2
+        judged = _taken(train, order[half : half + num_samples])
+        return Judged(_taken(train, order[:half].sort().values), judged, "half of train")
+    if control == "memorised":
+        few = torch.randperm(len(train), generator=stream(0, "memorised"))[:MEMORISED]
+        return Judged(train, _taken(train, few.repeat(-(-num_samples // len(few)))[:num_samples]))
+    test = dataset.load("test", root)
+    order = torch.randperm(len(test), generator=stream(0, "reference"))
+    if control == "drop-class" and test.labels is not None:
+        order = order[test.labels[order] != test.labels.max()]
+    return Judged(train, _taken(test, order[:num_samples]))
+
+
+def _taken(data: LabeledImages, index: Tensor) -> LabeledImages:
+    return LabeledImages(data.images[index], None if data.labels is None else data.labels[index])

@@ -1,0 +1,256 @@
+"""Two versions of the code measured in turns, in one job, so that nothing but they differs."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ganbench.errors import MeasurementError, RunError
+from ganbench.gate.measurements import Measured, Measurements, Series
+from ganbench.gate.versions import Version
+from ganbench.records.run_folder import Run
+
+SIDES = ("base", "head")
+GRACE_SECONDS = 20.0  # more than the workers of a run are given
+LAST_LINES = 8
+LAUNCH = """\
+import os, runpy, signal, sys, threading
+sys.path[:] = sys.path[not sys.path[0]:]  # blind to modules of the user's folder
+def stop():
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)  # whoever asked for this run is gone
+threading.Thread(target=stop, daemon=True).start()
+runpy.run_module("ganbench", run_name="__main__", alter_sys=True)
+"""
+
+Sides = dict[str, list[Measurements]]  # base and head, round by round
+
+
+@dataclass(frozen=True)
+class Job:
+    """What both versions run."""
+
+    file: Path
+    arguments: tuple[str, ...]  # of `ganbench run`
+    plugins: tuple[str, ...]
+
+    def command(self, version: Version, out: Path) -> list[str]:
+        """One trial at a time: trials side by side would time each other."""
+        plugins = [part for name in self.plugins for part in ("--plugin", version.plugin(name))]
+        return [
+            version.python, "-c", LAUNCH, "run", str(self.file), *self.arguments, *plugins,
+            "--jobs", "1", "--fail-fast", "--out", str(out),
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """Both sides with the cells of equal work under equal ids."""
+
+    base: Measurements
+    head: Measurements
+    notes: tuple[str, ...]
+
+
+def rounds(count: int, warm_up: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Numbers and orders; whoever came first comes second next. Number 0 does not count."""
+    for number in range(1 - warm_up, count + 1):
+        yield number, SIDES if number % 2 else SIDES[::-1]
+
+
+def measure(
+    job: Job,
+    versions: Sequence[Version],
+    folder: Path,
+    count: int,
+    *,
+    warm_up: int = 0,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Sides:
+    """Run every round, each in a folder of its own, and read what was measured.
+
+    Raises MeasurementError at the first run that does not end well.
+    """
+    by_side = {version.side: version for version in versions}
+    sides: Sides = {side: [] for side in SIDES}
+    for number, order in rounds(count, warm_up):
+        for side in order:
+            out = folder / f"round-{number}" / side
+            started = time.monotonic()
+            _run(job, by_side[side], out, f"round {number}")
+            name = f"round {number} of {count}" if number else "warm-up"
+            tell(f"{name}: {side}, {time.monotonic() - started:.0f} s")
+            if number:
+                sides[side].append(_read(out))
+    return sides
+
+
+def read(folder: Path) -> Sides:
+    """The rounds that `measure` left in a folder."""
+    numbers = sorted(int(path.name.removeprefix("round-")) for path in folder.glob("round-*"))
+    return {side: [_read(folder / f"round-{n}" / side) for n in numbers if n > 0] for side in SIDES}
+
+
+def reconciled(sides: Sides) -> Reconciled:
+    """The rounds of each side as one, and equal cells under equal ids.
+
+    Versions of ganbench and of plugins are what is compared, and make no other cell. Neither does
+    an option that one version lacks, for both were asked for the same; a note tells of it.
+    """
+    base, head = (_merged(sides[side]) for side in SIDES)
+    ids, notes = _matched(base.cells.values(), head.cells.values())
+    cells = {
+        ids.get(id, id): replace(cell, id=ids.get(id, id), label=_label(head, ids.get(id), cell))
+        for id, cell in base.cells.items()
+    }
+    return Reconciled(replace(base, cells=cells), head, tuple(notes))
+
+
+def _run(job: Job, version: Version, out: Path, what: str) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    log = out.with_suffix(".log")
+    code = _process(job.command(version, out), version.environment(), log)
+    if code:
+        end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        lines = log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
+        raise MeasurementError(
+            f"--{version.side} {version}: its run in {what} {end}; the last it said:"
+            + "".join(f"\n  {line}" for line in lines or ["nothing"]),
+            code,
+        )
+
+
+def _process(command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # closes when this process dies, however it dies
+            stdout=file,
+            stderr=file,
+            env=environment,
+            start_new_session=True,  # the terminal's Ctrl-C is for this process alone
+        )
+    with _ended(process):
+        return process.wait()
+
+
+@contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """At the end, whatever happens. A run that is asked to stop stops its workers first."""
+    try:
+        yield
+    finally:
+        try:
+            process.terminate()
+            process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # also when a second Ctrl-C cuts the grace short
+            process.kill()
+            process.wait()
+            if process.stdin:
+                process.stdin.close()
+
+
+def _read(out: Path) -> Measurements:
+    try:
+        return Measurements.of(Run.read(out))
+    except RunError as error:
+        raise MeasurementError(f"its records cannot be read: {error}") from error
+
+
+def _merged(found: Sequence[Measurements]) -> Measurements:
+    """Timings of every round. The seeds being the same in each, other numbers are of the first: to
+    count them again would make much evidence of little."""
+    last = found[-1]
+    cells = {id: _cell([m.cells[id] for m in found if id in m.cells]) for id in last.cells}
+    return replace(last, cells=cells)
+
+
+def _cell(found: Sequence[Measured]) -> Measured:
+    series = {}
+    for name, last in found[-1].series.items():
+        of_rounds = [cell.series[name] for cell in found if name in cell.series]
+        series[name] = _timed(of_rounds) if last.column.kind == "timing" else of_rounds[0]
+    statuses: dict[str, int] = {}
+    for cell in found:
+        for status, count in cell.statuses.items():
+            statuses[status] = statuses.get(status, 0) + count
+    settings = _without_versions(found[-1].settings)
+    return replace(found[-1], settings=settings, statuses=statuses, series=series)
+
+
+def _timed(found: Sequence[Series]) -> Series:
+    values = [value for series in found for value in series.values.values()]
+    return replace(found[-1], values=dict(enumerate(values)))
+
+
+def _without_versions(settings: Any) -> Any:
+    """Plugins without the sources that they came from."""
+    if isinstance(settings, Mapping):
+        is_plugin = settings.keys() == {"kind", "name", "options", "source"}
+        return {
+            key: _without_versions(value)
+            for key, value in settings.items()
+            if not (is_plugin and key == "source")
+        }
+    if isinstance(settings, list | tuple):
+        return [_without_versions(value) for value in settings]
+    return settings
+
+
+def _matched(
+    base: Collection[Measured], head: Collection[Measured]
+) -> tuple[dict[str, str], list[str]]:
+    """The ids of the head's cells by those of the base's, and what one version lacks."""
+    ids: dict[str, str] = {}
+    notes: list[str] = []
+    left = list(head)
+    for alike in (_equal, _equal_where_both_have_it):
+        for cell in [c for c in base if c.id not in ids]:
+            if twin := next((c for c in left if alike(cell, c)), None):
+                left.remove(twin)
+                ids[cell.id] = twin.id
+                notes += _lacking(cell.settings, twin.settings)
+    return ids, list(dict.fromkeys(notes))
+
+
+def _equal(a: Measured, b: Measured) -> bool:
+    return a.settings == b.settings
+
+
+def _equal_where_both_have_it(a: Measured, b: Measured) -> bool:
+    return a.label == b.label and _shared(a.settings, b.settings)
+
+
+def _shared(a: Any, b: Any) -> bool:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return all(_shared(a[key], b[key]) for key in a.keys() & b.keys())
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return all(map(_shared, a, b))
+    return bool(a == b)
+
+
+def _lacking(a: Any, b: Any, where: str = "") -> Iterator[str]:
+    """For all that one side alone has."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys([*a, *b]):
+            place = f"{where}.{key}" if where else str(key)
+            if key in a and key in b:
+                yield from _lacking(a[key], b[key], place)
+            else:
+                side, value = ("base", a[key]) if key in a else ("head", b[key])
+                yield f"the {side} alone has {place}, here {value}"
+    elif isinstance(a, list) and isinstance(b, list):
+        for i, pair in enumerate(zip(a, b, strict=True)):
+            yield from _lacking(*pair, f"{where}[{i}]")
+
+
+def _label(head: Measurements, id: str | None, cell: Measured) -> str:
+    return head.cells[id].label if id in head.cells else cell.label

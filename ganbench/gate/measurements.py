@@ -1,0 +1,133 @@
+"""What a comparison knows of a run or of a baseline: every value by cell, number and seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench.contracts.images import Column
+from ganbench.records.run_folder import Outcome, Run, numbers
+
+BAD = ("failed", "diverged", "timeout", "unfinished")
+_COLUMN = Column.__dataclass_fields__
+
+
+@dataclass(frozen=True)
+class Series:
+    """One number of one cell, seed by seed. A seed without a value is not in it."""
+
+    column: Column
+    values: dict[int, float]
+    protocol: str = ""  # its id; several joined by "+", which compare with nothing
+    reason: str = ""  # why a value is missing
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One cell."""
+
+    id: str
+    label: str
+    dataset: str
+    settings: dict[str, Any]  # the resolved cell, for saying what differs
+    statuses: dict[str, int]  # how many trials ended how
+    series: dict[str, Series]
+    data: str = ""  # SHA-256 of the training data
+    reasons: tuple[str, ...] = ()  # of the trials that ended badly
+
+    @property
+    def bad(self) -> int:
+        return sum(self.statuses.get(status, 0) for status in BAD)
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All cells, with the platform they were measured on."""
+
+    name: str
+    cells: dict[str, Measured]  # by id
+    platform: dict[str, str] = field(default_factory=dict)
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
+
+    @classmethod
+    def of(cls, run: Run) -> Measurements:
+        found: dict[str, list[Outcome]] = {}
+        for outcome in run.outcomes():
+            if outcome.trial.cell is not None and not outcome.trial.cell.incompatible:
+                found.setdefault(outcome.trial.cell.id, []).append(outcome)
+        protocols: dict[str, dict[str, Any]] = {}
+        for outcomes in found.values():
+            for outcome in outcomes:
+                protocols.update(outcome.result.get("protocols", {}))
+        return cls(
+            run.plan.name,
+            {id: _measured(id, outcomes) for id, outcomes in found.items()},
+            platform_of(run.about),
+            protocols,
+        )
+
+
+def platform_of(about: Mapping[str, Any]) -> dict[str, str]:
+    """What decides the last digits of numbers and every timing; no clock speed, no host name."""
+    machine, packages = about["machine"], about["provenance"]["packages"]
+    return {
+        "device": str(machine["device_name"]),
+        "threads": str(about["execution"]["threads"]),
+        "torch": str(packages["torch"]),
+        "python": str(about["provenance"]["python"]),
+    }
+
+
+def _measured(id: str, outcomes: list[Outcome]) -> Measured:
+    cell = outcomes[0].trial.cell
+    assert cell is not None
+    statuses = Counter(outcome.status for outcome in outcomes)
+    settings = {
+        key: value
+        for key, value in dataclasses.asdict(cell).items()
+        if key not in ("label", "axes", "incompatible")
+    }
+    digests = {o.result["data"]["sha256"] for o in outcomes if o.result.get("data")}
+    return Measured(
+        id,
+        cell.label,
+        cell.axes.get("dataset", cell.dataset.name),
+        json.loads(json.dumps(settings)),  # as a baseline's file gives it back
+        dict(statuses),
+        _series(outcomes),
+        "+".join(sorted(digests)),
+        tuple(dict.fromkeys(o.reason for o in outcomes if o.status in BAD and o.reason)),
+    )
+
+
+def _series(outcomes: Iterable[Outcome]) -> dict[str, Series]:
+    columns: dict[str, Column] = {}
+    values: dict[str, dict[int, float]] = {}
+    protocols: dict[str, dict[str, None]] = {}
+    reasons: dict[str, str] = {}
+    for outcome in outcomes:
+        for number in numbers(outcome.result):
+            name = number["name"]
+            columns[name] = Column(**{k: number[k] for k in _COLUMN if k in number})
+            values.setdefault(name, {})
+            if number.get("protocol"):
+                protocols.setdefault(name, {})[number["protocol"]] = None
+            if _is_number(number.get("value")):
+                values[name][outcome.trial.seed] = float(number["value"])
+            elif number.get("reason"):
+                reasons[name] = number["reason"]
+    return {
+        name: Series(
+            column, values[name], "+".join(sorted(protocols.get(name, {}))), reasons.get(name, "")
+        )
+        for name, column in columns.items()
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

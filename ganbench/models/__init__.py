@@ -1,0 +1,1 @@
+"""A cell's networks: assembled, sampled from, saved and loaded."""

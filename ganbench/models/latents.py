@@ -1,0 +1,101 @@
+"""Draws from an architecture's prior, and the ways from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.errors import ConfigError
+from ganbench.models.sampling import draw_latents
+from ganbench.util.random_streams import stream
+
+Path = Literal["slerp", "lerp"]
+
+TRIED = 4096  # draws that tell what a prior is like
+RAREST = 0.002  # share of a prior within a truncation that is still worth waiting for
+FLAT = 2.4  # fourth moment over the squared second: 3 of a normal, 1.8 of a uniform distribution
+
+
+def draw(
+    architecture: Architecture,
+    count: int,
+    seed: int,
+    name: str = "samples",
+    truncation: float | None = None,
+) -> Tensor:  # (count, Z)
+    """Latents, made on the CPU: the same on every device.
+
+    With a truncation, coordinates beyond it are drawn again (Brock et al., 2019).
+    """
+    if truncation is None:
+        return draw_latents(architecture, count, seed, name)
+    _check_reachable(architecture, truncation)
+    generator = stream(seed, name)
+    latents = architecture.latents(count, generator)
+    while (outside := latents.abs() > truncation).any():
+        latents = torch.where(outside, architecture.latents(count, generator), latents)
+    return latents
+
+
+def draw_each(architecture: Architecture, numbers: Sequence[int], seed: int, name: str) -> Tensor:
+    """Numbered latents: one of them is the same however many there are."""
+    return torch.cat([architecture.latents(1, stream(seed, f"{name} {i}")) for i in numbers])
+
+
+def _check_reachable(architecture: Architecture, truncation: float) -> None:
+    if not 0 < truncation < float("inf"):
+        raise ConfigError(f"expected a truncation greater than 0, found {truncation:g}")
+    tried = _tried(architecture)
+    share = (tried.abs() <= truncation).double().mean(0).min().item()  # of the rarest coordinate
+    if share < RAREST:
+        least = tried.abs().flatten()[: 2**20].quantile(2 * RAREST).item()
+        raise ConfigError(
+            f"a truncation of {truncation:g} keeps {share:.2%} of this prior's values, too few to "
+            f"draw from; use one above {least:.2g}"
+        )
+
+
+def natural_path(architecture: Architecture) -> Path:
+    """Along a sphere for a normal prior, all of whose draws lie near one; else straight.
+
+    Between two draws from a uniform prior, a line stays within it; a normal prior is told from
+    others by the fourth moment of its draws.
+    """
+    tried = _tried(architecture)
+    if tried.shape[1] < 2:
+        return "lerp"
+    tried = tried - tried.mean()
+    return "slerp" if tried.pow(4).mean() > FLAT * tried.square().mean() ** 2 else "lerp"
+
+
+def _tried(architecture: Architecture) -> Tensor:
+    return architecture.latents(TRIED, stream(0, "what the prior is like"))
+
+
+def walk(start: Tensor, end: Tensor, steps: int, path: Path) -> Tensor:
+    """From the latents (N, Z) of one end to those of the other, both included: (steps, N, Z)."""
+    between = slerp if path == "slerp" else torch.lerp
+    return torch.stack([between(start, end, weight) for weight in fractions(steps)])
+
+
+def fractions(steps: int) -> list[float]:
+    """From 0 to 1, both exact."""
+    return [step / (steps - 1) for step in range(steps)]
+
+
+def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
+    """Along the great circle between the directions (Shoemake, 1985), while the norm goes evenly
+    from one end's to the other's: never through the empty middle of a normal prior."""
+    norms = start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True)
+    a, b = (x.double() / norm.clamp(min=1e-12) for x, norm in zip((start, end), norms, strict=True))
+    angle = torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))[:, None] * 2
+    sine = angle.sin()
+    turned = (((1 - weight) * angle).sin() * a + (weight * angle).sin() * b) / sine
+    found = (turned * torch.lerp(*norms, weight)).to(start.dtype)
+    straight = torch.lerp(start, end, weight)
+    no_arc = (sine.abs() < 1e-6) | (norms[0] == 0) | (norms[1] == 0)  # one direction, or none
+    return torch.where(no_arc | (weight in (0, 1)), straight, found)

@@ -1,0 +1,215 @@
+"""What a model's folder holds, and how it is read back. Any copy of the folder is as good.
+
+model.safetensors  both players' weights: `generator.*`, the averaged ones, and `discriminator.*`
+config.json        all that is needed to build the networks again, and to draw labels for them
+README.md          the model card
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pydantic
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import ganbench
+from ganbench.contracts.images import ImageSpec, LabeledImages
+from ganbench.errors import ContractError, DataError
+from ganbench.models.saved import card
+from ganbench.records.cells import Parts, Spec
+from ganbench.records.run_folder import Trial
+from ganbench.util import files
+
+if TYPE_CHECKING:
+    from ganbench.training.trainer import Trained
+
+FORMAT, FORMAT_VERSION = "ganbench-model", 1
+WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
+Player = Literal["generator", "discriminator"]
+
+
+@dataclass(frozen=True)
+class NetworkSpecs:
+    """What of a cell decides its networks, and the data that they were trained on."""
+
+    dataset: Spec
+    g_conditioning: Spec
+    d_conditioning: Spec
+    architecture: Spec
+    transforms: tuple[Spec, ...]
+    g_norm: str
+    d_norm: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """config.json."""
+
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    ganbench: str  # versions
+    torch: str
+    benchmark: str
+    trial: str  # id
+    seed: int
+    cell: dict[str, Any]  # resolved, as the run's plan.json has it
+    image: ImageSpec
+    labelled: bool  # whether the generator takes labels
+    class_names: tuple[str, ...]  # (): the ids are the names
+    label_counts: tuple[int, ...] | None  # of the training data, by class
+    num_images: int  # of the training data
+    values: Literal["uint8", "float32"]  # of the data: pixels, or numbers in [-1, 1]
+    plugins: tuple[str, ...]  # files and modules that --plugin named
+    training: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str
+
+    @property
+    def networks(self) -> NetworkSpecs:
+        return _adapter(NetworkSpecs).validate_python(self.cell)
+
+
+def write(
+    directory: Path, trial: Trial, parts: Parts, data: LabeledImages, trained: Trained
+) -> None:
+    """Everything of the folder; config.json, which vouches for the weights, comes last."""
+    weights = directory / WEIGHTS
+    tensors = {**_tensors("generator", trained.generator)}
+    tensors |= _tensors("discriminator", trained.discriminator)
+    files.write_atomically(weights, lambda temporary: save_file(tensors, temporary))
+    config = _config(trial, parts, data, trained, _sha256(weights))
+    files.write_text(directory / CARD, card.text(asdict(config)))
+    files.write_json(directory / CONFIG, asdict(config))
+
+
+def write_card(directory: Path, metrics: list[dict[str, Any]]) -> None:
+    """The model card again, with a trial's numbers."""
+    config = read_config(directory)
+    files.write_text(directory / CARD, card.text(asdict(config), metrics))
+
+
+def read_config(directory: Path) -> ModelConfig:
+    """Raises DataError where there is none that this ganbench can read."""
+    path = directory / CONFIG
+    if not path.is_file():
+        raise DataError(
+            f"{path}: missing; a model is a folder with {WEIGHTS} and {CONFIG}, as every trial "
+            "leaves one"
+        )
+    found = files.read_json(path)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: not whole; copy the folder again")
+    if found.get("format") != FORMAT:
+        raise DataError(f"{path}: of another program: its format is {found.get('format')!r}")
+    if found.get("format_version") != FORMAT_VERSION:
+        raise DataError(
+            f"{path}: of format version {found.get('format_version')}, and this ganbench reads "
+            f"{FORMAT_VERSION}; use ganbench {found.get('ganbench')}, which wrote it"
+        )
+    try:
+        config: ModelConfig = _adapter(ModelConfig).validate_python(found)
+        _adapter(NetworkSpecs).validate_python(config.cell)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: not as ganbench writes it: {place}: {first['msg']}") from error
+    return config
+
+
+def read_weights(directory: Path, config: ModelConfig, player: Player, network: nn.Module) -> None:
+    """Into the network. Raises DataError where they are damaged or another's."""
+    path = directory / WEIGHTS
+    if not path.is_file():
+        raise DataError(f"{path}: missing; {CONFIG} is there, so copy the folder again")
+    if _sha256(path) != config.weights_sha256:
+        raise DataError(
+            f"{path}: not the file that {CONFIG} was written with, or not whole: its SHA-256 is "
+            f"another; copy the folder again, or run the trial again"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(f"{player}.")]  # noqa: SIM118
+            tensors = {name.removeprefix(f"{player}."): file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        raise DataError(f"{path}: not a safetensors file: {error}") from error
+    if misfit := _misfit(tensors, network.state_dict()):
+        raise DataError(f"{path}: not the weights of the {player} in {CONFIG}: {misfit}")
+    network.load_state_dict(tensors)
+
+
+def _misfit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    for name, tensor in expected.items():
+        if name not in found:
+            return f"'{name}' is missing"
+        if found[name].shape != tensor.shape:
+            return f"'{name}' is {_shape(found[name])}, expected {_shape(tensor)}"
+    extra = [name for name in found if name not in expected]
+    return f"there is no '{extra[0]}' in it" if extra else ""
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a single value"
+
+
+def _config(
+    trial: Trial, parts: Parts, data: LabeledImages, trained: Trained, sha256: str
+) -> ModelConfig:
+    progress, classes = trained.progress, parts.image.num_classes
+    names = parts.dataset.class_names()
+    counts = None if data.labels is None else data.labels.bincount(minlength=classes).tolist()
+    return ModelConfig(
+        ganbench=ganbench.__version__,
+        torch=torch.__version__,
+        benchmark=trial.run,
+        trial=trial.id,
+        seed=trial.seed,
+        cell=asdict(trial.subject),
+        image=parts.image,
+        labelled=parts.g_conditioning.needs_labels,
+        class_names=names if len(names) == classes else (),
+        label_counts=None if counts is None else tuple(counts),
+        num_images=len(data),
+        values="uint8" if data.images.dtype == torch.uint8 else "float32",
+        plugins=trial.plugins,
+        training={
+            "status": "trained",
+            "kimg": progress.images / 1000,
+            "iterations": progress.iteration,
+            "g_updates": progress.g_updates,
+            "d_updates": progress.d_updates,
+            "seconds": round(trained.seconds, 3),
+        },
+        weights_sha256=sha256,
+    )
+
+
+def _tensors(player: Player, network: nn.Module) -> dict[str, Tensor]:
+    found = {}
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise ContractError(
+                f"the {player} keeps '{name}' beside its tensors; only tensors can be saved, as "
+                "parameters or buffers"
+            )
+        found[f"{player}.{name}"] = value.detach().cpu().contiguous().clone()
+    return found
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            found.update(block)
+    return found.hexdigest()
+
+
+@cache
+def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(cls)

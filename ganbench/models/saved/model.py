@@ -1,0 +1,241 @@
+"""A trained model, ready to draw images from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.images import ImageSpec
+from ganbench.errors import ConfigError, PluginError
+from ganbench.models import latents, networks, sampling
+from ganbench.models.saved import files, find
+from ganbench.models.saved.files import ModelConfig
+from ganbench.records.cells import Spec
+from ganbench.registry import registry
+from ganbench.registry.hookspecs import PROJECT
+from ganbench.registry.registry import Registry
+from ganbench.util.messages import known, suggestion
+
+Labels = int | str | Sequence[int] | Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Images with what they were made from."""
+
+    images: Tensor  # (N, C, H, W) as the data set's: uint8, or float32 in [-1, 1]
+    labels: Tensor | None  # (N,) class ids; None where the generator takes none
+    latents: Tensor  # (N, Z)
+
+
+@dataclass(frozen=True, eq=False)
+class SavedModel:
+    """What `load_model` gives."""
+
+    directory: Path
+    config: ModelConfig
+    architecture: Architecture
+    generator: networks.ConditionalGenerator
+    device: torch.device
+    notes: tuple[str, ...]  # what is not as it was at training
+    _plugins: _Plugins = field(repr=False)
+
+    @property
+    def image(self) -> ImageSpec:
+        return self.config.image
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the generator takes labels."""
+        return self.config.labelled
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """One per class; where the data set has no names, the ids."""
+        return self.config.class_names or tuple(map(str, range(self.image.num_classes)))
+
+    def sample(
+        self,
+        n: int,
+        labels: Labels = None,
+        seed: int = 0,
+        truncation: float | None = None,
+    ) -> Samples:
+        """New images. The same seed gives the same ones.
+
+        `labels` is a class for all of them, by id or name, or one id for each; by default they are
+        drawn as often as in the training data. With a `truncation`, coordinates of the latents
+        beyond it are drawn again (Brock et al., 2019).
+        """
+        if n < 1:
+            raise ConfigError(f"expected at least one image, found {n}")
+        asked = self._labels(labels, n, seed)
+        drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
+        return Samples(self.images(drawn, asked), asked, drawn)
+
+    def images(self, drawn: Tensor, labels: Tensor | None) -> Tensor:
+        """Those of latents (N, Z) and labels (N,), as the data set's own."""
+        dtype = torch.uint8 if self.config.values == "uint8" else torch.float32
+        return sampling.generate(self.generator, drawn, labels, self.device, dtype=dtype)
+
+    def label(self, text: str | int) -> int:
+        """The id of a class that the generator can be asked for. Raises ConfigError."""
+        self.require_labels()
+        return self.class_id(text)
+
+    def class_id(self, text: str | int) -> int:
+        """The id of a class of the training data. Raises ConfigError with what is possible."""
+        names = self.class_names
+        if isinstance(text, str) and text in names:
+            return names.index(text)
+        if str(text).isdecimal() and int(text) < len(names):
+            return int(text)
+        if not names:
+            raise ConfigError(f"{self.directory}: no class '{text}'; the data has no classes")
+        ids = f"ids from 0 to {len(names) - 1}"
+        if not self.config.class_names:
+            raise ConfigError(f"{self.directory}: no class '{text}'; the classes are {ids}")
+        raise ConfigError(
+            f"{self.directory}: no class '{text}'{suggestion(text, names)}{known(names)}, or {ids}"
+        )
+
+    def require_labels(self) -> None:
+        if not self.labelled:
+            raise ConfigError(
+                f"{self.directory}: this model's generator takes no labels: its conditioning is "
+                f"'{self.config.networks.g_conditioning.name}'"
+            )
+
+    def discriminator(self) -> networks.ConditionalDiscriminator:
+        """The discriminator, whose plugins are checked too. Raises GanbenchError."""
+        specs = self.config.networks
+        network = networks.build(
+            self.architecture,
+            self._plugins.built(specs.g_conditioning),
+            self._plugins.built(specs.d_conditioning),
+            self.image,
+            g_norm=specs.g_norm,
+            d_norm=specs.d_norm,
+            transforms=[self._plugins.built(spec) for spec in specs.transforms],
+        )[1]
+        files.read_weights(self.directory, self.config, "discriminator", network)
+        return network.eval().to(self.device)
+
+    def dataset(self) -> Dataset:
+        """The data that it was trained on. Raises GanbenchError."""
+        return self._plugins.built(self.config.networks.dataset)
+
+    @property
+    def registry(self) -> Registry:
+        return self._plugins.registry
+
+    def _labels(self, labels: Labels, count: int, seed: int) -> Tensor | None:
+        if labels is None:
+            if not self.labelled:
+                return None
+            counts = self.config.label_counts or [1] * self.image.num_classes
+            return sampling.draw_labels(torch.tensor(counts).double(), count, seed)
+        if isinstance(labels, int | str):
+            return torch.full((count,), self.label(labels))
+        self.require_labels()
+        asked = torch.as_tensor(labels)
+        if len(asked) != count:
+            raise ConfigError(f"expected {count} labels, found {len(asked)}")
+        for one in asked.unique().tolist():
+            self.label(one)
+        return asked
+
+
+@dataclass(frozen=True)
+class _Plugins:
+    """Those of a model, which must be the ones that it was trained with."""
+
+    directory: Path
+    config: ModelConfig
+    registry: Registry
+    allow_others: bool
+
+    def built(self, spec: Spec) -> Any:
+        if not any(entry.name == spec.name for entry in self.registry.entries(spec.kind)):
+            raise PluginError(f"{self.directory}: {self._absent(spec)}")
+        if (other := self._other(spec)) and not self._tolerable(spec):
+            raise PluginError(
+                f"{self.directory}: {other}; install the former again, or go on with "
+                "--allow-other-versions (from Python, allow_other_versions=True)"
+            )
+        try:
+            return spec.build(self.registry)
+        except ConfigError as error:
+            raise ConfigError(f"{self.directory}: {error}") from error
+
+    def notes(self, specs: Sequence[Spec]) -> Iterator[str]:
+        """What another version of a plugin than at training builds."""
+        for spec in specs:
+            if other := self._other(spec):
+                yield other
+
+    def _other(self, spec: Spec) -> str | None:
+        now = self.registry.lookup(spec.kind, spec.name).source.identity
+        if now == spec.source:
+            return None
+        return f"{spec.kind} '{spec.name}' was trained with {spec.source}, and {now} is installed"
+
+    def _tolerable(self, spec: Spec) -> bool:
+        """Our own may be of another ganbench: where one has changed, the weights do not fit."""
+        now = self.registry.lookup(spec.kind, spec.name).source.distribution
+        return self.allow_others or spec.source.split(" ")[0] == now == PROJECT
+
+    def _absent(self, spec: Spec) -> str:
+        distribution = spec.source.split(" ")[0]
+        file = next((p for p in self.config.plugins if Path(p).name == distribution), None)
+        todo = f"add --plugin {file}" if file else f"install {distribution}, or name it by --plugin"
+        failures = "".join(
+            f"\n  {failure.source} failed to load: {failure.reason}"
+            for failure in self.registry.failures
+        )
+        return (
+            f"{spec.kind} '{spec.name}' is of {spec.source}, which is not loaded; {todo}{failures}"
+        )
+
+
+def load_model(
+    path: str | Path,
+    *,
+    device: str = "cpu",
+    plugins: Sequence[str] = (),
+    allow_other_versions: bool = False,
+) -> SavedModel:
+    """The model in a folder, or of a run's trial. Raises GanbenchError.
+
+    `plugins` are files or modules that `--plugin` named at training; nothing that the folder names
+    is imported by itself. A plugin of a third party must be of the version at training, unless
+    `allow_other_versions`; what differs is in the model's `notes`.
+    """
+    directory = find.find(Path(path))
+    config = files.read_config(directory)
+    specs = config.networks
+    own = _Plugins(directory, config, registry.load(plugins), allow_other_versions)
+    architecture: Architecture = own.built(specs.architecture)
+    conditioning: Conditioning = own.built(specs.g_conditioning)
+    generator = networks.build(  # beside a discriminator that needs no plugin, and is not used
+        architecture, conditioning, Conditioning(), config.image, g_norm=specs.g_norm, d_norm="none"
+    )[0]
+    files.read_weights(directory, config, "generator", generator)
+    return SavedModel(
+        directory,
+        config,
+        architecture,
+        generator.eval().to(device),
+        torch.device(device),
+        tuple(own.notes([specs.architecture, specs.g_conditioning])),
+        own,
+    )

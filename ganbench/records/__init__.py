@@ -1,0 +1,1 @@
+"""What a run writes down, as values. Nothing here imports torch."""

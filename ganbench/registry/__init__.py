@@ -1,0 +1,1 @@
+"""Finding, loading, listing and scaffolding plugins."""

@@ -1,0 +1,148 @@
+"""Where plugins come from: installed distributions, files and modules; and who each one is."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import re
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ganbench.errors import PluginError
+from ganbench.registry.hookspecs import PROJECT
+from ganbench.util.messages import known, quoted, suggestion
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a plugin comes from."""
+
+    plugin: str  # the entry point's name, or the file
+    distribution: str  # of a file, its name
+    version: str
+    digest: str = ""  # SHA-256 of the source files; built-ins have none, for their version tells
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+    @property
+    def identity(self) -> str:
+        """What records hold: it changes when the code does."""
+        return f"{self} sha256:{self.digest[:12]}" if self.digest else str(self)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that could not be loaded, and why."""
+
+    source: Source
+    reason: str  # one line
+    detail: str = ""  # the traceback, where there is one
+
+
+@dataclass(frozen=True)
+class FoundEntryPoint:
+    source: Source
+    value: str  # a module's dotted name
+
+
+def found_entry_points() -> tuple[list[FoundEntryPoint], list[Failure]]:
+    """The installed plugins that GANBENCH_LOAD_PLUGINS admits, and those whose name is another's
+    too; imports none of them. Raises PluginError where the variable names what is not installed."""
+    points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
+    by_name: dict[str, dict[str, FoundEntryPoint]] = {}
+    for point in _admitted(points):
+        source = Source(point.name, point.dist.name, point.dist.version)
+        found = FoundEntryPoint(source, point.value)
+        by_name.setdefault(point.name, {}).setdefault(_canonical(point.dist.name), found)
+    failures = []
+    for name, rivals in by_name.items():
+        if len(rivals) > 1:
+            sources = [found.source for found in rivals.values()]
+            reason = (
+                f"both {' and '.join(map(str, sources))} call their plugin '{name}'; uninstall "
+                "one, or set GANBENCH_LOAD_PLUGINS to the distributions you want"
+            )
+            failures += [Failure(source, reason) for source in sources]
+    return [f for r in by_name.values() if len(r) == 1 for f in r.values()], failures
+
+
+def _admitted(points: list[Any]) -> list[Any]:
+    """Those that GANBENCH_LOAD_PLUGINS names, by plugin or distribution; all where it is unset."""
+    listed = os.environ.get("GANBENCH_LOAD_PLUGINS")
+    if listed is None:
+        return points
+    wanted = {_canonical(name) for name in listed.split(",") if name.strip()}
+    names = [{_canonical(p.name), _canonical(p.dist.name)} for p in points]
+    absent = sorted(wanted.difference(*names))
+    if absent:
+        installed = sorted(set().union(*names))
+        raise PluginError(
+            f"GANBENCH_LOAD_PLUGINS names {quoted(absent)}, which is not installed"
+            f"{suggestion(absent[0], installed)}{known(installed)}"
+        )
+    return [point for point, own in zip(points, names, strict=True) if own & wanted]
+
+
+def _canonical(name: str) -> str:
+    """Distributions are one whether written with a hyphen, a dot or an underscore."""
+    return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def import_named(plugin: str) -> tuple[ModuleType, Source]:
+    """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
+    path = Path(plugin) if is_file(plugin) else None
+    try:
+        module = _import_file(path) if path else importlib.import_module(plugin)
+    except (Exception, SystemExit) as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        inside = "" if "importlib" in last.filename else f", at {last.filename}:{last.lineno}"
+        raise PluginError(
+            f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
+        ) from error
+    return module, Source(plugin, path.name if path else plugin, "")
+
+
+def is_file(plugin: str) -> bool:
+    """Whether a `--plugin` value is a path. Raises PluginError where there is no such file."""
+    if not plugin.endswith(".py") and os.sep not in plugin:
+        return False
+    if not Path(plugin).is_file():
+        raise PluginError(f"--plugin {plugin}: there is no such file")
+    return True
+
+
+def source_digest(module: ModuleType) -> str:
+    """Of the source files of a module and of the package around it; empty where there are none."""
+    around = sys.modules.get(module.__name__.partition(".")[0], module)
+    folders = [Path(folder) for folder in getattr(around, "__path__", ())]
+    files = sorted((file.relative_to(top), file) for top in folders for file in top.rglob("*.py"))
+    if not folders and getattr(module, "__file__", None):
+        files = [(Path(), Path(str(module.__file__)))]
+    found = hashlib.sha256()
+    for name, file in files:
+        found.update(f"{name.as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return found.hexdigest() if files else ""
+
+
+def _import_file(path: Path) -> ModuleType:
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
+    name = f"ganbench_plugin_{path.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError("not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up here
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,1 @@
+"""Beside and beyond the tables: published numbers, exports, GitHub."""

@@ -1,0 +1,34 @@
+"""Bencher Metric Format: the median of each measure of each benchmark, between its quartiles."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ganbench.reports.exporters.source import Export, Number, Source, strict_json
+
+BENCHMARK, MEASURE = 1024, 64  # bytes of UTF-8 in a name, at most
+DIGEST = 8
+
+
+def export(source: Source) -> Export:
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for number in source.numbers:
+        benchmark = shortened(f"{source.name}/{number.cell}", BENCHMARK)
+        found.setdefault(benchmark, {})[shortened(number.metric, MEASURE)] = _metric(number)
+    return Export((strict_json(found),))
+
+
+def _metric(number: Number) -> dict[str, float]:
+    metric = {"value": number.median}
+    if number.quartiles is not None:
+        metric["lower_value"], metric["upper_value"] = number.quartiles
+    return metric
+
+
+def shortened(name: str, limit: int) -> str:
+    """A name that is too long ends in a digest of the whole, so that no two become one."""
+    data = name.encode()
+    if len(data) <= limit:
+        return name
+    digest = hashlib.sha256(data).hexdigest()[:DIGEST]
+    return f"{data[: limit - DIGEST - 1].decode(errors='ignore')}~{digest}"

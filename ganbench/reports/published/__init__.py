@@ -1,0 +1,1 @@
+"""Numbers that others published, and how ours stand beside them."""

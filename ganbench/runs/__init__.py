@@ -1,0 +1,1 @@
+"""One trial, many trials, their folders and provenance."""

@@ -1,0 +1,358 @@
+"""One cell with one seed: trained, drawn, kept and judged."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import ganbench
+from ganbench.contracts.callbacks import Callback, TrialInfo
+from ganbench.contracts.images import LabeledImages, Probe, Timings, Window
+from ganbench.errors import Diverged, noting
+from ganbench.evaluation import controls, trial_evaluation, watches
+from ganbench.models import sampling
+from ganbench.models.saved import files as saved
+from ganbench.pictures import points
+from ganbench.records import cells
+from ganbench.records.run_folder import TRIAL, Trial
+from ganbench.registry import registry
+from ganbench.runs.trial_pictures import Gallery
+from ganbench.training import checkpoints, diagnosis, readahead
+from ganbench.training.trainer import Probed, Trained, Trainer
+from ganbench.util import files
+from ganbench.util.random_streams import stream_seed
+
+
+class CellTrial:
+    """`run` does it all. It fills `callbacks` with those that were told of the beginning, and
+    `seconds` with what each part took, also where it ends with an exception."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        cell: cells.Cell,
+        plugins: registry.Registry,
+        directory: Path,
+        callbacks: list[Callback],
+        seconds: dict[str, float],
+    ) -> None:
+        self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
+        self.callbacks, self.seconds = callbacks, seconds
+        self.probes: list[Probe] = []
+        self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
+        self.parts = cells.Parts.of(cell, plugins)
+        self.watched = watches.Watched.of(self.parts.metrics)
+        self._log = _logger(directory)
+
+    def run(self) -> dict[str, Any]:
+        """What result.json says of it."""
+        with clocked(self.seconds, "data"), noting(partial(loading, self.cell.dataset)):
+            self.data = self.parts.dataset.load("train", files.data())
+        with clocked(self.seconds, "prepare"):
+            self._prepare()
+            resumed_at = self._resume()
+        where = partial(_whereabouts, self.trial, self.cell, self.trainer)
+        reading = readahead.at_random(self.data.images)
+        with clocked(self.seconds, "train"), noting(where), reading:
+            try:
+                trained = self.trainer.run()
+            except Diverged as error:
+                return self._diverged(error)
+        with clocked(self.seconds, "sample"):
+            fake, sampling_seconds = self.sampler.draw(trained.generator, self.cell.num_samples)
+            saved.write(self.directory, self.trial, self.parts, self.data, trained)
+            self.gallery.finish(trained.generator, trained.windows)
+        timings = Timings(
+            train_seconds=trained.seconds,
+            images_per_second=tuple(w.images_per_second for w in trained.windows),
+            g_steps_per_second=tuple(w.g_steps_per_second for w in trained.windows),
+            samples_per_second=self.cell.num_samples / sampling_seconds,
+            peak_memory_bytes=peak_memory(self.trial.device),
+            alone=self.trial.alone,
+        )
+        judged = self._judge(fake, trained, timings)
+        saved.write_card(self.directory, judged["metrics"])
+        return {
+            **judged,
+            "diagnosis": self._diagnosis({m["name"]: m["value"] for m in judged["metrics"]}),
+            "probes": [asdict(probe) for probe in self.probes],
+            "resumed_at_kimg": resumed_at,
+            **_counts(trained),
+            "timings": asdict(timings),
+        }
+
+    def _prepare(self) -> None:
+        """The trainer, the pictures, the checkpoints and the callbacks of this trial."""
+        trial, kimg = self.trial, self.cell.schedule.kimg
+        self._metric_points = self.watched.images(kimg)
+        self._frame_points = points(round(1000 * kimg))
+        self.sampler = make_sampler(self.parts, self.data, trial.seed, trial.device)
+        self.gallery = Gallery(
+            self.parts, self.sampler.shares, trial.seed, trial.device, self.directory
+        )
+        self.trainer = make_trainer(
+            self.cell,
+            self.parts,
+            self.data,
+            trial.seed,
+            trial.device,
+            self._on_window,
+            probes=sorted({*self._metric_points, *self._frame_points}),
+            on_probe=self._on_probe,
+        )
+        self.kept = checkpoints.Checkpoints(
+            self.directory / checkpoints.NAME,
+            (self.directory / TRIAL).read_text(),
+            trial.checkpoint,
+        )
+        about = TrialInfo(
+            trial.run, self.cell.label, self.cell.axes, trial.seed, self.directory,
+            asdict(self.cell),
+        )  # fmt: skip
+        for choice in trial.callbacks:
+            self.callbacks.append(self.plugins.build("callback", **choice))
+            with noting(partial(_name_of, self.callbacks[-1])):
+                self.callbacks[-1].began(about)
+
+    def _resume(self) -> float | None:
+        """Go on from a checkpoint where there is one; the kimg at which it was taken."""
+        resumed_at = None
+        if half_done := self.kept.load():
+            self.trainer.restore(half_done[0])
+            resumed_at = self.trainer.progress.images / 1000
+            for waiting in (self._metric_points, self._frame_points):
+                _take_passed(waiting, self.trainer.progress.images)
+            self.probes += [Probe(**probe) for probe in half_done[1]["probes"]]
+            self.diversity += half_done[1]["diversity"]
+            for window in self.trainer.windows:
+                self._tell(window)
+        self.gallery.rewind(resumed_at or 0.0)
+        return resumed_at
+
+    def _diverged(self, error: Diverged) -> dict[str, Any]:
+        self.gallery.end_early(self.trainer.windows)
+        diagnosed = self._diagnosis({}, failure=str(error))
+        return {"status": "diverged", "reason": str(error), "diagnosis": diagnosed}
+
+    def _tell(self, window: Window) -> None:
+        self._log(window)
+        for callback in self.callbacks:
+            with noting(partial(_name_of, callback)):
+                callback.window(window)
+
+    def _on_window(self, window: Window) -> None:
+        self._tell(window)
+        probes = [asdict(probe) for probe in self.probes]
+        self.kept.save_in_time(self.trainer, {"probes": probes, "diversity": self.diversity})
+
+    def _on_probe(self, probed: Probed) -> None:
+        if _take_passed(self._frame_points, probed.images):
+            kimg = probed.images / 1000
+            self.diversity.append((kimg, self.gallery.frame(probed.generator, kimg)))
+        if _take_passed(self._metric_points, probed.images):
+            self.probes.append(self._measured(probed))
+
+    def _measured(self, probed: Probed) -> Probe:
+        watched = self.watched
+        fake, _ = self.sampler.draw(probed.generator, watched.num_samples)
+        judge = trial_evaluation.TrialEvaluation(
+            self.parts.dataset, self.data, fake, self.plugins, files.data()
+        )
+        with readahead.in_order(self.data.images):
+            values, _ = trial_evaluation.evaluate(watched.metrics, judge)
+        found = {v.column.name: v for v in values if v.column.name in watched.columns}
+        return Probe(
+            probed.images / 1000,
+            probed.seconds,
+            {name: v.value for name, v in found.items()},
+            {name: v.column.direction for name, v in found.items()},
+        )
+
+    def _diagnosis(
+        self, values: dict[str, float | None], failure: str = ""
+    ) -> list[dict[str, Any]]:
+        """What went wrong by the look of it, also said in the log."""
+        mixture = self.parts.dataset.mixture()
+        found = diagnosis.diagnose(
+            diagnosis.Evidence(
+                windows=self.trainer.windows,
+                diversity=self.diversity,
+                real_diversity=self.gallery.real_diversity(self.data),
+                values=values,
+                num_modes=self.parts.image.num_classes if mixture is None else len(mixture.centers),
+                num_samples=self.cell.num_samples,
+                failure=failure,
+            )
+        )
+        if found:
+            print(diagnosis.lines(found), flush=True)
+        return [asdict(finding) for finding in found]
+
+    def _judge(self, fake: LabeledImages, trained: Trained, timings: Timings) -> dict[str, Any]:
+        judge = trial_evaluation.TrialEvaluation(
+            self.parts.dataset,
+            self.data,
+            fake,
+            self.plugins,
+            files.data(),
+            timings,
+            windows=trained.windows,
+            probes=tuple(self.probes),
+            directory=self.directory,
+        )
+        with clocked(self.seconds, "evaluate"):
+            return _judged(judge, self.parts.metrics)
+
+
+def make_trainer(
+    cell: cells.Cell,
+    parts: cells.Parts,
+    data: LabeledImages,
+    seed: int,
+    device: str,
+    on_window: Callable[[Window], None] = lambda window: None,
+    *,
+    probes: Sequence[int] = (),
+    on_probe: Callable[[Probed], None] = lambda probed: None,
+) -> Trainer:
+    """A trainer of freshly initialised networks."""
+    torch.manual_seed(stream_seed(seed, "initialisation"))
+    generator, discriminator = parts.networks(cell)
+    return Trainer(
+        generator,
+        discriminator,
+        parts.losses,
+        data,
+        parts.architecture.latents,
+        cell.schedule,
+        seed=seed,
+        num_classes=parts.image.num_classes,
+        device=torch.device(device),
+        on_window=on_window,
+        probes=probes,
+        on_probe=on_probe,
+    )
+
+
+def make_sampler(
+    parts: cells.Parts, data: LabeledImages, seed: int, device: str
+) -> sampling.Sampler:
+    labels = data.labels if parts.g_conditioning.needs_labels else None
+    shares = None if labels is None else labels.bincount().double()
+    return sampling.Sampler(
+        parts.architecture, shares, seed, torch.device(device), data.images.dtype
+    )
+
+
+def judge_control(
+    reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """Real images judged as a generator's samples are."""
+    dataset = reference.dataset.build(plugins)
+    with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
+        made = controls.make(reference.control, dataset, reference.num_samples, files.data())
+    judge = trial_evaluation.TrialEvaluation(
+        dataset, made.train, made.samples, plugins, files.data(), split=made.split
+    )
+    with clocked(seconds, "evaluate"):
+        return _judged(judge, [spec.build(plugins) for spec in reference.metrics])
+
+
+def _judged(
+    judge: trial_evaluation.TrialEvaluation, metrics: Sequence[ganbench.Metric]
+) -> dict[str, Any]:
+    values, protocols = trial_evaluation.evaluate(metrics, judge)
+    return {
+        "metrics": [
+            {**asdict(v.column), "value": v.value, "protocol": v.protocol, "reason": v.reason}
+            for v in values
+        ],
+        "protocols": protocols,
+        "data": {
+            "sha256": judge.digest,
+            "num_images": judge.num_real,
+            "problems": list(judge.problems),
+        },
+        "metric_seconds": judge.seconds,
+    }
+
+
+def _counts(trained: Trained) -> dict[str, Any]:
+    progress = trained.progress
+    return {
+        "training": {
+            "images": progress.images,
+            "iterations": progress.iteration,
+            "g_updates": progress.g_updates,
+            "d_updates": progress.d_updates,
+        },
+        "parameters": {
+            "generator": sum(p.numel() for p in trained.generator.parameters()),
+            "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
+        },
+    }
+
+
+def _take_passed(waiting: list[int], shown: int) -> bool:
+    """Whether one of these numbers of images was reached; take those that were off the list."""
+    reached = [images for images in waiting if images <= shown]
+    del waiting[: len(reached)]
+    return bool(reached)
+
+
+def _logger(directory: Path) -> Callable[[Window], None]:
+    """Appends a JSON line per window to metrics.jsonl, for whoever follows the trial."""
+    path = directory / "metrics.jsonl"
+    path.unlink(missing_ok=True)
+
+    def log(window: Window) -> None:
+        with path.open("a") as file:
+            file.write(json.dumps(asdict(window)) + "\n")
+
+    return log
+
+
+@contextmanager
+def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[name] = time.perf_counter() - started
+
+
+def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:
+    parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
+    return (
+        f"while training cell {cell.label} with seed {trial.seed}, after "
+        f"{trainer.progress.iteration} iterations: {', '.join(parts)}"
+    )
+
+
+def loading(dataset: cells.Spec) -> str:
+    return f"while loading data set '{dataset.name}' of {dataset.source}"
+
+
+def _name_of(callback: Callback) -> str:
+    return f"in callback '{callback.name}'"
+
+
+def peak_memory(device: str) -> int | None:
+    """On a GPU, of its memory; else, of this process's."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,91 @@
+"""What a run must remember to be defended: versions, commit, hardware, arguments."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import ganbench
+from ganbench.registry.registry import Registry
+from ganbench.util import machine
+
+PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "pandas", "pydantic", "safetensors")
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def describe(registry: Registry, device: str, config: Path) -> dict[str, Any]:
+    """Everything but the benchmark itself."""
+    return {
+        "ganbench": ganbench.__version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "plugins": sorted({entry.source.identity for entry in registry.entries()}),
+        "failed_plugins": {str(f.source): f.reason for f in registry.failures},
+        "argv": list(sys.argv),
+        "git": {
+            "ganbench": git_state(Path(ganbench.__file__).parent),
+            "benchmark": git_state(config.resolve().parent),
+        },
+        "weights": fingerprints(registry),
+    }
+
+
+def fingerprints(registry: Registry) -> dict[str, str]:
+    """Of every feature extractor that needs no options, for they judge the samples."""
+    return {
+        entry.name: _fingerprint(registry, entry.name)
+        for entry in registry.entries("feature extractor")
+        if not any(f.is_required() for f in _fields(registry, entry.name))
+    }
+
+
+def _fingerprint(registry: Registry, name: str) -> str:
+    """Or why there is none: no cell may use it, and then its trouble is nobody's."""
+    try:
+        return registry.build("feature extractor", name, {}).fingerprint()
+    except Exception as error:
+        return f"none: {type(error).__name__}: {error}"
+
+
+def version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """The commit that a folder's repository is at, and whether it has changes; None outside one."""
+    commit = _git(folder, ["rev-parse", "HEAD"])
+    if not commit or not _git(folder, ["ls-files", "."]):
+        return None  # none, or of somebody else's repository, in which this is installed
+    return {"commit": commit, "dirty": bool(_git(folder, ["status", "--porcelain", "-uno"]))}
+
+
+def hardware(device: str) -> dict[str, Any]:
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {**machine.describe(device), "load_average": load}
+
+
+def _fields(registry: Registry, name: str) -> list[Any]:
+    return list(registry.options_model("feature extractor", name).model_fields.values())
+
+
+def _git(folder: Path, arguments: Sequence[str]) -> str | None:
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None

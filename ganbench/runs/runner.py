@@ -1,0 +1,271 @@
+"""From a plan to finished tables: one directory and one process per trial."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import yaml
+
+from ganbench.config.benchmark_file import Config
+from ganbench.contracts.executors import Resources, TrialRef
+from ganbench.contracts.reporters import Reporter
+from ganbench.errors import RunError
+from ganbench.records import run_folder
+from ganbench.records.cells import Plan
+from ganbench.records.run_folder import Outcome, Run, Trial
+from ganbench.records.table import Report
+from ganbench.registry.registry import Registry
+from ganbench.runs import provenance
+from ganbench.util import files, machine
+
+LOCK = ".lock"
+BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
+LEFTOVERS = (run_folder.RESULT, run_folder.END, "metrics.jsonl", "worker.log")
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a run was asked for, beside its plan."""
+
+    config: Config
+    config_path: Path
+    profile: str | None
+    overrides: tuple[str, ...]
+    plugins: tuple[str, ...]
+    jobs: int
+
+
+class Observer:
+    """Told of a run's progress. This one keeps silent."""
+
+    def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None: ...
+
+    def finished(self, outcome: Outcome) -> None: ...
+
+    def ended(self) -> None: ...
+
+
+def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> Run:
+    """A new run's directory, or the same run's that is there already.
+
+    Raises RunError where the directory holds anything else or cannot be written.
+    """
+    try:
+        if directory.exists() and not directory.is_dir():
+            raise RunError(f"{directory}: is a file; --out names a folder")
+        if (directory / run_folder.RUN).exists():
+            return _same(Run.read(directory), planned)
+        there = [path.name for path in directory.iterdir()] if directory.exists() else []
+    except OSError as error:
+        raise RunError(f"{directory}: cannot be used: {error.strerror}") from error
+    # A run that was killed at its very beginning left some of its own files, and nothing of worth.
+    strangers = [name for name in there if name not in BEGINNING and not name.startswith(".")]
+    if strangers:
+        raise RunError(
+            f"{directory}: not empty ({', '.join(sorted(strangers)[:3])}…) and no run of ganbench; "
+            "name a new or empty folder with --out"
+        )
+    about = _about(planned, order, registry)
+    try:
+        (directory / run_folder.TRIALS).mkdir(parents=True, exist_ok=True)
+        files.write_text(directory / "config.source.yaml", order.config.document.text)
+        files.write_text(directory / "config.resolved.yaml", _yaml(order.config.document.data()))
+        run_folder.write_plan(directory / run_folder.PLAN, planned)
+        files.write_json(directory / run_folder.RUN, about)  # last: now it is a run
+    except OSError as error:
+        raise RunError(
+            f"{directory}: cannot be written: {error.strerror}; name another folder with --out"
+        ) from error
+    return Run.read(directory)
+
+
+def default_directory(name: str) -> Path:
+    """results/NAME/DATE-TIME, made now, and counted on where that is taken."""
+    stamp = provenance.now()[:19].replace(":", "").replace("T", "-")
+    base = Path("results") / name / stamp
+    for i in itertools.count(1):
+        path = base if i == 1 else base.with_name(f"{stamp}-{i}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not path.is_dir():  # a file stands in the way
+                raise RunError(f"{path}: is a file; name a folder with --out") from None
+        except OSError as error:
+            raise RunError(
+                f"{path}: cannot be written: {error.strerror}; name another folder with --out"
+            ) from error
+        else:
+            return path
+    raise AssertionError("counting never ends")
+
+
+def execute(
+    run: Run, registry: Registry, observer: Observer | None = None, *, fail_fast: bool = False
+) -> list[Outcome]:
+    """Run every trial that has no final result, keep results.csv true, and return all outcomes.
+
+    When an exception passes through, a KeyboardInterrupt for one, workers are stopped and what is
+    finished stays.
+    """
+    observer = observer or Observer()
+    with _locked(run):
+        waiting = [o for o in run.outcomes() if o.status not in run_folder.FINAL]
+        observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
+        try:
+            for outcome in _run_trials(run, registry, waiting):
+                observer.finished(outcome)
+                if fail_fast and outcome.status != "ok":
+                    break
+        finally:
+            observer.ended()
+            _write_records(run)
+    return run.outcomes()
+
+
+def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Report:
+    """Hand the run's results to the reporters."""
+    found = Report.of(run)
+    try:
+        for reporter in reporters:
+            reporter.write(found, run.directory)
+    except BrokenPipeError:  # whoever reads standard output has seen enough
+        raise
+    except OSError as error:
+        raise _unwritable(run, error) from error
+    return found
+
+
+def _run_trials(run: Run, registry: Registry, waiting: Sequence[Outcome]) -> Iterator[Outcome]:
+    execution = run.about["execution"]
+    cwd = Path(run.about["cwd"])
+    if not cwd.is_dir():
+        raise RunError(
+            f"{run.directory}: it was begun in {cwd}, where its relative paths begin, and that "
+            "folder is gone; make it again, or start a new run"
+        )
+    chosen = execution["executor"]
+    executor = registry.build("executor", chosen["name"], chosen["options"])
+    trials = {}
+    for outcome in waiting:
+        outcome.directory.mkdir(parents=True, exist_ok=True)
+        for name in LEFTOVERS:
+            (outcome.directory / name).unlink(missing_ok=True)
+        outcome.trial.write(outcome.directory / run_folder.TRIAL)
+        trials[outcome.trial.id] = outcome.trial
+    references = [TrialRef(o.directory, o.trial.subject.label) for o in waiting]
+    resources = Resources(
+        jobs=execution["jobs"],
+        threads=execution["threads"],
+        devices=_gpus(run.plan.device, execution["jobs"]),
+        timeout_seconds=execution["timeout"],
+        cwd=cwd,
+    )
+    finished = executor.run(references, resources)
+    try:
+        for trial in finished:
+            yield run.outcome(trials[trial.id])
+    finally:
+        close: Callable[[], None] | None = getattr(finished, "close", None)
+        if close:
+            close()
+
+
+def _gpus(device: str, jobs: int) -> tuple[str, ...]:
+    """The GPUs to deal out, where trials run side by side and there are several."""
+    if jobs == 1 or not device.startswith("cuda"):
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = (
+        visible.split(",")
+        if visible
+        else [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
+    )
+    return tuple(names) if len(names) > 1 and device == "cuda:0" else ()
+
+
+def _same(run: Run, planned: Plan) -> Run:
+    if run.plan.id == planned.id:
+        return run
+    raise RunError(
+        f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is plan "
+        f"{planned.id}); nothing was overwritten: name another folder with --out"
+    )
+
+
+def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
+    execution = order.config.run.execution
+    share = max(1, machine.cores() // order.jobs)
+    created = provenance.now()
+    return {
+        "schema_version": run_folder.SCHEMA_VERSION,
+        "id": f"{planned.name}-{planned.id}-{created}",
+        "name": planned.name,
+        "plan": planned.id,
+        "created": created,
+        "cwd": os.getcwd(),
+        "config": str(order.config_path),
+        "config_sha256": hashlib.sha256(order.config.document.text.encode()).hexdigest(),
+        "profile": order.profile,
+        "overrides": list(order.overrides),
+        "execution": {
+            "executor": execution.executor.model_dump(),
+            "jobs": order.jobs,
+            "threads": execution.threads or share,
+            "timeout": execution.timeout,
+            "checkpoint": execution.checkpoint,
+            "plugins": [_absolute(plugin) for plugin in order.plugins],
+            "callbacks": [choice.model_dump() for choice in order.config.run.callbacks],
+        },
+        "gate": order.config.run.gate.model_dump(),
+        "reporters": [choice.model_dump() for choice in order.config.run.reporters],
+        "machine": provenance.hardware(planned.device),
+        "provenance": provenance.describe(registry, planned.device, order.config_path),
+    }
+
+
+def _absolute(plugin: str) -> str:
+    """A plugin's file as every working directory finds it; modules stay as they are."""
+    return str(Path(plugin).resolve()) if Path(plugin).is_file() else plugin
+
+
+def _write_records(run: Run) -> None:
+    """results.csv, and in run.json the hashes of the data that trials have seen."""
+    frame = run.frame()
+    files.write_atomically(
+        run.directory / "results.csv", lambda path: frame.to_csv(path, index=False)
+    )
+    seen = {o.trial.subject.axes["dataset"]: o.result.get("data") for o in run.outcomes()}
+    data = {name: found for name, found in seen.items() if found}
+    files.write_json(run.directory / run_folder.RUN, {**run.about, "data": data})
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
+    try:
+        with filelock.FileLock(run.directory / LOCK, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise RunError(
+            f"{run.directory}: another ganbench is at work in it; wait for its end"
+        ) from error
+    except OSError as error:
+        raise _unwritable(run, error) from error
+
+
+def _unwritable(run: Run, error: OSError) -> RunError:
+    return RunError(
+        f"{run.directory}: cannot be written: {(error.strerror or str(error)).lower()}; what is "
+        f"finished is kept: once there is room, `ganbench resume {run.directory}` does the rest"
+    )
+
+
+def _yaml(data: dict[str, Any]) -> str:
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)

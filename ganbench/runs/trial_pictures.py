@@ -1,0 +1,122 @@
+"""What every trial shows of its generator and of its training: pictures in the trial's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench import pictures
+from ganbench.contracts.images import LabeledImages, Window
+from ganbench.models import sampling
+from ganbench.models.networks import ConditionalGenerator
+from ganbench.records.cells import Parts
+from ganbench.training import diagnosis
+
+COLUMNS = 10
+POINTS = 2500  # of a scatter
+CALIBRATION = 512  # latents by which a generator on its way gets its batch norm's statistics
+SAMPLES, CURVES = "samples.png", "curves.png"
+
+
+class Gallery:
+    """samples.png and progress.gif show the same latents; curves.png what was logged."""
+
+    def __init__(
+        self, parts: Parts, shares: Tensor | None, seed: int, device: str, directory: Path
+    ) -> None:
+        """`shares` are the classes' in the data, where the generator heeds labels."""
+        image = parts.image
+        self.device = torch.device(device)
+        self.directory = directory
+        self.is_plane = image.resolution == 1 and image.channels == 2
+        self.labelled = parts.g_conditioning.needs_labels
+        self.mixture = parts.dataset.mixture()
+        self.latents, self.labels = self._asked(parts, seed)
+        self.names, self.caption = self._names(parts)
+        self._calibration = (
+            sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames"),
+            None
+            if shares is None
+            else sampling.draw_labels(shares, CALIBRATION, seed, "labels of frames"),
+        )
+        self._frames = pictures.ProgressFrames(
+            directory, COLUMNS, self.names, self.caption, self.mixture
+        )
+
+    def rewind(self, kimg: float) -> None:
+        """Training begins, or goes on, from there."""
+        self._frames.rewind(kimg)
+
+    def frame(self, generator: ConditionalGenerator, kimg: float) -> float:
+        """Keep what the fixed latents give now, as a frame of progress.gif; how different the
+        samples are. `generator` is a copy, whose batch norm is calibrated.
+        """
+        sampling.recalibrate(generator, *self._calibration, self.device)
+        images = self._drawn(generator)
+        self._frames.add(kimg, images)
+        return diagnosis.diversity(images, self._same_label)
+
+    def real_diversity(self, data: LabeledImages) -> float:
+        """How different as many real images of the same labels are."""
+        if self._same_label is None or data.labels is None:
+            chosen = _spread(torch.arange(len(data)), len(self.latents))
+            return diagnosis.diversity(data.images[chosen])
+        classes = self._same_label.unique().tolist()
+        of_classes = [(data.labels == label).nonzero().flatten() for label in classes]
+        chosen = torch.cat([_spread(of_class, COLUMNS) for of_class in of_classes])
+        return diagnosis.diversity(data.images[chosen], data.labels[chosen])
+
+    def finish(self, generator: ConditionalGenerator, windows: Sequence[Window]) -> None:
+        """Write all pictures. `generator` is the trained one, its batch norm calibrated."""
+        images, path = self._drawn(generator), self.directory / SAMPLES
+        if self.is_plane:
+            pictures.save_scatter(images.flatten(1), self.mixture, path)
+        else:
+            pictures.save_grid(images, COLUMNS, path, self.names, self.caption)
+        self.end_early(windows)
+
+    def end_early(self, windows: Sequence[Window]) -> None:
+        """Write what there is without a trained generator."""
+        self._frames.finish()
+        pictures.save_curves(windows, self.directory / CURVES)
+
+    @property
+    def _same_label(self) -> Tensor | None:
+        """The labels within which samples are compared."""
+        return self.labels if self.labelled else None
+
+    def _drawn(self, generator: ConditionalGenerator) -> Tensor:
+        images = sampling.generate(generator, self.latents, self.labels, self.device)
+        return images if self.is_plane else sampling.quantise(images)
+
+    def _asked(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
+        """Rows are labels and columns latents; without labels, every image has its own latent."""
+        classes = parts.image.num_classes
+        if self.is_plane:
+            latents = sampling.draw_latents(parts.architecture, POINTS, seed, "picture")
+            return latents, torch.arange(POINTS) % classes if classes else None
+        if not self.labelled:
+            count = COLUMNS * COLUMNS
+            return sampling.draw_latents(parts.architecture, count, seed, "picture"), None
+        labels = pictures.grid_labels(classes, COLUMNS)
+        latents = sampling.draw_latents(parts.architecture, COLUMNS, seed, "picture")
+        return latents.repeat(len(labels) // COLUMNS, 1), labels
+
+    def _names(self, parts: Parts) -> tuple[list[str], str]:
+        """What stands before each row, and below all of them where not all classes have one."""
+        if self.is_plane or not self.labelled:
+            return [], ""
+        shown = pictures.grid_classes(parts.image.num_classes)
+        names = parts.dataset.class_names()
+        total = parts.image.num_classes
+        caption = f"{len(shown)} of {total} classes" if len(shown) < total else ""
+        return [names[label] if names else str(label) for label in shown], caption
+
+
+def _spread(indices: Tensor, count: int) -> Tensor:
+    """So many of them, evenly spread: neighbours in a folder may be alike."""
+    places = torch.linspace(0, len(indices) - 1, min(count, len(indices)))
+    return indices[places.round().long()]

@@ -1,0 +1,1 @@
+"""One module of rules per kind of plugin."""

@@ -1,0 +1,310 @@
+"""What every architecture must do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import ParametrizationList
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning, Unconditioned
+from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.losses import Scored, norm_per_sample
+from ganbench.models.networks import (
+    PER_SAMPLE,
+    PLAIN_NORMS,
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    build,
+)
+from ganbench.testing.fixtures.meta_device import on_meta
+from ganbench.testing.fixtures.networks import finite_gradients, random_images, shaken
+
+Rule = Callable[[Architecture], None]
+RESOLUTIONS = (1, 2, 4, 8, 16, 28, 29, 32, 33, 48, 64, 100, 128, 256)
+SPECS = tuple(ImageSpec(channels, size) for size in RESOLUTIONS for channels in (1, 2, 3))
+COUNT = 4
+
+
+def rules(cls: type) -> dict[str, Rule]:
+    found: list[Rule] = [
+        norms_are_known,
+        latent_dim_is_positive,
+        unsupported_sizes_get_a_sentence,
+        claimed_sizes_build,
+        images_are_in_range,
+        images_depend_on_the_latent,
+        generator_norm_layers_receive_the_condition,
+        discriminator_norm_layers_are_made_by_the_factory,
+        generator_gradient_is_finite,
+        stays_on_the_device,
+        survives_deepcopy,
+    ]
+    named = {rule.__name__: rule for rule in found}
+    for norm in getattr(cls, "d_norms", ()):
+        if norm in PER_SAMPLE:
+            named[f"discriminator_is_per_sample[{norm}]"] = partial(_is_per_sample, norm)
+            named[f"gradient_penalty_passes_through[{norm}]"] = partial(_penalty_passes, norm)
+    return named
+
+
+def norms_are_known(architecture: Architecture) -> None:
+    known = ", ".join(PLAIN_NORMS)
+    for field, norms in (("g_norms", architecture.g_norms), ("d_norms", architecture.d_norms)):
+        unknown = sorted(set(norms) - set(PLAIN_NORMS))
+        assert not unknown, f"{field} names {unknown}; the norms are {known}"
+        assert len(set(norms)) == len(norms), f"{field} names a norm twice: {norms}"
+    assert "spectral" not in architecture.g_norms, "g_norms names 'spectral', which is for d_norms"
+    assert architecture.d_norms, "d_norms is empty; ('none',) says that there are no norm layers"
+
+
+def latent_dim_is_positive(architecture: Architecture) -> None:
+    found = getattr(architecture, "latent_dim", None)
+    positive = isinstance(found, int) and found > 0
+    assert positive, f"latent_dim is {found!r}; give it a default above zero"
+
+
+def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
+    for image in SPECS:
+        reason = architecture.unsupported(image)
+        assert reason is None or isinstance(reason, str), (
+            f"unsupported() gives {reason!r} for {image}; give None or the reason"
+        )
+        assert reason is None or len(reason.split()) > 3, (
+            f"unsupported() gives {reason!r} for {image}; say what sizes it builds"
+        )
+
+
+def claimed_sizes_build(architecture: Architecture) -> None:
+    """On the meta device, where shapes are computed and nothing else."""
+    for image in _claimed(architecture):
+        with on_meta("it"), torch.device("meta"):
+            try:
+                generator = _generator(architecture, image)
+                discriminator = architecture.discriminator(image, _plain_norm(architecture))
+                images = generator(torch.empty(COUNT, architecture.latent_dim), None)
+                features = discriminator(images)
+            except (RuntimeError, ValueError) as error:
+                if isinstance(error, NotImplementedError) or "device" in str(error):
+                    raise
+                raise AssertionError(
+                    f"images of {image} cannot be built ({error}); have unsupported() refuse them, "
+                    "with the sizes that it builds"
+                ) from error
+            expected = (COUNT, image.channels, image.resolution, image.resolution)
+            assert images.shape == expected, f"images of {image} come out as {tuple(images.shape)}"
+            promised = (COUNT, getattr(discriminator, "feature_dim", None))
+            assert tuple(features.shape) == promised, (
+                f"the features of {image} have shape {tuple(features.shape)}, but `feature_dim` "
+                f"promises {promised}"
+            )
+
+
+def images_are_in_range(architecture: Architecture) -> None:
+    for image in _smallest(architecture):
+        generator = shaken(_generator(architecture, image), 1.0)
+        images = generator(10 * torch.randn(COUNT, architecture.latent_dim), None).detach()
+        assert images.dtype == torch.float32, f"images are {images.dtype}, not float32"
+        assert images.abs().max() <= 1, (
+            f"an image value is {float(images.abs().max()):.3g}; end in tanh, for [-1, 1]"
+        )
+
+
+def images_depend_on_the_latent(architecture: Architecture) -> None:
+    """At whatever size of latent the conditioning asks for."""
+    for image in _smallest(architecture):
+        size = architecture.latent_dim + 3
+        generator = shaken(_generator(architecture, image, latent_dim=size), 0.05)
+        z = torch.randn(COUNT, size, requires_grad=True)
+        (slope,) = torch.autograd.grad(generator(z, None).square().sum(), z)
+        assert slope.any(0).all(), (
+            "the images do not depend on every latent; use the `latent_dim` that generator() is "
+            "given, which the conditioning may have enlarged"
+        )
+
+
+def generator_norm_layers_receive_the_condition(architecture: Architecture) -> None:
+    for image in _smallest(architecture):
+        made: list[_Recorder] = []
+        generator = architecture.generator(
+            image, architecture.latent_dim, partial(_Recorder.into, made)
+        )
+        condition = torch.arange(COUNT)
+        generator(torch.randn(COUNT, architecture.latent_dim), condition)
+        if not architecture.g_norms:
+            assert not made, "g_norms is empty, but it makes norm layers; name the norms it takes"
+            continue
+        assert made, "it makes no norm layer with norm(channels); make one, or set g_norms = ()"
+        for layer in made:
+            _assert_recorded(layer, (condition,))
+
+
+def discriminator_norm_layers_are_made_by_the_factory(architecture: Architecture) -> None:
+    for image in _smallest(architecture):
+        made: list[_Recorder] = []
+        discriminator = architecture.discriminator(image, partial(_Recorder.into, made))
+        discriminator(random_images(COUNT, image))
+        if set(architecture.d_norms) <= {"none", "spectral"}:
+            assert not made, f"d_norms is {architecture.d_norms}, but it makes norm layers"
+            continue
+        assert made, f"d_norms is {architecture.d_norms}, but it makes no layer with norm(channels)"
+        for layer in made:
+            _assert_recorded(layer, ())
+
+
+def generator_gradient_is_finite(architecture: Architecture) -> None:
+    image = next(_smallest(architecture))
+    for norm in architecture.g_norms or ("none",):
+        generator, _ = _players(architecture, image, g_norm=norm)
+        generator(torch.randn(COUNT, architecture.latent_dim)).square().mean().backward()
+        idle = [n for n, p in generator.named_parameters() if p.grad is None]
+        assert not idle, f"the generator's parameters {idle} are not used under norm '{norm}'"
+        assert finite_gradients(generator), f"a gradient is not finite under g_norm '{norm}'"
+
+
+def stays_on_the_device(architecture: Architecture) -> None:
+    image = next(_smallest(architecture))
+    generator = _generator(architecture, image).to("meta")
+    discriminator = architecture.discriminator(image, _plain_norm(architecture)).to("meta")
+    with on_meta("it"):
+        images = generator(torch.empty(COUNT, architecture.latent_dim, device="meta"), None)
+        for tensor in (images, discriminator(images)):
+            assert tensor.device.type == "meta", (
+                "its outputs are not on the device of its modules; register_buffer what it holds, "
+                "and make tensors with device=x.device"
+            )
+
+
+def survives_deepcopy(architecture: Architecture) -> None:
+    """The average of the generator's weights is a copy of it."""
+    image = next(_smallest(architecture))
+    generator = _generator(architecture, image)
+    twin = copy.deepcopy(generator)
+    z = torch.randn(COUNT, architecture.latent_dim)
+    before = generator(z, None)
+    assert torch.equal(before, twin(z, None)), "a copy of the generator gives other images"
+    shaken(generator)
+    assert torch.equal(before, twin(z, None)), (
+        "a copy of the generator shares its weights; keep modules in attributes, and in no function"
+    )
+
+
+def _is_per_sample(norm: str, architecture: Architecture) -> None:
+    for image in _smallest(architecture):
+        _, discriminator = _players(architecture, image, d_norm=norm)
+        images = random_images(COUNT, image)
+        disturbed = images.clone()
+        disturbed[0] = -images[0]
+        shift = (_logits(discriminator, images) - _logits(discriminator, disturbed)).abs()
+        assert shift[0] > 0, f"under d_norm '{norm}' a logit ignores its own image"
+        assert shift[1:].max() <= 1e-3 * shift[0] + 1e-7, (
+            f"under d_norm '{norm}' a logit depends on the other images of the batch; take it out "
+            "of d_norms, or make every norm layer with norm(channels)"
+        )
+
+
+@torch.no_grad()
+def _logits(discriminator: ConditionalDiscriminator, images: Tensor) -> Tensor:
+    """In training mode, but with the same dropout and without steps of the power iteration."""
+    torch.manual_seed(1)
+    for module in discriminator.modules():
+        if isinstance(module, ParametrizationList):
+            module.eval()
+    return discriminator(images).logits
+
+
+def _penalty_passes(norm: str, architecture: Architecture) -> None:
+    image = next(_smallest(architecture))
+    _, discriminator = _players(architecture, image, d_norm=norm)
+    shaken(discriminator, 0.05)  # residual branches may start at zero
+    scored = Scored(random_images(COUNT, image), None, discriminator, track_inputs=True)
+    (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
+    assert finite_gradients(discriminator), (
+        f"under d_norm '{norm}' a gradient penalty gives gradients that are not finite"
+    )
+    reached = [p.grad for p in discriminator.parameters() if p.ndim > 1]
+    assert all(gradient is not None and bool(gradient.any()) for gradient in reached), (
+        f"under d_norm '{norm}' a gradient penalty does not reach every weight; use operators "
+        "that can be differentiated twice"
+    )
+
+
+class _Recorder(nn.Module):
+    """A norm layer that changes nothing and remembers how it was called."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.calls: list[tuple[tuple[int, ...], tuple[object, ...]]] = []
+
+    @classmethod
+    def into(cls, made: list[_Recorder], channels: int) -> _Recorder:
+        made.append(cls(channels))
+        return made[-1]
+
+    def forward(self, h: Tensor, *rest: object) -> Tensor:
+        self.calls.append((tuple(h.shape), rest))
+        return h
+
+
+def _assert_recorded(layer: _Recorder, expected: tuple[object, ...]) -> None:
+    assert layer.calls, "a norm layer is made but never called"
+    for shape, rest in layer.calls:
+        assert shape[1] == layer.channels, (
+            f"norm({layer.channels}) is called with {shape[1]} channels"
+        )
+        how = "layer(h, condition)" if expected else "layer(h)"
+        assert len(rest) == len(expected), f"call every norm layer as {how}"
+        assert all(a is b for a, b in zip(rest, expected, strict=True)), (
+            "a norm layer gets something other than the condition; hand it on unopened"
+        )
+
+
+def _claimed(architecture: Architecture) -> list[ImageSpec]:
+    claimed = [image for image in SPECS if architecture.unsupported(image) is None]
+    assert claimed, f"it supports none of the sizes {RESOLUTIONS}; test it with one that it builds"
+    return claimed
+
+
+def _smallest(architecture: Architecture) -> Iterator[ImageSpec]:
+    """The smallest images it claims, at each channel count."""
+    claimed = _claimed(architecture)
+    for channels in sorted({image.channels for image in claimed}):
+        fitting = [image for image in claimed if image.channels == channels]
+        yield min(fitting, key=lambda image: image.resolution)
+
+
+def _generator(
+    architecture: Architecture, image: ImageSpec, latent_dim: int | None = None
+) -> nn.Module:
+    def norm(channels: int) -> nn.Module:
+        return Unconditioned(nn.GroupNorm(1, channels))
+
+    return architecture.generator(image, latent_dim or architecture.latent_dim, norm)
+
+
+def _plain_norm(architecture: Architecture) -> Callable[[int], nn.Module]:
+    offered = [norm for norm in architecture.d_norms if norm in PER_SAMPLE]
+    return PLAIN_NORMS[offered[0] if offered else architecture.d_norms[0]]
+
+
+def _players(
+    architecture: Architecture,
+    image: ImageSpec,
+    *,
+    g_norm: str | None = None,
+    d_norm: str | None = None,
+) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
+    plain = Conditioning()
+    return build(
+        architecture,
+        plain,
+        plain,
+        image,
+        g_norm=g_norm or (architecture.g_norms or ("none",))[0],
+        d_norm=d_norm or architecture.d_norms[0],
+    )

@@ -1,0 +1,226 @@
+"""What every loss must do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.losses import InputGradients, Loss, Regularizer, Step, Terms
+from ganbench.errors import ContractError
+from ganbench.testing.fixtures.loss_steps import (
+    Stage,
+    close,
+    levelled,
+    objectives,
+    of_equal_samples,
+    reaches,
+    stage_for,
+    total,
+)
+from ganbench.testing.rules.loss_conduct import (
+    draws_come_from_torch,
+    inputs_are_not_modified,
+    other_losses_may_track_any_batch,
+    stays_on_the_device,
+    steps_do_not_share_a_graph,
+    survives_deepcopy_and_pickle,
+)
+from ganbench.testing.rules.penalties import (
+    constant_discriminator_has_finite_gradients,
+    declared_input_gradients_are_the_ones_used,
+    interpolates_each_sample_on_its_own,
+    own_images_keep_their_labels,
+    penalty_gradient_reaches_the_weights,
+    penalty_sees_the_norm_over_whole_images,
+)
+
+Rule = Callable[[Loss], None]
+
+
+def rules(cls: type) -> dict[str, Rule]:
+    found: list[Rule] = [
+        terms_are_finite_scalars,
+        discriminator_terms_reach_only_the_discriminator,
+        generator_terms_reach_only_the_generator,
+        declared_input_gradients_are_the_ones_used,
+        discriminator_terms_are_means_over_samples,
+        constant_discriminator_has_finite_gradients,
+        any_batch_size_and_channel_count_works,
+        missing_labels_work,
+        inputs_are_not_modified,
+        other_losses_may_track_any_batch,
+        own_images_keep_their_labels,
+        draws_come_from_torch,
+        steps_do_not_share_a_graph,
+        stays_on_the_device,
+        survives_deepcopy_and_pickle,
+    ]
+    if not issubclass(cls, Regularizer):
+        found += [
+            discriminator_separates_real_from_fake,
+            generator_raises_fake_logits,
+            logits_are_unbounded,
+            confident_mistakes_still_give_a_gradient,
+            generator_learns_from_some_confident_discriminator,
+        ]
+    if getattr(cls, "input_gradients", InputGradients.NONE):
+        found += [penalty_gradient_reaches_the_weights, penalty_sees_the_norm_over_whole_images]
+    if InputGradients.OWN in getattr(cls, "input_gradients", InputGradients.NONE):
+        found += [interpolates_each_sample_on_its_own]
+    return {rule.__name__: rule for rule in found}
+
+
+def terms_are_finite_scalars(loss: Loss) -> None:
+    for player, terms in _both(loss, stage_for(loss)):
+        assert isinstance(terms, dict), f"the {player}'s loss returned no dict of named terms"
+        assert terms or isinstance(loss, Regularizer), f"the {player}'s loss returned no term"
+        for name, term in terms.items():
+            _assert_scalar(f"the {player}'s term '{name}'", term)
+
+
+def discriminator_terms_reach_only_the_discriminator(loss: Loss) -> None:
+    stage = stage_for(loss)
+    for name, term in stage.discriminator_terms(loss).items():
+        assert reaches(term, stage.discriminator), (
+            f"the discriminator's term '{name}' has no gradient at its weights; do not detach "
+            "what it is made of"
+        )
+        assert not reaches(term, stage.generator), (
+            f"the discriminator's term '{name}' has a gradient at the generator's weights; use "
+            "only this step's `fake` and `generate`"
+        )
+
+
+def generator_terms_reach_only_the_generator(loss: Loss) -> None:
+    stage = stage_for(loss)
+    stage.discriminator_terms(loss)  # as in training: what it remembers may leak
+    loss.after_discriminator_step(stage.discriminator)
+    for name, term in stage.generator_terms(loss).items():
+        assert reaches(term, stage.generator), (
+            f"the generator's term '{name}' has no gradient at its weights; make it from `fake`"
+        )
+        assert not reaches(term, stage.discriminator), (
+            f"the generator's term '{name}' has a gradient at the discriminator's weights; use "
+            "only this step's scores, and leave the discriminator frozen"
+        )
+
+
+def discriminator_separates_real_from_fake(loss: Loss) -> None:
+    step, raise_real, raise_fake = levelled(loss, 0.4, 0.6, loss.input_gradients)
+    real, fake = _slopes(total(loss.discriminator_loss(step)), raise_real, raise_fake)
+    assert real < 0, "raising the logits of reals does not lower the discriminator's loss"
+    assert fake > 0, "raising the logits of fakes does not raise the discriminator's loss"
+
+
+def generator_raises_fake_logits(loss: Loss) -> None:
+    step, _, raise_fake = levelled(loss, 0.4, -0.5, InputGradients.NONE)  # below every target
+    (fake,) = _slopes(total(loss.generator_loss(step)), raise_fake)
+    assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
+
+
+def logits_are_unbounded(loss: Loss) -> None:
+    for level in (-200.0, 200.0):
+        for player, objective, tracked in objectives(loss):
+            step, *leaves = levelled(loss, level, -level, tracked)
+            value = total(objective(step))
+            slopes = _slopes(value, *leaves)
+            assert torch.isfinite(torch.tensor([float(value.detach()), *slopes])).all(), (
+                f"a real logit of {level:g} and a fake one of {-level:g} give the {player} a loss "
+                "or a gradient that is not finite; logits are no probabilities: use softplus or "
+                "binary_cross_entropy_with_logits"
+            )
+
+
+def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
+    step, *leaves = levelled(loss, -20.0, 20.0, loss.input_gradients)
+    for kind, slope in zip(("reals", "fakes"), _slopes(_d_total(loss, step), *leaves), strict=True):
+        assert abs(slope) > 1e-3, (
+            f"a discriminator that is surely wrong about {kind} gets no gradient; is a sigmoid "
+            "applied to the logits before a loss that applies its own?"
+        )
+
+
+def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
+    """Either sure that fakes are real or sure that they are not: some losses saturate at one."""
+    slopes = []
+    for level in (-20.0, 20.0):
+        step, _, raise_fake = levelled(loss, 0.0, level, InputGradients.NONE)
+        slopes += _slopes(total(loss.generator_loss(step)), raise_fake)
+    assert max(map(abs, slopes)) > 1e-3, (
+        "the generator gets no gradient from a discriminator that is sure of fakes, either way; is "
+        "a sigmoid applied to the logits before a loss that applies its own?"
+    )
+
+
+def discriminator_terms_are_means_over_samples(loss: Loss) -> None:
+    """Equal samples give the same terms, however many there are."""
+    for channels in (1, 3):
+        weight = torch.full((channels, 4, 4), 0.3)
+        single, error = of_equal_samples(loss, weight, 1, level=0.1)
+        for count in (2, 8, 64):
+            many, other = of_equal_samples(loss, weight, count, level=0.1)
+            assert close(single, many, math.hypot(error, other)), (
+                f"one sample gives the discriminator's loss {single:.4g} and {count} equal ones "
+                f"{many:.4g}; take norms per sample, as norm_per_sample does, and then the mean"
+            )
+
+
+def any_batch_size_and_channel_count_works(loss: Loss) -> None:
+    for count in (1, 5):
+        for channels in (1, 3):
+            what = f"of {count} images of {channels} channels"
+            try:
+                found = list(_both(loss, stage_for(loss, count=count, channels=channels)))
+            except ContractError:
+                raise
+            except Exception as error:
+                raise AssertionError(
+                    f"a batch {what} makes it raise {type(error).__name__} ({error}); batches and "
+                    "images may have any size"
+                ) from error
+            for player, terms in found:
+                for name, term in terms.items():
+                    _assert_scalar(f"the {player}'s term '{name}' {what}", term)
+
+
+def missing_labels_work(loss: Loss) -> None:
+    if loss.needs_labels:
+        return
+    try:
+        for _player, _terms in _both(loss, stage_for(loss, labelled=False)):
+            pass
+    except ContractError:
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"without labels it raised {type(error).__name__} ({error}); declare "
+            "`needs_labels = True`, or do without them"
+        ) from error
+
+
+def _both(loss: Loss, stage: Stage) -> Iterator[tuple[str, Terms]]:
+    yield "discriminator", stage.discriminator_terms(loss)
+    yield "generator", stage.generator_terms(loss)
+
+
+def _assert_scalar(what: str, term: object) -> None:
+    assert isinstance(term, Tensor), f"{what} is a {type(term).__name__}, not a tensor"
+    assert term.ndim == 0, f"{what} has shape {tuple(term.shape)}; terms are scalars: add .mean()"
+    assert term.dtype == torch.float32, f"{what} is {term.dtype}; keep the logits' float32"
+    assert term.device.type == "cpu", f"{what} is on {term.device}; keep the logits' device"
+    assert torch.isfinite(term), f"{what} is {float(term.detach())}"
+
+
+def _slopes(value: Tensor, *leaves: Tensor) -> list[float]:
+    """How a value changes when all the logits behind each leaf are raised together."""
+    if not value.requires_grad:
+        return [0.0 for _ in leaves]
+    gradients = torch.autograd.grad(value, leaves, allow_unused=True)
+    return [0.0 if gradient is None else float(gradient.sum()) for gradient in gradients]
+
+
+def _d_total(loss: Loss, step: Step) -> Tensor:
+    return total(loss.discriminator_loss(step))

@@ -1,0 +1,191 @@
+"""What every loss must do that differentiates D at images."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.contracts.losses import Loss, Scored, Step
+from ganbench.testing.fixtures.loss_steps import (
+    ConstantGenerator,
+    LinearCritic,
+    Stage,
+    close,
+    objectives,
+    of_equal_samples,
+    seeded_terms,
+    stage_for,
+    total,
+)
+from ganbench.training.trainer import frozen
+
+
+def declared_input_gradients_are_the_ones_used(loss: Loss) -> None:
+    stage = stage_for(loss)
+    stage.discriminator_terms(loss)
+    undeclared = stage.watch.used & ~loss.input_gradients
+    unused = loss.input_gradients & ~stage.watch.used
+    assert not undeclared, (
+        f"it differentiates the discriminator at {undeclared!r}, which its `input_gradients` "
+        "lack; declare them, so that the discriminator gets no batch norm"
+    )
+    assert not unused, f"its `input_gradients` declare {unused!r}, which it does not use"
+
+
+def penalty_gradient_reaches_the_weights(loss: Loss) -> None:
+    """Along random directions of D's weights, the loss changes as its gradient says."""
+    stage = stage_for(loss)
+    parameters = [*stage.discriminator.parameters()]
+    gradients = torch.autograd.grad(_seeded(loss, stage), parameters, allow_unused=True)
+    for _ in range(4):
+        directions = _unit_direction(parameters)
+        told = sum(
+            float((gradient * direction).sum())
+            for gradient, direction in zip(gradients, directions, strict=True)
+            if gradient is not None
+        )
+        seen = _difference(loss, stage, directions)
+        assert abs(told - seen) <= 0.02 * abs(seen) + 5e-4, (
+            f"the discriminator's loss changes by {seen:.4g} along its weights where its gradient "
+            f"says {told:.4g}; is the penalty detached, or made without create_graph?"
+        )
+
+
+def penalty_sees_the_norm_over_whole_images(loss: Loss) -> None:
+    """Two linear critics of one slope, in one pixel or in all, are penalised alike."""
+    everywhere = torch.full((3, 4, 4), 1.5 / 48**0.5)
+    one_pixel = torch.zeros(3, 4, 4)
+    one_pixel[0, 0, 0] = 1.5
+    found = [of_equal_samples(loss, weight, 2, level=0.0) for weight in (everywhere, one_pixel)]
+    (wide, error), (narrow, other) = found
+    assert close(wide, narrow, math.hypot(error, other)), (
+        f"two critics with slopes of one norm are penalised by {wide:.4g} and {narrow:.4g}; "
+        "take the norm over channels and pixels, as norm_per_sample does"
+    )
+
+
+def constant_discriminator_has_finite_gradients(loss: Loss) -> None:
+    stage = stage_for(loss)
+    stage.discriminator = LinearCritic(torch.zeros(1, 4, 4), class_logits=loss.needs_class_logits)
+    terms = stage.discriminator_terms(loss)
+    if not terms:
+        return
+    total(terms).backward()
+    for parameter in stage.discriminator.parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), (
+            "a discriminator without slope gets a gradient that is not finite; add a small "
+            "number inside the root, as norm_per_sample does"
+        )
+
+
+def interpolates_each_sample_on_its_own(loss: Loss) -> None:
+    """Where a loss's own images lie between reals and fakes, each has its own place there."""
+    first, second = (_shares_of_reals(loss, seed) for seed in (1, 2))
+    if first is None or second is None or first.shape != second.shape:
+        return
+    remedy = "draw one coefficient for each image, with torch.rand_like(images[:, :1, :1, :1])"
+    assert (first.amax(1) - first.amin(1)).max() < 1e-3, (
+        f"the pixels of one image are mixed of its real and its fake by different parts; {remedy}"
+    )
+    alike = (first - first[:1]).abs().max() < 1e-3
+    drawn = (first - second).abs().max() > 1e-3
+    assert not (alike and drawn), f"one coefficient mixes all images of a batch; {remedy}"
+
+
+def own_images_keep_their_labels(loss: Loss) -> None:
+    """Those differentiated at, that is: wrong labels elsewhere may be meant."""
+    stage = stage_for(loss, count=6, resolution=8, classes=6)
+    stage.labels = torch.randperm(6)
+    for player, objective, tracked in objectives(loss):
+        told = _Told()
+        other = stage.generator if player == "discriminator" else stage.discriminator
+        with frozen(other.parameters()):
+            step = stage.step(tracked)
+            objective(told.listening(step))
+        for images, labels, differentiated in told.scored:
+            assert labels is not None, "score() is called without labels; hand on `real.labels`"
+            for own, label in zip(images.detach(), labels.tolist(), strict=True):
+                partner = _partner(own, step) if differentiated else None
+                assert partner is None or label == stage.labels[partner], (
+                    "score() is told labels that are not the images' own; hand on `real.labels` in "
+                    "their own order"
+                )
+        for labels in told.generated:
+            assert labels is not None, "generate() is called without labels; hand on `fake.labels`"
+
+
+@dataclass
+class _Told:
+    """What a loss asks of D and G beside the step's own batches."""
+
+    scored: list[tuple[Tensor, Tensor | None, bool]] = field(default_factory=list)
+    generated: list[Tensor | None] = field(default_factory=list)
+
+    def listening(self, step: Step) -> Step:
+        def score(images: Tensor, labels: Tensor | None, *, track_inputs: bool = False) -> Scored:
+            self.scored.append((images, labels, track_inputs))
+            return step.score(images, labels, track_inputs=track_inputs)
+
+        def generate(latents: Tensor, labels: Tensor | None) -> Tensor:
+            self.generated.append(labels)
+            return step.generate(latents, labels)
+
+        return replace(step, score=score, generate=generate)
+
+
+def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
+    """How much of each pixel of the loss's own images is the real's and not the fake's, or None
+    where the images are not between them."""
+    stage = stage_for(loss)
+    stage.images = 0.2 + 0.6 * torch.rand(stage.images.shape)
+    stage.generator = ConstantGenerator(torch.full(stage.images.shape[1:], -0.5))
+    told = _Told()
+    with frozen(stage.generator.parameters()):
+        step = stage.step(loss.input_gradients)
+        torch.manual_seed(seed)
+        copy.deepcopy(loss).discriminator_loss(told.listening(step))
+    real, fake = stage.images, step.fake.images.detach()
+    own = [x.detach() for x, _, tracked in told.scored if tracked and x.shape == real.shape]
+    shares = torch.cat([((x - fake) / (real - fake)).flatten(1) for x in own] or [real[:0]])
+    between = shares.numel() > 0 and bool(((shares > -1e-4) & (shares < 1 + 1e-4)).all())
+    strictly = between and bool((shares.minimum(1 - shares) > 1e-3).any())
+    return shares if strictly else None
+
+
+def _partner(image: Tensor, step: Step) -> int | None:
+    """The index of the real and the fake between which, or near which, an image lies, where one
+    pair is much nearer than the others."""
+    fake = step.fake.images.detach().flatten(1)
+    along = step.real.images.detach().flatten(1) - fake
+    offset = image.flatten() - fake
+    shares = ((offset * along).sum(1) / along.square().sum(1)).clamp(0, 1)
+    nearest, index = (offset - shares[:, None] * along).norm(dim=1).sort()
+    return int(index[0]) if nearest[0] < 0.5 * nearest[1] else None
+
+
+def _seeded(loss: Loss, stage: Stage) -> Tensor:
+    return total(seeded_terms(loss, stage))
+
+
+def _unit_direction(parameters: list[nn.Parameter]) -> list[Tensor]:
+    parts = [torch.randn_like(parameter) for parameter in parameters]
+    length = torch.stack([part.square().sum() for part in parts]).sum().sqrt()
+    return [part / length for part in parts]
+
+
+def _difference(loss: Loss, stage: Stage, directions: list[Tensor], size: float = 1e-2) -> float:
+    """The central difference of D's loss along a direction of its weights."""
+    values = []
+    for sign in (1, -1):
+        moved = stage.copy()
+        with torch.no_grad():
+            for parameter, direction in zip(
+                moved.discriminator.parameters(), directions, strict=True
+            ):
+                parameter.add_(direction, alpha=sign * size)
+        values.append(float(_seeded(loss, moved).detach()))
+    return (values[0] - values[1]) / (2 * size)

@@ -1,0 +1,199 @@
+"""The kernel distance against another implementation, closed forms, and what KID makes of it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from ganbench import Features, LabeledImages, Unavailable
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.metrics.kernel import KID, polynomial_mmd
+from ganbench.default_plugins.metrics.shuffles import shuffled
+from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.testing import parametrize_with_checks
+
+
+def normal(count: int, dim: int, seed: int, scale: float = 1.0, shift: float = 0.0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return shift + scale * torch.randn(count, dim, generator=generator, dtype=torch.float64)
+
+
+@parametrize_with_checks(KID, KID(subsets=10, subset_size=60))
+def test_kid_conforms(check):
+    check()
+
+
+@pytest.mark.parametrize(("count", "dim"), [(100, 16), (500, 96), (200, 512)])
+def test_mmd_is_torchmetrics(count, dim):
+    kid = pytest.importorskip("torchmetrics.image.kid")
+    for dtype in (torch.float64, torch.float32):
+        x, y = normal(count, dim, 1).to(dtype), normal(count, dim, 2, 1.2, 0.1).to(dtype)
+        theirs = kid.poly_mmd(x.double(), y.double()).item()
+        assert theirs > 0.02
+        assert polynomial_mmd(x, y) == pytest.approx(theirs, rel=1e-9)
+
+
+def test_mmd_of_two_points_each():
+    """By hand: k(a, b) = (ab + 1)³ in one dimension."""
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [-1.0]])
+    within = 1 + (-2 + 1) ** 3
+    across = (1 + 1 + 27 + 0) / 4
+    assert polynomial_mmd(x, y) == pytest.approx(within - 2 * across, rel=1e-14)
+
+
+def test_mmd_of_points_that_are_all_the_same():
+    """(k(a, a) + k(b, b) - 2 k(a, b)), whatever their number."""
+    a, b = torch.full((5, 2), 0.5), torch.full((5, 2), 1.0)
+    exact = 1.25**3 + 2**3 - 2 * 1.5**3
+    assert polynomial_mmd(a, b) == pytest.approx(exact, rel=1e-13)
+    assert polynomial_mmd(a, a + 0) == pytest.approx(0, abs=1e-13)
+
+
+def test_mmd_is_not_biased():
+    """Of two sets from one distribution it is zero on average, and below it as often as above."""
+    found = torch.tensor(
+        [polynomial_mmd(normal(60, 4, 2 * s), normal(60, 4, 2 * s + 1)) for s in range(200)]
+    )
+    error = found.std() / math.sqrt(len(found))
+    assert abs(found.mean()) < 3 * error
+    assert 0.3 < (found < 0).double().mean() < 0.8
+
+
+class Sets:
+    """Features of both sides: an Evaluation for KID."""
+
+    def __init__(self, real: Tensor, fake: Tensor) -> None:
+        self._real, self._fake = real, fake
+        self.fake = LabeledImages(fake.float().view(*fake.shape, 1, 1), None)
+        self.asked: list[int | None] = []
+
+    def features(self, extractor: str) -> Features:
+        return Features(self._fake)
+
+    def real_features(self, extractor: str, split: str = "train", count: int | None = None):
+        self.asked.append(count)
+        return Features(self._real)
+
+
+def kid(real: Tensor, fake: Tensor, **options: int) -> tuple[float, float]:
+    return tuple(KID(features="x", **options).compute(Sets(real, fake)).values())
+
+
+def test_kid_is_the_mean_over_subsets_that_torchmetrics_would_find():
+    theirs = pytest.importorskip("torchmetrics.image.kid").poly_mmd
+    real, fake = normal(300, 24, 1), normal(250, 24, 2, 1.1, 0.1)
+    seen = Sets(real, fake)
+    order = shuffled(seen.fake, 5)
+    generator = torch.Generator().manual_seed(5)
+    found = []
+    for _ in range(8):
+        i, j = (torch.randperm(n, generator=generator)[:90] for n in (300, 250))
+        found.append(theirs(real[i], fake[order][j]))
+    exact = torch.stack(found)
+    mean, spread = kid(real, fake, subsets=8, subset_size=90, seed=5)
+    assert mean == pytest.approx(exact.mean().item(), rel=1e-9)
+    assert spread == pytest.approx(exact.std(correction=0).item(), rel=1e-9)
+
+
+def test_kid_asks_for_ten_thousand_real_images():
+    seen = Sets(normal(30, 4, 1), normal(30, 4, 2))
+    KID(features="x").compute(seen)
+    assert seen.asked == [10_000]
+
+
+def test_smaller_side_decides_the_size_of_subsets():
+    real, fake = normal(400, 8, 1), normal(50, 8, 2)
+    mean, spread = kid(real, fake, subsets=5)
+    assert (mean, spread) == kid(real, fake, subsets=5, subset_size=50)
+    assert spread > 0
+
+
+def test_subsets_that_are_everything_do_not_differ():
+    real, fake = normal(80, 8, 1), normal(80, 8, 2, shift=0.5)
+    mean, spread = kid(real, fake)
+    assert spread == 0
+    assert mean == pytest.approx(polynomial_mmd(real, fake), rel=1e-12)
+
+
+def test_kid_tells_what_is_off_from_what_is_not():
+    real = normal(1000, 16, 1)
+    same, _ = kid(real, normal(1000, 16, 2), subset_size=500, subsets=8)
+    shifted, _ = kid(real, normal(1000, 16, 3, shift=0.3), subset_size=500, subsets=8)
+    collapsed, _ = kid(real, normal(1000, 16, 4)[:1].expand(1000, -1), subset_size=500, subsets=8)
+    assert abs(same) < 0.01
+    assert min(shifted, collapsed) > 0.1
+
+
+def test_kid_depends_on_its_seed_and_not_on_the_order_of_samples():
+    real, fake = normal(200, 8, 1), normal(200, 8, 2)
+    found = kid(real, fake, subset_size=50)
+    order = torch.randperm(200, generator=torch.Generator().manual_seed(0))
+    assert kid(real, fake[order], subset_size=50) == pytest.approx(found, rel=1e-9)
+    assert kid(real, fake, subset_size=50, seed=1) != pytest.approx(found, rel=1e-3)
+
+
+def with_one(features: Tensor, value: float) -> Tensor:
+    changed = features.clone()
+    changed[3, 1] = value
+    return changed
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf], ids=str)
+def test_features_that_are_not_finite_are_a_reason(bad):
+    good = normal(20, 4, 1)
+    with pytest.raises(Unavailable, match="the features of the samples are not finite"):
+        kid(good, with_one(good, bad))
+    with pytest.raises(Unavailable, match="the features of the training set are not finite"):
+        kid(with_one(good, bad), good)
+
+
+def test_features_beyond_the_kernel_are_a_reason():
+    good = normal(20, 4, 1)
+    with pytest.raises(Unavailable, match="too large for the cubic kernel"):
+        kid(good, with_one(good, 1e60))
+
+
+def test_one_image_is_a_reason():
+    good = normal(20, 4, 1)
+    with pytest.raises(Unavailable, match="the samples must have at least two images, found 1"):
+        kid(good, good[:1])
+    with pytest.raises(Unavailable, match="the training set must have at least two images"):
+        kid(good[:1], good)
+
+
+@pytest.mark.parametrize(("option", "least"), [("subsets", "positive"), ("subset_size", "least 2")])
+def test_bad_options_are_refused(option, least):
+    with pytest.raises(ValueError, match=f"{option} must be (at )?{least}, found 0"):
+        KID(**{option: 0})
+
+
+def test_no_extractor_is_a_reason():
+    with pytest.raises(Unavailable, match="no feature extractor is named"):
+        KID().compute(Sets(normal(9, 2, 1), normal(9, 2, 2)))
+
+
+def test_protocol_and_columns_say_what_was_done(judged, tmp_path):
+    ring = Ring(train_size=300)
+    train = ring.load("train", tmp_path)
+    values, protocols = evaluate([KID(features="pixels", seed=3)], judged(ring, train, train))
+    assert [v.column.name for v in values] == ["kid@pixels", "kid-subset-sd@pixels"]
+    assert [v.column.direction for v in values] == ["min", "none"]
+    (spelled,) = protocols.values()
+    assert (spelled["subsets"], spelled["subset_size"], spelled["seed"]) == (100, 1000, 3)
+    assert spelled["estimator"] == "unbiased"
+
+
+def test_shuffle_does_not_depend_on_the_order_of_samples():
+    images = torch.arange(200, dtype=torch.uint8).view(50, 1, 2, 2)
+    labels = torch.arange(50) % 3
+    found = shuffled(LabeledImages(images, labels), 0)
+    assert sorted(found.tolist()) == list(range(50))
+    assert found.tolist() != list(range(50))
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(1))
+    other = shuffled(LabeledImages(images[order], labels[order]), 0)
+    assert torch.equal(order[other], found)
+    assert not torch.equal(shuffled(LabeledImages(images, labels), 1), found)
+    assert not torch.equal(shuffled(LabeledImages(images, None), 0), found)

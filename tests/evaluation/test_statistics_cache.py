@@ -1,0 +1,81 @@
+"""What real data alone decides is computed once per machine, also when two ask at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganbench.evaluation.statistics_cache import remembered
+from ganbench.util import files
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path) -> Path:
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "statistics"
+
+
+def test_second_time_nothing_is_computed():
+    first = remembered("key", lambda: {"a": torch.arange(3.0), "b": torch.tensor(2)})
+    again = remembered("key", lambda: pytest.fail("computed again"))
+    assert all(torch.equal(again[name], first[name]) for name in ("a", "b"))
+
+
+def test_other_key_is_another_value():
+    assert remembered("one", lambda: {"a": torch.ones(1)})["a"].item() == 1
+    assert remembered("two", lambda: {"a": torch.zeros(1)})["a"].item() == 0
+
+
+def test_what_is_not_finite_is_not_taken_from_the_cache():
+    remembered("key", lambda: {"a": torch.tensor([float("nan")])})
+    assert remembered("key", lambda: {"a": torch.ones(1)})["a"].item() == 1
+
+
+def test_two_processes_that_ask_at_once_compute_once(tmp_path):
+    script = textwrap.dedent(
+        """
+        import sys, time
+        import torch
+        from ganbench.remembered import remembered
+
+        def compute():
+            with open(sys.argv[1], "a") as file:
+                file.write("computed\\n")
+            time.sleep(1)
+            return {"a": torch.arange(4.0)}
+
+        print(remembered("key", compute)["a"].sum().item())
+        """
+    )
+    log = tmp_path / "log"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(log)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])},
+        )
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert said == ["6.0"] * 3
+    assert log.read_text() == "computed\n"
+
+
+def test_killed_in_the_middle_leaves_nothing_half(cache, tmp_path):
+    script = (
+        "import os, signal, torch\n"
+        "from ganbench.remembered import remembered\n"
+        "remembered('key', lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    root = str(Path(files.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
+    assert done.returncode == -9
+    assert not list(cache.glob("*.safetensors"))
+    assert remembered("key", lambda: {"a": torch.ones(1)})["a"].item() == 1

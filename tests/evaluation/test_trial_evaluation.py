@@ -1,0 +1,311 @@
+"""From samples to numbers: nothing computed twice, nothing made up, every protocol told apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from ganbench import (
+    Column,
+    Evaluation,
+    FeatureExtractor,
+    Features,
+    LabeledImages,
+    Metric,
+    Moments,
+    MomentSums,
+    hookimpl,
+)
+from ganbench.contracts.images import MEANINGLESS, Timings
+from ganbench.default_plugins.datasets.mixtures import Ring
+from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
+from ganbench.default_plugins.metrics.frechet import FID
+from ganbench.default_plugins.metrics.speed import Throughput
+from ganbench.errors import ContractError
+from ganbench.evaluation.trial_evaluation import digest, evaluate
+from ganbench.registry.discovery import Source
+from ganbench.registry.registry import Registry
+
+RING = Ring(train_size=1200)
+SEEN: list[int] = []  # sizes of the batches that extractors were given
+
+
+@dataclass(kw_only=True)
+class Counting(FeatureExtractor):
+    """The coordinates, and a count of the points that were looked at."""
+
+    name = "counting"
+
+    def load(self, image, root):
+        def features(images: torch.Tensor) -> Features:
+            SEEN.append(len(images))
+            return Features(images.flatten(1), torch.eye(8)[: len(images)])
+
+        return features
+
+    def fingerprint(self) -> str:
+        return "counting:v1"
+
+
+@dataclass(kw_only=True)
+class Other(Counting):
+    """The same under another name."""
+
+    name = "other"
+
+    def fingerprint(self) -> str:
+        return "other:v1"
+
+
+@dataclass(kw_only=True)
+class Given(Metric):
+    """What a test wants said."""
+
+    name = "given"
+    values: dict[str, float]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (Column("a"), Column("b"))
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        return self.values
+
+
+@pytest.fixture
+def extractors() -> Registry:
+    SEEN.clear()
+    module = ModuleType("counting_extractors")
+
+    @hookimpl
+    def register_feature_extractors(register) -> None:
+        register(Counting)
+        register(Other)
+
+    module.register_feature_extractors = register_feature_extractors
+    found = Registry()
+    found.add(module, Source("counting", "counting", "1"))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path) -> Path:
+    """Empty, so that each test computes the real statistics itself."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "statistics"
+
+
+@pytest.fixture
+def seen(judged, extractors, tmp_path):
+    def seen(num_samples: int = 300, timings: Timings | None = None):
+        train, fake = RING.load("train", tmp_path), RING.load("test", tmp_path).images[:num_samples]
+        return judged(RING, train, LabeledImages(fake, None), timings, extractors)
+
+    return seen
+
+
+def numbers(metrics: list[Metric], evaluation: Any) -> dict[str, float | None]:
+    return {v.column.name: v.value for v in evaluate(metrics, evaluation)[0]}
+
+
+def test_features_are_computed_once_for_all_metrics(seen):
+    evaluation = seen()
+    found = numbers([FID(features="counting"), FID(features="counting")], evaluation)
+    evaluation.features("counting")
+    assert sum(SEEN) == 1200 + 300
+    assert found["fid@counting"] == pytest.approx(0, abs=0.02)
+    evaluation.features("other")
+    assert sum(SEEN) == 1200 + 300 + 300
+
+
+def test_real_statistics_are_kept_and_read_back(seen, cache):
+    first = numbers([FID(features="counting")], seen())
+    assert len(list(cache.glob("*.safetensors"))) == 1
+    SEEN.clear()
+    assert numbers([FID(features="counting")], seen()) == first
+    assert sum(SEEN) == 300
+
+
+def test_other_images_and_other_extractors_have_statistics_of_their_own(
+    judged, extractors, tmp_path, cache
+):
+    for size in (1200, 600):
+        train = Ring(train_size=size).load("train", tmp_path)
+        assert judged(RING, train, train, None, extractors).real("counting").num_samples == size
+    assert judged(RING, train, train, None, extractors).real("other").num_samples == size
+    assert len(list(cache.glob("*.safetensors"))) == 3
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no statistics", b"\x08" + bytes(7) + b"{}      "], ids=len
+)
+def test_damaged_cache_is_computed_again(seen, cache, content):
+    first = numbers([FID(features="counting")], seen())
+    (path,) = cache.glob("*.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    SEEN.clear()
+    assert numbers([FID(features="counting")], seen()) == first
+    assert sum(SEEN) == 1200 + 300
+    assert path.read_bytes() == whole
+
+
+def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_path, capsys):
+    first = numbers([FID(features="counting")], seen())
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "file"))
+    assert numbers([FID(features="counting")], seen()) == first
+    assert "real statistics are not kept" in capsys.readouterr().out
+
+
+def test_moments_do_not_depend_on_batches_order_or_shards():
+    generator = torch.Generator().manual_seed(0)
+    features = 3 + 0.05 * torch.randn(1000, 6, generator=generator, dtype=torch.float64)
+    mean, covariance = features.mean(0), features.T.cov()
+    scale = covariance.diagonal().max().item()
+    sharded = MomentSums()
+    for shard in range(4):
+        sums = MomentSums()
+        for batch in features[shard::4].split(90):
+            sums.add(batch)
+        sharded.merge(sums)
+    sharded.merge(MomentSums())
+    shuffled = features[torch.randperm(1000, generator=generator)]
+    for found in (
+        *(Moments.of(features.split(size)) for size in (1, 7, 400, 1000)),
+        Moments.of(shuffled.split(64)),
+        sharded.moments(),
+    ):
+        assert found.num_samples == 1000
+        torch.testing.assert_close(found.mean, mean, rtol=1e-12, atol=1e-13)
+        torch.testing.assert_close(found.covariance, covariance, rtol=0, atol=1e-12 * scale)
+        torch.testing.assert_close(found.root @ found.root.T, covariance, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_moments_need_two_samples(count):
+    with pytest.raises(ValueError, match=f"at least two samples, and there are {count}"):
+        Moments.of([torch.zeros(1, 3)][:count])
+
+
+def test_digest_knows_images_labels_and_shape():
+    images, labels = torch.arange(8, dtype=torch.uint8).view(2, 1, 2, 2), torch.tensor([0, 1])
+    same = digest(LabeledImages(images.clone(), labels.clone()))
+    others = [
+        LabeledImages(images + 1, labels),
+        LabeledImages(images, labels.flip(0)),
+        LabeledImages(images, None),
+        LabeledImages(images.view(2, 1, 1, 4), labels),
+    ]
+    assert digest(LabeledImages(images, labels)) == same
+    assert len({same, *map(digest, others)}) == 5
+
+
+def protocol(metric: Metric, evaluation: Any) -> str:
+    values, protocols = evaluate([metric], evaluation)
+    assert {v.protocol for v in values} == set(protocols)
+    return values[0].protocol
+
+
+def test_whatever_decides_a_number_changes_its_protocol(seen, judged, extractors, tmp_path):
+    other_train = RING.load("test", tmp_path)
+    ids = [
+        protocol(FID(features="counting"), seen()),
+        protocol(FID(features="counting"), seen(num_samples=299)),
+        protocol(FID(features="other"), seen()),
+        protocol(Given(values={"a": 1.0}), seen()),
+        protocol(Given(values={"a": 2.0}), seen()),
+        protocol(
+            FID(features="counting"), judged(RING, other_train, other_train, None, extractors)
+        ),
+    ]
+    assert len(set(ids)) == len(ids)
+    assert protocol(FID(features="counting"), seen()) == ids[0]
+
+
+@dataclass(kw_only=True)
+class Few(Given):
+    """A metric that looks at some of the samples."""
+
+    name = "few"
+    num_samples: int
+
+
+def test_number_of_samples_that_a_metric_looks_at_is_part_of_its_protocol(seen):
+    few, fewer, all_there_are, more = (
+        protocol(Few(values={"a": 1.0}, num_samples=n), seen(num_samples=300))
+        for n in (200, 100, 300, 400)
+    )
+    assert len({few, fewer, all_there_are}) == 3
+    spelled = evaluate([Few(values={"a": 1.0}, num_samples=400)], seen())[1][more]
+    assert spelled["num_samples"] == 300
+
+
+@dataclass(kw_only=True)
+class LooksAtTest(Given):
+    """A metric that looks at the test set."""
+
+    name = "tested"
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        evaluation.reals("test")
+        return self.values
+
+
+@dataclass(kw_only=True)
+class Untested(Ring):
+    """A ring without a test set."""
+
+    name = "untested"
+    splits = ("train",)
+
+
+def test_metric_that_needs_a_test_set_has_a_reason_where_there_is_none(
+    judged, extractors, tmp_path
+):
+    train = RING.load("train", tmp_path)
+    evaluation = judged(Untested(train_size=1200), train, train, None, extractors)
+    values, protocols = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
+    assert {v.reason for v in values} == {"data set 'untested' has no test split"}
+    assert [list(p["real"]) for p in protocols.values()] == [["train"]]
+
+
+def test_protocol_spells_out_what_was_measured(seen):
+    evaluation = seen()
+    (spelled,) = evaluate([FID(features="counting")], evaluation)[1].values()
+    assert spelled["extractors"] == {"counting": {"fingerprint": "counting:v1"}}
+    assert spelled["num_samples"] == 300
+    assert spelled["real"] == {"train": {"num_images": 1200, "sha256": evaluation.digest}}
+
+
+def test_undeclared_column_is_a_broken_contract(seen):
+    with pytest.raises(ContractError, match="metric 'given' gave c, d, which its columns do not"):
+        evaluate([Given(values={"d": 1.0, "a": 1.0, "c": 2.0})], seen())
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_value_that_is_not_finite_becomes_a_reason(seen, bad):
+    a, b = evaluate([Given(values={"a": bad, "b": 0.5})], seen())[0]
+    assert (a.value, a.reason) == (None, f"the value is {bad}")
+    assert (b.value, b.reason) == (0.5, "")
+
+
+def test_column_left_out_has_a_reason_and_no_value(seen):
+    a, b = evaluate([Given(values={"b": 0.0})], seen())[0]
+    assert (a.value, a.reason, b.value) == (None, MEANINGLESS, 0.0)
+
+
+def test_one_unavailable_metric_leaves_the_others(seen):
+    timings = Timings(1.0, images_per_second=(1.0, 30.0, 10.0, 20.0), samples_per_second=7.0)
+    found = numbers([ConditionalAccuracy(), Throughput()], seen(timings=timings))
+    assert found["cond-accuracy"] is found["g-steps-per-s"] is None
+    assert found["train-images-per-s"] == 20  # the median without the first window, the warm-up
+    assert found["sample-images-per-s"] == 7
+    values, _ = evaluate([Throughput()], seen())
+    assert {(v.value, v.reason) for v in values} == {(None, "nothing was trained")}

@@ -1,0 +1,63 @@
+"""A trainer of tiny networks on images whose labels can be read off them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from ganbench import ImageSpec, LabeledImages
+from ganbench.default_plugins.conditionings import Concat
+from ganbench.default_plugins.losses import BCE
+from ganbench.models.networks import build
+from ganbench.records.schedule import Schedule
+from ganbench.testing.fixtures.networks import TinyConv
+from ganbench.training.trainer import Trainer
+
+CPU = torch.device("cpu")
+IMAGE = ImageSpec(1, 4, 3)
+SCHEDULE = Schedule(
+    updates="alternating",
+    batch_size=8,
+    kimg=0.08,
+    n_critic=1,
+    optimizer="adam",
+    g_lr=2e-3,
+    d_lr=2e-3,
+    betas=(0.5, 0.999),
+    ema=0.0,
+    precision="float32",
+    channels_last=False,
+    log_every=4,
+)
+
+
+def data_of(count: int = 48, image: ImageSpec = IMAGE) -> LabeledImages:
+    """Images whose every pixel is ten times their label, so that pairs can be told apart."""
+    labels = torch.arange(count) % image.num_classes
+    pixels = (10 * labels).to(torch.uint8)[:, None, None, None]
+    return LabeledImages(
+        pixels.expand(-1, image.channels, image.resolution, image.resolution).contiguous(), labels
+    )
+
+
+def trainer_of(
+    *losses, seed=0, conditioning=None, data=None, on_window=None, d_norm="layer", **how
+):
+    torch.manual_seed(seed)
+    method = conditioning or Concat()
+    generator, discriminator = build(
+        TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm
+    )
+    return Trainer(
+        generator,
+        discriminator,
+        losses or (BCE(),),
+        data or data_of(),
+        TinyConv().latents,
+        num_classes=IMAGE.num_classes,
+        schedule=replace(SCHEDULE, **how),
+        seed=seed,
+        device=CPU,
+        on_window=on_window or (lambda window: None),
+    )

@@ -1,0 +1,106 @@
+"""The table of `make bench`, and the documents that show it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "results/perf/measured.jsonl"
+
+
+@pytest.fixture(scope="module")
+def bench():
+    spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks/perf/bench.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def measured() -> list[dict]:
+    return [json.loads(line) for line in MEASURED.read_text("utf-8").splitlines()]
+
+
+def test_rows_say_target_and_spread(bench):
+    times = {"median": 1.02, "least": 0.99, "most": 1.05, "rounds": 3}
+    rates = {"median": 1400.0, "least": 1300.0, "most": 1500.0, "rounds": 3}
+    step = {"what": "training step", "loss": "wgan-gp", "precision": "float32", "threads": 2}
+    found = [
+        {**step, "loop": "reference", "times_the_reference": times, "images_per_second": rates},
+        {**step, "loop": "ganbench run", "times_the_reference": times, "images_per_second": rates},
+        {"what": "overhead", "net": "ring", "loss": "bce", "precision": "float32",
+         "batch_size": 100, "times_as_long": times},
+        {"what": "matrix", "file": "a.yaml", "only": ["loss=bce"], "jobs": 1, "wall_seconds": 100.0,
+         "wall_for_work": 1.1, "else_seconds_a_trial": 3.5, "seconds_to_begin": 2.0},
+        {"what": "matrix", "file": "a.yaml", "only": ["loss=bce"], "jobs": 2, "wall_seconds": 80.0},
+    ]  # fmt: skip
+    assert list(bench.rows(found)) == [
+        ("textbook cDCGAN, wgan-gp, float32: ganbench run", "≥ 1.25 ×",
+         "1.02 × (0.99 to 1.05), 1,400 img/s"),
+        ("trainer over bare loop: ring, MLP, bce, float32, batch 100", "≤ 10 %",
+         "+2.0 % (-1.0 to +5.0)"),
+        ("a.yaml loss=bce: wall time over its trials' training, sampling and judging", "≤ 1.15",
+         "1.100 (100 s)"),
+        ("a.yaml loss=bce: process, imports and data of a trial", "≤ 3 s", "2.0 s"),
+        ("a.yaml loss=bce: these, pictures and all else, a trial", "", "3.5 s"),
+        ("a.yaml loss=bce: --jobs 2 over --jobs 1", "≤ 0.9", "0.80 (80 s)"),
+    ]  # fmt: skip
+
+
+def test_a_run_is_measured_trial_by_trial(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks/perf"))
+    matrix = importlib.import_module("matrix")
+    (tmp_path / "run.json").write_text('{"execution": {"jobs": 1}}')
+    common = {"plugins": 0.2, "data": 0.1, "total": 8.0}
+    ends = {"b": 30.0, "a": 10.0, "c": 30.0}  # two within one tick of the clock
+    for name, end in ends.items():
+        result = tmp_path / "trials" / name / "result.json"
+        result.parent.mkdir(parents=True)
+        seconds = {
+            **common,
+            "train": 5.0,
+            "evaluate": 1.5,
+            **({"prepare": 0.4} if end > 10 else {}),
+        }
+        result.write_text(json.dumps({"seconds": seconds}))
+        os.utime(result, (end, end))
+    found = matrix.measured(tmp_path, 40.0)
+    assert found["trials"] == 3
+    assert found["trained_and_judged_seconds"] == pytest.approx(19.5)
+    assert found["wall_for_work"] == pytest.approx(40 / 19.5)
+    assert found["seconds_to_begin"] == pytest.approx((20 - 8 + 0.7 + 0 - 8 + 0.7) / 2)
+    for name in "bc":
+        (tmp_path / "trials" / name / "result.json").unlink()
+    assert matrix.measured(tmp_path, 40.0)["seconds_to_begin"] is None
+
+
+def test_every_committed_measurement_has_its_origin():
+    for one in measured():
+        assert {"what", "cpu", "cores", "commit", "torch", "time"} <= one.keys()
+        assert not one["commit"].endswith("-dirty")
+
+
+@pytest.mark.parametrize("kind", ["training step", "overhead", "evaluation", "peak memory",
+                                  "memory over time", "plan", "read", "run", "matrix"])  # fmt: skip
+def test_every_figure_was_measured(kind):
+    assert any(one["what"] == kind for one in measured())
+
+
+def test_the_guide_shows_the_committed_table(bench):
+    guide = (ROOT / "docs/performance.md").read_text("utf-8")
+    assert "\n".join(bench.table(measured())) in guide
+
+
+def test_the_readme_shows_rows_of_it(bench):
+    rows = set(bench.table(measured()))
+    section = (ROOT / "README.md").read_text("utf-8").split("\n## Speed\n")[1].split("\n## ")[0]
+    shown = [line for line in section.splitlines() if line.startswith("|")]
+    assert len(shown) > 8
+    assert set(shown) <= rows

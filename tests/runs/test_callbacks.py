@@ -1,0 +1,87 @@
+"""Callbacks follow a trial, and what they do wrong is that trial's failure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+CALLBACK = '''\
+"""Writes down what it is told, and does what it is told to."""
+
+import json
+from dataclasses import dataclass
+
+from ganbench import Callback, TrialInfo, Window, hookimpl
+
+
+@dataclass(kw_only=True)
+class Diary(Callback):
+    """Writes down what it is told."""
+
+    name = "diary"
+    fails: str = ""
+
+    def began(self, trial: TrialInfo) -> None:
+        self.path = trial.directory / "diary.txt"
+        self._write("began", trial.run, trial.label, trial.seed, trial.settings["loss"]["name"])
+
+    def window(self, window: Window) -> None:
+        self._write("window", window.iteration)
+
+    def ended(self, result: dict) -> None:
+        self._write("ended", result["status"])
+
+    def _write(self, what: str, *more: object) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps([what, *more]) + "\\n")
+        if self.fails == what:
+            raise OSError("the pencil broke")
+
+
+@hookimpl
+def register_callbacks(register):
+    register(Diary)
+'''
+
+
+def run(folder: Path, callbacks: str, *more: object):
+    (folder / "diary.py").write_text(CALLBACK, "utf-8")
+    text = tiny.TINY.replace("[bce, lsgan]", "[bce]") + f"callbacks: {callbacks}\n"
+    text = text.replace("threads: 1", "threads: 1, executor: inline")  # fewer processes to start
+    done = tiny.ganbench(
+        "run", tiny.write(folder, text), "--plugin", "diary.py", "--out", "run", *more, cwd=folder
+    )
+    (trial,) = (folder / "run" / "trials").glob("bce*")
+    diary = [json.loads(line) for line in (trial / "diary.txt").read_text().splitlines()]
+    return done, json.loads((trial / "result.json").read_text("utf-8")), diary
+
+
+def test_callback_is_told_of_everything_in_order(tmp_path: Path) -> None:
+    done, result, diary = run(tmp_path, "[diary]")
+    assert done.returncode == 0, done.stderr
+    assert result["status"] == "ok"
+    assert diary[0] == ["began", "tiny", "bce/none/mlp", 0, "bce"]
+    assert diary[1:-1] == [["window", i] for i in (5, 10, 15, 20)]
+    assert diary[-1] == ["ended", "ok"]
+    about = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
+    assert about["execution"]["callbacks"] == [{"name": "diary", "options": {}}]
+
+
+def test_callback_hears_of_a_diverged_trial(tmp_path: Path) -> None:
+    done, result, diary = run(tmp_path, "[diary]", "--set", "training.d_lr=1e30")
+    assert done.returncode == 3
+    assert result["status"] == "diverged"
+    assert diary[-1] == ["ended", "diverged"]
+
+
+@pytest.mark.parametrize("fails", ["began", "window", "ended"])
+def test_callback_that_fails_fails_the_trial_with_its_reason(tmp_path: Path, fails: str) -> None:
+    done, result, diary = run(tmp_path, f"[{{name: diary, fails: {fails}}}]")
+    assert done.returncode == 3
+    assert result["status"] == "failed"
+    assert "OSError: the pencil broke" in result["reason"]
+    assert "diary" in result["reason"]
+    assert diary[-1][0] == "ended"  # it is told of the end whatever it did before

@@ -1,0 +1,158 @@
+"""Crashes and interruptions, for real: processes are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+TROUBLED = tiny.TINY.replace("[bce, lsgan]", "[{name: trouble, does: DOES}, bce]")
+
+
+def run_with_trouble(tmp_path: Path, does: str, *more: str) -> subprocess.CompletedProcess[str]:
+    benchmark = tiny.write(tmp_path, TROUBLED.replace("DOES", does))
+    plugin = tiny.write_trouble(tmp_path)
+    return tiny.ganbench(
+        "run", benchmark, "--plugin", plugin, "--out", tmp_path / "run", *more, cwd=tmp_path
+    )
+
+
+def statuses(run: Path) -> dict[str, str]:
+    table = json.loads((run / "table.json").read_text("utf-8"))
+    return {row["label"]: row["status"] for row in table["rows"] if not row["reference"]}
+
+
+@pytest.mark.parametrize(
+    ("does", "status", "reason"),
+    [
+        ("raise", "failed", "RuntimeError: out of ideas (while training cell trouble/none/mlp"),
+        ("nan", "diverged", "the discriminator's term 'adversarial' became nan"),
+        ("kill", "failed", "the worker was ended by SIGKILL"),
+        ("exit", "failed", "the worker ended with exit code 7 and no result"),
+        ("hang", "timeout", "stopped after 20 s"),
+    ],
+)
+def test_trial_that_dies_is_a_row_with_a_reason_and_the_rest_goes_on(
+    tmp_path: Path, does: str, status: str, reason: str
+) -> None:
+    limit = ("--set", "execution.timeout=20s") if does == "hang" else ()
+    done = run_with_trouble(tmp_path, does, *limit)
+    assert done.returncode == 3, done.stderr
+    assert statuses(tmp_path / "run") == {"trouble/none/mlp": status, "bce/none/mlp": "ok"}
+    assert reason in (tmp_path / "run" / "table.md").read_text("utf-8")
+    assert f"{status}: " in done.stderr
+
+
+def test_fail_fast_stops_at_the_first_failure(tmp_path: Path) -> None:
+    done = run_with_trouble(tmp_path, "raise", "--fail-fast")
+    assert done.returncode == 3
+    assert statuses(tmp_path / "run")["bce/none/mlp"] == "unfinished"
+
+
+def test_ctrl_c_keeps_what_is_finished_and_resume_does_the_rest(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start_hanging(tmp_path, run)
+    wait_until(lambda: any("bce" in name for name in tiny.results(run)), process)
+    wait_until(lambda: list(run.glob("trials/trouble*/worker.log")), process)
+    before = tiny.results(run)
+    worker = worker_of(run, process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"to finish: ganbench resume {run}" in error
+    assert not alive(worker)
+    finish(tmp_path, run, before)
+
+
+def test_sigterm_ends_with_143_and_the_workers_too(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start_hanging(tmp_path, run)
+    wait_until(lambda: list(run.glob("trials/trouble*/metrics.jsonl")), process)
+    worker = worker_of(run, process)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert not alive(worker)
+
+
+def test_kill_9_of_the_whole_run_loses_no_finished_trial(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start_hanging(tmp_path, run)
+    wait_until(lambda: list(run.glob("trials/trouble*/metrics.jsonl")), process)
+    before = tiny.results(run)
+    worker = worker_of(run, process)
+    process.kill()
+    process.communicate(timeout=60)
+    wait_until(lambda: not alive(worker))  # nobody is left behind to write into the folder
+    finish(tmp_path, run, before)
+
+
+def test_two_runs_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    process = start_hanging(tmp_path, run)
+    wait_until(lambda: list(run.glob("trials/trouble*/worker.log")), process)
+    second = tiny.ganbench("resume", run, cwd=tmp_path)
+    assert second.returncode == 2
+    assert "another ganbench is at work in it" in second.stderr
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def start_hanging(tmp_path: Path, run: Path, text: str = tiny.TINY) -> subprocess.Popen[str]:
+    """A run whose second cell never ends."""
+    text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
+    benchmark = tiny.write(tmp_path, text)
+    plugin = tiny.write_trouble(tmp_path)
+    return subprocess.Popen(
+        tiny.command("run", benchmark, "--plugin", plugin, "--out", run),
+        cwd=tmp_path,
+        env=tiny.surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=tiny.heeds_interrupts,
+    )
+
+
+def finish(tmp_path: Path, run: Path, before: dict[str, dict[str, object]]) -> None:
+    """Resume without trouble, and see that all is there and nothing was done twice."""
+    done = tiny.ganbench("resume", run, cwd=tmp_path, NO_MORE_TROUBLE="1")
+    assert done.returncode == 0, done.stderr
+    after = tiny.results(run)
+    assert before
+    assert {name: after[name] for name in before} == before
+    assert set(statuses(run).values()) == {"ok"}
+    assert "1 trial to run" in done.stderr
+
+
+def worker_of(run: Path, process: subprocess.Popen[str]) -> int:
+    """The process that trains the cell that hangs."""
+    found = subprocess.run(["pgrep", "-f", f"{run}/trials/trouble"], capture_output=True, text=True)
+    (pid,) = found.stdout.split()
+    return int(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def wait_until(
+    condition: Callable[[], object], process: subprocess.Popen[str] | None = None
+) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        assert process is None or process.poll() is None, process and process.communicate()[1]
+        time.sleep(0.05)

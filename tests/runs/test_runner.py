@@ -1,0 +1,197 @@
+"""From a plan to results, in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import tiny
+
+from ganbench import Executor, Resources, TrialRef
+from ganbench.config import benchmark_file, plan
+from ganbench.default_plugins.executors import KEEP_MEMORY
+from ganbench.errors import RunError
+from ganbench.records import run_folder
+from ganbench.records.run_folder import Outcome, Run, Trial
+from ganbench.registry.registry import Registry
+from ganbench.runs import runner
+from ganbench.util import machine
+
+INLINE = tiny.TINY.replace("threads: 1", "threads: 1, executor: inline")
+
+
+def started(tmp_path: Path, plugins: Registry, text: str = INLINE, **order: Any) -> Run:
+    path = tiny.write(tmp_path, text)
+    found = benchmark_file.load(path, plugins)
+    planned = plan.make(found, plugins, device="cpu")
+    asked = runner.Order(found, path, None, (), (), order.get("jobs", 1))
+    return runner.create(tmp_path / "run", planned, asked, plugins)
+
+
+def test_run_with_the_inline_executor_gives_every_trial_a_result(
+    tmp_path: Path, plugins: Registry
+) -> None:
+    run = started(tmp_path, plugins)
+    outcomes = runner.execute(run, plugins)
+    assert [o.status for o in outcomes] == ["ok"] * 3
+    training = outcomes[1].result["training"]
+    assert training == {"images": 1000, "iterations": 20, "g_updates": 20, "d_updates": 20}
+    assert (run.directory / "results.csv").exists()
+
+
+def test_observer_hears_of_every_trial_once(tmp_path: Path, plugins: Registry) -> None:
+    heard: list[str] = []
+
+    class Ear(runner.Observer):
+        def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+            heard.append(f"began {len(waiting)} {done}")
+
+        def finished(self, outcome: Outcome) -> None:
+            heard.append(outcome.status)
+
+        def ended(self) -> None:
+            heard.append("ended")
+
+    run = started(tmp_path, plugins)
+    runner.execute(run, plugins, Ear())
+    assert heard == ["began 3 0", "ok", "ok", "ok", "ended"]
+    heard.clear()
+    runner.execute(run, plugins, Ear())
+    assert heard == ["began 0 3", "ended"]
+
+
+def test_only_trials_without_a_final_result_run_again(tmp_path: Path, plugins: Registry) -> None:
+    run = started(tmp_path, plugins)
+    first, second, third = runner.execute(run, plugins)
+    (second.directory / "result.json").write_text('{"status": "ok", "metr')  # cut short
+    (third.directory / "result.json").write_text('{"status": "failed", "reason": "power cut"}')
+    kept = (first.directory / "result.json").stat().st_mtime_ns
+    assert [o.status for o in runner.execute(run, plugins)] == ["ok"] * 3
+    assert (first.directory / "result.json").stat().st_mtime_ns == kept
+
+
+def test_diverged_trial_is_a_finding_and_not_run_again(tmp_path: Path, plugins: Registry) -> None:
+    text = INLINE.replace("log_every: 5", "log_every: 5, g_lr: 1e30, d_lr: 1e30")
+    run = started(tmp_path, plugins, text)
+    outcomes = runner.execute(run, plugins)
+    assert {o.status for o in outcomes[1:]} == {"diverged"}
+    assert "became nan" in outcomes[1].reason or "became inf" in outcomes[1].reason
+    before = [(o.directory / "result.json").stat().st_mtime_ns for o in outcomes]
+    again = runner.execute(run, plugins)
+    assert [(o.directory / "result.json").stat().st_mtime_ns for o in again] == before
+
+
+def test_full_disk_loses_nothing_that_was_there(
+    tmp_path: Path, plugins: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(tmp_path, plugins)
+    runner.execute(run, plugins)
+    before = (run.directory / "results.csv").read_bytes()
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    kept = "no space left on device; what is finished is kept: once there is room, `ganbench resum"
+    with pytest.raises(RunError, match=kept):
+        runner.execute(run, plugins)
+    assert (run.directory / "results.csv").read_bytes() == before
+    assert not list(run.directory.glob(".results*"))
+
+
+def test_executor_gets_paths_and_resources_alone(tmp_path: Path, plugins: Registry) -> None:
+    seen: list[tuple[Sequence[TrialRef], Resources]] = []
+
+    @dataclass(kw_only=True)
+    class Cluster(Executor):
+        """Somewhere else."""
+
+        name = "cluster"
+
+        def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
+            seen.append((trials, resources))
+            return iter(())
+
+    local = plugins.lookup("executor", "local")
+    run = started(tmp_path, plugins, tiny.TINY, jobs=4)
+    plugins._entries["executor", "local"] = type(local)("executor", Cluster, local.source)
+    try:
+        outcomes = runner.execute(run, plugins)
+    finally:
+        plugins._entries["executor", "local"] = local
+    ((trials, resources),) = seen
+    assert [t.directory.name for t in trials] == [t.id for t in run.trials]
+    assert all(json.loads((t.directory / "trial.json").read_text()) for t in trials)
+    assert (resources.jobs, resources.threads, resources.devices) == (4, 1, ())
+    assert {o.status for o in outcomes} == {"unfinished"}
+    assert not run.trials[0].alone
+
+
+@pytest.mark.parametrize(
+    ("device", "jobs", "visible", "dealt"),
+    [
+        ("cpu", 2, None, ()),
+        ("cuda:0", 1, None, ()),
+        ("cuda:0", 2, None, ("0", "1")),
+        ("cuda:0", 2, "4,7", ("4", "7")),
+        ("cuda:0", 2, "4", ()),
+        ("cuda:1", 2, None, ()),  # one GPU was asked for by name
+    ],
+)
+def test_gpus_are_dealt_out_where_trials_run_side_by_side(
+    monkeypatch: pytest.MonkeyPatch, device: str, jobs: int, visible: str | None, dealt: tuple
+) -> None:
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0", "cuda:1"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert runner._gpus(device, jobs) == dealt
+
+
+def test_threads_are_the_trial_s_share_of_cores(
+    tmp_path: Path, plugins: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 8)
+    text = tiny.TINY.replace("execution: {threads: 1}\n", "")
+    assert started(tmp_path, plugins, text, jobs=3).about["execution"]["threads"] == 2
+
+
+def test_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"not a run of ganbench: run\.json is missing"):
+        Run.read(tmp_path)
+
+
+def test_default_directory_is_counted_on_where_it_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("ganbench.runs.provenance.now", lambda: "2026-01-02T03:04:05+00:00")
+    first = runner.default_directory("x")
+    assert str(first) == "results/x/2026-01-02-030405"
+    assert first.is_dir()
+    assert runner.default_directory("x").name == "2026-01-02-030405-2"
+
+
+def test_run_directory_reads_back_as_it_was_planned(tmp_path: Path, plugins: Registry) -> None:
+    run = started(tmp_path, plugins)
+    again = Run.read(run.directory)
+    assert again.plan == run.plan
+    assert again.plan.id == run.plan.id
+    assert [t.id for t in again.trials] == [t.id for t in run.trials]
+    assert run_folder.Run.read(run.directory).about["config"].endswith("tiny.yaml")
+
+
+@pytest.mark.parametrize("own", [None, "glibc.malloc.check=0"])
+def test_workers_keep_the_memory_they_free_unless_told_otherwise(
+    tmp_path: Path, own: str | None
+) -> None:
+    tiny.write(tmp_path)
+    changes = {} if own is None else {"GLIBC_TUNABLES": own}
+    done = tiny.ganbench("run", "tiny.yaml", "--out", "out", cwd=tmp_path, **changes)
+    assert done.returncode == 0, done.stderr
+    results = tiny.results(tmp_path / "out").values()
+    assert {found["environment"]["allocator"] for found in results} == {own or KEEP_MEMORY}

@@ -1,0 +1,249 @@
+"""Every built-in obeys the rules of its kind, and how the kit itself behaves. That the rules catch
+what they are there for is shown in test_mutants_*.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from helpers import mutants
+from PIL import Image
+from test_mutants_losses import SwappedGenerator, TermPerSample, UndeclaredReal
+
+from ganbench import ContractError
+from ganbench.default_plugins import architectures, conditionings, executors, losses, reporters
+from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
+from ganbench.default_plugins.conditionings import (
+    Concat,
+    ConditionalBatchNorm,
+    EmbedConcat,
+    EmbedMul,
+    ImageMul,
+    Projection,
+    Unconditional,
+)
+from ganbench.default_plugins.datasets import mixtures, mnist
+from ganbench.default_plugins.datasets.image_folder import ImageFolder
+from ganbench.default_plugins.executors import Inline, Local
+from ganbench.default_plugins.features import builtin as features
+from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.metrics import conditional, coverage, frechet, numerics
+from ganbench.default_plugins.metrics.speed import Throughput, TimeTo
+from ganbench.registry import hookspecs
+from ganbench.testing import check_plugin, checks_for, kit, parametrize_with_checks
+from ganbench.testing.fixtures.networks import TinyConv
+
+
+@parametrize_with_checks(BCE, LSGAN, WGANGP)
+def test_loss_conforms(check):
+    check()
+
+
+@parametrize_with_checks(
+    BCE(saturating=True),
+    BCE(real_target=0.9),
+    BCE(flip=0.3),
+    BCE(target_noise=0.1),
+    WGANGP(gp_weight=0.1),
+)
+def test_loss_with_options_conforms(check):
+    check()
+
+
+CONDITIONINGS = (
+    Unconditional,
+    Concat,
+    EmbedMul,
+    EmbedConcat,
+    ImageMul,
+    ConditionalBatchNorm,
+    Projection,
+)
+
+
+@parametrize_with_checks(*CONDITIONINGS)
+def test_conditioning_conforms(check):
+    check()
+
+
+@parametrize_with_checks(
+    MLP,
+    TinyConv,
+    DCGAN(width=4, max_width=32),
+    DCGAN(width=4, max_width=32, upsampling="nearest", g_width=8, dropout=0.2),
+    ResNet(width=8),
+)
+def test_architecture_conforms(check):
+    check()
+
+
+def registered(hook: str, *modules: ModuleType) -> list[type]:
+    """What these modules would register."""
+    found: list[type] = []
+    for module in modules:
+        getattr(module, hook)(found.append)
+    return found
+
+
+@parametrize_with_checks(
+    *registered(
+        "register_metrics",
+        conditional,
+        coverage,
+        frechet,
+        numerics,
+    ),
+    Throughput(),
+    TimeTo(targets={"modes": 8, "fid@pixels": 0.5}),
+)
+def test_metric_conforms(check):
+    check()
+
+
+@parametrize_with_checks(*registered("register_datasets", mixtures, mnist))
+def test_data_set_conforms(check):
+    check()
+
+
+@pytest.mark.parametrize("folders", [("",), ("cats", "dogs")], ids=["unlabelled", "labelled"])
+def test_folder_of_pictures_conforms(tmp_path: Path, folders) -> None:
+    for i, folder in enumerate(folders):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        for value in (0, 90, 255):
+            Image.new("RGB", (9, 8), (value, 50 * i, 0)).save(tmp_path / folder / f"{value}.png")
+    assert mutants.failures(ImageFolder(path=str(tmp_path), resolution=8)) == {}
+
+
+def test_folder_that_is_not_there_conforms(tmp_path: Path) -> None:
+    assert mutants.failures(ImageFolder(path=str(tmp_path / "absent"))) == {}
+
+
+@parametrize_with_checks(*registered("register_feature_extractors", features))
+def test_feature_extractor_conforms(check):
+    check()
+
+
+@parametrize_with_checks(*registered("register_reporters", reporters))
+def test_reporter_conforms(check):
+    check()
+
+
+@parametrize_with_checks(Local)
+def test_executor_conforms(check):
+    check()
+
+
+@parametrize_with_checks(Inline)
+def test_executor_in_this_process_conforms(check):
+    check()
+
+
+def test_every_built_in_is_checked():
+    assert registered("register_losses", losses) == [BCE, LSGAN, WGANGP]
+    assert set(registered("register_conditionings", conditionings)) == set(CONDITIONINGS)
+    assert set(registered("register_architectures", architectures)) == {MLP, DCGAN, ResNet}
+    assert set(registered("register_executors", executors)) == {Local, Inline}
+
+
+def test_every_kind_has_checks():
+    contracts = {contract for _, _, contract in hookspecs.KINDS.values()}
+    assert {contract.__name__ for contract in kit.KINDS} == contracts
+    assert {kind for kind, _ in kit.KINDS.values()} == set(hookspecs.KINDS)
+
+
+class Undeclared(BCE):
+    name = "Not Kebab"
+
+
+def test_declarations_are_checked():
+    failed = mutants.failures(Undeclared)
+    assert "lower case with hyphens" in failed["name_is_kebab_case"]
+    assert "docstring" in failed["is_a_documented_dataclass"]
+
+
+@dataclass(kw_only=True)
+class HoldsATensor(BCE):
+    """An option that no YAML file can give."""
+
+    name = "holds-a-tensor"
+    weight: torch.Tensor = field(default_factory=lambda: torch.ones(()))
+
+
+def test_options_must_be_options():
+    failed = mutants.failures(HoldsATensor)
+    assert set(failed) == {"options_can_stand_in_yaml"}
+    assert "field(init=False)" in failed["options_can_stand_in_yaml"]
+
+
+@dataclass(kw_only=True)
+class Demanding(BCE):
+    """An option without a default."""
+
+    name = "demanding"
+    weight: float
+
+
+def test_option_without_default_is_explained():
+    message = next(r.message for r in check_plugin(Demanding) if r.check.startswith("terms"))
+    assert "give every field a default, or pass an instance" in message
+
+
+def test_instance_stands_in_for_its_class():
+    results = check_plugin(Demanding(weight=1.0))
+    assert len(results) == len(check_plugin(BCE))
+    assert all(result.passed for result in results)
+
+
+def test_message_names_plugin_and_remedy():
+    check = next(c for c in checks_for(TermPerSample) if c.name == "terms_are_finite_scalars")
+    with pytest.raises(
+        AssertionError, match=r"loss 'term-per-sample': .* shape \(4,\).*\.mean\(\)"
+    ):
+        check()
+
+
+def test_undeclared_input_gradient_is_a_contract_error():
+    name = "declared_input_gradients_are_the_ones_used"
+    check = next(c for c in checks_for(UndeclaredReal) if c.name == name)
+    with pytest.raises(ContractError, match="loss 'undeclared-real': input_gradient was read"):
+        check()
+
+
+def test_checks_leave_the_random_state_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    check_plugin(WGANGP)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_other_classes_have_no_checks():
+    with pytest.raises(TypeError, match="int is no plugin"):
+        checks_for(int)
+
+
+def test_expected_failure_must_name_a_check():
+    with pytest.raises(ValueError, match="no_such_check"):
+        parametrize_with_checks(BCE, expected_failures={"no_such_check": "because"})
+
+
+def test_expected_failure_is_strict():
+    mark = parametrize_with_checks(
+        SwappedGenerator, expected_failures={"generator_raises_fake_logits": "on purpose"}
+    )
+    marked = {case.id: case.marks for case in mark.args[1] if case.marks}
+    ((xfail,),) = marked.values()
+    assert list(marked) == ["swapped-generator-generator_raises_fake_logits"]
+    assert xfail.name == "xfail"
+    assert xfail.kwargs["strict"] is True
+    assert xfail.kwargs["reason"] == "on purpose"
+
+
+@parametrize_with_checks(
+    SwappedGenerator, expected_failures={"generator_raises_fake_logits": "on purpose"}
+)
+def test_expected_failure_is_tolerated(check):
+    check()

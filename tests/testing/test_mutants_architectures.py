@@ -1,0 +1,288 @@
+"""Wrong architectures are caught by the kit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from helpers import mutants
+from torch import Tensor, nn
+
+from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench.models.networks import BatchNorm
+from ganbench.testing.fixtures.networks import TinyConv
+
+PER_SAMPLE = {
+    f"discriminator_is_per_sample[{norm}]" for norm in ("layer", "instance", "spectral", "none")
+}
+
+
+@dataclass(kw_only=True)
+class HiddenBatchNorm(TinyConv):
+    """Batch norm in D whatever the plan says."""
+
+    name = "hidden-batch-norm"
+    caught_by = {*PER_SAMPLE, "discriminator_norm_layers_are_made_by_the_factory"}
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return super().discriminator(image, BatchNorm)
+
+
+@dataclass(kw_only=True)
+class Unsquashed(TinyConv):
+    """Images beyond [-1, 1]."""
+
+    name = "unsquashed"
+    caught_by = {"images_are_in_range"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        class Louder(nn.Module):
+            def __init__(self, quiet: nn.Module) -> None:
+                super().__init__()
+                self.quiet = quiet
+
+            def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+                return 3 * self.quiet(z, condition)
+
+        return Louder(super().generator(image, latent_dim, norm))
+
+
+@dataclass(kw_only=True)
+class WrongFeatureDim(TinyConv):
+    """`feature_dim` is not what comes out."""
+
+    name = "wrong-feature-dim"
+    caught_by = {"claimed_sizes_build"}
+    also = mutants.MOST
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        net = super().discriminator(image, norm)
+        net.feature_dim += 1
+        return net
+
+
+@dataclass(kw_only=True)
+class ClaimsEverySize(TinyConv):
+    """Odd sizes are claimed and come out wrong."""
+
+    name = "claims-every-size"
+    caught_by = {"claimed_sizes_build"}
+    also = mutants.MOST
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        return None
+
+
+@dataclass(kw_only=True)
+class RefusesCurtly(TinyConv):
+    """A refusal that explains nothing."""
+
+    name = "refuses-curtly"
+    caught_by = {"unsupported_sizes_get_a_sentence"}
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        return "unsupported" if super().unsupported(image) else None
+
+
+@dataclass(kw_only=True)
+class DropsTheCondition(TinyConv):
+    """Norm layers that are called without the condition."""
+
+    name = "drops-the-condition"
+    caught_by = {"generator_norm_layers_receive_the_condition"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        class Deaf(nn.Module):
+            def __init__(self, layer: nn.Module) -> None:
+                super().__init__()
+                self.layer = layer
+
+            def forward(self, h: Tensor, condition: Tensor | None) -> Tensor:
+                return self.layer(h, None)
+
+        return super().generator(image, latent_dim, lambda channels: Deaf(norm(channels)))
+
+
+@dataclass(kw_only=True)
+class OwnLatentDim(TinyConv):
+    """The latents that a conditioning adds are thrown away."""
+
+    name = "own-latent-dim"
+    caught_by = {"images_depend_on_the_latent"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        size = self.latent_dim
+
+        class Cut(nn.Module):
+            def __init__(self, net: nn.Module) -> None:
+                super().__init__()
+                self.net = net
+
+            def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+                return self.net(z[:, :size], condition)
+
+        return Cut(super().generator(image, size, norm))
+
+
+@dataclass(kw_only=True)
+class OneChannel(TinyConv):
+    """Images of one channel, whatever is asked for."""
+
+    name = "one-channel"
+    caught_by = {"claimed_sizes_build"}
+    also = {*PER_SAMPLE, "discriminator_norm_layers_are_made_by_the_factory"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        return super().generator(replace(image, channels=1), latent_dim, norm)
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return super().discriminator(replace(image, channels=1), norm)
+
+
+class Wrapped(nn.Module):
+    """A discriminator whose features are changed."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.feature_dim = net.feature_dim
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.changed(self.net(images))
+
+    def changed(self, features: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(kw_only=True)
+class BatchDeviation(TinyConv):
+    """Features divided by their deviation over the batch."""
+
+    name = "batch-deviation"
+    caught_by = PER_SAMPLE
+
+    class Net(Wrapped):
+        def changed(self, features: Tensor) -> Tensor:
+            return features / (features - features.mean(0)).square().mean().add(1e-6).sqrt()
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return self.Net(super().discriminator(image, norm))
+
+
+@dataclass(kw_only=True)
+class NoiseOnCPU(TinyConv):
+    """Noise on D's features that is always on the CPU."""
+
+    name = "noise-on-cpu"
+    caught_by = {"stays_on_the_device"}
+    also = {"claimed_sizes_build"}
+
+    class Net(Wrapped):
+        def changed(self, features: Tensor) -> Tensor:
+            return features + 0.01 * torch.randn(features.shape, device="cpu")
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return self.Net(super().discriminator(image, norm))
+
+
+@dataclass(kw_only=True)
+class IdleLayer(TinyConv):
+    """A layer of G that is made and never used."""
+
+    name = "idle-layer"
+    caught_by = {"generator_gradient_is_finite"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        net = super().generator(image, latent_dim, norm)
+        net.spare = nn.Linear(3, 3)
+        return net
+
+
+@dataclass(kw_only=True)
+class UnknownNorms(TinyConv):
+    """Norms that nobody has."""
+
+    name = "unknown-norms"
+    g_norms = ("batch", "group")
+    caught_by = {"norms_are_known"}
+    also = {"generator_gradient_is_finite"}
+
+
+@dataclass(kw_only=True)
+class NoLatents(TinyConv):
+    """A latent of nothing."""
+
+    name = "no-latents"
+    latent_dim: int = 0
+    caught_by = {"latent_dim_is_positive"}
+    also = mutants.MOST
+
+
+@dataclass(kw_only=True)
+class SlopeWithoutGraph(TinyConv):
+    """An operator that can be differentiated once."""
+
+    name = "slope-without-graph"
+    caught_by = {f"gradient_penalty_passes_through[{n}]" for n in ("layer", "instance", "none")} | {
+        "gradient_penalty_passes_through[spectral]"
+    }
+
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x: Tensor) -> Tensor:
+            ctx.slope = 1 - x.tanh().square()
+            return x.tanh()
+
+        @staticmethod
+        def backward(ctx, gradient: Tensor) -> Tensor:
+            return (gradient * ctx.slope).detach()
+
+    class Net(Wrapped):
+        def changed(self, features: Tensor) -> Tensor:
+            return SlopeWithoutGraph.Once.apply(features)
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return self.Net(super().discriminator(image, norm))
+
+
+@dataclass(kw_only=True)
+class SharedWeights(TinyConv):
+    """A function that holds on to the first network, however often it is copied."""
+
+    name = "shared-weights"
+    caught_by = {"survives_deepcopy"}
+
+    class Net(nn.Module):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__()
+            self.net = net
+            self.call = lambda z, condition: net(z, condition)
+
+        def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+            return self.call(z, condition)
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        return self.Net(super().generator(image, latent_dim, norm))
+
+
+@mutants.parametrize(
+    *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
+)
+def test_wrong_architecture_is_caught(mutant):
+    mutants.assert_caught(mutant)
+
+
+@dataclass(kw_only=True)
+class BuildsNothing(TinyConv):
+    """No size is small or large enough."""
+
+    name = "builds-nothing"
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        return "it builds no size at all"
+
+
+def test_architecture_without_any_size_is_caught():
+    failed = mutants.failures(BuildsNothing)
+    assert "test it with one that it builds" in failed["claimed_sizes_build"]
+    assert issubclass(BuildsNothing, Architecture)

@@ -1,0 +1,50 @@
+"""Real images come shuffled, scaled and whole epochs at a time."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers.tiny_trainer import CPU, data_of
+
+from ganbench import ImageSpec, LabeledImages
+from ganbench.training.batches import Batches
+
+
+def test_batches_show_every_image_once_an_epoch():
+    data = LabeledImages(torch.arange(24, dtype=torch.uint8).view(24, 1, 1, 1), None)
+    batches = Batches(data, 8, torch.Generator().manual_seed(0), CPU, channels_last=False)
+    epochs = [torch.cat([batches.next()[0] for _ in range(3)]).flatten() for _ in range(2)]
+    for epoch in epochs:
+        pixels = epoch.add(1).mul(127.5).round().sort().values
+        assert pixels.tolist() == list(range(24))
+    assert not torch.equal(*epochs)
+
+
+def test_batches_drop_the_rest_of_an_epoch():
+    data = LabeledImages(torch.arange(11, dtype=torch.uint8).view(11, 1, 1, 1), None)
+    batches = Batches(data, 4, torch.Generator().manual_seed(0), CPU, channels_last=False)
+    assert [len(batches.next()[0]) for _ in range(7)] == [4] * 7
+
+
+def test_batches_scale_pixels_to_one():
+    data = LabeledImages(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1), None)
+    batches = Batches(data, 2, torch.Generator().manual_seed(0), CPU, channels_last=False)
+    assert batches.next()[0].flatten().sort().values.tolist() == [-1, 1]
+
+
+def test_batches_leave_points_as_they_are():
+    points = torch.tensor([-0.3, 0.7]).view(2, 1, 1, 1)
+    batches = Batches(
+        LabeledImages(points, None), 2, torch.Generator().manual_seed(0), CPU, channels_last=False
+    )
+    assert batches.next()[0].flatten().sort().values.tolist() == points.flatten().tolist()
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_batches_have_the_layout_that_was_asked_for(channels_last):
+    image = ImageSpec(3, 4, 3)
+    batches = Batches(
+        data_of(16, image), 8, torch.Generator().manual_seed(0), CPU, channels_last=channels_last
+    )
+    images, _ = batches.next()
+    assert images.is_contiguous(memory_format=torch.channels_last) is channels_last

@@ -1,0 +1,62 @@
+"""The same seed, device and thread count give bit-identical losses and samples on a CPU."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+ROOT = Path(__file__).parents[2]
+
+
+def fingerprints(run: Path) -> dict[str, str]:
+    """Of all that must not depend on when or where a trial ran."""
+    found = {}
+    for trial in sorted((run / "trials").iterdir()):
+        result = tiny.without_clock(json.loads((trial / "result.json").read_text("utf-8")))
+        found[f"{trial.name} result"] = json.dumps(result, sort_keys=True)
+        for name in ("samples.png", "model.safetensors"):
+            if (trial / name).exists():
+                digest = hashlib.sha256((trial / name).read_bytes()).hexdigest()
+                found[f"{trial.name} {name}"] = digest
+        if (trial / "metrics.jsonl").exists():
+            windows = map(json.loads, (trial / "metrics.jsonl").read_text().splitlines())
+            terms = [(w["d_terms"], w["g_terms"]) for w in windows]
+            found[f"{trial.name} terms"] = json.dumps(terms)
+    return found
+
+
+@pytest.mark.parametrize(("threads", "loss"), [(1, "wgan-gp"), (2, "lsgan")])
+def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int, loss: str) -> None:
+    def run(out: str, *more: str) -> dict[str, str]:
+        done = tiny.ganbench(
+            "run", ROOT / "benchmarks" / "cgan_mnist.yaml", "--profile", "smoke",
+            "--only", "conditioning=projection", "--only", f"loss={loss}",
+            "--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200",
+            "--set", "evaluation.metrics=[cond-accuracy]", "--set", "execution.jobs=1",
+            "--set", f"execution.threads={threads}", "--out", out, *more, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return fingerprints(tmp_path / out)
+
+    first = run("first")
+    assert len(first) == 5
+    assert run("second") == first
+    if threads > 1:
+        return
+    other = run("other", "--seeds", "1")
+    trained = {digest for name, digest in first.items() if "terms" in name or "model" in name}
+    assert not trained & set(other.values())
+
+
+def test_side_by_side_changes_no_number(tmp_path: Path) -> None:
+    benchmark = tiny.write(tmp_path)
+    for jobs in (1, 3):
+        done = tiny.ganbench(
+            "run", benchmark, "--jobs", jobs, "--out", f"jobs{jobs}", "--quiet", cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+    assert fingerprints(tmp_path / "jobs1") == fingerprints(tmp_path / "jobs3")

@@ -1,0 +1,584 @@
+"""Who is trained by what, how often, on which labels, and with which seed."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from dataclasses import dataclass, field, replace
+
+import pytest
+import torch
+from helpers.tiny_trainer import CPU, SCHEDULE, data_of, trainer_of
+from torch import Tensor, nn
+
+from ganbench import (
+    Conditioning,
+    ContractError,
+    DiscriminatorConditioner,
+    ImageSpec,
+    InputGradients,
+    LabeledImages,
+    Regularizer,
+    Step,
+    Terms,
+)
+from ganbench.default_plugins.architectures import MLP
+from ganbench.default_plugins.conditionings import Concat, Unconditional
+from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.errors import Diverged
+from ganbench.models.networks import build
+from ganbench.training.trainer import Trainer, frozen
+
+
+def weights(module: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+# Labels
+
+
+@dataclass(kw_only=True)
+class Spy(WGANGP):
+    """WGAN-GP that keeps the labels of everything it saw."""
+
+    name = "spy"
+    seen: list[tuple[str, Step]] = field(default_factory=list)
+    scored: list[Tensor | None] = field(default_factory=list)
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        self.seen.append(("discriminator", step))
+
+        def score(images, labels, *, track_inputs=False):
+            self.scored.append(labels)
+            return step.score(images, labels, track_inputs=track_inputs)
+
+        return super().discriminator_loss(replace(step, score=score))
+
+    def generator_loss(self, step: Step) -> Terms:
+        self.seen.append(("generator", step))
+        return super().generator_loss(step)
+
+
+def test_every_fake_carries_the_label_of_its_real_partner():
+    spy = Spy()
+    trainer_of(spy, n_critic=2, kimg=0.064).run()
+    iteration = ["discriminator", "discriminator", "generator"]
+    assert [player for player, _ in spy.seen] == iteration * 4
+    for _, step in spy.seen:
+        assert torch.equal(step.fake.labels, step.real.labels)
+        shown = (step.real.images[:, 0, 0, 0].detach() + 1) * 12.75
+        assert torch.equal(shown.round().long(), step.real.labels)
+
+
+def test_fakes_are_generated_for_the_labels_they_carry():
+    spy = Spy()
+    trainer = trainer_of(spy)
+    images, labels = trainer.batches.next()
+    before = copy.deepcopy(trainer.generator)
+    trainer.discriminator_step(images, labels)
+    ((_, step),) = spy.seen
+    torch.testing.assert_close(step.fake.images, before(step.latents, labels).detach())
+    wrong = before(step.latents, (labels + 1) % 3)
+    assert not torch.allclose(step.fake.images, wrong)
+
+
+def test_penalty_is_taken_at_the_labels_of_the_reals():
+    spy = Spy()
+    trainer_of(spy).run()
+    steps = [step for player, step in spy.seen if player == "discriminator"]
+    assert len(spy.scored) == len(steps) == 10
+    for labels, step in zip(spy.scored, steps, strict=True):
+        assert torch.equal(labels, step.real.labels)
+
+
+def test_unlabelled_data_gives_no_labels():
+    spy = Spy()
+    data = replace(data_of(), labels=None)
+    trainer_of(spy, conditioning=Unconditional(), data=data).run()
+    assert spy.seen
+    assert all(step.real.labels is None and step.fake.labels is None for _, step in spy.seen)
+
+
+# Whose weights
+
+
+@pytest.mark.parametrize("loss", [BCE(), LSGAN(), WGANGP()], ids=lambda loss: loss.name)
+def test_discriminator_step_leaves_the_generator_alone(loss):
+    trainer = trainer_of(loss)
+    generator, discriminator = weights(trainer.generator), weights(trainer.discriminator)
+    trainer.discriminator_step(*trainer.batches.next())
+    assert same(weights(trainer.generator), generator)
+    assert all(p.grad is None for p in trainer.generator.parameters())
+    for now, then in zip(weights(trainer.discriminator), discriminator, strict=True):
+        assert now.ndim < 2 or not torch.equal(now, then)  # no Wasserstein loss sees a last bias
+
+
+@pytest.mark.parametrize("loss", [BCE(), LSGAN(), WGANGP()], ids=lambda loss: loss.name)
+def test_generator_step_leaves_the_discriminator_alone(loss):
+    trainer = trainer_of(loss)
+    generator, discriminator = weights(trainer.generator), weights(trainer.discriminator)
+    trainer.generator_step(*trainer.batches.next())
+    assert same(weights(trainer.discriminator), discriminator)
+    assert all(p.grad is None for p in trainer.discriminator.parameters())
+    for now, then in zip(weights(trainer.generator), generator, strict=True):
+        assert not torch.equal(now, then)
+
+
+def test_generator_step_does_not_add_to_the_discriminators_gradient():
+    trainer = trainer_of(BCE())
+    images, labels = trainer.batches.next()
+    trainer.discriminator_step(images, labels)
+    before = [p.grad.clone() for p in trainer.discriminator.parameters()]
+    trainer.generator_step(images, labels)
+    assert same([p.grad for p in trainer.discriminator.parameters()], before)
+
+
+def test_fakes_carry_a_graph_in_the_generators_step_alone():
+    spy = Spy()
+    trainer_of(spy).iterate()
+    graphs = {player: step.fake.images.requires_grad for player, step in spy.seen}
+    assert graphs == {"discriminator": False, "generator": True}
+
+
+def test_frozen_thaws_after_an_error():
+    module = nn.Linear(1, 1)
+
+    def fail() -> None:
+        with frozen(module.parameters()):
+            raise RuntimeError(f"weight.requires_grad is {module.weight.requires_grad}")
+
+    with pytest.raises(RuntimeError, match="is False"):
+        fail()
+    assert module.weight.requires_grad
+
+
+def test_one_sgd_step_descends_the_sum_of_the_terms():
+    trainer = trainer_of(Spy(), optimizer="sgd", d_lr=0.5)
+    images, labels = trainer.batches.next()
+    before = weights(trainer.discriminator)
+    trainer.discriminator_step(images, labels)
+    for now, then, parameter in zip(
+        weights(trainer.discriminator), before, trainer.discriminator.parameters(), strict=True
+    ):
+        torch.testing.assert_close(now, then - 0.5 * parameter.grad)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimizer_trains_both_players(optimizer):
+    trainer = trainer_of(optimizer=optimizer)
+    before = weights(trainer.generator), weights(trainer.discriminator)
+    trainer.iterate()
+    assert not same(weights(trainer.generator), before[0])
+    assert not same(weights(trainer.discriminator), before[1])
+
+
+def test_players_have_their_own_learning_rates():
+    trainer = trainer_of(g_lr=0.0)
+    before = weights(trainer.generator), weights(trainer.discriminator)
+    trainer.run()
+    assert same(weights(trainer.generator), before[0])
+    assert not same(weights(trainer.discriminator), before[1])
+
+
+@dataclass(kw_only=True)
+class Clips(BCE):
+    """Weight clipping, as in WGAN."""
+
+    name = "clips"
+
+    @torch.no_grad()
+    def after_discriminator_step(self, discriminator: nn.Module) -> None:
+        for parameter in discriminator.parameters():
+            parameter.clamp_(-0.01, 0.01)
+
+
+def test_simultaneous_updates_see_the_same_weights_and_fakes():
+    """One SGD step moves D as a discriminator step does, and G by D's weights from before it."""
+    together, d_alone, g_alone = (
+        trainer_of(optimizer="sgd", g_lr=0.5, d_lr=0.5, updates="simultaneous") for _ in range(3)
+    )
+    images, labels = together.batches.next()
+    together.simultaneous_step(images, labels)
+    d_alone.discriminator_step(images, labels)
+    g_alone.generator_step(images, labels)
+    for of_both, of_one in (
+        (together.discriminator, d_alone.discriminator),
+        (together.generator, g_alone.generator),
+    ):
+        for a, b in zip(of_both.parameters(), of_one.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+    assert (together.progress.g_updates, together.progress.d_updates) == (1, 1)
+
+
+def test_constraints_are_applied_after_every_discriminator_step():
+    trainer = trainer_of(Clips())
+    trainer.discriminator_step(*trainer.batches.next())
+    assert max(p.abs().max().item() for p in trainer.discriminator.parameters()) == pytest.approx(
+        0.01
+    )
+
+
+# How often
+
+
+@pytest.mark.parametrize("n_critic", [1, 2, 5])
+def test_budget_is_counted_in_images_shown_to_the_discriminator(n_critic):
+    progress = trainer_of(n_critic=n_critic, kimg=0.4).run().progress
+    assert progress.images == 400
+    assert progress.d_updates == 50
+    assert progress.g_updates == progress.iteration == 50 // n_critic
+
+
+def test_budget_is_filled_by_whole_iterations():
+    progress = trainer_of(n_critic=3, kimg=0.1).run().progress
+    assert progress.images == 120  # five iterations of 24 images
+    assert progress.d_updates == 15
+    assert progress.g_updates == 5
+
+
+def test_budget_is_not_exceeded_by_rounding():
+    """1000 * 2.015 is a little more than 2015 in floating point."""
+    trainer = trainer_of(batch_size=5, kimg=2.015)
+    trainer.iterate = lambda: setattr(trainer.progress, "iteration", trainer.progress.iteration + 1)
+    assert trainer.run().progress.iteration == 403
+
+
+def test_windows_tile_the_training():
+    told = []
+    trained = trainer_of(n_critic=2, kimg=0.144, on_window=told.append).run()
+    assert [window.iteration for window in trained.windows] == [4, 8, 9]
+    assert [window.kimg for window in trained.windows] == pytest.approx([0.064, 0.128, 0.144])
+    assert tuple(told) == trained.windows
+    assert sum(window.seconds for window in told) == pytest.approx(trained.seconds, rel=0.2)
+    for window, iterations in zip(told, (4, 4, 1), strict=True):
+        assert window.images_per_second == pytest.approx(iterations * 16 / window.seconds)
+        assert window.g_steps_per_second == pytest.approx(iterations / window.seconds)
+
+
+@dataclass(kw_only=True)
+class Counts(Regularizer):
+    """Terms that count the steps, to follow means through windows."""
+
+    name = "counts"
+    steps: int = 0
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        self.steps += 1
+        return {"count": torch.tensor(float(self.steps)), **self._at_times(step)}
+
+    def _at_times(self, step: Step) -> Terms:
+        return {} if step.iteration % 2 else {"lazy": torch.tensor(10.0)}
+
+
+def test_windows_hold_the_mean_of_every_term():
+    windows = trainer_of(BCE(), Counts(), n_critic=2, kimg=0.128).run().windows
+    assert [window.d_terms["count"] for window in windows] == pytest.approx([4.5, 12.5])
+    assert [window.d_terms["lazy"] for window in windows] == pytest.approx([10, 10])
+    assert windows[0].d_terms.keys() == {"real", "fake", "count", "lazy"}
+    assert windows[0].g_terms.keys() == {"adversarial"}
+
+
+# Averaged weights
+
+
+def test_without_averaging_the_trained_generator_is_the_live_one():
+    trainer = trainer_of()
+    assert trainer.run().generator is trainer.generator
+
+
+def test_average_follows_its_closed_form():
+    trainer = trainer_of(ema=0.15)
+    expected = weights(trainer.generator)
+    for update in range(1, 6):
+        trainer.iterate()
+        decay = min(0.15, (1 + update) / (10 + update))
+        expected = [
+            decay * average + (1 - decay) * live
+            for average, live in zip(expected, weights(trainer.generator), strict=True)
+        ]
+        torch.testing.assert_close(weights(trainer.average), expected)
+
+
+@pytest.mark.parametrize(("ema", "after_one"), [(0.999, 2 / 11), (0.1, 0.1)])
+def test_average_forgets_its_start_quickly(ema, after_one):
+    trainer = trainer_of(ema=ema)
+    first = weights(trainer.generator)
+    trainer.iterate()
+    for average, live, start in zip(
+        weights(trainer.average), weights(trainer.generator), first, strict=True
+    ):
+        torch.testing.assert_close(average, after_one * start + (1 - after_one) * live)
+
+
+def test_average_is_what_training_returns_and_is_not_trained():
+    trainer = trainer_of(ema=0.9)
+    trained = trainer.run()
+    assert trained.generator is trainer.average
+    assert not same(weights(trained.generator), weights(trainer.generator))
+    assert all(p.grad is None for p in trained.generator.parameters())
+
+
+# What goes wrong
+
+
+@dataclass(kw_only=True)
+class Breaks(Regularizer):
+    """A term of one player that turns into something else after a few iterations."""
+
+    name = "breaks"
+    player: str = "discriminator"
+    term: str = "broken"
+    value: Tensor = field(default_factory=lambda: torch.tensor(float("nan")))
+    start: int = 5
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        return self._terms(step) if self.player == "discriminator" else {}
+
+    def generator_loss(self, step: Step) -> Terms:
+        return self._terms(step) if self.player == "generator" else {}
+
+    def _terms(self, step: Step) -> Terms:
+        value = self.value if step.iteration >= self.start else torch.zeros(())
+        return {self.term: value}
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_divergence_is_an_error_that_says_what_and_when(player, value):
+    loss = Breaks(player=player, value=torch.tensor(float(value)))
+    message = rf"^the {player}'s term 'broken' became {value} after 0\.1 kimg$"
+    with pytest.raises(Diverged, match=message):
+        trainer_of(BCE(), loss, kimg=1.0).run()
+
+
+def test_divergence_is_found_at_the_end_of_its_window():
+    trainer = trainer_of(BCE(), Breaks(start=5), kimg=1.0, log_every=4)
+    with pytest.raises(Diverged):
+        trainer.run()
+    assert trainer.progress.iteration == 8
+
+
+def test_a_term_used_twice_is_a_contract_error():
+    loss = Breaks(term="fake")
+    with pytest.raises(ContractError, match="'breaks' returned a term 'fake' that another loss"):
+        trainer_of(BCE(), loss).run()
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_a_term_that_is_no_scalar_is_a_contract_error(player):
+    loss = Breaks(player=player, value=torch.zeros(64), start=0)
+    with pytest.raises(ContractError, match=r"'broken' with shape \(64,\); .* add \.mean\(\)"):
+        trainer_of(BCE(), loss).run()
+
+
+def test_losses_without_any_term_are_a_contract_error():
+    with pytest.raises(ContractError, match=r"no term of one player.s losses has a gradient"):
+        trainer_of(Breaks(player="neither")).run()
+
+
+@dataclass(kw_only=True)
+class Penalty(Regularizer):
+    """R1 (Mescheder et al., 2018), declared or not."""
+
+    name = "penalty"
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        return {"penalty": step.real.input_gradient.flatten(1).square().sum(1).mean()}
+
+
+@dataclass(kw_only=True)
+class DeclaredPenalty(Penalty):
+    """R1, declared."""
+
+    name = "declared-penalty"
+    input_gradients = InputGradients.REAL
+
+
+def test_undeclared_input_gradient_is_a_contract_error():
+    with pytest.raises(ContractError, match="declare them in the loss's `input_gradients`"):
+        trainer_of(BCE(), Penalty()).run()
+
+
+# Several objectives
+
+
+def test_terms_of_several_losses_are_summed():
+    together = trainer_of(BCE(), DeclaredPenalty(), optimizer="sgd")
+    images, labels = together.batches.next()
+    terms = together.discriminator_step(images, labels)
+    assert terms.keys() == {"real", "fake", "penalty"}
+    merged = [p.grad for p in together.discriminator.parameters()]
+    apart = []
+    for losses in ((BCE(),), (DeclaredPenalty(),)):
+        alone = trainer_of(*losses, optimizer="sgd")
+        assert alone.discriminator_step(*alone.batches.next()).items() <= terms.items()
+        apart.append(
+            [torch.zeros_like(p) if p.grad is None else p.grad for p in _parameters(alone)]
+        )
+    for whole, first, second in zip(merged, *apart, strict=True):
+        torch.testing.assert_close(whole, first + second, atol=1e-6, rtol=1e-4)
+
+
+def _parameters(trainer: Trainer) -> list[nn.Parameter]:
+    return list(trainer.discriminator.parameters())
+
+
+def test_input_gradients_of_all_losses_are_tracked():
+    spy = Spy()
+    trainer = trainer_of(spy, DeclaredPenalty())
+    assert trainer.input_gradients == InputGradients.OWN | InputGradients.REAL
+    trainer.iterate()
+    tracked = {player: step.real.images.requires_grad for player, step in spy.seen}
+    assert tracked == {"discriminator": True, "generator": False}
+
+
+@dataclass(kw_only=True)
+class WithTerms(Conditioning):
+    """A conditioner with terms of its own, as AC-GAN's has."""
+
+    name = "with-terms"
+
+    class Side(DiscriminatorConditioner):
+        def discriminator_loss(self, step: Step) -> Terms:
+            return {"class_real": step.real.logits.square().mean()}
+
+        def generator_loss(self, step: Step) -> Terms:
+            return {"class_fake": step.fake.logits.square().mean()}
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return self.Side(image.channels)
+
+
+def test_the_conditioner_of_the_discriminator_adds_its_terms():
+    (window,) = trainer_of(conditioning=WithTerms(), kimg=0.032).run().windows
+    assert window.d_terms.keys() == {"real", "fake", "class_real"}
+    assert window.g_terms.keys() == {"adversarial", "class_fake"}
+
+
+# Seeds and precision
+
+
+@pytest.mark.parametrize("loss", [BCE(flip=0.2), WGANGP()], ids=lambda loss: loss.name)
+def test_one_seed_gives_bit_identical_runs(loss):
+    runs = []
+    for seed in (3, 3, 4):
+        trained = trainer_of(copy.deepcopy(loss), seed=seed, ema=0.5).run()
+        torch.rand(5)  # nothing hangs on what the caller draws between runs
+        terms = [(window.d_terms, window.g_terms) for window in trained.windows]
+        runs.append((weights(trained.generator), weights(trained.discriminator), terms))
+    first, again, other = runs
+    assert same(first[0], again[0])
+    assert same(first[1], again[1])
+    assert first[2] == again[2]
+    assert not same(first[0], other[0])
+    assert first[2] != other[2]
+
+
+def test_order_of_the_data_depends_on_the_seed_alone():
+    orders = [
+        torch.cat([trainer.batches.next()[1] for _ in range(6)])
+        for trainer in (trainer_of(seed=1), trainer_of(WGANGP(), seed=1), trainer_of(seed=2))
+    ]
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
+
+
+def test_what_losses_draw_depends_on_the_seed_and_not_on_the_networks():
+    draws = []
+    for seed, conditioning in ((1, Concat()), (1, Unconditional()), (2, Concat())):
+        trainer_of(seed=seed, conditioning=conditioning)
+        draws.append(torch.rand(4))
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_latents_are_fresh_in_every_step():
+    spy = Spy()
+    trainer_of(spy, n_critic=2, kimg=0.032).run()
+    drawn = [step.latents for _, step in spy.seen]
+    assert len(drawn) == 6
+    assert all(not torch.equal(a, b) for i, a in enumerate(drawn) for b in drawn[:i])
+
+
+def test_iteration_that_a_loss_sees_counts_generator_updates():
+    spy = Spy()
+    trainer_of(spy, n_critic=2, kimg=0.032).run()
+    assert [step.iteration for _, step in spy.seen] == [0, 0, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("loss", [BCE(), WGANGP()], ids=lambda loss: loss.name)
+def test_bfloat16_trains_in_finite_float32_weights(loss):
+    trained = trainer_of(loss, precision="bfloat16").run()
+    exact = trainer_of(loss).run()
+    found = weights(trained.generator)
+    assert all(w.dtype == torch.float32 and w.isfinite().all() for w in found)
+    assert not same(found, weights(exact.generator))
+    for window, other in zip(trained.windows, exact.windows, strict=True):
+        assert window.d_terms == pytest.approx(other.d_terms, rel=0.1, abs=0.1)
+
+
+@pytest.mark.parametrize("loss", [BCE(), LSGAN()], ids=lambda loss: loss.name)
+def test_training_moves_points_towards_the_data(loss):
+    """One mode in a corner of the plane, which an untrained generator misses."""
+    torch.manual_seed(0)
+    points = torch.tensor([0.6, -0.6]) + 0.05 * torch.randn(512, 2)
+    architecture, plain = MLP(width=16, depth=2, latent_dim=2), Unconditional()
+    generator, discriminator = build(
+        architecture, plain, plain, ImageSpec(2, 1), g_norm="none", d_norm="none"
+    )
+    latents = torch.randn(256, 2)
+
+    def distance() -> float:
+        return (generator(latents).flatten(1).mean(0) - points.mean(0)).norm().item()
+
+    start = distance()
+    schedule = replace(SCHEDULE, batch_size=64, kimg=25.6, log_every=100)
+    data = LabeledImages(points.view(512, 2, 1, 1), None)
+    Trainer(
+        generator,
+        discriminator,
+        [loss],
+        data,
+        MLP(latent_dim=2).latents,
+        schedule,
+        seed=0,
+        device=CPU,
+    ).run()
+    assert start > 0.6
+    assert distance() < start / 2
+
+
+@pytest.mark.parametrize("mode", ["default", "reduce-overhead"])
+@pytest.mark.parametrize("loss", [BCE(), WGANGP()], ids=["bce", "wgan-gp"])
+def test_compile_leaves_out_what_is_differentiated_twice(mode, loss, monkeypatch):
+    compiled = {}
+    monkeypatch.setattr(
+        torch.nn.Module, "compile", lambda module, mode: compiled.update({module: mode})
+    )
+    trainer = trainer_of(loss, compile=mode)
+    both = [trainer.generator, trainer.discriminator]
+    expected = both if isinstance(loss, BCE) else both[:1]
+    assert compiled == dict.fromkeys(expected, None if mode == "default" else mode)
+    trainer.iterate()
+
+
+def test_compile_none_compiles_nothing(monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "compile", None)  # a call would raise
+    trainer_of().iterate()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+@pytest.mark.filterwarnings("ignore")  # of torch's, about itself
+def test_compiled_networks_train_as_plain_ones_do():
+    plain, compiled = trainer_of(), trainer_of(compile="default")
+    for _ in range(3):
+        plain.iterate()
+        compiled.iterate()
+    assert compiled.d_meter.read() == pytest.approx(plain.d_meter.read(), rel=1e-4)
+    assert compiled.g_meter.read() == pytest.approx(plain.g_meter.read(), rel=1e-4)
+    compiled._probe(0.0)  # copies a compiled generator
+    assert compiled.state()["networks"][0].keys() == plain.state()["networks"][0].keys()

@@ -1,0 +1,114 @@
+"""Files are whole or not there, JSON is strict, and folders are where the user says."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from ganbench.util import files
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_cache_and_data_are_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "c"))
+    monkeypatch.delenv("GANBENCH_DATA", raising=False)
+    assert (files.cache(), files.data()) == (tmp_path / "c", tmp_path / "c" / "data")
+    monkeypatch.setenv("GANBENCH_DATA", str(tmp_path / "d"))
+    assert files.data() == tmp_path / "d"
+
+
+def test_cache_is_in_the_users_cache_folder_otherwise(monkeypatch, tmp_path):
+    monkeypatch.delenv("GANBENCH_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert files.cache() == tmp_path / "ganbench"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert files.cache() == tmp_path / "home" / ".cache" / "ganbench"
+
+
+def test_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("GANBENCH_CACHE", "~/c")
+    monkeypatch.setenv("GANBENCH_DATA", "~/d")
+    assert (files.cache(), files.data()) == (tmp_path / "c", tmp_path / "d")
+
+
+def test_text_is_written_whole_and_replaces(tmp_path):
+    path = tmp_path / "a.txt"
+    files.write_text(path, "first, and longer\n")
+    files.write_text(path, "zweite: äöü\n")
+    assert path.read_bytes() == "zweite: äöü\n".encode()
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), OSError(28, "full")])
+def test_writer_that_fails_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def half(temporary: Path) -> None:
+        temporary.write_text("new, but only ha")
+        raise error
+
+    with pytest.raises(type(error)):
+        files.write_atomically(path, half)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_writer_that_fails_leaves_no_file_where_none_was(tmp_path):
+    with pytest.raises(ZeroDivisionError):
+        files.write_atomically(tmp_path / "a.txt", lambda temporary: print(1 / 0))
+    assert names(tmp_path) == []
+
+
+def test_temporary_file_stands_beside_its_target(tmp_path):
+    """Only a rename within one file system is atomic."""
+    seen: list[Path] = []
+
+    def write(temporary: Path) -> None:
+        seen.append(temporary)
+        temporary.write_text("x")
+
+    files.write_atomically(tmp_path / "a.txt", write)
+    assert seen[0].parent == tmp_path
+    assert seen[0].name.startswith(".a.txt.")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_json_refuses_what_is_not_a_number(tmp_path, bad):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"x": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"x": [bad]})
+    assert files.read_json(path) == {"x": 1}
+    assert names(tmp_path) == ["a.json"]
+
+
+def test_json_comes_back_as_it_was(tmp_path):
+    value = {"text": "± äöü", "numbers": [1, 2.5, -1e-300], "none": None, "yes": True}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == value
+    assert "± äöü" in (tmp_path / "a.json").read_text("utf-8")
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == value
+
+
+@pytest.mark.parametrize("content", [b"", b'{"status": "o', b"\xff\xfe{}"])
+def test_json_that_is_not_whole_is_none(tmp_path, content):
+    (tmp_path / "a.json").write_bytes(content)
+    assert files.read_json(tmp_path / "a.json") is None
+
+
+def test_json_that_is_missing_is_none(tmp_path):
+    assert files.read_json(tmp_path / "a.json") is None
+    (tmp_path / "file").touch()
+    assert files.read_json(tmp_path / "file" / "a.json") is None
