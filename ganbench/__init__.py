@@ -24,17 +24,8 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.executors import Executor, Resources, TrialRef
-    from ganbench.contracts.images import (
-        Column,
-        DatasetStatus,
-        ImageSpec,
-        LabeledImages,
-        Mixture,
-        Probe,
-        Split,
-        Timings,
-        Window,
-    )
+    from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
+    from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
     from ganbench.contracts.losses import (
         DiscriminatorOutput,
         InputGradients,
@@ -46,21 +37,18 @@ if TYPE_CHECKING:
         Terms,
         norm_per_sample,
     )
-    from ganbench.contracts.metrics import (
-        Evaluation,
-        FeatureExtractor,
-        Features,
-        Metric,
-        Unavailable,
-        Watch,
-    )
+    from ganbench.contracts.metrics import Evaluation, Metric, Watch
     from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.reporters import Reporter
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
-    from ganbench.records.table import Report, Row, Summary, Table
+    from ganbench.records.columns import Column
+    from ganbench.records.report import Report
+    from ganbench.records.run_folder import TrialOutcome
+    from ganbench.records.table import Row, Summary, Table
+    from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
     from ganbench.util.downloads import download, offline
     from ganbench.util.files import cache, write_atomically
@@ -73,9 +61,10 @@ _HOMES = {
     "LinearHead PlainNorm Unconditioned",
     "contracts.datasets": "Dataset",
     "contracts.executors": "Executor Resources TrialRef",
+    "contracts.feature_extractors": "FeatureExtractor Features Unavailable",
     "contracts.losses": "DiscriminatorOutput InputGradients Loss Recipe Regularizer Scored Step "
     "Terms norm_per_sample",
-    "contracts.metrics": "Evaluation FeatureExtractor Features Metric Unavailable Watch",
+    "contracts.metrics": "Evaluation Metric Watch",
     "contracts.moments": "Moments MomentSums",
     "contracts.reporters": "Reporter",
     "contracts.transforms": "Transform",
@@ -83,10 +72,14 @@ _HOMES = {
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",
     "registry.hookspecs": "hookimpl",
-    "contracts.images": "Column DatasetStatus ImageSpec LabeledImages Mixture Probe Split Timings Window",
+    "contracts.images": "DatasetStatus ImageSpec LabeledImages Mixture Split",
+    "records.columns": "Column",
+    "records.windows": "Probe Timings Window",
     "pictures": "save_grid",
     "models.saved.model": "SavedModel Samples load_model",
-    "records.table": "Report Row Summary Table",
+    "records.report": "Report",
+    "records.run_folder": "TrialOutcome",
+    "records.table": "Row Summary Table",
     "util.progress": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -60,7 +60,7 @@ class Judge:
 
     def cells(self) -> Iterator[tuple[str, str, list[str]]]:
         """Id, label and gated numbers, for each cell of either side."""
-        from ganbench.cli.commands.compare import policy_of
+        from ganbench.cli.gating import policy_of
         from ganbench.gate.compare import strangers
 
         policy = policy_of(self.gate, (), (), None, [])
@@ -92,7 +92,7 @@ class Judge:
 
     @cached_property
     def _answer(self) -> Comparison | GanbenchError:
-        from ganbench.cli.commands.compare import policy_of, side
+        from ganbench.cli.gating import policy_of, side
         from ganbench.errors import GanbenchError
         from ganbench.gate import compare
 
@@ -351,12 +351,12 @@ def _planned(arguments: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
     """As `ganbench run` would, up to where it writes."""
     import inspect
 
-    from ganbench.cli import options
     from ganbench.cli.commands import run
+    from ganbench.cli.loading import load
 
     with run.command.make_context("run", list(arguments)) as context:
-        wanted = inspect.signature(options.load).parameters
-        loaded = options.load(**{name: context.params[name] for name in wanted})
+        wanted = inspect.signature(load).parameters
+        loaded = load(**{name: context.params[name] for name in wanted})
     return loaded.plan, loaded.config.run.gate.model_dump()
 
 

@@ -19,12 +19,14 @@ import torch
 import ganbench
 from ganbench.contracts.callbacks import Callback
 from ganbench.errors import told
-from ganbench.records import cells
+from ganbench.models.parts import check_sources
 from ganbench.records.run_folder import RESULT, SCHEMA_VERSION, TRIAL, Trial
 from ganbench.registry import registry
-from ganbench.runs.cell_trial import CellTrial, clocked, judge_control
+from ganbench.runs.cell_trial import CellTrial
+from ganbench.runs.control_trial import judge_control
 from ganbench.training import checkpoints
 from ganbench.util import files
+from ganbench.util.clock import clocked
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +82,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str,
         found = judge_control(trial.reference, plugins, seconds)
     else:
         assert trial.cell is not None
-        cells.check_sources(trial.cell.specs(), plugins)
+        check_sources(trial.cell.specs(), plugins)
         found = CellTrial(trial, trial.cell, plugins, directory, callbacks, seconds).run()
     return {**found, "seconds": seconds, "environment": _environment(trial)}
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import planted
 
-from ganbench.cli.commands.compare import policy_of
+from ganbench.cli.gating import policy_of
 from ganbench.gate import ab
 from ganbench.gate.compare import compare
 from ganbench.records.run_folder import Run

@@ -22,7 +22,7 @@ import common
 import yaml
 
 from ganbench import Executor, Resources, TrialRef
-from ganbench.cli import options
+from ganbench.cli.output import look_seldom_for_garbage
 from ganbench.config import benchmark_file, plan
 from ganbench.records.run_folder import RESULT
 from ganbench.registry import registry
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=100, help="of the square of cells")
     parser.add_argument("--trials", type=int, default=1000, help="of the run, and then twice that")
     asked = parser.parse_args()
-    options.look_seldom_for_garbage()  # as the command line does
+    look_seldom_for_garbage()  # as the command line does
     plugins = registry.load()
     with tempfile.TemporaryDirectory(prefix="ganbench-scale-") as temporary:
         folder = Path(temporary)

@@ -43,7 +43,7 @@ COMMANDS = {
 
 @click.group(
     cls=LazyGroup,
-    package=__name__,
+    package="ganbench.cli.commands",
     summaries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

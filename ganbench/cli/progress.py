@@ -18,7 +18,7 @@ from ganbench.util.messages import counted
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ganbench.records.run_folder import Outcome, Run, Trial
+    from ganbench.records.run_folder import Run, Trial, TrialOutcome
 
 HEARTBEAT_SECONDS = 60.0
 REFRESH_SECONDS = 0.5
@@ -67,7 +67,7 @@ class Lines(Observer):
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: TrialOutcome) -> None:
         self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
         _say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
 
@@ -102,7 +102,7 @@ class Live(Lines):
         )
         self.display.start()
 
-    def finished(self, outcome: Outcome) -> None:
+    def finished(self, outcome: TrialOutcome) -> None:
         self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
         self.console.print(summary(outcome), markup=False)
 
@@ -130,7 +130,7 @@ class Live(Lines):
         return Group(overall, *(Text(f"  {one.describe()}") for one in active))
 
 
-def summary(outcome: Outcome) -> str:
+def summary(outcome: TrialOutcome) -> str:
     """One finished trial: its status, its first number, and how long it took."""
     trial = outcome.trial
     name = f"{trial.subject.label} seed {trial.seed}" if trial.cell else trial.subject.label

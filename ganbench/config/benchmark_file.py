@@ -13,7 +13,7 @@ import pydantic
 from yaml.nodes import MappingNode
 
 from ganbench.config import matrix
-from ganbench.config.axes import combinations
+from ganbench.config.matrix import combinations
 from ganbench.config.schema import (
     ALL,
     AXES,
@@ -30,7 +30,8 @@ from ganbench.config.schema import (
 from ganbench.config.yaml_document import Document, Problems, plain
 from ganbench.errors import ConfigError
 from ganbench.registry.registry import Registry
-from ganbench.util.messages import Loc, brief, complaints, known, shown, suggestion, unknown_key
+from ganbench.util.messages import Loc, brief, known, shown, suggestion, unknown_key
+from ganbench.util.pydantic_errors import complaints
 
 _HINTS = {
     "version": "; add version: 1",

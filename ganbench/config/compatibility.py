@@ -10,7 +10,8 @@ from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.losses import Loss, Regularizer
 from ganbench.errors import Incompatible
 from ganbench.models import networks
-from ganbench.records.cells import Cell, Parts
+from ganbench.models.parts import Parts
+from ganbench.records.cells import Cell
 from ganbench.records.schedule import Schedule
 from ganbench.util.messages import quoted
 

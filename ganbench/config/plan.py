@@ -14,7 +14,8 @@ from ganbench.config.schema import Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.evaluation import controls, watches
-from ganbench.records.cells import Cell, Parts, Plan, Reference, Spec
+from ganbench.models.parts import Parts
+from ganbench.records.cells import Cell, Plan, Reference, Spec
 from ganbench.records.schedule import Control, Precision, Schedule
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
@@ -83,7 +84,8 @@ class _Workshop:
 
     def build(self, spec: Spec) -> Any:
         if id(spec) not in self._built:
-            self._built[id(spec)] = spec, spec.build(self.registry)  # kept, so that its id() is
+            # The spec is kept, so that its id() is nobody else's.
+            self._built[id(spec)] = spec, self.registry.build_spec(spec)
         return self._built[id(spec)][1]
 
     def parts(self, cell: Cell) -> Parts:

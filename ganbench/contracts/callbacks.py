@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ganbench.contracts.images import Window
+from ganbench.records.windows import Window
 
 
 @dataclass(frozen=True)

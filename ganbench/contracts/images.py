@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Split = Literal["train", "test"]
 
-MEANINGLESS = "means nothing for this data"
-"""Why a metric left one of its columns out; no table needs to say so."""
+import torch
+from torch import Tensor
+
+Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
@@ -66,66 +67,6 @@ class DatasetStatus:
     on_use: bool = False  # where it is not present: whether loading it brings it
 
 
-Kind = Literal["quality", "timing", "count", "numerics"]
-"""How a number may be compared with another run's.
-
-quality   differs from seed to seed: samples of it are compared
-timing    differs from machine to machine: only runs interleaved in one job are compared
-count     must be the same
-numerics  must be the same on one platform, up to the tolerance
-"""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One number that a metric gives."""
-
-    name: str
-    unit: str = ""
-    direction: Literal["min", "max", "none"] = "none"  # which way is better
-    digits: int = 2  # decimals in tables
-    title: str = ""  # in tables; empty: the name
-    kind: Kind = "quality"
-    rel_tol: float = 0.1  # a change smaller than this part of the baseline does not matter
-    abs_tol: float = 0.0  # nor does one smaller than this
-    gated: bool = False  # whether a regression gate looks at it where the file names no metrics
-
-
-@dataclass(frozen=True)
-class Window:
-    """A stretch of training between two reads of the clock, with the mean of every term."""
-
-    kimg: float
-    iteration: int
-    seconds: float
-    images_per_second: float
-    g_steps_per_second: float
-    d_terms: dict[str, float]
-    g_terms: dict[str, float]
-    signals: dict[str, float] = field(default_factory=dict)
-    """Means of a few looks: d_real and d_fake (D's output in its own steps), d_gradient_norm and
-    g_gradient_norm; where the loss has a boundary, the shares that D takes for what they are
-    (d_real_accuracy, d_fake_accuracy) and the share of G's images that it takes for real
-    (g_accuracy)."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """Numbers of a generator on its way; the seconds are of training alone."""
-
-    kimg: float
-    seconds: float
-    values: dict[str, float | None]  # by column
-    directions: dict[str, str]  # of the columns: min, max or none
-
-
-@dataclass(frozen=True)
-class Timings:
-    """What one trial took. Windows are stretches of training between two reads of the clock."""
-
-    train_seconds: float
-    images_per_second: tuple[float, ...] = ()  # real images shown to D, one value a window
-    g_steps_per_second: tuple[float, ...] = ()
-    samples_per_second: float | None = None
-    peak_memory_bytes: int | None = None
-    alone: bool = True  # no other trial shared the machine
+def quantise(images: Tensor) -> Tensor:
+    """[-1, 1] -> uint8, clamped and rounded to the nearest."""
+    return images.mul(127.5).add(127.5).clamp(0, 255).round().to(torch.uint8)

@@ -6,71 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.images import (
-    Column,
-    ImageSpec,
-    LabeledImages,
-    Probe,
-    Split,
-    Timings,
-    Window,
-)
+from ganbench.contracts.feature_extractors import Features, Unavailable
+from ganbench.contracts.images import ImageSpec, LabeledImages, Split
 from ganbench.contracts.moments import Moments
-
-
-class Features(NamedTuple):
-    """What an extractor says of a batch of images."""
-
-    embedding: Tensor  # (N, F) float32
-    probabilities: Tensor | None = None  # (N, K) of classes
-
-
-class FeatureExtractor(ABC):
-    """A fixed map from images to features. Subclasses are dataclasses of their options."""
-
-    name: ClassVar[str]  # in benchmark files
-
-    def unsupported(self, image: ImageSpec) -> str | None:
-        """Why images of this shape have no features here, or None."""
-        return None
-
-    def missing(self, root: Path) -> str | None:
-        """Why there are no features on this machine, such as weights that are not at hand, or None.
-
-        Downloads nothing. The text says what to do, and tables show it in the numbers' place.
-        """
-        return None
-
-    def fetch(self, root: Path) -> Path | None:
-        """Download what `missing` misses, checked, and say where it is; None: nothing to download.
-
-        Only `ganbench weights NAME` calls it: no run downloads anything. Raises DataError.
-        """
-        return None
-
-    @abstractmethod
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        """A function of a batch of images as data sets hold them (uint8, or float32 points).
-
-        Raises Unavailable where weights are missing, DataError where they are not the right ones.
-        """
-
-    @abstractmethod
-    def fingerprint(self) -> str:
-        """Changes when the features do; part of the cache key and of every protocol."""
-
-    def protocol(self) -> dict[str, Any]:
-        """What a reader must know of the features: weights, layer, resizing, range of values."""
-        return {}
-
-
-class Unavailable(Exception):
-    """Why a number does not exist here; the text is what tables show in its place."""
+from ganbench.records.columns import Column
+from ganbench.records.windows import Probe, Timings, Window
 
 
 @dataclass(frozen=True)

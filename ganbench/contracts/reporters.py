@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from ganbench.records.table import Report
+    from ganbench.records.report import Report
 
 
 class Reporter(ABC):

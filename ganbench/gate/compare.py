@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Literal
 
-from ganbench.contracts.images import Column
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.significance import holm, larger_p, smallest_p
+from ganbench.records.columns import Column
 from ganbench.util.messages import brief, counted
 
 Outcome = Literal[

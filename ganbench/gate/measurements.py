@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.contracts.images import Column
-from ganbench.records.run_folder import Outcome, Run, numbers
+from ganbench.records.columns import Column
+from ganbench.records.run_folder import Run, TrialOutcome, numbers
 
 BAD = ("failed", "diverged", "timeout", "unfinished")
 _COLUMN = Column.__dataclass_fields__
@@ -56,7 +56,7 @@ class Measurements:
 
     @classmethod
     def of(cls, run: Run) -> Measurements:
-        found: dict[str, list[Outcome]] = {}
+        found: dict[str, list[TrialOutcome]] = {}
         for outcome in run.outcomes():
             if outcome.trial.cell is not None and not outcome.trial.cell.incompatible:
                 found.setdefault(outcome.trial.cell.id, []).append(outcome)
@@ -83,7 +83,7 @@ def platform_of(about: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _measured(id: str, outcomes: list[Outcome]) -> Measured:
+def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
     cell = outcomes[0].trial.cell
     assert cell is not None
     statuses = Counter(outcome.status for outcome in outcomes)
@@ -105,7 +105,7 @@ def _measured(id: str, outcomes: list[Outcome]) -> Measured:
     )
 
 
-def _series(outcomes: Iterable[Outcome]) -> dict[str, Series]:
+def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
     columns: dict[str, Column] = {}
     values: dict[str, dict[int, float]] = {}
     protocols: dict[str, dict[str, None]] = {}

@@ -13,10 +13,10 @@ from statistics import median, stdev
 import numpy as np
 import numpy.typing as npt
 
-from ganbench.contracts.images import Column
 from ganbench.gate.compare import Policy, Tolerance, compare
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.significance import larger_p, smallest_p
+from ganbench.records.columns import Column
 from ganbench.util.messages import counted
 
 DRAWS = 2000

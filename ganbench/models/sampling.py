@@ -11,8 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.architectures import Architecture
-from ganbench.contracts.images import ImageSpec, LabeledImages
+from ganbench.contracts.images import ImageSpec, LabeledImages, quantise
+from ganbench.models import sampling
 from ganbench.models.networks import BatchNorm, ConditionalGenerator
+from ganbench.models.parts import Parts
 from ganbench.util.random_streams import stream
 
 BATCH, CALIBRATION_BATCH = 500, 256  # images at once, unless they are large
@@ -116,11 +118,6 @@ def generate(
     return images
 
 
-def quantise(images: Tensor) -> Tensor:
-    """[-1, 1] -> uint8, clamped and rounded to the nearest."""
-    return images.mul(127.5).add(127.5).clamp(0, 255).round().to(torch.uint8)
-
-
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     was_training = module.training
@@ -141,3 +138,11 @@ def _batches(
     for start in range(0, len(latents), batch_size):
         part = slice(start, start + batch_size)
         yield latents[part].to(device), None if labels is None else labels[part].to(device)
+
+
+def make_sampler(parts: Parts, data: LabeledImages, seed: int, device: str) -> sampling.Sampler:
+    labels = data.labels if parts.g_conditioning.needs_labels else None
+    shares = None if labels is None else labels.bincount().double()
+    return sampling.Sampler(
+        parts.architecture, shares, seed, torch.device(device), data.images.dtype
+    )

@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.contracts.images import Window
+from ganbench.records.windows import Window
 from ganbench.util.files import write_atomically
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from ganbench.contracts.images import quantise
 from ganbench.errors import ConfigError
-from ganbench.models.sampling import quantise
 from ganbench.pictures import draw_grid, lettering
 from ganbench.pictures.grids import MIN_TILE
 from ganbench.util.files import write_atomically

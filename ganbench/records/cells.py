@@ -6,24 +6,13 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-import torch
-
-from ganbench.contracts.architectures import Architecture
-from ganbench.contracts.conditionings import Conditioning
-from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import Loss
-from ganbench.contracts.metrics import Metric
-from ganbench.contracts.transforms import Transform
 from ganbench.errors import GanbenchError
-from ganbench.models import networks as models
 from ganbench.records.schedule import Control, Schedule
-from ganbench.registry.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -34,9 +23,6 @@ class Spec:
     name: str
     options: dict[str, Any]
     source: str  # distribution and version
-
-    def build(self, registry: Registry) -> Any:
-        return registry.build(self.kind, self.name, self.options)
 
 
 @dataclass(frozen=True)
@@ -122,76 +108,6 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-@dataclass(frozen=True)
-class Parts:
-    """A cell's plugins, built."""
-
-    dataset: Dataset
-    image: ImageSpec
-    losses: tuple[Loss, ...]
-    g_conditioning: Conditioning
-    d_conditioning: Conditioning
-    architecture: Architecture
-    transforms: tuple[Transform, ...]
-    metrics: tuple[Metric, ...]
-
-    @classmethod
-    def of(cls, cell: Cell, registry: Registry) -> Parts:
-        return cls.built(cell, lambda spec: spec.build(registry))
-
-    @classmethod
-    def built(cls, cell: Cell, build: Callable[[Spec], Any]) -> Parts:
-        dataset: Dataset = build(cell.dataset)
-        return cls(
-            dataset,
-            dataset.image_spec(),
-            tuple(map(build, cell.losses)),
-            build(cell.g_conditioning),
-            build(cell.d_conditioning),
-            build(cell.architecture),
-            tuple(map(build, cell.transforms)),
-            tuple(map(build, cell.metrics)),
-        )
-
-    def networks(
-        self, cell: Cell
-    ) -> tuple[models.ConditionalGenerator, models.ConditionalDiscriminator]:
-        return models.build(
-            self.architecture,
-            self.g_conditioning,
-            self.d_conditioning,
-            self.image,
-            g_norm=cell.g_norm,
-            d_norm=cell.d_norm,
-            transforms=self.transforms,
-        )
-
-
-def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
-    """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
-    for spec in specs:
-        now = registry.lookup(spec.kind, spec.name).source.identity
-        if now != spec.source:
-            raise GanbenchError(
-                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now} is what is "
-                "installed; install the former again, or start a new run"
-            )
-
-
-def networks_key(cell: Cell) -> str:
-    """The same for cells whose networks are the same before training."""
-    parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
-    return _json(parts, cell.label)
-
-
-def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
-    """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
-    parts = Parts.of(cell, registry)
-    with torch.device("meta"):
-        networks = parts.networks(cell)
-    return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
-
-
 def _without_defaults(schedule: Schedule) -> dict[str, Any]:
     """A setting that came later has a default, and left at it changes no older cell's id."""
     return {
@@ -210,10 +126,10 @@ def _digest(value: Any, without: Sequence[str]) -> str:
     kept = {k: v for k, v in fields_of(value).items() if k not in without}
     if isinstance(value, Cell):
         kept["schedule"] = _without_defaults(value.schedule)
-    return hashlib.sha256(_json(kept, value.label).encode()).hexdigest()[:10]
+    return hashlib.sha256(canonical_json(kept, value.label).encode()).hexdigest()[:10]
 
 
-def _json(value: Any, label: str) -> str:
+def canonical_json(value: Any, label: str) -> str:
     """Canonical, dataclasses as the mappings of their fields."""
     try:
         return json.dumps(value, sort_keys=True, allow_nan=False, default=fields_of)

@@ -90,7 +90,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrialOutcome:
     """A trial and what came of it."""
 
     trial: Trial
@@ -146,13 +146,13 @@ class Run:
     def trials(self) -> list[Trial]:
         return trials_of(self.plan, self.about["execution"])
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[TrialOutcome]:
         return [self.outcome(trial) for trial in self.trials]
 
-    def outcome(self, trial: Trial) -> Outcome:
+    def outcome(self, trial: Trial) -> TrialOutcome:
         directory = self.directory / TRIALS / trial.id
         result = files.read_json(directory / RESULT) or files.read_json(directory / END) or {}
-        return Outcome(trial, directory, result)
+        return TrialOutcome(trial, directory, result)
 
     def frame(self) -> pd.DataFrame:
         """The long form: one row per trial and number."""
@@ -189,7 +189,7 @@ def write_plan(path: Path, plan: Plan) -> None:
     files.write_json(path, asdict(plan))
 
 
-def _rows(run: str, outcome: Outcome) -> Iterator[dict[str, Any]]:
+def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
     trial, subject = outcome.trial, outcome.trial.subject
     shared = {
         "run": run,

@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
-from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from ganbench.contracts.images import MEANINGLESS, Column
 from ganbench.errors import ContractError
-from ganbench.records.run_folder import Outcome, Run, numbers
+from ganbench.records.columns import Column
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
+
+from ganbench.records.columns import INCEPTION, INCEPTION_NAMES, UNNAMED, Name
 
 AXES = ("dataset", "loss", "conditioning", "architecture")
-PLAIN = (
-    Column("g-parameters", "", "none", 0, "G params"),
-    Column("d-parameters", "", "none", 0, "D params"),
-    Column("seconds", "s", "none", 0),
-)
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
 COST_UNITS = ("s", "1/s", "MB")  # what other trials on the machine change
-INCEPTION, UNNAMED = "inception", "unnamed-features"
 Mark = Literal["", "best", "tied"]
-
-_NAME = re.compile(
-    r"(?P<kind>[^@\[=]*)"
-    r"(?:@(?P<space>[^()@\[\]=]+(?:\([^()]*\))?))?"
-    r"(?:\[(?P<setting>[^\]]*)\])?"
-    r"(?P<rest>.*)",
-    re.DOTALL,
-)
-_FRECHET = re.compile(r"(?<![a-z])[a-z]?fid(?![a-z])", re.IGNORECASE)
-_INCEPTION_NAMES = re.compile(
-    r"(?<![a-z])(?:[a-z]?[fk]id|inception (?:score|distance)|(?-i:IS))(?![a-z])", re.IGNORECASE
-)
-_IS = re.compile(r"(?:.*-to-)?is(?:-sd|-std|-error|-inf)?", re.IGNORECASE)
-
-
-class Name(NamedTuple):
-    """The parts of a column's name: `fid@pixels`, `modes[ring8/pacgan]`, `time-to-modes=8`."""
-
-    kind: str
-    space: str = ""  # of features
-    setting: str = ""  # a published protocol
-    rest: str = ""
-
-    @classmethod
-    def of(cls, column: str) -> Name:
-        found = _NAME.fullmatch(column)
-        assert found is not None  # `rest` takes whatever there is
-        return cls(**{part: text or "" for part, text in found.groupdict().items()})
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether it reads as FID, KID or IS without saying in the features of what."""
-        found = _INCEPTION_NAMES.search(self.kind) or _IS.fullmatch(self.kind)
-        return not self.space and bool(found)
-
-    @property
-    def with_space(self) -> str:
-        """The whole name, which owns up to it where its features are not named."""
-        space = UNNAMED if self.is_bare else self.space
-        setting = f"[{self.setting}]" if self.setting else ""
-        return self.kind + (f"@{space}" if space else "") + setting + self.rest
 
 
 @dataclass(frozen=True)
@@ -155,29 +103,10 @@ class Table:
         }
 
 
-@dataclass(frozen=True)
-class Report:
-    """What reporters get."""
-
-    run: Run
-    outcomes: tuple[Outcome, ...]
-    table: Table
-
-    @classmethod
-    def of(cls, run: Run) -> Report:
-        outcomes = tuple(run.outcomes())
-        return cls(run, outcomes, make(run, outcomes))
-
-    @cached_property
-    def records(self) -> pd.DataFrame:
-        """Every number of every trial, in long form."""
-        return self.run.frame()
-
-
 def _title(column: Column) -> str:
     """With the feature space, whatever the metric says: a bare "FID" could be anything."""
     title, name = column.title or column.name, Name.of(column.name)
-    space = name.space or (UNNAMED if _INCEPTION_NAMES.search(title) else "")
+    space = name.space or (UNNAMED if INCEPTION_NAMES.search(title) else "")
     if space and not _mentions(title, space):
         title = f"{title} @{space}"
     if name.setting and not _mentions(title, name.setting):
@@ -187,223 +116,6 @@ def _title(column: Column) -> str:
 
 def _mentions(title: str, word: str) -> bool:
     return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", title))
-
-
-@dataclass
-class _Group:
-    """A row's trials."""
-
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    @cached_property
-    def numbers(self) -> dict[str, list[Mapping[str, Any]]]:
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        for outcome in self.outcomes:
-            for number in numbers(outcome.result):
-                found.setdefault(_named(number["name"]), []).append(number)
-        return found
-
-    def summary(self, name: str) -> Summary:
-        named = self.numbers.get(name, [])
-        found = [m for m in named if m["value"] is not None]
-        values = [float(m["value"]) for m in found]
-        reasons = [m["reason"] for m in named if m.get("reason")]
-        reasons += [o.reason for o in self.outcomes if o.reason]
-        if not values:
-            return Summary(None, None, 0, reason=reasons[0] if reasons else "")
-        protocols = frozenset(m["protocol"] for m in found if m.get("protocol"))
-        if len(protocols) > 1:
-            ids = ", ".join(sorted(protocols))
-            why = f"values of different protocols ({ids}) are not averaged"
-            return Summary(None, None, 0, protocols, why)
-        error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-        return Summary(fmean(values), error, len(values), protocols, (reasons or [""])[0])
-
-
-def make(run: Run, outcomes: Iterable[Outcome]) -> Table:
-    groups: dict[str, _Group] = {}
-    for outcome in outcomes:
-        groups.setdefault(outcome.trial.subject.id, _Group()).outcomes.append(outcome)
-    columns = _columns(groups.values())
-    rows = [_row(group, columns) for group in groups.values()]
-    shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
-    rows = _marked(rows, shown)
-    notes = (*_notes(run, groups, rows, shown), *_missing_notes(rows, columns))
-    return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
-
-
-def _columns(groups: Iterable[_Group]) -> list[Column]:
-    names = Column.__dataclass_fields__
-    found: dict[str, Column] = {}
-    for group in groups:
-        for outcome in group.outcomes:
-            for metric in outcome.result.get("metrics", []):
-                name = _named(metric["name"])
-                if name not in found:
-                    known = {k: metric[k] for k in names if k in metric}
-                    found[name] = Column(**{**known, "name": name})
-    return [*found.values(), *PLAIN]
-
-
-@cache
-def _named(name: str) -> str:
-    return Name.of(name).with_space
-
-
-def _row(group: _Group, columns: Sequence[Column]) -> Row:
-    outcomes = group.outcomes
-    first = outcomes[0].trial
-    statuses = [o.status for o in outcomes]
-    ok = statuses.count("ok")
-    return Row(
-        label=first.subject.label,
-        axes=dict(first.subject.axes),
-        is_reference=first.cell is None,
-        n=ok,
-        failed=sum(s in ("failed", "diverged", "timeout") for s in statuses),
-        values={c.name: group.summary(c.name) for c in columns},
-        status=", ".join(dict.fromkeys(statuses)),
-        reasons=tuple(dict.fromkeys(o.reason for o in outcomes if o.reason)),
-        alone=all(o.result.get("timings", {}).get("alone", True) for o in outcomes),
-    )
-
-
-def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The three of every cell, and any other with more than one value."""
-    cells = [row for row in rows if not row.is_reference]
-    names = dict.fromkeys(axis for row in cells for axis in row.axes)
-    return tuple(
-        axis for axis in names if axis in AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
-    )
-
-
-def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
-    values = [dict(row.values) for row in rows]
-    for column, dataset in itertools.product(columns, {row.axes.get("dataset") for row in rows}):
-        same_data = {i: row for i, row in enumerate(rows) if row.axes.get("dataset") == dataset}
-        for at, mark in _marks(same_data, column).items():
-            values[at][column.name] = replace(values[at][column.name], mark=mark)
-    return [replace(row, values=changed) for row, changed in zip(rows, values, strict=True)]
-
-
-def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
-    """The best row, or the rows that tie with it within error; none where all do."""
-    known = {
-        i: row.values[column.name]
-        for i, row in rows.items()
-        if not row.is_reference and row.values[column.name].mean is not None
-    }
-    protocols = {p for summary in known.values() for p in summary.protocols}
-    if column.direction == "none" or len(known) < 2 or len(protocols) > 1:
-        return {}
-    sign = 1 if column.direction == "min" else -1
-    best = min(known, key=lambda i: sign * (known[i].mean or 0.0))
-    tied = [i for i in known if i == best or _tie(known[i], known[best])]
-    if len(tied) == 1:
-        return {best: "best"}
-    return {} if len(tied) == len(known) else dict.fromkeys(tied, "tied")
-
-
-def _tie(a: Summary, b: Summary) -> bool:
-    """Whether the difference is within the standard errors of both, added in squares."""
-    assert a.mean is not None
-    assert b.mean is not None
-    return abs(a.mean - b.mean) <= math.hypot(a.error or 0.0, b.error or 0.0)
-
-
-def _notes(
-    run: Run, groups: dict[str, _Group], rows: Sequence[Row], columns: Sequence[Column]
-) -> Iterator[str]:
-    if any(row.n > 1 for row in rows if not row.is_reference):
-        yield "±: standard error over training seeds (sample standard deviation / √n)."
-    else:
-        yield "One training seed: its spread is unknown, and the best value is no proof of a win."
-    marks = {s.mark for row in rows for s in row.values.values()}
-    if "tied" in marks:
-        yield "≈: tied with the best within the standard errors of both."
-    yield from _feature_notes(columns)
-    yield from _budget_notes(groups)
-    about = run.about
-    precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
-    machine, execution = about["machine"], about["execution"]
-    yield (
-        f"Device {machine['device']} ({machine['device_name']}), {execution['threads']} thread(s) "
-        f"per trial, {execution['jobs']} trial(s) at a time, {precisions}."
-    )
-    if any(not row.alone for row in rows):
-        yield "*: measured while other trials shared the machine."
-    if listed := _protocols(rows, columns):
-        yield f"Protocols (reference rows have their own where sample counts differ): {listed}."
-    for row in rows:
-        for reason in row.reasons:
-            yield f"{row.label}: {row.status}: {reason}"
-
-
-def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
-    """One for the Fréchet distances of each feature space, and one for its other numbers."""
-    found: dict[tuple[str, bool], list[str]] = {}
-    for column in columns:
-        name = Name.of(column.name)
-        if name.space not in ("", INCEPTION) and not name.rest:
-            is_frechet = bool(_FRECHET.search(name.kind))
-            found.setdefault((name.space, is_frechet), []).append(column.name)
-    for (space, is_frechet), names in found.items():
-        who = ", ".join(names)
-        if space == UNNAMED:
-            yield f"{who}: the metric does not name its features; comparable with no other number."
-        elif is_frechet:
-            what = "Fréchet distance" if len(names) == 1 else "Fréchet distances"
-            yield f"{who}: {what} in the features of {space}; not comparable with Inception FID."
-        else:
-            yield f"{who}: in the features of {space}."
-
-
-def _protocols(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    """The ids, each once, after the columns that they stand for."""
-    found: dict[str, list[str]] = {}
-    for column in columns:
-        ids = "/".join(sorted({p for row in rows for p in row.values[column.name].protocols}))
-        found.setdefault(ids, []).append(column.name)
-    return "; ".join(f"{', '.join(names)} {ids}" for ids, names in found.items() if ids)
-
-
-def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
-    """Why trials that went well have no value, or fewer than there were seeds."""
-    cells = [row for row in rows if not row.is_reference]
-    found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
-    for column in columns:
-        lacking: dict[tuple[str, str], list[str]] = {}
-        for row in cells:
-            summary = row.values[column.name]
-            if summary.n < row.n and summary.reason not in ("", MEANINGLESS):
-                what = f"mean of {summary.n} of {row.n} seeds" if summary.n else "no value"
-                lacking.setdefault((what, summary.reason), []).append(row.label)
-        for (what, reason), labels in lacking.items():
-            found.setdefault((what, reason, tuple(labels)), []).append(column.name)
-    for (what, reason, whom), names in found.items():
-        whose = "" if len(whom) == len(cells) else f" for {', '.join(whom)}"
-        yield f"{', '.join(names)}: {what}{whose}: {reason}."
-
-
-def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
-    """By loss, or by cell where the loss does not decide the budget."""
-    budgets: dict[tuple[float, int, int], dict[str, None]] = {}
-    labels_of: dict[tuple[float, int, int], dict[str, None]] = {}
-    for group in groups.values():
-        for outcome in group.outcomes:
-            if training := outcome.result.get("training"):
-                key = (training["images"] / 1000, training["g_updates"], training["d_updates"])
-                budgets.setdefault(key, {})[outcome.trial.subject.axes.get("loss", "")] = None
-                labels_of.setdefault(key, {})[outcome.trial.subject.label] = None
-    times = Counter(loss for losses in budgets.values() for loss in losses)
-    if max(times.values(), default=1) > 1:
-        budgets = labels_of
-    for (kimg, g_updates, d_updates), labels in budgets.items():
-        whose = f" ({', '.join(labels)})" if len(budgets) > 1 else ""
-        yield (
-            f"Budget{whose}: {kimg:,.1f} thousand real images shown to D, {d_updates:,} D and "
-            f"{g_updates:,} G updates."
-        )
 
 
 def _plain_row(row: Row) -> dict[str, Any]:

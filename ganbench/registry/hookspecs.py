@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from ganbench.contracts.conditionings import Conditioning
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.executors import Executor
+    from ganbench.contracts.feature_extractors import FeatureExtractor
     from ganbench.contracts.losses import Loss
-    from ganbench.contracts.metrics import FeatureExtractor, Metric
+    from ganbench.contracts.metrics import Metric
     from ganbench.contracts.reporters import Reporter
     from ganbench.contracts.transforms import Transform
 
@@ -91,7 +92,7 @@ KINDS = {
     "dataset": ("register_datasets", "ganbench.contracts.datasets", "Dataset"),
     "feature extractor": (
         "register_feature_extractors",
-        "ganbench.contracts.metrics",
+        "ganbench.contracts.feature_extractors",
         "FeatureExtractor",
     ),
     "metric": ("register_metrics", "ganbench.contracts.metrics", "Metric"),

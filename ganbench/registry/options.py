@@ -10,7 +10,8 @@ from typing import Any
 
 import pydantic
 
-from ganbench.util.messages import Loc, complaints, dotted, suggestion
+from ganbench.util.messages import Loc, dotted, suggestion
+from ganbench.util.pydantic_errors import complaints
 
 
 def options_model(cls: type) -> type[pydantic.BaseModel]:

@@ -23,6 +23,7 @@ import pydantic_core
 
 import ganbench
 from ganbench.errors import ConfigError, PluginError
+from ganbench.records.cells import Spec
 from ganbench.registry import extractor_labels, hookspecs
 from ganbench.registry.discovery import (
     Failure,
@@ -246,6 +247,10 @@ class Registry:
         if problems:
             raise ConfigError("\n".join(message for _, message in problems))
         return instance
+
+    def build_spec(self, spec: Spec) -> Any:
+        """An instance of a plan's plugin. Raises ConfigError."""
+        return self.build(spec.kind, spec.name, spec.options)
 
     def extractor(self, label: str) -> Any:
         """The feature extractor of a label such as `random-conv(seed=3)`. Raises ConfigError."""

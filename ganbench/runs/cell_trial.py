@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
-import ganbench
 from ganbench.contracts.callbacks import Callback, TrialInfo
-from ganbench.contracts.images import LabeledImages, Probe, Timings, Window
+from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
-from ganbench.evaluation import controls, trial_evaluation, watches
-from ganbench.models import sampling
+from ganbench.evaluation import trial_evaluation, watches
+from ganbench.evaluation.evaluate import evaluate
+from ganbench.models.parts import Parts
+from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
+from ganbench.models.trained import Probed, Trained
 from ganbench.pictures import points
 from ganbench.records import cells
 from ganbench.records.run_folder import TRIAL, Trial
+from ganbench.records.windows import Probe, Timings, Window
 from ganbench.registry import registry
+from ganbench.runs.judging import judged, loading
 from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
-from ganbench.training.trainer import Probed, Trained, Trainer
+from ganbench.training.build import make_trainer
+from ganbench.training.trainer import Trainer
 from ganbench.util import files
-from ganbench.util.random_streams import stream_seed
+from ganbench.util.clock import clocked
+from ganbench.util.machine import peak_memory
 
 
 class CellTrial:
@@ -49,7 +50,7 @@ class CellTrial:
         self.callbacks, self.seconds = callbacks, seconds
         self.probes: list[Probe] = []
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
-        self.parts = cells.Parts.of(cell, plugins)
+        self.parts = Parts.of(cell, plugins)
         self.watched = watches.Watched.of(self.parts.metrics)
         self._log = _logger(directory)
 
@@ -168,7 +169,7 @@ class CellTrial:
             self.parts.dataset, self.data, fake, self.plugins, files.data()
         )
         with readahead.in_order(self.data.images):
-            values, _ = trial_evaluation.evaluate(watched.metrics, judge)
+            values, _ = evaluate(watched.metrics, judge)
         found = {v.column.name: v for v in values if v.column.name in watched.columns}
         return Probe(
             probed.images / 1000,
@@ -210,80 +211,7 @@ class CellTrial:
             directory=self.directory,
         )
         with clocked(self.seconds, "evaluate"):
-            return _judged(judge, self.parts.metrics)
-
-
-def make_trainer(
-    cell: cells.Cell,
-    parts: cells.Parts,
-    data: LabeledImages,
-    seed: int,
-    device: str,
-    on_window: Callable[[Window], None] = lambda window: None,
-    *,
-    probes: Sequence[int] = (),
-    on_probe: Callable[[Probed], None] = lambda probed: None,
-) -> Trainer:
-    """A trainer of freshly initialised networks."""
-    torch.manual_seed(stream_seed(seed, "initialisation"))
-    generator, discriminator = parts.networks(cell)
-    return Trainer(
-        generator,
-        discriminator,
-        parts.losses,
-        data,
-        parts.architecture.latents,
-        cell.schedule,
-        seed=seed,
-        num_classes=parts.image.num_classes,
-        device=torch.device(device),
-        on_window=on_window,
-        probes=probes,
-        on_probe=on_probe,
-    )
-
-
-def make_sampler(
-    parts: cells.Parts, data: LabeledImages, seed: int, device: str
-) -> sampling.Sampler:
-    labels = data.labels if parts.g_conditioning.needs_labels else None
-    shares = None if labels is None else labels.bincount().double()
-    return sampling.Sampler(
-        parts.architecture, shares, seed, torch.device(device), data.images.dtype
-    )
-
-
-def judge_control(
-    reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
-) -> dict[str, Any]:
-    """Real images judged as a generator's samples are."""
-    dataset = reference.dataset.build(plugins)
-    with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
-        made = controls.make(reference.control, dataset, reference.num_samples, files.data())
-    judge = trial_evaluation.TrialEvaluation(
-        dataset, made.train, made.samples, plugins, files.data(), split=made.split
-    )
-    with clocked(seconds, "evaluate"):
-        return _judged(judge, [spec.build(plugins) for spec in reference.metrics])
-
-
-def _judged(
-    judge: trial_evaluation.TrialEvaluation, metrics: Sequence[ganbench.Metric]
-) -> dict[str, Any]:
-    values, protocols = trial_evaluation.evaluate(metrics, judge)
-    return {
-        "metrics": [
-            {**asdict(v.column), "value": v.value, "protocol": v.protocol, "reason": v.reason}
-            for v in values
-        ],
-        "protocols": protocols,
-        "data": {
-            "sha256": judge.digest,
-            "num_images": judge.num_real,
-            "problems": list(judge.problems),
-        },
-        "metric_seconds": judge.seconds,
-    }
+            return judged(judge, self.parts.metrics)
 
 
 def _counts(trained: Trained) -> dict[str, Any]:
@@ -321,15 +249,6 @@ def _logger(directory: Path) -> Callable[[Window], None]:
     return log
 
 
-@contextmanager
-def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[name] = time.perf_counter() - started
-
-
 def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:
     parts = dict.fromkeys(f"{s.kind} '{s.name}' of {s.source}" for s in cell.trained_specs())
     return (
@@ -338,21 +257,5 @@ def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:
     )
 
 
-def loading(dataset: cells.Spec) -> str:
-    return f"while loading data set '{dataset.name}' of {dataset.source}"
-
-
 def _name_of(callback: Callback) -> str:
     return f"in callback '{callback.name}'"
-
-
-def peak_memory(device: str) -> int | None:
-    """On a GPU, of its memory; else, of this process's."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -20,8 +20,8 @@ from ganbench.contracts.reporters import Reporter
 from ganbench.errors import RunError
 from ganbench.records import run_folder
 from ganbench.records.cells import Plan
-from ganbench.records.run_folder import Outcome, Run, Trial
-from ganbench.records.table import Report
+from ganbench.records.report import Report
+from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import provenance
 from ganbench.util import files, machine
@@ -48,7 +48,7 @@ class Observer:
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None: ...
 
-    def finished(self, outcome: Outcome) -> None: ...
+    def finished(self, outcome: TrialOutcome) -> None: ...
 
     def ended(self) -> None: ...
 
@@ -109,7 +109,7 @@ def default_directory(name: str) -> Path:
 
 def execute(
     run: Run, registry: Registry, observer: Observer | None = None, *, fail_fast: bool = False
-) -> list[Outcome]:
+) -> list[TrialOutcome]:
     """Run every trial that has no final result, keep results.csv true, and return all outcomes.
 
     When an exception passes through, a KeyboardInterrupt for one, workers are stopped and what is
@@ -143,7 +143,9 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     return found
 
 
-def _run_trials(run: Run, registry: Registry, waiting: Sequence[Outcome]) -> Iterator[Outcome]:
+def _run_trials(
+    run: Run, registry: Registry, waiting: Sequence[TrialOutcome]
+) -> Iterator[TrialOutcome]:
     execution = run.about["execution"]
     cwd = Path(run.about["cwd"])
     if not cwd.is_dir():

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ganbench import pictures
-from ganbench.contracts.images import LabeledImages, Window
+from ganbench.contracts.images import LabeledImages, quantise
 from ganbench.models import sampling
 from ganbench.models.networks import ConditionalGenerator
-from ganbench.records.cells import Parts
+from ganbench.models.parts import Parts
+from ganbench.records.windows import Window
 from ganbench.training import diagnosis
 
 COLUMNS = 10
@@ -90,7 +91,7 @@ class Gallery:
 
     def _drawn(self, generator: ConditionalGenerator) -> Tensor:
         images = sampling.generate(generator, self.latents, self.labels, self.device)
-        return images if self.is_plane else sampling.quantise(images)
+        return images if self.is_plane else quantise(images)
 
     def _asked(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
         """Rows are labels and columns latents; without labels, every image has its own latent."""

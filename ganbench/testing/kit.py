@@ -14,8 +14,9 @@ from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.executors import Executor
+from ganbench.contracts.feature_extractors import FeatureExtractor
 from ganbench.contracts.losses import Loss
-from ganbench.contracts.metrics import FeatureExtractor, Metric
+from ganbench.contracts.metrics import Metric
 from ganbench.contracts.reporters import Reporter
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import ContractError

@@ -14,9 +14,11 @@ from torch import nn
 from torch.profiler import ProfilerActivity
 
 from ganbench.evaluation import trial_evaluation
-from ganbench.records.cells import Cell, Parts
+from ganbench.evaluation.evaluate import evaluate
+from ganbench.models.parts import Parts
+from ganbench.models.sampling import make_sampler
+from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
-from ganbench.runs.cell_trial import make_sampler
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
 
@@ -133,7 +135,7 @@ def judge(
     judged = trial_evaluation.TrialEvaluation(
         parts.dataset, trainer.batches.data, fake, registry, files.data()
     )
-    values, _ = trial_evaluation.evaluate(parts.metrics, judged)
+    values, _ = evaluate(parts.metrics, judged)
     found = {value.column.name: value for value in values}
     by_metric = {
         name: seconds if found[name].value is not None else f"not computed: {found[name].reason}"

@@ -9,9 +9,10 @@ import torch
 
 from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.models import sampling
-from ganbench.records.cells import Cell, Parts, networks_key
+from ganbench.models.parts import Parts, networks_key
+from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
-from ganbench.runs.cell_trial import make_trainer
+from ganbench.training.build import make_trainer
 
 WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500

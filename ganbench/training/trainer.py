@@ -15,11 +15,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ganbench.contracts.images import LabeledImages, Window
+from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
 from ganbench.errors import ContractError, Diverged
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
+from ganbench.models.trained import Probed, Progress, Trained
 from ganbench.records.schedule import Schedule
+from ganbench.records.windows import Window
 from ganbench.training.batches import Batches, State
 from ganbench.training.meters import (
     Meter,
@@ -50,34 +52,6 @@ class Objective(Protocol):
     def discriminator_loss(self, step: Step) -> Terms: ...
 
     def generator_loss(self, step: Step) -> Terms: ...
-
-
-@dataclass
-class Progress:
-    """How far training has come. `images` counts real images shown to the discriminator."""
-
-    iteration: int = 0
-    images: int = 0
-    g_updates: int = 0
-    d_updates: int = 0
-
-
-@dataclass(frozen=True)
-class Trained:
-    generator: ConditionalGenerator  # with averaged weights, where there is an average
-    discriminator: ConditionalDiscriminator
-    progress: Progress
-    windows: tuple[Window, ...]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Probed:
-    """A generator on its way, to be judged."""
-
-    generator: ConditionalGenerator  # a copy
-    images: int
-    seconds: float  # of training so far
 
 
 @contextmanager

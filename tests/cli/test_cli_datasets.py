@@ -284,7 +284,7 @@ def test_progress_in_a_terminal_leaves_nothing_behind(capsys):
 
 def test_torchvision_is_not_needed_to_list():
     code = (
-        "import sys; from pathlib import Path; from ganbench import registry\n"
+        "import sys; from pathlib import Path; from ganbench.registry import registry\n"
         "found = registry.load()\n"
         "for name in found.usable('dataset'):\n"
         "    found.build('dataset', name, {}).status(Path('nowhere'))\n"

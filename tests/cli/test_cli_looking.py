@@ -20,6 +20,7 @@ from ganbench.cli.commands import nearest
 from ganbench.errors import ConfigError, ContractError, DataError, GanbenchError, PluginError
 from ganbench.models.saved import find
 from ganbench.pictures.montage import GAP, LINE
+from ganbench.util.random_streams import stream
 
 CAPTION = LINE + GAP  # the height of a row of letters
 RING = """\
@@ -255,7 +256,7 @@ def tile(path: str, row: int, column: int, left: int = 0, top: int = 0) -> np.nd
 def test_walks_between_labels_end_at_the_plain_labels(call, runs, model):
     call("interpolate", model, "--labels", "red:2", "--rows", 2, "--steps", 4, "--out", "a.png")
     saved = ganbench.load_model(runs / model)
-    latents = saved.architecture.latents(2, ganbench.randomness.stream(0, "interpolate"))
+    latents = saved.architecture.latents(2, stream(0, "interpolate"))
     for column, label in ((0, 0), (3, 2)):
         expected = saved.images(latents, torch.full((2,), label))
         for row in range(2):

@@ -15,6 +15,7 @@ from ganbench.contracts.losses import InputGradients, Regularizer
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.errors import ConfigError, DataError, GanbenchError, Incompatible
+from ganbench.models.parts import Parts, num_parameters
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run
 from ganbench.records.schedule import Schedule
@@ -168,7 +169,7 @@ def test_cell_that_cannot_be_built_says_why(refusal, settings):
 
 def test_regularizer_alone_is_refused(planned, plugins):
     cell = only(planned(TEXT))
-    parts = dataclasses.replace(cells.Parts.of(cell, plugins), losses=(Penalty(),))
+    parts = dataclasses.replace(Parts.of(cell, plugins), losses=(Penalty(),))
     with pytest.raises(Incompatible, match=r"^'penalty' is a regularizer; it goes beside"):
         compatibility.check_parts(parts, cell.schedule)
 
@@ -214,16 +215,16 @@ def test_labels_are_short_but_tell_cells_apart(planned):
 @pytest.mark.parametrize("d_norm", ["none", "spectral"])
 def test_parameters_are_counted_without_building(planned, plugins, architecture, d_norm):
     cell = only(planned(changed(architecture=f"{{name: {architecture}, width: 8}}", d_norm=d_norm)))
-    networks = cells.Parts.of(cell, plugins).networks(cell)
+    networks = Parts.of(cell, plugins).networks(cell)
     real = tuple(sum(p.numel() for p in net.parameters()) for net in networks)
-    assert cells.num_parameters(cell, plugins) == real
+    assert num_parameters(cell, plugins) == real
     assert min(real) > 1000
 
 
 def test_counting_parameters_allocates_nothing(planned, plugins):
     """Of a network that would not fit into any machine."""
     cell = only(planned(changed(architecture="{name: mlp, width: 4000000}")))
-    assert min(cells.num_parameters(cell, plugins)) > 3e13
+    assert min(num_parameters(cell, plugins)) > 3e13
 
 
 def test_reference_is_the_test_set_once_per_data_set(planned):
@@ -289,7 +290,7 @@ def test_losses_that_pair_images_refuse_random_labels_of_fakes(refusal):
 def test_losses_of_whole_batches_refuse_pieces(planned, plugins):
     cell = only(planned(TEXT))
     whole = type("Whole", (BCE,), {"whole_batch": True})()
-    parts = dataclasses.replace(cells.Parts.of(cell, plugins), losses=(whole,))
+    parts = dataclasses.replace(Parts.of(cell, plugins), losses=(whole,))
     compatibility.check_parts(parts, cell.schedule)
     schedule = dataclasses.replace(cell.schedule, micro_batch=cell.schedule.batch_size // 2)
     with pytest.raises(Incompatible, match=r"^'bce' needs the whole batch at once"):

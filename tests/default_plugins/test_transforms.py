@@ -12,7 +12,7 @@ from ganbench import ImageSpec, Scored, Transform
 from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.models.networks import build, shown_to_d
-from ganbench.records.cells import Parts
+from ganbench.models.parts import Parts
 from ganbench.registry.discovery import Source
 from ganbench.registry.registry import Registry
 

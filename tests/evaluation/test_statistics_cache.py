@@ -42,7 +42,7 @@ def test_two_processes_that_ask_at_once_compute_once(tmp_path):
         """
         import sys, time
         import torch
-        from ganbench.remembered import remembered
+        from ganbench.evaluation.statistics_cache import remembered
 
         def compute():
             with open(sys.argv[1], "a") as file:
@@ -59,7 +59,7 @@ def test_two_processes_that_ask_at_once_compute_once(tmp_path):
             [sys.executable, "-c", script, str(log)],
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])},
         )
         for _ in range(3)
     ]
@@ -71,10 +71,10 @@ def test_two_processes_that_ask_at_once_compute_once(tmp_path):
 def test_killed_in_the_middle_leaves_nothing_half(cache, tmp_path):
     script = (
         "import os, signal, torch\n"
-        "from ganbench.remembered import remembered\n"
+        "from ganbench.evaluation.statistics_cache import remembered\n"
         "remembered('key', lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
     )
-    root = str(Path(files.__file__).parents[1])
+    root = str(Path(files.__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
     assert done.returncode == -9
     assert not list(cache.glob("*.safetensors"))

@@ -22,13 +22,15 @@ from ganbench import (
     MomentSums,
     hookimpl,
 )
-from ganbench.contracts.images import MEANINGLESS, Timings
 from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
 from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.speed import Throughput
 from ganbench.errors import ContractError
-from ganbench.evaluation.trial_evaluation import digest, evaluate
+from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.trial_evaluation import digest
+from ganbench.records.columns import MEANINGLESS
+from ganbench.records.windows import Timings
 from ganbench.registry.discovery import Source
 from ganbench.registry.registry import Registry
 

@@ -18,13 +18,13 @@ from helpers import tiny
 from ganbench.cli import cli
 from ganbench.cli.commands import ab as command
 from ganbench.cli.exit_codes import NothingSelected
-from ganbench.contracts.images import Column
 from ganbench.errors import ConfigError, MeasurementError, PluginError, RunError
 from ganbench.gate import ab
 from ganbench.gate.ab import Job, reconciled, rounds
 from ganbench.gate.compare import Policy, compare
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.versions import Version, checked_out
+from ganbench.records.columns import Column
 
 SPEED = Column("train-images-per-s", "1/s", "max", kind="timing", gated=True, rel_tol=0.05)
 FID = Column("fid@x", "", "min", gated=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from ganbench.contracts.images import Column
 from ganbench.gate import verdicts
 from ganbench.gate.compare import Comparison, Policy, Tolerance, compare
 from ganbench.gate.measurements import Measured, Measurements, Series
+from ganbench.records.columns import Column
 
 FID = Column("fid@x", "", "min", gated=True)
 MODES = Column("modes", "", "max", gated=True, abs_tol=0.5, rel_tol=0.0)

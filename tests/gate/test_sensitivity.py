@@ -17,12 +17,12 @@ from helpers import tiny
 from ganbench.cli import cli
 from ganbench.cli.commands.noise import yaml as snippet
 from ganbench.config.schema import Gate
-from ganbench.contracts.images import Column
 from ganbench.errors import BaselineError, ConfigError, RunError
 from ganbench.gate import sensitivity
 from ganbench.gate.compare import Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.significance import larger_p
+from ganbench.records.columns import Column
 
 FID = Column("fid@x", "", "min", gated=True)
 ACCURACY = Column("cond-accuracy", "", "max", gated=True)

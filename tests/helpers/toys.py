@@ -9,11 +9,12 @@ import torch
 from ganbench.config import benchmark_file, plan
 from ganbench.config.yaml_document import Document
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
+from ganbench.models.parts import Parts
 from ganbench.models.saved import files
+from ganbench.models.trained import Progress, Trained
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run, Trial
 from ganbench.registry import registry
-from ganbench.training.trainer import Progress, Trained
 from ganbench.util import files as folders
 
 TOYS = '''\
@@ -151,7 +152,7 @@ def write_run(
 
 
 def networks(
-    cell: cells.Cell, parts: cells.Parts
+    cell: cells.Cell, parts: Parts
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
     """Always the same ones; the generator's images have some contrast."""
     torch.manual_seed(1)
@@ -164,7 +165,7 @@ def networks(
 
 def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Path:
     assert trial.cell is not None
-    parts = cells.Parts.of(trial.cell, plugins)
+    parts = Parts.of(trial.cell, plugins)
     data = parts.dataset.load("train", folders.data())
     trained = Trained(*networks(trial.cell, parts), Progress(5, 1000, 4, 5), (), 2.5)
     directory.mkdir(parents=True, exist_ok=True)

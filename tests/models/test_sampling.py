@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench import ImageSpec
+from ganbench.contracts.images import quantise
 from ganbench.default_plugins.architectures import DCGAN, MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.models.networks import BatchNorm, build
@@ -18,7 +19,6 @@ from ganbench.models.sampling import (
     draw_latents,
     evaluating,
     generate,
-    quantise,
     recalibrate,
 )
 

@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save_file
 import ganbench
 from ganbench.errors import ConfigError, DataError, GanbenchError, PluginError, RunError
 from ganbench.models import sampling
+from ganbench.models.parts import Parts
 from ganbench.models.saved import card, files, find
 from ganbench.models.saved.model import SavedModel
-from ganbench.records import cells, run_folder
+from ganbench.records import run_folder
 from ganbench.records.run_folder import Run
 from ganbench.registry import registry
 from ganbench.util.files import write_json
@@ -70,7 +71,7 @@ def test_the_folder_alone_gives_the_images_that_the_trained_networks_gave(run, p
     found = ganbench.load_model(folder)
     plugins = registry.load([str(plugin)])
     trial = next(t for t in Run.read(run).trials if "cbn" in t.id)
-    generator, discriminator = toys.networks(trial.cell, cells.Parts.of(trial.cell, plugins))
+    generator, discriminator = toys.networks(trial.cell, Parts.of(trial.cell, plugins))
     samples = found.sample(6, seed=4)
     expected = sampling.generate(
         generator, samples.latents, samples.labels, torch.device("cpu"), dtype=torch.uint8

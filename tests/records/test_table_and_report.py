@@ -10,8 +10,9 @@ import pytest
 from ganbench import Column, Report, Table
 from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown
 from ganbench.errors import ContractError
+from ganbench.records.columns import Name
 from ganbench.records.run_folder import Run
-from ganbench.records.table import Name, Row
+from ganbench.records.table import Row
 
 FID = "fid@mnist-cnn-v1"
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"

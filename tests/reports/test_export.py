@@ -19,11 +19,11 @@ from click.testing import CliRunner
 from helpers import tiny
 
 from ganbench.cli import cli
-from ganbench.contracts.images import Column
 from ganbench.errors import BaselineError, ConfigError, RunError
 from ganbench.gate import baseline
 from ganbench.gate.compare import Policy, compare
 from ganbench.gate.measurements import Measured, Measurements, Series
+from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run
 from ganbench.reports import exporters
 from ganbench.reports.exporters.bencher import shortened

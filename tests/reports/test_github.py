@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ganbench.cli import cli
-from ganbench.cli.commands.compare import conclude
+from ganbench.cli.gating import conclude
 from ganbench.errors import ConfigError
 from ganbench.gate.compare import Comparison, Policy, Verdict
 from ganbench.reports import github

@@ -14,9 +14,10 @@ import pytest
 from ganbench import Column, Report
 from ganbench.default_plugins.metrics.coverage import DEFINITIONS
 from ganbench.errors import ConfigError
-from ganbench.records.table import Name
+from ganbench.records.columns import Name
 from ganbench.reports.published import published_numbers
-from ganbench.reports.published.published_numbers import Match, Pair, Protocol, Published
+from ganbench.reports.published.comparison import Pair, compare
+from ganbench.reports.published.published_numbers import Match, Protocol, Published
 
 ROOT = Path(__file__).parents[2]
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
@@ -92,34 +93,19 @@ def judged(**changes: Any) -> dict[str, Any]:
 
 def pair(runs: Any, theirs: Published, **how: Any) -> Pair:
     how = {"values": {MODES: 7.0}, "protocol": judged(num_samples=2500), **how}
-    (found,) = published_numbers.compare(report(runs, **how), [theirs])
+    (found,) = compare(report(runs, **how), [theirs])
     return found
 
 
-def test_files_are_those_of_the_repository():
-    assert {path.parent for path in published_numbers.files()} == {ROOT / "results" / "published"}
+def test_files_come_with_the_package():
+    folder = ROOT / "ganbench" / "reports" / "published" / "tables"
+    assert {path.parent for path in published_numbers.files()} == {folder}
     assert len(KNOWN) > 400
     assert {path.name for path in published_numbers.files()} == {number.file for number in KNOWN}
 
 
-def test_wheel_and_sdist_carry_every_file():
-    text = (ROOT / "pyproject.toml").read_text("utf-8")
-    for path in published_numbers.files():
-        name = path.name
-        assert f'"results/published/{name}" = "ganbench/data/published/{name}"' in text
-    assert text.count('"ganbench/data/published/') == len(published_numbers.files())
-    assert '"results/published/*.yaml"' in text
-
-
-def test_installed_package_comes_first(tmp_path, monkeypatch):
-    of(tmp_path / "package")
-    of(tmp_path / "repository")
-    folders = (tmp_path / "package", tmp_path / "repository")
-    monkeypatch.setattr(published_numbers, "FOLDERS", folders)
-    assert [path.parent for path in published_numbers.files()] == [folders[0]]
-    (folders[0] / "paper.yaml").unlink()
-    assert [path.parent for path in published_numbers.files()] == [folders[1]]
-    (folders[1] / "paper.yaml").unlink()
+def test_a_package_without_them_is_broken(tmp_path, monkeypatch):
+    monkeypatch.setattr(published_numbers, "FOLDER", tmp_path)
     with pytest.raises(ConfigError, match=r"no published numbers in .*; install ganbench again"):
         published_numbers.files()
 
@@ -373,13 +359,13 @@ def test_reference_rows_are_compared_with_published_real_data(runs, paper):
 
 def test_time_to_a_target_is_not_the_target(runs, paper):
     shown = report(runs, values={"time-to-modes=8": 7.0}, protocol=judged())
-    assert published_numbers.compare(shown, [paper]) == []
+    assert compare(shown, [paper]) == []
 
 
 @pytest.mark.parametrize("change", [{"dataset": "grid"}, {"metric": "reverse-kl"}])
 def test_other_data_and_metrics_are_no_pair(runs, paper, change):
     shown = report(runs, values={MODES: 7.0}, protocol=judged())
-    assert published_numbers.compare(shown, [replace(paper, **change)]) == []
+    assert compare(shown, [replace(paper, **change)]) == []
 
 
 FIDS = {"fid@mnist-cnn-v1": 1.0, "fid@inception": 30.0}
@@ -438,5 +424,5 @@ def test_same_protocols_stand_before_others_and_before_models_without_a_cell(run
     other = replace(paper, model="other", protocol=Protocol(num_fake=9))
     alone = replace(paper, model="alone", matches=None)
     shown = report(runs, values={MODES: 7.0}, protocol=judged(num_samples=2500))
-    found = published_numbers.compare(shown, [alone, other, paper])
+    found = compare(shown, [alone, other, paper])
     assert [p.theirs.model for p in found] == ["GAN", "other", "alone"]

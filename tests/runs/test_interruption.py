@@ -6,12 +6,11 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers import tiny
+from helpers.hanging import alive, start_hanging, wait_until, worker_of
 
 TROUBLED = tiny.TINY.replace("[bce, lsgan]", "[{name: trouble, does: DOES}, bce]")
 
@@ -105,23 +104,6 @@ def test_two_runs_at_once_in_one_folder_are_refused(tmp_path: Path) -> None:
     process.communicate(timeout=60)
 
 
-def start_hanging(tmp_path: Path, run: Path, text: str = tiny.TINY) -> subprocess.Popen[str]:
-    """A run whose second cell never ends."""
-    text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
-    benchmark = tiny.write(tmp_path, text)
-    plugin = tiny.write_trouble(tmp_path)
-    return subprocess.Popen(
-        tiny.command("run", benchmark, "--plugin", plugin, "--out", run),
-        cwd=tmp_path,
-        env=tiny.surroundings(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=tiny.heeds_interrupts,
-    )
-
-
 def finish(tmp_path: Path, run: Path, before: dict[str, dict[str, object]]) -> None:
     """Resume without trouble, and see that all is there and nothing was done twice."""
     done = tiny.ganbench("resume", run, cwd=tmp_path, NO_MORE_TROUBLE="1")
@@ -131,28 +113,3 @@ def finish(tmp_path: Path, run: Path, before: dict[str, dict[str, object]]) -> N
     assert {name: after[name] for name in before} == before
     assert set(statuses(run).values()) == {"ok"}
     assert "1 trial to run" in done.stderr
-
-
-def worker_of(run: Path, process: subprocess.Popen[str]) -> int:
-    """The process that trains the cell that hangs."""
-    found = subprocess.run(["pgrep", "-f", f"{run}/trials/trouble"], capture_output=True, text=True)
-    (pid,) = found.stdout.split()
-    return int(pid)
-
-
-def alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def wait_until(
-    condition: Callable[[], object], process: subprocess.Popen[str] | None = None
-) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        assert process is None or process.poll() is None, process and process.communicate()[1]
-        time.sleep(0.05)

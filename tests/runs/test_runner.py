@@ -16,7 +16,7 @@ from ganbench.config import benchmark_file, plan
 from ganbench.default_plugins.executors import KEEP_MEMORY
 from ganbench.errors import RunError
 from ganbench.records import run_folder
-from ganbench.records.run_folder import Outcome, Run, Trial
+from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import runner
 from ganbench.util import machine
@@ -50,7 +50,7 @@ def test_observer_hears_of_every_trial_once(tmp_path: Path, plugins: Registry) -
         def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
             heard.append(f"began {len(waiting)} {done}")
 
-        def finished(self, outcome: Outcome) -> None:
+        def finished(self, outcome: TrialOutcome) -> None:
             heard.append(outcome.status)
 
         def ended(self) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import tiny
+from helpers.hanging import start_hanging, wait_until, worker_of
 from helpers.tiny_trainer import data_of, trainer_of
-from test_interruption import start_hanging, wait_until, worker_of
 from torch import Tensor
 
 from ganbench import Loss, Step, Terms

@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import exit_codes, options
-from ganbench.cli.commands.compare import (
-    conclude,
-    gate_options,
-    github_summary,
-    parse_fail_on,
-    policy_of,
-)
+from ganbench.cli.gating import conclude, gate_options, github_summary, parse_fail_on, policy_of
+from ganbench.cli.loading import parse_seeds, plugins_of
 from ganbench.errors import ConfigError, MeasurementError, RunError
 
 if TYPE_CHECKING:
@@ -88,7 +83,7 @@ def command(
     policy_of({}, metrics, tolerances, alpha, [])  # before hours are spent
     versions = _wanted(base, head, base_python, head_python)
     document = benchmark_file.read(file, profile=profile, overrides=overrides)
-    asked = options.plugins_of(document, file, trusts_file)
+    asked = plugins_of(document, file, trusts_file)
     arguments = _arguments(profile, overrides, seeds, only, device, document, bool(asked))
 
     from ganbench.gate.ab import Job, reconciled
@@ -147,7 +142,7 @@ def _arguments(
         found += [part for value in values for part in (name, value)]
     if names_plugins:
         found += ["--set", "plugins=[]"]  # they are given as each version has them
-    options.parse_seeds(seeds)
+    parse_seeds(seeds)
     return (*found, "--seeds", seeds or _first_seed(document), "--device", device)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 
 @click.group("baseline")
@@ -44,7 +45,7 @@ def update(run_dir: Path, reason: str, out: Path | None, min_seeds: int, as_json
         raise BaselineError(f"{path}: cannot be written: {error.strerror}") from error
     cells, seeds = len(found.measurements.cells), len(run.plan.seeds)
     if as_json:
-        options.print_json({"path": str(path), "cells": cells, "seeds": seeds, "reason": reason})
+        print_json({"path": str(path), "cells": cells, "seeds": seeds, "reason": reason})
     else:
         print(f"{path}: {counted(cells, 'cell')}, {counted(seeds, 'seed')}; commit it")
     return 0
@@ -62,7 +63,7 @@ def show(file: Path, as_json: bool) -> int:
 
     found = baseline.read(file)
     if as_json:
-        options.print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found))
         return 0
     git = found.source.get("git")
     states = git if isinstance(git, dict) else {}

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 LOW_DISK = 2e9
 
@@ -22,7 +23,7 @@ def command(as_json: bool) -> int:
     """
     found = examine()
     if as_json:
-        options.print_json(found)
+        print_json(found)
     else:
         _print(found)
     return 2 if found["problems"] else 0

@@ -10,6 +10,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
+from ganbench.cli.output import print_json
 from ganbench.errors import ConfigError, RunError
 from ganbench.reports.exporters import FILES
 
@@ -57,7 +58,7 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
 
 
 def _source(run: Path, against: Path | None) -> Source:
-    from ganbench.cli.commands.compare import policy_of, side
+    from ganbench.cli.gating import policy_of, side
     from ganbench.gate.compare import compare
     from ganbench.reports.exporters.source import Source
 
@@ -107,7 +108,7 @@ def _say(
         }
         if nothing:
             found["error"] = {"message": nothing, "exit_code": TRIAL_FAILED}
-        options.print_json(found)
+        print_json(found)
         return
     for path in files:
         print(path)

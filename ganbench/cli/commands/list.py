@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 
 @click.command("list")
@@ -21,7 +22,7 @@ def command(root: Path, as_json: bool) -> int:
     found = sorted(path.parent for path in root.rglob(RUN)) if root.is_dir() else []
     runs = sorted((_summary(path) for path in found), key=lambda run: run["created"])
     if as_json:
-        options.print_json(runs)
+        print_json(runs)
         return 0
     if not runs:
         print(f"no runs under {root}; `ganbench run benchmarks/cgan_mnist.yaml` makes one")

@@ -160,8 +160,8 @@ def _by_pixels(samples: Tensor, train: Tensor, by: str, k: int) -> tuple[Tensor,
 def _by_features(
     model: SavedModel, samples: Samples, data: LabeledImages, features: str | None, k: int
 ) -> tuple[Tensor, Tensor, str]:
+    from ganbench.contracts.feature_extractors import Unavailable
     from ganbench.contracts.images import LabeledImages
-    from ganbench.contracts.metrics import Unavailable
     from ganbench.default_plugins.metrics.neighbours import nearest
     from ganbench.evaluation.trial_evaluation import TrialEvaluation
     from ganbench.util import files

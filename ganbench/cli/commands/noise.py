@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
-from ganbench.cli.commands.compare import policy_of, side
-from ganbench.cli.commands.run import begun, executed
+from ganbench.cli.gating import policy_of, side
+from ganbench.cli.loading import load
+from ganbench.cli.output import print_json
+from ganbench.cli.running import begun, executed
 from ganbench.errors import BaselineError, ConfigError, MeasurementError
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def command(
             "job to job, and `ganbench ab` judges them"
         )
     if as_json:
-        options.print_json(_plain(str(source), report))
+        print_json(_plain(str(source), report))
     else:
         _print(str(source), report, everything=everything)
     return 0
@@ -134,7 +136,7 @@ def _run(
     quiet: bool,
 ) -> Run:
     """As `ganbench run` does, without its tables. Raises MeasurementError unless all went well."""
-    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     run = begun(loaded, file, profile, overrides, jobs, out)
     outcomes = executed(run, loaded.registry, quiet=quiet)
     bad = [o for o in outcomes if o.status not in ("ok", "incompatible")]

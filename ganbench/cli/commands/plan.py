@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.loading import load
+from ganbench.cli.output import look_seldom_for_garbage, print_json
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
@@ -36,9 +38,9 @@ def command(
 
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
     """
-    options.look_seldom_for_garbage()
-    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    from ganbench.records.cells import networks_key, num_parameters
+    look_seldom_for_garbage()
+    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    from ganbench.models.parts import networks_key, num_parameters
     from ganbench.training import time_estimate
     from ganbench.util import machine
 
@@ -57,7 +59,7 @@ def command(
         cells.append(_described(cell, sizes, seconds))
     total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
     if as_json:
-        options.print_json(_document(loaded.plan, cells, None if no_estimate else total))
+        print_json(_document(loaded.plan, cells, None if no_estimate else total))
         return 0
     _print(loaded.plan, cells)
     count = len(loaded.plan.seeds)

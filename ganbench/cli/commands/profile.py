@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.loading import load
+from ganbench.cli.output import print_json
 
 if TYPE_CHECKING:
     from ganbench.records.cells import Cell
@@ -56,7 +58,7 @@ def command(
     What runs inside a part counts for the inner part alone: a loss that asks D is charged for its
     own arithmetic, and D for its forward. Leave the machine alone meanwhile.
     """
-    loaded = options.load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
     import torch
 
     if threads:
@@ -75,7 +77,7 @@ def command(
             _print(cell, *profiled)
     if as_json:
         threads = torch.get_num_threads()
-        options.print_json({"device": loaded.plan.device, "threads": threads, "cells": found})
+        print_json({"device": loaded.plan.device, "threads": threads, "cells": found})
     return 0
 
 
@@ -87,9 +89,10 @@ def _profiled(
     folder: Path | None,
     evaluates: bool,
 ) -> tuple[Measured, dict[str, float | str], Path | None]:
-    from ganbench.records.cells import Parts, slug
-    from ganbench.runs.cell_trial import make_trainer
+    from ganbench.models.parts import Parts
+    from ganbench.records.cells import slug
     from ganbench.training import profiling
+    from ganbench.training.build import make_trainer
     from ganbench.util import files
 
     parts = Parts.of(cell, registry)

@@ -16,12 +16,14 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.exit_codes import OK, NothingSelected
+from ganbench.cli.output import look_seldom_for_garbage
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
-    from ganbench.records.table import Report
-    from ganbench.reports.published.published_numbers import Pair, Published
+    from ganbench.reports.published.comparison import Pair
+    from ganbench.reports.published.published_numbers import Published
 
 FILES = {  # by format
     "markdown": "table.md",
@@ -70,9 +72,9 @@ def command(
     as_json: bool,
 ) -> int:
     """Print the table of the run in RUN_DIR again, or what others published beside it."""
-    options.look_seldom_for_garbage()
+    look_seldom_for_garbage()
+    from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
-    from ganbench.records.table import Report
     from ganbench.reports import github
 
     page = github.place() if github_summary else None
@@ -109,9 +111,10 @@ def _table(report: Report, style: str) -> Callable[[], None]:
 
 def _comparison(report: Report, style: str) -> Callable[[], None]:
     from ganbench.reports.published import published_numbers
+    from ganbench.reports.published.comparison import compare
 
     known = published_numbers.load()
-    pairs = published_numbers.compare(report, known)
+    pairs = compare(report, known)
     if not pairs:
         raise NothingSelected(_nothing(report, known))
     writers: dict[str, Callable[[Run, Sequence[Pair]], None]] = {
@@ -175,7 +178,7 @@ def _cells(pair: Pair) -> list[str]:
 
 def _sections(pairs: Sequence[Pair]) -> dict[str, list[Pair]]:
     """By data set and metric, in order."""
-    from ganbench.records.table import Name
+    from ganbench.records.columns import Name
 
     found: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -198,7 +201,7 @@ def _print(run: Run, pairs: Sequence[Pair]) -> None:
     from rich.text import Text
 
     from ganbench.default_plugins.reporters import PIPE_WIDTH
-    from ganbench.reports.published import published_numbers
+    from ganbench.reports.published.comparison import SAME
 
     width = None if sys.stdout.isatty() else PIPE_WIDTH
     terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
@@ -214,7 +217,7 @@ def _print(run: Run, pairs: Sequence[Pair]) -> None:
             grid.add_row(*map(Text, [*cells, label]))
         terminal.print(grid)
         for verdict, number in numbered.items():
-            if verdict != published_numbers.SAME:
+            if verdict != SAME:
                 terminal.print(f"({number}) {verdict}", markup=False)
         terminal.print()
     for note in [NOTE, *_sources(pairs)]:

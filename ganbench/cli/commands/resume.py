@@ -22,8 +22,8 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     finished start again from their beginning. The plugins that the run was begun with are imported,
     from where they were: resume no run of a stranger's.
     """
-    from ganbench.cli.commands.run import finish
-    from ganbench.records.cells import check_sources
+    from ganbench.cli.running import finish
+    from ganbench.models.parts import check_sources
     from ganbench.records.run_folder import Run
     from ganbench.registry import registry
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 
 @click.command("schema")
@@ -18,5 +19,5 @@ def command(plugins: tuple[str, ...]) -> int:
     from ganbench.config.json_schema import benchmark_schema
     from ganbench.registry import registry
 
-    options.print_json(benchmark_schema(registry.load(plugins)))
+    print_json(benchmark_schema(registry.load(plugins)))
     return 0

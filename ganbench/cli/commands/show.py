@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import look_seldom_for_garbage, print_json
 
 
 @click.command("show")
@@ -14,15 +15,15 @@ from ganbench.cli import options
 @options.as_json
 def command(run_dir: Path, as_json: bool) -> int:
     """Print the table of the run in RUN_DIR again; trials without a result show as unfinished."""
-    options.look_seldom_for_garbage()
+    look_seldom_for_garbage()
+    from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
-    from ganbench.records.table import Report
     from ganbench.registry import registry
 
     run = Run.read(run_dir)
     report = Report.of(run)
     if as_json:
-        options.print_json({"run": str(run_dir), "id": run.about["id"], **report.table.plain()})
+        print_json({"run": str(run_dir), "id": run.about["id"], **report.table.plain()})
         return 0
     console = registry.load().build("reporter", "console", {})  # a run may name code of anyone's
     console.write(report, run.directory)

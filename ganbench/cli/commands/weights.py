@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 KIND = "feature extractor"
 
@@ -31,7 +32,7 @@ def command(name: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
         if path is None and why:
             raise DataError(f"feature extractor '{name}': {why}")
         if as_json:
-            options.print_json({"name": name, "path": None if path is None else str(path)})
+            print_json({"name": name, "path": None if path is None else str(path)})
         else:
             print(path or f"{name} needs no download")
         return 0
@@ -40,7 +41,7 @@ def command(name: str | None, plugins: tuple[str, ...], as_json: bool) -> int:
         for extractor in found.names(KIND)
     }
     if as_json:
-        options.print_json([{"name": n, "missing": why} for n, why in listed.items()])
+        print_json([{"name": n, "missing": why} for n, why in listed.items()])
         return 0
     for extractor, why in listed.items():
         print(f"{extractor}: {why or 'ready'}")

@@ -23,13 +23,14 @@ from torch import Tensor, nn
 import ganbench
 from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.errors import ContractError, DataError
+from ganbench.models.parts import Parts
 from ganbench.models.saved import card
-from ganbench.records.cells import Parts, Spec
+from ganbench.records.cells import Spec
 from ganbench.records.run_folder import Trial
 from ganbench.util import files
 
 if TYPE_CHECKING:
-    from ganbench.training.trainer import Trained
+    from ganbench.models.trained import Trained
 
 FORMAT, FORMAT_VERSION = "ganbench-model", 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"

@@ -173,7 +173,7 @@ class _Plugins:
                 "--allow-other-versions (from Python, allow_other_versions=True)"
             )
         try:
-            return spec.build(self.registry)
+            return self.registry.build_spec(spec)
         except ConfigError as error:
             raise ConfigError(f"{self.directory}: {error}") from error
 

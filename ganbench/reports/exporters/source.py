@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ganbench.contracts.images import Column
+from ganbench.records.columns import Column
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:

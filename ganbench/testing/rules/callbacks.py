@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ganbench.contracts.callbacks import Callback, TrialInfo
-from ganbench.contracts.images import Window
+from ganbench.records.windows import Window
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.sandbox import contents, sandbox

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.metrics import FeatureExtractor, Features, Unavailable
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.util import files
 

@@ -8,8 +8,9 @@ import math
 from collections import Counter
 from collections.abc import Callable
 
-from ganbench.contracts.images import Column
-from ganbench.contracts.metrics import Metric, Unavailable
+from ganbench.contracts.feature_extractors import Unavailable
+from ganbench.contracts.metrics import Metric
+from ganbench.records.columns import Column
 from ganbench.testing.fixtures.evaluations import EXTRACTOR, SCENES, KitEvaluation, Scene, probes
 from ganbench.testing.fixtures.seeding import seeded
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ganbench.contracts.reporters import Reporter
-from ganbench.records.table import Report
+from ganbench.records.report import Report
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.sandbox import Files, contents, sandbox
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from statistics import median
 
-from ganbench.contracts.images import Window
+from ganbench.records.windows import Window
 
 Series = Sequence[float]
 

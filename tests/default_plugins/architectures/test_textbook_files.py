@@ -14,10 +14,11 @@ from helpers import tiny
 
 from ganbench.config import benchmark_file, json_schema, plan
 from ganbench.errors import DataError
+from ganbench.models.parts import Parts, num_parameters
+from ganbench.models.trained import Trained
 from ganbench.records import cells
 from ganbench.registry.registry import Registry
-from ganbench.runs.cell_trial import make_trainer
-from ganbench.training.trainer import Trained
+from ganbench.training.build import make_trainer
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "textbook"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -117,8 +118,8 @@ def test_plain_file_is_one_cell_of_its_source(name: str, planned, with_packages)
     recipe = (schedule.optimizer, schedule.g_lr, schedule.d_lr, schedule.betas, schedule.n_critic)
     assert (*recipe, schedule.batch_size) == RECIPES[name]
     assert schedule.ema == 0
-    assert str(cell.dataset.build(with_packages).image_spec()) == IMAGES[name]
-    assert cells.num_parameters(cell, with_packages) == PARAMETERS[name]
+    assert str(with_packages.build_spec(cell.dataset).image_spec()) == IMAGES[name]
+    assert num_parameters(cell, with_packages) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +183,8 @@ def test_critics_of_faces_take_three_steps_where_asked(name: str, planned) -> No
 
 def test_labels_are_the_attribute_and_the_glasses(planned, with_packages) -> None:
     (blond,), (glasses,) = planned("cgan_attribute").cells, planned("cgan_eyeglasses").cells
-    assert blond.dataset.build(with_packages).class_names() == ("not Blond_Hair", "Blond_Hair")
-    assert glasses.dataset.build(with_packages).class_names() == ("0", "1")
+    assert with_packages.build_spec(blond.dataset).class_names() == ("not Blond_Hair", "Blond_Hair")
+    assert with_packages.build_spec(glasses.dataset).class_names() == ("0", "1")
     assert glasses.d_norm == "instance"
     for cell in (blond, glasses):
         assert cell.loss.options == {"gp_weight": 10.0}
@@ -204,7 +205,7 @@ def test_missing_folder_is_one_sentence(
 
 
 def trained(cell: cells.Cell, registry: Registry, root: Path) -> Trained:
-    parts = cells.Parts.of(cell, registry)
+    parts = Parts.of(cell, registry)
     data = parts.dataset.load("train", root)
     return make_trainer(cell, parts, data, 0, "cpu").run()
 
@@ -237,14 +238,16 @@ from pathlib import Path
 
 import torch
 
-from ganbench import cells, config, plan, registry
-from ganbench.cell_trial import make_trainer
+from ganbench.config import benchmark_file, plan
+from ganbench.models.parts import Parts
+from ganbench.registry import registry
+from ganbench.training.build import make_trainer
 
 torch.set_num_threads(1)
 plugins = registry.load()
-asked = config.load(Path(sys.argv[1]), plugins, overrides=sys.argv[2:])
+asked = benchmark_file.load(Path(sys.argv[1]), plugins, overrides=sys.argv[2:])
 (cell,) = plan.make(asked, plugins, device="cpu").cells
-parts = cells.Parts.of(cell, plugins)
+parts = Parts.of(cell, plugins)
 data = parts.dataset.load("train", Path("unused"))
 make_trainer(cell, parts, data, 0, "cpu").run()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -274,7 +277,7 @@ def test_fakes_of_the_notebook_have_labels_of_their_own(
     planned, with_packages: Registry, mnist_root: Path
 ) -> None:
     (cell,) = planned("cdcgan_mnist", "training.batch_size=64", "training.budget.kimg=1").cells
-    parts = cells.Parts.of(cell, with_packages)
+    parts = Parts.of(cell, with_packages)
     data = parts.dataset.load("train", mnist_root)
     trainer = make_trainer(cell, parts, data, 0, "cpu")
     asked: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -14,7 +14,8 @@ from ganbench.default_plugins.datasets.stacked_mnist import StackedMNIST, Stacke
 from ganbench.default_plugins.features.builtin import SHA256, MnistCNNv1
 from ganbench.default_plugins.metrics.coverage import DEFINITIONS, ModeCoverage
 from ganbench.errors import ConfigError
-from ganbench.evaluation.trial_evaluation import digest, evaluate
+from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.trial_evaluation import digest
 from ganbench.testing import parametrize_with_checks
 
 SMALL = StackedMNIST(train_size=20_000, test_size=300)

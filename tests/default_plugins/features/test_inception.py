@@ -20,7 +20,7 @@ from ganbench.default_plugins.features import inception
 from ganbench.default_plugins.features.inception import Inception
 from ganbench.default_plugins.features.weights import INCEPTION
 from ganbench.default_plugins.metrics.frechet import FID, frechet_distance
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.rules.features import random_pixels
 

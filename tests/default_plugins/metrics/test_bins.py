@@ -14,7 +14,7 @@ from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.metrics import bins, neighbours
 from ganbench.default_plugins.metrics.bins import NDB, jensen_shannon, z_scores
 from ganbench.default_plugins.metrics.neighbours import cells_of, k_means
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
 
 

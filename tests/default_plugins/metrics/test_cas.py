@@ -17,7 +17,7 @@ from ganbench.default_plugins.metrics.classifier_accuracy import (
     new_classifier,
     train,
 )
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures.evaluations import CLASSES, KitEvaluation, KitPictures
 

@@ -9,7 +9,7 @@ from ganbench import LabeledImages, Unavailable
 from ganbench.default_plugins.datasets.image_folder import ImageFolder
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 
 
 def first(data: LabeledImages, count: int) -> LabeledImages:

@@ -20,7 +20,7 @@ from ganbench.default_plugins.metrics.coverage import (
     reverse_kl_floor,
 )
 from ganbench.errors import ConfigError
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 
 WITHIN_3_STD = 1 - math.exp(-4.5)  # of a Gaussian in the plane: 98.89 %
 BOTH = pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from ganbench.default_plugins.metrics.frechet import (
     intercept,
     rank,
 )
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 
 NOT_DIVERSE = pytest.mark.parametrize("shape", [(300, 40), (20, 40)], ids=["full", "deficient"])
 

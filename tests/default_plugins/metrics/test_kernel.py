@@ -12,7 +12,7 @@ from ganbench import Features, LabeledImages, Unavailable
 from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.default_plugins.metrics.kernel import KID, polynomial_mmd
 from ganbench.default_plugins.metrics.shuffles import shuffled
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
 
 

@@ -21,7 +21,7 @@ from ganbench.default_plugins.metrics.manifold import (
     squared_radii,
 )
 from ganbench.default_plugins.metrics.neighbours import drawn, nearest, squared_distances
-from ganbench.evaluation.trial_evaluation import evaluate
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
 
 

@@ -16,7 +16,8 @@ from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.metrics import memorization, neighbours
 from ganbench.default_plugins.metrics.memorization import Memorization, authentic, principal, rank_z
 from ganbench.default_plugins.metrics.neighbours import Manhattan, nearest
-from ganbench.evaluation.trial_evaluation import TrialEvaluation, evaluate
+from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.trial_evaluation import TrialEvaluation
 from ganbench.testing import parametrize_with_checks
 
 

@@ -30,7 +30,7 @@ from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
 from ganbench.default_plugins.reporters.html.markup import element, escaped
 from ganbench.default_plugins.reporters.html.scale import MARGIN, Scale, compact
 from ganbench.errors import ConfigError
-from ganbench.records.run_folder import Outcome, Run
+from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.testing.fixtures import trials
 
 FID = "fid@mnist-cnn-v1"
@@ -653,7 +653,7 @@ def large(count: int, seeds: int = 1) -> Report:
         cell = replace(trial.cell, axes=axes, label=label)
         for seed in range(seeds):
             one = replace(trial, cell=cell, seed=seed)
-            outcomes.append(Outcome(one, folder / one.id, trials.finished()))
+            outcomes.append(TrialOutcome(one, folder / one.id, trials.finished()))
     return Report(run, tuple(outcomes), replace(table, rows=tuple(rows)))
 
 

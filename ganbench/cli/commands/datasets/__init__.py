@@ -8,6 +8,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.lazy_group import LazyGroup
+from ganbench.cli.output import print_json
 from ganbench.errors import GanbenchError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def command(ctx: click.Context, plugins: tuple[str, ...], as_json: bool) -> int:
     found = registry.load(plugins)
     listed = [described(found, name, files.data()) for name in found.names("dataset")]
     if as_json:
-        options.print_json(listed)
+        print_json(listed)
         return 0
     for entry in listed:
         print(f"{entry['name']}: {entry['summary']}")

@@ -6,6 +6,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
+from ganbench.cli.output import print_json
 
 
 @click.command("prepare")
@@ -26,7 +27,7 @@ def command(
     with bars.shown(quiet):
         found = findings.examined(subject, files.data())
     if as_json:
-        options.print_json({**found.plain(), "problems": found.problems})
+        print_json({**found.plain(), "problems": found.problems})
         return 0
     for part in (findings.lines, findings.table, findings.problem_lines):
         for line in part(found):

@@ -9,6 +9,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
+from ganbench.cli.output import print_json
 from ganbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def command(
     except OSError as error:
         raise ConfigError(f"--out {path}: {error.strerror}") from error
     if as_json:
-        options.print_json({"path": str(path), "split": split, "rows": [names[c] for c in classes]})
+        print_json({"path": str(path), "split": split, "rows": [names[c] for c in classes]})
     else:
         print(path)
     return 0

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
+from ganbench.cli.output import print_json
 from ganbench.errors import DataError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def command(
 
 def _told(label: str, location: str, damaged: list[str], as_json: bool) -> int:
     if as_json:
-        options.print_json({"name": label, "location": location, "damaged": damaged})
+        print_json({"name": label, "location": location, "damaged": damaged})
     else:
         _print(label, location, damaged)
     return TRIAL_FAILED if damaged else OK

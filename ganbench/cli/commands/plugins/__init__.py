@@ -10,6 +10,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.lazy_group import LazyGroup
+from ganbench.cli.output import print_json
 
 COMMANDS = {
     "new": "Write a package of a new plugin: it installs, passes its tests and trains.",
@@ -51,7 +52,7 @@ def command(
         source = f"{entry['distribution']} {entry['version']}".strip()
         entry["problem"] = reasons.get(source, entry["problem"])
     if as_json:
-        options.print_json({"plugins": listed, "failures": failures} if load else listed)
+        print_json({"plugins": listed, "failures": failures} if load else listed)
     else:
         _print(listed)
     for failure in failures:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 if TYPE_CHECKING:
     from ganbench.registry.registry import Entry, Registry
@@ -52,7 +53,7 @@ def command(
         reports.append((entry, results, time.perf_counter() - started))
     failed = any(not result.passed for _, results, _ in reports for result in results)
     if as_json:
-        options.print_json(
+        print_json(
             [
                 {
                     "kind": entry.kind,

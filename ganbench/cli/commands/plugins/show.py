@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
+from ganbench.cli.output import print_json
 
 if TYPE_CHECKING:
     from ganbench.registry.registry import Entry, Registry
@@ -35,7 +36,7 @@ def command(name: str, kind: str | None, plugins: tuple[str, ...], as_json: bool
     found = registry.load(plugins)
     shown = [_described(found, entry) for entry in found.find(name, kind)]
     if as_json:
-        options.print_json(shown)
+        print_json(shown)
         return 0
     for about in shown:
         _print(about)

@@ -1,4 +1,4 @@
-"""Train the judge that ganbench ships: `python -m ganbench.data.mnist_cnn_v1.train OUT_DIR`.
+"""Train the judge that ganbench ships: `python -m THIS_MODULE OUT_DIR`.
 
 Recipe: cross-entropy without label smoothing (smoothing flattens the scores of real digits),
 shifts of up to two pixels, AdamW with a one-cycle rate, an exponential average of the weights,

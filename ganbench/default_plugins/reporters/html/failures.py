@@ -12,7 +12,7 @@ from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import Lines
 
 if TYPE_CHECKING:
-    from ganbench.records.run_folder import Outcome
+    from ganbench import TrialOutcome
 
 ROOM = 1_000_000
 MOST_REASONS, MOST_NAMES = 100, 12
@@ -22,7 +22,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
 def section(lines: Lines) -> list[Markup]:
-    groups: dict[tuple[str, str], list[Outcome]] = {}
+    groups: dict[tuple[str, str], list[TrialOutcome]] = {}
     for outcome in lines.report.outcomes:
         if outcome.status not in ("ok", "unfinished"):
             groups.setdefault((outcome.status, _kind(outcome)), []).append(outcome)
@@ -34,7 +34,7 @@ def section(lines: Lines) -> list[Markup]:
     return kept
 
 
-def _kind(outcome: Outcome) -> str:
+def _kind(outcome: TrialOutcome) -> str:
     """The reason without what differs from trial to trial: the cell and every number."""
     reason = outcome.reason.replace(outcome.trial.subject.label, "")
     for choice in outcome.trial.subject.axes.values():
@@ -42,7 +42,7 @@ def _kind(outcome: Outcome) -> str:
     return re.sub(r"[0-9]+", "", reason)
 
 
-def _group(outcomes: list[Outcome]) -> Markup:
+def _group(outcomes: list[TrialOutcome]) -> Markup:
     first = outcomes[0]
     status, reason = first.status, first.reason
     differ = len({outcome.reason for outcome in outcomes}) > 1
@@ -62,7 +62,7 @@ def _group(outcomes: list[Outcome]) -> Markup:
     )
 
 
-def _names(outcomes: list[Outcome]) -> str:
+def _names(outcomes: list[TrialOutcome]) -> str:
     seeds: dict[str, list[str]] = {}
     for outcome in outcomes:
         of_cell = seeds.setdefault(outcome.trial.subject.label, [])

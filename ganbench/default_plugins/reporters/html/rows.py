@@ -13,7 +13,7 @@ from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.layout import is_cost, varied
 
 if TYPE_CHECKING:
-    from ganbench.records.run_folder import Outcome
+    from ganbench import TrialOutcome
 
 UNNAMED = "@unnamed-features"  # what the table adds to a name that could be in any
 
@@ -23,7 +23,7 @@ class Line:
     """One row of the table."""
 
     row: Row
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[TrialOutcome, ...]
     number: int
     names: tuple[str, ...]  # its values on the axes that vary; of a reference, its label
 
@@ -69,7 +69,7 @@ class Lines:
 
     @cached_property
     def all(self) -> list[Line]:
-        trials: dict[str, list[Outcome]] = {}
+        trials: dict[str, list[TrialOutcome]] = {}
         for outcome in self.report.outcomes:
             trials.setdefault(outcome.trial.subject.label, []).append(outcome)
         return [

@@ -12,7 +12,7 @@ from ganbench.default_plugins.reporters.html.pictures import Album
 from ganbench.default_plugins.reporters.html.rows import Line, Lines, finite, title_of
 
 if TYPE_CHECKING:
-    from ganbench.records.run_folder import Outcome
+    from ganbench import TrialOutcome
 
 MOST_CELLS, MOST_SEEDS, MOST_NUMBERS = 48, 8, 3
 CURVES_ROOM = 2_000_000
@@ -43,12 +43,12 @@ def section(lines: Lines, most_bytes: int) -> list[Markup]:
     return [element("div", cards, class_=layout), *_left_out(lines, cells, album)]
 
 
-def _chosen(line: Line) -> list[Outcome]:
+def _chosen(line: Line) -> list[TrialOutcome]:
     """The first seeds, those that went well before the others."""
     return sorted(line.outcomes, key=lambda o: o.status != "ok")[:MOST_SEEDS]
 
 
-def _fill(album: Album, cells: Sequence[Line], chosen: dict[int, list[Outcome]]) -> None:
+def _fill(album: Album, cells: Sequence[Line], chosen: dict[int, list[TrialOutcome]]) -> None:
     """One seed of every cell comes before the second of any, and a still before a film."""
     for place in range(MOST_SEEDS):
         for kind in (pictures.SAMPLES, pictures.NEAREST, pictures.FILM):
@@ -58,7 +58,7 @@ def _fill(album: Album, cells: Sequence[Line], chosen: dict[int, list[Outcome]])
                     album.image(outcome.directory, kind, _whose(line, outcome))
 
 
-def _drawn(outcomes: Sequence[Outcome], room: Room) -> dict[str, list[Markup]]:
+def _drawn(outcomes: Sequence[TrialOutcome], room: Room) -> dict[str, list[Markup]]:
     """The curves of each trial, as far as there is room."""
     found: dict[str, list[Markup]] = {}
     for outcome in outcomes:
@@ -72,7 +72,7 @@ def _drawn(outcomes: Sequence[Outcome], room: Room) -> dict[str, list[Markup]]:
 def _card(
     lines: Lines,
     line: Line,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[TrialOutcome],
     album: Album,
     drawn: dict[str, list[Markup]],
 ) -> Markup | None:
@@ -112,7 +112,7 @@ def _numbers(lines: Lines, line: Line) -> list[Markup]:
 
 
 def _seed(
-    line: Line, outcome: Outcome, album: Album, drawn: list[Markup], *, with_samples: bool
+    line: Line, outcome: TrialOutcome, album: Album, drawn: list[Markup], *, with_samples: bool
 ) -> Markup | None:
     kinds = [pictures.SAMPLES] if with_samples else []
     kinds += [pictures.NEAREST, pictures.FILM] + ([] if drawn else [pictures.CURVES])
@@ -139,7 +139,7 @@ def _figure(kind: pictures.Kind, image: Markup) -> Markup:
     return element("figure", image, element("figcaption", kind.title, class_="hint"))
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: TrialOutcome) -> str:
     seconds = finite((outcome.result.get("seconds") or {}).get("total"))
     took = "" if seconds is None else f", {_clock(seconds)}"
     return f" {outcome.status}{took}"
@@ -151,7 +151,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _whose(line: Line, outcome: Outcome) -> str:
+def _whose(line: Line, outcome: TrialOutcome) -> str:
     return f"{line.row.label}, seed {outcome.trial.seed}"
 
 

@@ -1,0 +1,86 @@
+"""Run what is left of a run, show its tables, and say how it went."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench.cli.exit_codes import OK, TRIAL_FAILED
+from ganbench.cli.loading import Loaded
+from ganbench.cli.output import print_json
+
+if TYPE_CHECKING:
+    from ganbench.contracts.reporters import Reporter
+    from ganbench.records.run_folder import Run, TrialOutcome
+    from ganbench.registry.registry import Registry
+
+
+def begun(
+    loaded: Loaded,
+    file: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    out: Path | None,
+) -> Run:
+    """The run's folder, with everything but results in it."""
+    from ganbench.runs import runner
+
+    execution = loaded.config.run.execution
+    order = runner.Order(
+        loaded.config, file, profile, overrides, loaded.plugins, jobs or execution.jobs
+    )
+    directory = out or runner.default_directory(loaded.plan.name)
+    return runner.create(directory, loaded.plan, order, loaded.registry)
+
+
+def executed(
+    run: Run, registry: Registry, *, quiet: bool, fail_fast: bool = False
+) -> list[TrialOutcome]:
+    """Run what is left; whoever interrupts is told how to go on."""
+    from ganbench.cli import Terminated
+    from ganbench.cli.progress import observer
+    from ganbench.runs import runner
+
+    try:
+        return runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
+    except (KeyboardInterrupt, Terminated):
+        print(f"stopped; to finish: ganbench resume {run.directory}", file=sys.stderr)
+        raise
+
+
+def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool) -> int:
+    """Run what is left, write and print the tables, and say how it went."""
+    outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast)
+    show(run, registry, as_json=as_json)
+    if not as_json:
+        names = ("report.html", "table.md", "table.csv", "table.json", "results.csv")
+        written = [name for name in names if (run.directory / name).exists()]
+        print(f"\nresults:  {run.directory}/{', '.join(written)}")
+        pictured = [o for o in outcomes if (o.directory / "samples.png").exists()]
+        if pictured:
+            print(f"pictures: {run.directory}/trials/*/samples.png")
+    return exit_code(outcomes)
+
+
+def show(run: Run, registry: Registry, *, as_json: bool) -> None:
+    """Through the run's reporters; with --json, the console's answer is the JSON document."""
+    from ganbench.runs import runner
+
+    chosen = [r for r in run.about["reporters"] if not (as_json and r["name"] == "console")]
+    reporters: Sequence[Reporter] = [
+        registry.build("reporter", r["name"], r["options"]) for r in chosen
+    ]
+    report = runner.report(run, registry, reporters)
+    if as_json:
+        table = report.table.plain()
+        print_json({"run": str(run.directory), "id": run.about["id"], **table})
+
+
+def exit_code(outcomes: Sequence[TrialOutcome]) -> int:
+    """3 where a trial has no good end, or none was measured at all."""
+    statuses = {o.status for o in outcomes}
+    bad = statuses & {"failed", "diverged", "timeout", "unfinished"}
+    return TRIAL_FAILED if bad or "ok" not in statuses else OK

@@ -1,0 +1,62 @@
+"""Where features of images come from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from torch import Tensor
+
+from ganbench.contracts.images import ImageSpec
+
+
+class Features(NamedTuple):
+    """What an extractor says of a batch of images."""
+
+    embedding: Tensor  # (N, F) float32
+    probabilities: Tensor | None = None  # (N, K) of classes
+
+
+class FeatureExtractor(ABC):
+    """A fixed map from images to features. Subclasses are dataclasses of their options."""
+
+    name: ClassVar[str]  # in benchmark files
+
+    def unsupported(self, image: ImageSpec) -> str | None:
+        """Why images of this shape have no features here, or None."""
+        return None
+
+    def missing(self, root: Path) -> str | None:
+        """Why there are no features on this machine, such as weights that are not at hand, or None.
+
+        Downloads nothing. The text says what to do, and tables show it in the numbers' place.
+        """
+        return None
+
+    def fetch(self, root: Path) -> Path | None:
+        """Download what `missing` misses, checked, and say where it is; None: nothing to download.
+
+        Only `ganbench weights NAME` calls it: no run downloads anything. Raises DataError.
+        """
+        return None
+
+    @abstractmethod
+    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+        """A function of a batch of images as data sets hold them (uint8, or float32 points).
+
+        Raises Unavailable where weights are missing, DataError where they are not the right ones.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Changes when the features do; part of the cache key and of every protocol."""
+
+    def protocol(self) -> dict[str, Any]:
+        """What a reader must know of the features: weights, layer, resizing, range of values."""
+        return {}
+
+
+class Unavailable(Exception):
+    """Why a number does not exist here; the text is what tables show in its place."""

@@ -1,0 +1,93 @@
+"""A cell's plugins, built, and what is asked of them before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.losses import Loss
+from ganbench.contracts.metrics import Metric
+from ganbench.contracts.transforms import Transform
+from ganbench.errors import GanbenchError
+from ganbench.models.networks import (
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    build,
+)
+from ganbench.records.cells import Cell, Spec, canonical_json
+from ganbench.registry.registry import Registry
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A cell's plugins, built."""
+
+    dataset: Dataset
+    image: ImageSpec
+    losses: tuple[Loss, ...]
+    g_conditioning: Conditioning
+    d_conditioning: Conditioning
+    architecture: Architecture
+    transforms: tuple[Transform, ...]
+    metrics: tuple[Metric, ...]
+
+    @classmethod
+    def of(cls, cell: Cell, registry: Registry) -> Parts:
+        return cls.built(cell, registry.build_spec)
+
+    @classmethod
+    def built(cls, cell: Cell, build: Callable[[Spec], Any]) -> Parts:
+        dataset: Dataset = build(cell.dataset)
+        return cls(
+            dataset,
+            dataset.image_spec(),
+            tuple(map(build, cell.losses)),
+            build(cell.g_conditioning),
+            build(cell.d_conditioning),
+            build(cell.architecture),
+            tuple(map(build, cell.transforms)),
+            tuple(map(build, cell.metrics)),
+        )
+
+    def networks(self, cell: Cell) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
+        return build(
+            self.architecture,
+            self.g_conditioning,
+            self.d_conditioning,
+            self.image,
+            g_norm=cell.g_norm,
+            d_norm=cell.d_norm,
+            transforms=self.transforms,
+        )
+
+
+def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
+    """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
+    for spec in specs:
+        now = registry.lookup(spec.kind, spec.name).source.identity
+        if now != spec.source:
+            raise GanbenchError(
+                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now} is what is "
+                "installed; install the former again, or start a new run"
+            )
+
+
+def networks_key(cell: Cell) -> str:
+    """The same for cells whose networks are the same before training."""
+    parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
+    return canonical_json(parts, cell.label)
+
+
+def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
+    """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
+    parts = Parts.of(cell, registry)
+    with torch.device("meta"):
+        networks = parts.networks(cell)
+    return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]

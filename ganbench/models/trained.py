@@ -1,0 +1,36 @@
+"""What a training hands over: counts, networks, windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
+from ganbench.records.windows import Window
+
+
+@dataclass
+class Progress:
+    """How far training has come. `images` counts real images shown to the discriminator."""
+
+    iteration: int = 0
+    images: int = 0
+    g_updates: int = 0
+    d_updates: int = 0
+
+
+@dataclass(frozen=True)
+class Trained:
+    generator: ConditionalGenerator  # with averaged weights, where there is an average
+    discriminator: ConditionalDiscriminator
+    progress: Progress
+    windows: tuple[Window, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Probed:
+    """A generator on its way, to be judged."""
+
+    generator: ConditionalGenerator  # a copy
+    images: int
+    seconds: float  # of training so far

@@ -1,0 +1,49 @@
+"""What is measured along a trial: windows of training, probes, timings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of training between two reads of the clock, with the mean of every term."""
+
+    kimg: float
+    iteration: int
+    seconds: float
+    images_per_second: float
+    g_steps_per_second: float
+    d_terms: dict[str, float]
+    g_terms: dict[str, float]
+    signals: dict[str, float] = field(default_factory=dict)
+    """Means of a few looks: d_real and d_fake (D's output in its own steps), d_gradient_norm and
+    g_gradient_norm; where the loss has a boundary, the shares that D takes for what they are
+    (d_real_accuracy, d_fake_accuracy) and the share of G's images that it takes for real
+    (g_accuracy)."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Numbers of a generator on its way; the seconds are of training alone."""
+
+    kimg: float
+    seconds: float
+    values: dict[str, float | None]  # by column
+    directions: dict[str, str]  # of the columns: min, max or none
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What one trial took. Windows are stretches of training between two reads of the clock."""
+
+    train_seconds: float
+    images_per_second: tuple[float, ...] = ()  # real images shown to D, one value a window
+    g_steps_per_second: tuple[float, ...] = ()
+    samples_per_second: float | None = None
+    peak_memory_bytes: int | None = None
+    alone: bool = True  # no other trial shared the machine

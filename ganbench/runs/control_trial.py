@@ -1,0 +1,28 @@
+"""Real images judged as a generator's samples are."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ganbench.errors import noting
+from ganbench.evaluation import controls, trial_evaluation
+from ganbench.records import cells
+from ganbench.registry import registry
+from ganbench.runs.judging import judged, loading
+from ganbench.util import files
+from ganbench.util.clock import clocked
+
+
+def judge_control(
+    reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """Real images judged as a generator's samples are."""
+    dataset = plugins.build_spec(reference.dataset)
+    with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
+        made = controls.make(reference.control, dataset, reference.num_samples, files.data())
+    judge = trial_evaluation.TrialEvaluation(
+        dataset, made.train, made.samples, plugins, files.data(), split=made.split
+    )
+    with clocked(seconds, "evaluate"):
+        return judged(judge, [plugins.build_spec(spec) for spec in reference.metrics])
