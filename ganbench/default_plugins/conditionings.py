@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,12 @@ from ganbench import (
 # How far the gains and biases of conditional norm layers start from one and zero. From exactly
 # there, a short training never tells the classes apart: Adam moves a weight by its rate at most.
 NORM_STD = 0.5
+
+
+def _check_not_negative(**options: float | None) -> None:
+    for name, value in options.items():
+        if value is not None and value < 0:
+            raise ValueError(f"{name} must not be negative, found {value}")
 
 
 class OneHot(nn.Module):
@@ -210,6 +217,9 @@ class EmbedMul(Conditioning):
     spread: float | None = 2.0
     plane_std: float = 1.0  # of the learned plane at the start
 
+    def __post_init__(self) -> None:
+        _check_not_negative(spread=self.spread, plane_std=self.plane_std)
+
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return MultiplyLatent(latent_dim, num_classes, self.spread)
 
@@ -228,6 +238,7 @@ class EmbedConcat(Conditioning):
     def __post_init__(self) -> None:
         if self.embedding_dim < 1:
             raise ValueError(f"embedding_dim must be positive, found {self.embedding_dim}")
+        _check_not_negative(plane_std=self.plane_std)
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return EmbedLatent(latent_dim, num_classes, self.embedding_dim)
@@ -257,6 +268,9 @@ class ConditionalBatchNorm(Conditioning):
     std: float = NORM_STD
     plane_scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check_not_negative(std=self.std)
+
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return NormConditioner(latent_dim, num_classes, self.std)
 
@@ -271,6 +285,9 @@ class Projection(Conditioning):
     name = "projection"
     std: float = NORM_STD
 
+    def __post_init__(self) -> None:
+        _check_not_negative(std=self.std)
+
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return NormConditioner(latent_dim, num_classes, self.std)
 
@@ -279,7 +296,7 @@ class Projection(Conditioning):
 
 
 @hookimpl
-def register_conditionings(register) -> None:
+def register_conditionings(register: Callable[[type[Conditioning]], None]) -> None:
     for conditioning in (
         Unconditional,
         Concat,

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ganbench import Executor, Resources, TrialRef, hookimpl, write_atomically
@@ -166,6 +166,6 @@ def _close(worker: _Worker) -> None:
 
 
 @hookimpl
-def register_executors(register) -> None:
+def register_executors(register: Callable[[type[Executor]], None]) -> None:
     register(Local)
     register(Inline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -98,6 +99,10 @@ class WGANGP(Loss):
     pairs_labels = True  # it looks between the two
     gp_weight: float = 10.0
 
+    def __post_init__(self) -> None:
+        if self.gp_weight < 0:
+            raise ValueError(f"gp_weight must not be negative, found {self.gp_weight}")
+
     def discriminator_loss(self, step: Step) -> Terms:
         alpha = torch.rand_like(step.real.images[:, :1, :1, :1])
         between = torch.lerp(step.fake.images, step.real.images, alpha)
@@ -113,6 +118,6 @@ class WGANGP(Loss):
 
 
 @hookimpl
-def register_losses(register) -> None:
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     for loss in (BCE, LSGAN, WGANGP):
         register(loss)

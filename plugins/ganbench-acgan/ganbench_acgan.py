@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +78,10 @@ class ACGAN(Conditioning):
     weight: float = 1.0
     on_fakes: bool = True  # D's classifier learns from fakes too, as in the paper
 
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"weight must not be negative, found {self.weight}")
+
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return OneHotLatent(latent_dim, num_classes)
 
@@ -85,5 +90,5 @@ class ACGAN(Conditioning):
 
 
 @hookimpl
-def register_conditionings(register):
+def register_conditionings(register: Callable[[type[Conditioning]], None]) -> None:
     register(ACGAN)

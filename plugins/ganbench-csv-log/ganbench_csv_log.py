@@ -1,6 +1,7 @@
 """A CSV log of training for ganbench."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,5 +38,5 @@ class CSVLog(Callback):
 
 
 @hookimpl
-def register_callbacks(register):
+def register_callbacks(register: Callable[[type[Callback]], None]) -> None:
     register(CSVLog)

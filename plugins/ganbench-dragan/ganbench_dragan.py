@@ -1,5 +1,6 @@
 """DRAGAN for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,11 @@ class DRAGAN(Loss):
     gp_weight: float = 10.0
     noise: float = 0.5  # largest perturbation, in standard deviations of the batch
 
+    def __post_init__(self) -> None:
+        for name in ("gp_weight", "noise"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
+
     def discriminator_loss(self, step: Step) -> Terms:
         images = step.real.images
         reach = self.noise * images.std(correction=0)
@@ -39,5 +45,5 @@ class DRAGAN(Loss):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(DRAGAN)

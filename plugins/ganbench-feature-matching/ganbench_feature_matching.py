@@ -1,8 +1,9 @@
 """Feature matching for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganbench import Regularizer, Step, Terms, hookimpl
+from ganbench import Loss, Regularizer, Step, Terms, hookimpl
 
 
 @dataclass(kw_only=True)
@@ -13,11 +14,15 @@ class FeatureMatching(Regularizer):
     whole_batch = True
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"weight must not be negative, found {self.weight}")
+
     def generator_loss(self, step: Step) -> Terms:
         gap = step.real.features.mean(0) - step.fake.features.mean(0)
         return {"feature_matching": self.weight * gap.square().sum()}
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(FeatureMatching)

@@ -1,5 +1,6 @@
 """Hinge loss for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -23,5 +24,5 @@ class Hinge(Loss):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(Hinge)

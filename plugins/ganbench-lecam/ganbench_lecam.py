@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganbench import Regularizer, Step, Terms, hookimpl
+from ganbench import Loss, Regularizer, Step, Terms, hookimpl
 
 
 @dataclass(kw_only=True)
@@ -22,6 +23,13 @@ class LeCam(Regularizer):
     warmup: int = 100  # steps of D that only feed the averages
     steps: int = field(default=0, init=False)
     averages: Tensor | None = field(default=None, init=False, compare=False)  # (2,): reals, fakes
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "warmup"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
+        if not 0 <= self.decay <= 1:
+            raise ValueError(f"decay must be from 0 to 1, found {self.decay}")
 
     def discriminator_loss(self, step: Step) -> Terms:
         real, fake = step.real.logits, step.fake.logits
@@ -42,5 +50,5 @@ class LeCam(Regularizer):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(LeCam)

@@ -1,10 +1,11 @@
 """Mode-seeking regularization for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from ganbench import Regularizer, Step, Terms, hookimpl
+from ganbench import Loss, Regularizer, Step, Terms, hookimpl
 
 
 @dataclass(kw_only=True)
@@ -16,6 +17,12 @@ class ModeSeeking(Regularizer):
     weight: float = 1.0
     eps: float = 1e-5
 
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise ValueError(f"weight must not be negative, found {self.weight}")
+        if not self.eps > 0:
+            raise ValueError(f"eps must be positive, found {self.eps}")
+
     def generator_loss(self, step: Step) -> Terms:
         latents = torch.randn_like(step.latents)
         images = step.generate(latents, step.fake.labels)
@@ -25,5 +32,5 @@ class ModeSeeking(Regularizer):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(ModeSeeking)

@@ -1,5 +1,6 @@
 """PacGAN for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -114,10 +115,10 @@ class PacGANMLP(Architecture):
 
 
 @hookimpl
-def register_transforms(register):
+def register_transforms(register: Callable[[type[Transform]], None]) -> None:
     register(PacGAN)
 
 
 @hookimpl
-def register_architectures(register):
+def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
     register(PacGANMLP)

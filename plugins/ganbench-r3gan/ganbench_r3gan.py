@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ from ganbench import (
 )
 
 LEAK = 0.2
+BRANCH_LAYERS = 3  # of a residual block
 
 
 @dataclass(kw_only=True)
@@ -47,7 +48,14 @@ class ZeroCentredPenalty(Regularizer):
     gamma: float = 1.0
     every: int = 1  # lazy regularisation: one iteration in so many, weighted as much
 
+    def __post_init__(self) -> None:
+        if self.gamma < 0:
+            raise ValueError(f"gamma must not be negative, found {self.gamma}")
+        if self.every < 1:
+            raise ValueError(f"every must be positive, found {self.every}")
+
     def penalty(self, scored: Scored, iteration: int) -> Terms:
+        """Return the penalty at these images, or no term where this iteration leaves it out."""
         if iteration % self.every:
             return {}
         squared = scored.input_gradient.flatten(1).square().sum(1)
@@ -104,8 +112,16 @@ class Generator(nn.Module):
         return self.layers(self.modulation(z)[:, :, None, None] * self.basis)
 
 
+class Discriminator(nn.Sequential):
+    """Layers from images down to features (N, feature_dim) for the head."""
+
+    def __init__(self, feature_dim: int, layers: list[nn.Module]) -> None:
+        super().__init__(*layers)
+        self.feature_dim = feature_dim
+
+
 def _sizes(resolution: int) -> list[int]:
-    """The sizes from `resolution` down to 4 to 7, each half the last, as far as they are even."""
+    """Halve `resolution` down to 4 to 7, as far as it is even; return all sizes, its own first."""
     sizes = [resolution]
     while sizes[-1] > 7 and sizes[-1] % 2 == 0:
         sizes.append(sizes[-1] // 2)
@@ -118,7 +134,7 @@ def _pointwise(before: int, after: int) -> nn.Module:
 
 @torch.no_grad()
 def _initialise(net: nn.Module) -> None:
-    """Fix-up (Zhang et al., 2019): L residual branches of m = 3 layers that all start at zero."""
+    """Initialise as Fixup does (Zhang et al., 2019): L branches of m layers, all zero at first."""
     blocks = [part for part in net.modules() if isinstance(part, ResidualBlock)]
     for part in net.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
@@ -126,7 +142,7 @@ def _initialise(net: nn.Module) -> None:
     for block in blocks:
         for conv in (block.expand, block.spatial):
             nn.init.kaiming_normal_(conv.weight, LEAK)
-            conv.weight.mul_(len(blocks) ** (-1 / (2 * 3 - 2)))
+            conv.weight.mul_(len(blocks) ** (-1 / (2 * BRANCH_LAYERS - 2)))
             nn.init.zeros_(conv.bias)
         nn.init.zeros_(block.project.weight)
 
@@ -146,6 +162,9 @@ class R3GAN(Architecture):
     group_size: int = 16  # channels per group of the 3x3 convolutions
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be positive, found {value}")
         for width in (self.width, self.max_width):
             if width * self.expansion % self.group_size:
                 raise ValueError(
@@ -180,13 +199,12 @@ class R3GAN(Architecture):
             layers += [nn.AvgPool2d(2), _pointwise(before, after), *self._stage(after)]
         width = widths[-1]
         layers += [nn.Conv2d(width, width, sizes[-1], groups=width, bias=False), nn.Flatten()]
-        net = nn.Sequential(*layers)
-        net.feature_dim = width
+        net = Discriminator(width, layers)
         _initialise(net)
         return net
 
     def _pyramid(self, image: ImageSpec) -> tuple[list[int], list[int]]:
-        """Sizes and widths, from the image's own down to the smallest."""
+        """Return sizes and widths, from the image's own down to the smallest."""
         sizes = _sizes(image.resolution)
         return sizes, [min(self.width * 2**level, self.max_width) for level in range(len(sizes))]
 
@@ -197,11 +215,11 @@ class R3GAN(Architecture):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     for loss in (RelativisticPairing, R1, R2):
         register(loss)
 
 
 @hookimpl
-def register_architectures(register):
+def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
     register(R3GAN)

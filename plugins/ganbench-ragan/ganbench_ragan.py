@@ -1,5 +1,6 @@
 """Relativistic average GAN for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -30,5 +31,5 @@ class RelativisticAverage(Loss):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(RelativisticAverage)

@@ -1,5 +1,6 @@
 """Wasserstein GAN with weight clipping for ganbench."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,5 +34,5 @@ class WGANClip(Loss):
 
 
 @hookimpl
-def register_losses(register):
+def register_losses(register: Callable[[type[Loss]], None]) -> None:
     register(WGANClip)

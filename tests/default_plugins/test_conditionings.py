@@ -230,3 +230,19 @@ def test_sides_of_different_methods_combine(g_side, d_side):
     players = build(architecture, g_side(), d_side(), image, g_norm="batch", d_norm="layer")
     labels = torch.arange(4) % 3
     assert players[1](players[0](torch.randn(4, 6), labels), labels).logits.shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("conditioning", "option"),
+    [
+        (EmbedMul, "spread"),
+        (EmbedMul, "plane_std"),
+        (EmbedConcat, "plane_std"),
+        (ConditionalBatchNorm, "std"),
+        (Projection, "std"),
+    ],
+)
+def test_a_spread_is_not_negative(conditioning, option):
+    with pytest.raises(ValueError, match=rf"{option} must not be negative, found -0\.1"):
+        conditioning(**{option: -0.1})
+    assert getattr(conditioning(**{option: 0.0}), option) == 0

@@ -394,3 +394,8 @@ def test_recipes_are_the_published_ones(loss: Loss, n_critic, lr, betas, gradien
     assert (recipe.n_critic, recipe.betas) == (n_critic, betas)
     assert (recipe.g_lr, recipe.d_lr) == (lr, lr)
     assert loss.input_gradients == gradients
+
+
+def test_negative_weight_of_a_gradient_penalty_is_refused():
+    with pytest.raises(ValueError, match=r"gp_weight must not be negative, found -1\.0"):
+        WGANGP(gp_weight=-1.0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 from pathlib import Path
 
+import platformdirs.unix
 import pytest
 
 from ganbench.util import files
@@ -30,7 +32,28 @@ def test_cache_is_in_the_users_cache_folder_otherwise(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.setattr(platformdirs, "PlatformDirs", platformdirs.unix.Unix)
     assert files.cache() == tmp_path / "home" / ".cache" / "ganbench"
+
+
+@pytest.mark.parametrize("system", ["Unix", "MacOS"])
+def test_cache_is_where_the_system_keeps_caches_unless_it_is_in_the_old_place(
+    monkeypatch, tmp_path, system
+):
+    for name in ("GANBENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    folders = {
+        "Unix": tmp_path / ".cache" / "ganbench",
+        "MacOS": tmp_path / "Library" / "Caches" / "ganbench",
+    }
+    module = importlib.import_module(f"platformdirs.{system.lower()}")
+    monkeypatch.setattr(platformdirs, "PlatformDirs", getattr(module, system))
+    assert files.cache() == folders[system]
+    before = tmp_path / ".cache" / "ganbench"
+    before.mkdir(parents=True)
+    assert files.cache() == before
 
 
 def test_tilde_is_the_home_folder(monkeypatch, tmp_path):

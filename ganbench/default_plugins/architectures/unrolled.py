@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -93,5 +94,5 @@ class UnrolledDCGAN(Architecture):
 
 
 @hookimpl
-def register_architectures(register) -> None:
+def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
     register(UnrolledDCGAN)

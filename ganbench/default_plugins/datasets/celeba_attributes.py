@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganbench import DataError, DatasetStatus, Split, hookimpl
+from ganbench import DataError, Dataset, DatasetStatus, Split, hookimpl
 from ganbench.default_plugins.datasets.image_files import celeba_files
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
@@ -103,5 +104,5 @@ class CelebAAttributes(PicturesOfYourOwn):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(CelebAAttributes)

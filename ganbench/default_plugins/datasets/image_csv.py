@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from ganbench import DataError, DatasetStatus, Split, hookimpl
+from ganbench import DataError, Dataset, DatasetStatus, Split, hookimpl
 from ganbench.default_plugins.datasets.image_files import patterns, tables
 from ganbench.default_plugins.datasets.image_files.choices import shortened, unknown
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
@@ -176,5 +176,5 @@ def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(ImageCSV)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ganbench import DataError, DatasetStatus, Split, hookimpl
+from ganbench import DataError, Dataset, DatasetStatus, Split, hookimpl
 from ganbench.default_plugins.datasets.image_files.choices import unknown
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
@@ -139,5 +139,5 @@ def _labelled(below: Path, names: list[str], classes: tuple[str, ...]) -> Listin
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(ImageFolder)

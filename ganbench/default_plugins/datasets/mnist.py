@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -116,5 +117,5 @@ def _parse(content: bytes) -> Tensor:
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(MNIST)

@@ -123,10 +123,10 @@ class StackedMnistCNNv1(FeatureExtractor):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(StackedMNIST)
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(StackedMnistCNNv1)

@@ -110,6 +110,6 @@ def for_any_images(image: ImageSpec) -> str:
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(MnistCNNv1)
     register(Pixels)

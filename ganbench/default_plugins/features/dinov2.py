@@ -148,5 +148,5 @@ class Scale(nn.Module):
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(DINOv2L14)

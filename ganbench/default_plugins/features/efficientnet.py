@@ -157,5 +157,5 @@ def _carried() -> Path | None:
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(EfficientNetLite0Features)

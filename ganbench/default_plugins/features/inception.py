@@ -79,5 +79,5 @@ def _network(state: dict[str, Tensor]) -> nn.Module:
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(Inception)

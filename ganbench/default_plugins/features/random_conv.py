@@ -88,5 +88,5 @@ class Pyramid(nn.Module):
 
 
 @hookimpl
-def register_feature_extractors(register) -> None:
+def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
     register(RandomConv)

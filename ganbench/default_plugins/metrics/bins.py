@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,5 +112,5 @@ class NDB(Metric):
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(NDB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,5 +72,5 @@ class InceptionScore(Metric):
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(InceptionScore)

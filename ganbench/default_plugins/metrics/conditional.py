@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
@@ -42,5 +43,5 @@ class ConditionalAccuracy(Metric):
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(ConditionalAccuracy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
@@ -135,6 +135,10 @@ class ModeCoverage(Metric):
     max_deviations: float = 3.0  # from a centre
 
     def __post_init__(self) -> None:
+        if self.min_share < 0:
+            raise ValueError(f"min_share must not be negative, found {self.min_share}")
+        if self.max_deviations <= 0:
+            raise ValueError(f"max_deviations must be positive, found {self.max_deviations}")
         if self.definition is None:
             return
         if self.definition not in DEFINITIONS:
@@ -255,5 +259,5 @@ def _uniform(count: int) -> Tensor:
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(ModeCoverage)

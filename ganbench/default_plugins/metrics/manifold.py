@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -185,6 +185,6 @@ class DensityCoverage(Balls):
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(PrecisionRecall)
     register(DensityCoverage)

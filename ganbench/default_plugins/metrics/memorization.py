@@ -267,5 +267,5 @@ def _picture(samples: Tensor, train: Tensor, manhattan: Manhattan, path: Path) -
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(Memorization)

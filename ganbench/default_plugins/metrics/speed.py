@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -101,6 +102,6 @@ def _reached(probe: Probe, name: str, target: float) -> bool:
 
 
 @hookimpl
-def register_metrics(register) -> None:
+def register_metrics(register: Callable[[type[Metric]], None]) -> None:
     register(Throughput)
     register(TimeTo)

@@ -163,3 +163,8 @@ def test_class_logits_stay_float32_under_autocast():
 
 def test_options_are_those_that_the_readme_lists():
     assert [field.name for field in dataclasses.fields(ACGAN)] == ["weight", "on_fakes"]
+
+
+def test_negative_weight_is_refused():
+    with pytest.raises(ValueError, match=r"weight must not be negative, found -1\.0"):
+        ACGAN(weight=-1.0)

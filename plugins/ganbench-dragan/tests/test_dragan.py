@@ -153,3 +153,9 @@ def test_the_adversarial_terms_are_the_non_saturating_ones():
 
 def test_it_declares_images_of_its_own():
     assert DRAGAN.input_gradients == InputGradients.OWN
+
+
+@pytest.mark.parametrize("option", ["gp_weight", "noise"])
+def test_options_that_make_no_sense_are_refused(option):
+    with pytest.raises(ValueError, match=rf"{option} must not be negative, found -1\.0"):
+        DRAGAN(**{option: -1.0})

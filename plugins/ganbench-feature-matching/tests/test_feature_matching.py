@@ -62,3 +62,8 @@ def test_it_sums_over_features():
 def test_the_discriminator_is_left_alone():
     step = step_with_features(torch.randn(4, 3), torch.randn(4, 3))
     assert FeatureMatching().discriminator_loss(step) == {}
+
+
+def test_negative_weight_is_refused():
+    with pytest.raises(ValueError, match=r"weight must not be negative, found -1\.0"):
+        FeatureMatching(weight=-1.0)

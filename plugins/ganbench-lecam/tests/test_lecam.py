@@ -139,3 +139,13 @@ def test_memory_is_no_option():
     with pytest.raises(TypeError, match="averages"):
         LeCam(averages=torch.zeros(2))
     assert [f.name for f in dataclasses.fields(LeCam) if f.init] == ["weight", "decay", "warmup"]
+
+
+def test_negative_weight_is_refused():
+    with pytest.raises(ValueError, match=r"weight must not be negative, found -1\.0"):
+        LeCam(weight=-1.0)
+
+
+def test_decay_is_a_share():
+    with pytest.raises(ValueError, match=r"decay must be from 0 to 1, found 1\.5"):
+        LeCam(decay=1.5)

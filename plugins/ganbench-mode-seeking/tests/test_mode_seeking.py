@@ -103,3 +103,13 @@ def test_second_latents_are_drawn_anew_and_fixed_by_the_seed():
 def test_the_discriminator_is_left_alone():
     step = step_of(LinearGenerator(torch.ones(3, 2)), torch.randn(4, 2))
     assert ModeSeeking().discriminator_loss(step) == {}
+
+
+def test_negative_weight_is_refused():
+    with pytest.raises(ValueError, match=r"weight must not be negative, found -1\.0"):
+        ModeSeeking(weight=-1.0)
+
+
+def test_eps_is_positive():
+    with pytest.raises(ValueError, match=r"eps must be positive, found 0\.0"):
+        ModeSeeking(eps=0.0)

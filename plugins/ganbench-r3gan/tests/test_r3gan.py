@@ -312,3 +312,18 @@ def test_options_are_those_that_the_readme_lists():
         "expansion",
         "group_size",
     ]
+
+
+@pytest.mark.parametrize("regularizer", [R1, R2])
+def test_penalties_refuse_what_cannot_be_one(regularizer):
+    with pytest.raises(ValueError, match="every must be positive, found 0"):
+        regularizer(every=0)
+    with pytest.raises(ValueError, match=r"gamma must not be negative, found -1\.0"):
+        regularizer(gamma=-1.0)
+    assert regularizer(gamma=0.0).gamma == 0
+
+
+@pytest.mark.parametrize("option", ["latent_dim", "width", "blocks", "group_size"])
+def test_options_of_the_architecture_are_positive(option):
+    with pytest.raises(ValueError, match=f"{option} must be positive, found 0"):
+        R3GAN(**{option: 0})

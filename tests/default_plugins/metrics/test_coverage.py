@@ -416,6 +416,8 @@ def test_protocol_of_a_definition_spells_it_out():
             {"definition": "ring8/pacgan", "min_share": 0.2},
             "definition 'ring8/pacgan' leaves min_share no choice",
         ),
+        ({"max_deviations": 0.0}, r"max_deviations must be positive, found 0\.0"),
+        ({"min_share": -0.1}, r"min_share must not be negative, found -0\.1"),
     ],
 )
 def test_bad_definitions_are_refused(plugins, options, why):

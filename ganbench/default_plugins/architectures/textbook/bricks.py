@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -69,5 +69,5 @@ class BricksDCGAN(Architecture):
 
 
 @hookimpl
-def register_architectures(register) -> None:
+def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
     register(BricksDCGAN)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from ganbench import (
     DataError,
+    Dataset,
     DatasetStatus,
     ImageSpec,
     LabeledImages,
@@ -110,5 +111,5 @@ def _from_drive(url: str, path: Path, check: Check) -> None:
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(CelebA)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
-from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
+from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.published.archives import Archive, Origin
 from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
@@ -92,6 +92,6 @@ class CIFAR100(CIFAR10):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(CIFAR10)
     register(CIFAR100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
+from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter, Preparation
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.prepared import prepared
@@ -92,5 +92,5 @@ class Flowers102(PublishedSet):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(Flowers102)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
 
-from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
+from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.arrays import idx
 from ganbench.default_plugins.datasets.published.archives import Archive, Origin
 from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
@@ -128,7 +128,7 @@ class EMNIST(MnistLike):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(FashionMNIST)
     register(KMNIST)
     register(EMNIST)

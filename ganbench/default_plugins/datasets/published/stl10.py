@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganbench import ImageSpec, LabeledImages, Split, hookimpl
+from ganbench import Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.published.archives import Archive, Origin
 from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
 
@@ -75,5 +75,5 @@ def _pixels(path: Path) -> Tensor:  # (N, 3, 96, 96)
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(STL10)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ganbench import DataError, ImageSpec, LabeledImages, Split, hookimpl
+from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.published import matlab
 from ganbench.default_plugins.datasets.published.archives import Archive, Origin
 from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
@@ -49,5 +49,5 @@ class SVHN(PublishedArrays):
 
 
 @hookimpl
-def register_datasets(register) -> None:
+def register_datasets(register: Callable[[type[Dataset]], None]) -> None:
     register(SVHN)
