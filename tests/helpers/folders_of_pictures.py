@@ -56,6 +56,17 @@ def celeba(folder: Path, faces: Mapping[str, Mapping[str, int]], *, csv: bool = 
         (folder / "list_attr_celeba.txt").write_text(text + "\n")
 
 
+def textbook(folder: Path) -> None:
+    """All that the files of benchmarks/textbook name below `data`, in `folder`."""
+    bricks(folder / "lego-brick-images")
+    hair = {f"{i:06d}.jpg": {"Bald": -1, "Blond_Hair": 1 - 2 * (i % 2)} for i in range(1, 13)}
+    celeba(folder / "celeba", hair)
+    glasses(folder / "glasses", [i % 2 for i in range(8)])
+    kaggle = folder / "glasses" / "faces-spring-2020"
+    kaggle.mkdir()
+    (folder / "glasses" / "faces").rename(kaggle / "faces-spring-2020")
+
+
 def truncated(path: Path, kind: str) -> None:
     """The first half of a picture of noise."""
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import folders_of_pictures as layouts
 import pytest
 import torch
+from helpers import folders_of_pictures as layouts
 from helpers import tiny
 
 from ganbench.config import benchmark_file, json_schema, plan
@@ -73,13 +73,7 @@ IMAGES = {
 def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Where each file finds generated data of the layout that its comment describes."""
     root = tmp_path_factory.mktemp("pictures")
-    layouts.bricks(root / "lego-brick-images")
-    hair = {f"{i:06d}.jpg": {"Bald": -1, "Blond_Hair": 1 - 2 * (i % 2)} for i in range(1, 13)}
-    layouts.celeba(root / "celeba", hair)
-    layouts.glasses(root / "glasses", [i % 2 for i in range(8)])
-    kaggle = root / "glasses" / "faces-spring-2020"
-    kaggle.mkdir()
-    (root / "glasses" / "faces").rename(kaggle / "faces-spring-2020")
+    layouts.textbook(root)
     bricks, faces = root / "lego-brick-images" / "dataset", root / "celeba" / "img_align_celeba"
     return {
         "dcgan_bricks": bricks,
