@@ -1,6 +1,5 @@
 """Hinge loss for ganbench."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -24,5 +23,5 @@ class Hinge(Loss):
 
 
 @hookimpl
-def register_losses(register: Callable[[type[Loss]], None]) -> None:
+def register_losses(register):
     register(Hinge)
