@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from helpers import warm
+
 TINY = """\
 version: 1
 name: tiny
@@ -93,7 +95,14 @@ def heeds_interrupts() -> None:
 
 
 def ganbench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own."""
+    """The command line in a process of its own, which finds torch imported."""
+    return warm.run("ganbench", *arguments, cwd=cwd, environment=surroundings(**environment))
+
+
+def cold_ganbench(
+    *arguments: object, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line in a process that is started as a shell starts it."""
     return subprocess.run(
         command(*arguments),
         cwd=cwd,

@@ -32,7 +32,7 @@ def fingerprints(run: Path) -> dict[str, str]:
 @pytest.mark.parametrize(("threads", "loss"), [(1, "wgan-gp"), (2, "lsgan")])
 def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int, loss: str) -> None:
     def run(out: str, *more: str) -> dict[str, str]:
-        done = tiny.ganbench(
+        done = tiny.cold_ganbench(
             "run", ROOT / "benchmarks" / "cgan_mnist.yaml", "--profile", "smoke",
             "--only", "conditioning=projection", "--only", f"loss={loss}",
             "--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200",
@@ -55,7 +55,7 @@ def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int, loss:
 def test_side_by_side_changes_no_number(tmp_path: Path) -> None:
     benchmark = tiny.write(tmp_path)
     for jobs in (1, 3):
-        done = tiny.ganbench(
+        done = tiny.cold_ganbench(
             "run", benchmark, "--jobs", jobs, "--out", f"jobs{jobs}", "--quiet", cwd=tmp_path
         )
         assert done.returncode == 0, done.stderr
