@@ -6,12 +6,11 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
 
 import ganbench
 from ganbench.cli.commands.plugins import markdown
-from ganbench.registry.hookspecs import KINDS
+from ganbench.registry.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 HELPERS = (
@@ -50,20 +49,18 @@ def plugins() -> str:
 
 def hooks() -> str:
     lines = ["| hook | registers subclasses of |", "|---|---|"]
-    for hook, _, contract in KINDS.values():
-        classes = {"Loss": ("Loss", "Regularizer")}.get(contract, (contract,))
-        named = ", ".join(f"`ganbench.{name}`" for name in classes)
-        lines.append(f"| `{hook}(register)` | {named} |")
+    for kind in KINDS.values():
+        named = ", ".join(f"`ganbench.{name}`" for name in kind.classes)
+        lines.append(f"| `{kind.hook}(register)` | {named} |")
     return "\n".join(lines)
 
 
 def contracts() -> str:
     """Every public contract class with the signatures of what it declares and does."""
-    found = [(f"`{hook}(register)`", module, name) for hook, module, name in KINDS.values()]
     parts = []
-    for hook, module, name in found:
-        cls = getattr(import_module(module), name)
-        parts.append(f"### {name}\n\nRegistered by {hook}. {_first(cls)}\n\n{_table(cls)}")
+    for kind in KINDS.values():
+        cls, by = kind.contract_class(), f"Registered by `{kind.hook}(register)`."
+        parts.append(f"### {kind.contract}\n\n{by} {_first(cls)}\n\n{_table(cls)}")
     met = ["| class | fields and methods |", "|---|---|"]
     for name in HELPERS:
         cls = getattr(ganbench, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.registry.hookspecs import KINDS
+from ganbench.registry.kinds import KINDS
 
 if TYPE_CHECKING:
     pass

@@ -1,0 +1,16 @@
+"""The built-in plugins. A module below that defines hooks is found by them: no list names it.
+
+Where a package has an `ORDER`, lists show its modules in that order, and those that are not in it
+after them, by name.
+"""
+
+ORDER = (
+    "losses",
+    "conditionings",
+    "architectures",
+    "datasets",
+    "features",
+    "metrics",
+    "reporters",
+    "executors",
+)

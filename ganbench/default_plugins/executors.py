@@ -71,7 +71,7 @@ class Local(Executor):
 
 @dataclass(kw_only=True)
 class Inline(Executor):
-    """One trial after the other in this process: for debuggers and notebooks. No timeout."""
+    """One trial after the other in this process: for debuggers and notebooks; no timeout."""
 
     name = "inline"
 

@@ -21,7 +21,7 @@ from ganbench.util.messages import known, quoted, suggestion
 
 
 @dataclass(frozen=True)
-class Source:
+class PluginSource:
     """Where a plugin comes from."""
 
     plugin: str  # the entry point's name, or the file
@@ -42,25 +42,27 @@ class Source:
 class Failure:
     """A plugin that could not be loaded, and why."""
 
-    source: Source
+    source: PluginSource
     reason: str  # one line
     detail: str = ""  # the traceback, where there is one
 
 
 @dataclass(frozen=True)
-class FoundEntryPoint:
-    source: Source
-    value: str  # a module's dotted name
+class FoundPlugin:
+    """A plugin that is known by name alone: nothing of it is imported yet."""
+
+    source: PluginSource
+    module: str  # its dotted name
 
 
-def found_entry_points() -> tuple[list[FoundEntryPoint], list[Failure]]:
+def found_entry_points() -> tuple[list[FoundPlugin], list[Failure]]:
     """The installed plugins that GANBENCH_LOAD_PLUGINS admits, and those whose name is another's
     too; imports none of them. Raises PluginError where the variable names what is not installed."""
     points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
-    by_name: dict[str, dict[str, FoundEntryPoint]] = {}
+    by_name: dict[str, dict[str, FoundPlugin]] = {}
     for point in _admitted(points):
-        source = Source(point.name, point.dist.name, point.dist.version)
-        found = FoundEntryPoint(source, point.value)
+        source = PluginSource(point.name, point.dist.name, point.dist.version)
+        found = FoundPlugin(source, point.value)
         by_name.setdefault(point.name, {}).setdefault(_canonical(point.dist.name), found)
     failures = []
     for name, rivals in by_name.items():
@@ -96,7 +98,7 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
-def import_named(plugin: str) -> tuple[ModuleType, Source]:
+def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
     """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
     path = Path(plugin) if is_file(plugin) else None
     try:
@@ -107,7 +109,7 @@ def import_named(plugin: str) -> tuple[ModuleType, Source]:
         raise PluginError(
             f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
         ) from error
-    return module, Source(plugin, path.name if path else plugin, "")
+    return module, PluginSource(plugin, path.name if path else plugin, "")
 
 
 def is_file(plugin: str) -> bool:

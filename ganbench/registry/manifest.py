@@ -10,16 +10,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import ganbench
+from ganbench.registry.built_ins import found_built_ins
+from ganbench.registry.catalog import first_sentence
 from ganbench.registry.discovery import (
-    FoundEntryPoint,
-    Source,
+    FoundPlugin,
+    PluginSource,
     found_entry_points,
     import_named,
     is_file,
 )
-from ganbench.registry.hookspecs import API_VERSION, KIND_OF_HOOK, PROJECT
-from ganbench.registry.registry import BUILT_INS, Registry
+from ganbench.registry.hookspecs import API_VERSION
+from ganbench.registry.kinds import by_hook
+from ganbench.registry.registry import Registry
 from ganbench.util.messages import suggestion
 
 
@@ -29,7 +31,7 @@ class Listed:
 
     kind: str
     name: str
-    summary: str  # the first line of the class's documentation
+    summary: str  # the first sentence of the class's documentation
     distribution: str
     version: str
     plugin: str
@@ -52,12 +54,13 @@ def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
     """
     listed: list[Listed] = []
     points, failures = found_entry_points()
-    for module, source in _modules(points, plugins):
+    for plugin in _plugins(points, plugins):
+        source = plugin.source
         try:
-            listed += _read(module, source)
+            listed += _read(plugin.module, source)
         except (_NotStatic, OSError, SyntaxError, ValueError) as error:
             if load:
-                listed += _imported(module, source)
+                listed += _imported(plugin.module, source)
             else:
                 plain = isinstance(error, _NotStatic)
                 listed.append(
@@ -67,15 +70,14 @@ def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
     return list(_with_collisions(listed))
 
 
-def _modules(
-    points: Sequence[FoundEntryPoint], plugins: Sequence[str]
-) -> Iterator[tuple[str, Source]]:
-    for module in BUILT_INS:
-        yield module, Source(module.rpartition(".")[2], PROJECT, ganbench.__version__)
-    yield from ((point.value, point.source) for point in points)
-    for plugin in dict.fromkeys(plugins):
-        if plugin not in {point.value for point in points}:
-            yield plugin, Source(plugin, Path(plugin).name if is_file(plugin) else plugin, "")
+def _plugins(points: Sequence[FoundPlugin], named: Sequence[str]) -> Iterator[FoundPlugin]:
+    """The built-ins, the installed plugins and those that are named beside them."""
+    yield from found_built_ins()
+    yield from points
+    for name in dict.fromkeys(named):
+        if name not in {point.module for point in points}:
+            source = PluginSource(name, Path(name).name if is_file(name) else name, "")
+            yield FoundPlugin(source, name)
 
 
 def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
@@ -89,7 +91,7 @@ def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
         yield replace(entry, problem=twice) if clashes else entry
 
 
-def _imported(name: str, source: Source) -> list[Listed]:
+def _imported(name: str, source: PluginSource) -> list[Listed]:
     registry = Registry()
     try:
         module = import_named(name)[0] if is_file(name) else importlib.import_module(name)
@@ -99,15 +101,15 @@ def _imported(name: str, source: Source) -> list[Listed]:
     return [Listed(e.kind, e.name, e.summary, *_about(source)) for e in registry.entries()]
 
 
-def _failed(source: Source, problem: str) -> Listed:
+def _failed(source: PluginSource, problem: str) -> Listed:
     return Listed("?", source.plugin, "", *_about(source), problem)
 
 
-def _about(source: Source) -> tuple[str, str, str]:
+def _about(source: PluginSource) -> tuple[str, str, str]:
     return source.distribution, source.version, source.plugin
 
 
-def _read(module: str, source: Source) -> list[Listed]:
+def _read(module: str, source: PluginSource) -> list[Listed]:
     """What the hooks of a module register. Raises _NotStatic."""
     path = Path(module) if is_file(module) else _source_file(module)
     tree = ast.parse(path.read_bytes())
@@ -120,8 +122,9 @@ def _read(module: str, source: Source) -> list[Listed]:
     for hook in hooks:
         for name in _registered(hook):
             cls = _class(tree, name, package)
-            summary = (ast.get_docstring(cls) or "").split("\n", 1)[0]
-            listed.append(Listed(KIND_OF_HOOK[hook.name], _name(cls), summary, *_about(source)))
+            summary = first_sentence(ast.get_docstring(cls) or "")
+            kind = by_hook()[hook.name].word
+            listed.append(Listed(kind, _name(cls), summary, *_about(source)))
     return listed
 
 
@@ -153,9 +156,10 @@ def _source_file(module: str) -> Path:
 
 def _is_hook(function: ast.FunctionDef) -> bool:
     marked = any("hookimpl" in ast.unparse(mark) for mark in function.decorator_list)
-    is_hook = function.name in KIND_OF_HOOK
+    hooks = by_hook()
+    is_hook = function.name in hooks
     if marked and not is_hook:
-        near = suggestion(function.name, KIND_OF_HOOK)
+        near = suggestion(function.name, hooks)
         raise _NotStatic(f"it implements unknown hook '{function.name}'{near}")
     if is_hook and not marked:
         raise _NotStatic(f"it defines {function.name} without @hookimpl above it")

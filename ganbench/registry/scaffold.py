@@ -14,11 +14,11 @@ from string import Template
 import ganbench
 from ganbench.errors import PluginError
 from ganbench.registry import manifest
-from ganbench.registry.hookspecs import KINDS as PLUGIN_KINDS
 from ganbench.registry.hookspecs import PROJECT
+from ganbench.registry.kinds import KINDS
 from ganbench.util.files import write_text
 
-KINDS = tuple(kind.replace(" ", "-") for kind in PLUGIN_KINDS)
+SLUGS = tuple(kind.slug for kind in KINDS.values())
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
 FILES = ("pyproject.toml", "README.md", "benchmark.yaml", "module.py", "test.py")

@@ -13,7 +13,8 @@ from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.models.networks import build, shown_to_d
 from ganbench.models.parts import Parts
-from ganbench.registry.discovery import Source
+from ganbench.registry.discovery import PluginSource
+from ganbench.registry.kinds import KINDS
 from ganbench.registry.registry import Registry
 
 
@@ -90,7 +91,7 @@ def with_transforms(plugins: Registry):
     """The plugins and these two transforms, taken away again."""
     before = dict(plugins._entries)
     made: dict = {}
-    register = plugins._registrar("transform", Source("test", "tests", "1"), made)
+    register = plugins._registrar(KINDS["transform"], PluginSource("test", "tests", "1"), made)
     register(Half)
     register(Pairs)
     plugins._entries.update(made)

@@ -31,7 +31,7 @@ from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.trial_evaluation import digest
 from ganbench.records.columns import MEANINGLESS
 from ganbench.records.windows import Timings
-from ganbench.registry.discovery import Source
+from ganbench.registry.discovery import PluginSource
 from ganbench.registry.registry import Registry
 
 RING = Ring(train_size=1200)
@@ -92,7 +92,7 @@ def extractors() -> Registry:
 
     module.register_feature_extractors = register_feature_extractors
     found = Registry()
-    found.add(module, Source("counting", "counting", "1"))
+    found.add(module, PluginSource("counting", "counting", "1"))
     return found
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.registry import manifest, registry
+from ganbench.registry import built_ins, manifest, registry
 from ganbench.registry.manifest import Listed
 
 CLASS = '''
@@ -48,7 +48,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
             (site / name).write_text(text)
         monkeypatch.syspath_prepend(str(site))
 
-    monkeypatch.setattr(manifest, "BUILT_INS", ())
+    monkeypatch.setattr(built_ins, "PACKAGE", "ganbench.no_such_package")
     monkeypatch.delenv("GANBENCH_LOAD_PLUGINS", raising=False)
     known = set(sys.modules)
     yield install

@@ -9,11 +9,11 @@ import pytest
 
 from ganbench import Loss, Reporter, hookimpl
 from ganbench.errors import ConfigError, PluginError
-from ganbench.registry import discovery, registry
-from ganbench.registry.discovery import Source
+from ganbench.registry import built_ins, discovery, registry
+from ganbench.registry.discovery import PluginSource
 from ganbench.registry.registry import Registry
 
-HERE = Source("mine", "ganbench-mine", "1.2")
+HERE = PluginSource("mine", "ganbench-mine", "1.2")
 PLUGIN = '''\
 """A plugin."""
 from dataclasses import dataclass
@@ -115,7 +115,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
 
 @pytest.fixture
 def no_built_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "BUILT_INS", ())
+    monkeypatch.setattr(built_ins, "PACKAGE", "ganbench.no_such_package")
 
 
 def test_what_a_module_registers_is_found_by_kind_and_name(plugins: Registry) -> None:
@@ -145,7 +145,7 @@ def test_name_registered_twice_names_both_distributions(plugins: Registry) -> No
         "uninstall one, or set GANBENCH_LOAD_PLUGINS"
     )
     with pytest.raises(PluginError, match=message):
-        plugins.add(registering(reporter("optioned")), Source("x", "ganbench-extra", "2.0"))
+        plugins.add(registering(reporter("optioned")), PluginSource("x", "ganbench-extra", "2.0"))
 
 
 def test_name_registered_twice_by_one_plugin_is_refused() -> None:
@@ -167,8 +167,8 @@ def test_registration_that_fails_half_way_registers_nothing() -> None:
 
 def test_adding_a_module_again_changes_nothing(plugins: Registry) -> None:
     again = registering(reporter("a"))
-    plugins.add(again, Source("a", "a", "1"))
-    plugins.add(again, Source("b", "b", "1"))
+    plugins.add(again, PluginSource("a", "a", "1"))
+    plugins.add(again, PluginSource("b", "b", "1"))
     assert str(plugins.lookup("reporter", "a").source) == "a 1"
 
 
@@ -527,5 +527,6 @@ def test_tracing_prints_each_hook_call(
 ) -> None:
     monkeypatch.setenv("GANBENCH_TRACE_PLUGINS", "1")
     Registry().add(registering(reporter("a")), HERE)
-    printed = capsys.readouterr().err
-    assert "ganbench: register_reporters(register) -> ganbench-mine/mine" in printed
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0] == "ganbench: register ganbench-mine/mine [pluginmanage]"
+    assert "register_reporters [hook]" in printed[1]

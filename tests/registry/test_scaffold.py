@@ -21,7 +21,7 @@ from ganbench.registry import scaffold
 from ganbench.util import files as folders
 
 ROOT = Path(__file__).parents[2]
-kinds = pytest.mark.parametrize("kind", scaffold.KINDS)
+kinds = pytest.mark.parametrize("kind", scaffold.SLUGS)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,9 +44,9 @@ def ganbench(*arguments: object) -> Result:
 def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A new package of every kind."""
     folder = tmp_path_factory.mktemp("packages")
-    for kind in scaffold.KINDS:
+    for kind in scaffold.SLUGS:
         ganbench("plugins", "new", "--kind", kind, f"my-{kind}", "--into", folder)
-    return {kind: folder / f"ganbench-my-{kind}" for kind in scaffold.KINDS}
+    return {kind: folder / f"ganbench-my-{kind}" for kind in scaffold.SLUGS}
 
 
 def module(package: Path) -> Path:

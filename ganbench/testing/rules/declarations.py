@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable
 from dataclasses import is_dataclass
 
+from ganbench.registry.admission import NAME
 from ganbench.registry.options import options_model
-from ganbench.registry.registry import NAME
 
 
 def rules() -> dict[str, Callable[[type], None]]:

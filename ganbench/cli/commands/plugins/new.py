@@ -11,7 +11,7 @@ from ganbench.util.messages import an
 
 
 @click.command("new")
-@click.option("--kind", type=click.Choice(scaffold.KINDS), required=True, help="Of the plugin.")
+@click.option("--kind", type=click.Choice(scaffold.SLUGS), required=True, help="Of the plugin.")
 @click.argument("name")
 @click.option(
     "--into",

@@ -9,19 +9,10 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.output import print_json
+from ganbench.registry.kinds import KINDS
 
 if TYPE_CHECKING:
     from ganbench.registry.registry import Entry, Registry
-
-# Of each kind, what its contract's class attributes declare.
-DECLARATIONS = {
-    "loss": ("recipe", "input_gradients", "needs_labels", "needs_class_logits"),
-    "conditioning": ("needs_labels", "gives_class_logits"),
-    "architecture": ("g_norms", "d_norms"),
-    "transform": ("per_sample",),
-    "dataset": ("splits", "features", "judge"),
-    "metric": ("version",),
-}
 
 
 @click.command("show")
@@ -56,7 +47,7 @@ def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
         about = {"name": name, "type": types[name], "required": info.is_required()}
         plain = to_jsonable_python(default, inf_nan_mode="strings", fallback=str)
         listed.append({**about, "default": plain})
-    declared = {key: _plain(getattr(entry.cls, key)) for key in DECLARATIONS.get(entry.kind, ())}
+    declared = {key: _plain(getattr(entry.cls, key)) for key in KINDS[entry.kind].declares}
     return {
         "kind": entry.kind,
         "name": entry.name,
