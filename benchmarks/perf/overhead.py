@@ -52,7 +52,7 @@ def main() -> None:
     def ours() -> None:
         trainer.iterate()
         if not trainer.progress.iteration % trainer.schedule.log_every:
-            trainer._window(1.0, trainer.schedule.log_every)
+            trainer.close_window(1.0, trainer.schedule.log_every)
 
     sides: list[Callable[[], object]] = [lambda: next(bare), ours]
     for side in sides:
@@ -156,7 +156,6 @@ def contracts(net: str, loss: str, precision: str, data: LabeledImages, batch_si
         schedule,
         seed=0,
         device=torch.device("cpu"),
-        num_classes=0 if on_ring else 10,
     )
 
 

@@ -10,7 +10,7 @@ from ganbench.records.windows import Window
 
 @dataclass
 class Progress:
-    """How far training has come. `images` counts real images shown to the discriminator."""
+    """How far a training has come; `images` counts real images shown to the discriminator."""
 
     iteration: int = 0
     images: int = 0
@@ -19,7 +19,9 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
+    """What a finished training leaves for sampling, saving and judging."""
+
     generator: ConditionalGenerator  # with averaged weights, where there is an average
     discriminator: ConditionalDiscriminator
     progress: Progress
@@ -28,9 +30,9 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Probed:
-    """A generator on its way, to be judged."""
+class Snapshot:
+    """A generator on its way, copied to be judged."""
 
-    generator: ConditionalGenerator  # a copy
+    generator: ConditionalGenerator
     images: int
     seconds: float  # of training so far

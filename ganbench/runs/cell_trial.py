@@ -17,7 +17,7 @@ from ganbench.evaluation.evaluate import evaluate
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
-from ganbench.models.trained import Probed, Trained
+from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
 from ganbench.records import cells
 from ganbench.records.run_folder import TRIAL, Trial
@@ -107,8 +107,8 @@ class CellTrial:
             trial.seed,
             trial.device,
             self._on_window,
-            probes=sorted({*self._metric_points, *self._frame_points}),
-            on_probe=self._on_probe,
+            snapshots_at=sorted({*self._metric_points, *self._frame_points}),
+            on_snapshot=self._on_snapshot,
         )
         self.kept = checkpoints.Checkpoints(
             self.directory / checkpoints.NAME,
@@ -155,16 +155,16 @@ class CellTrial:
         probes = [asdict(probe) for probe in self.probes]
         self.kept.save_in_time(self.trainer, {"probes": probes, "diversity": self.diversity})
 
-    def _on_probe(self, probed: Probed) -> None:
-        if _take_passed(self._frame_points, probed.images):
-            kimg = probed.images / 1000
-            self.diversity.append((kimg, self.gallery.frame(probed.generator, kimg)))
-        if _take_passed(self._metric_points, probed.images):
-            self.probes.append(self._measured(probed))
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        if _take_passed(self._frame_points, snapshot.images):
+            kimg = snapshot.images / 1000
+            self.diversity.append((kimg, self.gallery.frame(snapshot.generator, kimg)))
+        if _take_passed(self._metric_points, snapshot.images):
+            self.probes.append(self._measured(snapshot))
 
-    def _measured(self, probed: Probed) -> Probe:
+    def _measured(self, snapshot: Snapshot) -> Probe:
         watched = self.watched
-        fake, _ = self.sampler.draw(probed.generator, watched.num_samples)
+        fake, _ = self.sampler.draw(snapshot.generator, watched.num_samples)
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset, self.data, fake, self.plugins, files.data()
         )
@@ -172,8 +172,8 @@ class CellTrial:
             values, _ = evaluate(watched.metrics, judge)
         found = {v.column.name: v for v in values if v.column.name in watched.columns}
         return Probe(
-            probed.images / 1000,
-            probed.seconds,
+            snapshot.images / 1000,
+            snapshot.seconds,
             {name: v.value for name, v in found.items()},
             {name: v.column.direction for name, v in found.items()},
         )
@@ -198,7 +198,9 @@ class CellTrial:
             print(diagnosis.lines(found), flush=True)
         return [asdict(finding) for finding in found]
 
-    def _judge(self, fake: LabeledImages, trained: Trained, timings: Timings) -> dict[str, Any]:
+    def _judge(
+        self, fake: LabeledImages, trained: TrainingResult, timings: Timings
+    ) -> dict[str, Any]:
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
@@ -214,7 +216,7 @@ class CellTrial:
             return judged(judge, self.parts.metrics)
 
 
-def _counts(trained: Trained) -> dict[str, Any]:
+def _counts(trained: TrainingResult) -> dict[str, Any]:
     progress = trained.progress
     return {
         "training": {

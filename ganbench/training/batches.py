@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import DataError
+from ganbench.training.state import PlainState
 
 MOST_ON_DEVICE = 2**30  # bytes; larger data stays where it is, and batches come one by one
-
-State = dict[str, Any]
-"""Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
 
 
 @dataclass
 class Batches:
-    """Shuffled batches without end, on the training device, scaled to [-1, 1]; the rest of an
-    epoch that fills no batch is dropped."""
+    """Shuffled batches without end, on the training device, scaled to [-1, 1].
+
+    The rest of an epoch that fills no batch is dropped.
+    """
 
     data: LabeledImages
     batch_size: int
@@ -42,6 +41,7 @@ class Batches:
         self._labels = None if self.data.labels is None else self.data.labels.to(stays)
 
     def next(self) -> tuple[Tensor, Tensor | None]:
+        """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch."""
         if self._taken == len(self._order):
             order = torch.randperm(len(self.data), generator=self.generator)
             whole = len(order) // self.batch_size * self.batch_size
@@ -54,14 +54,16 @@ class Batches:
             labels = labels.index_select(0, index).to(self.device)
         return self._scaled(self._images.index_select(0, index).to(self.device)), labels
 
-    def state(self) -> State:
+    def state(self) -> PlainState:
+        """Return what `restore` needs to go on with the same images in the same order."""
         return {
             "generator": self.generator.get_state(),
             "order": self._order.cpu(),
             "taken": self._taken,
         }
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: PlainState) -> None:
+        """Go back to where `state` was taken."""
         self.generator.set_state(state["generator"])
         self._order, self._taken = state["order"].to(self._images.device), state["taken"]
 

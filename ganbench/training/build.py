@@ -8,7 +8,7 @@ import torch
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.models.parts import Parts
-from ganbench.models.trained import Probed
+from ganbench.models.trained import Snapshot
 from ganbench.records import cells
 from ganbench.records.windows import Window
 from ganbench.training.trainer import Trainer
@@ -23,10 +23,10 @@ def make_trainer(
     device: str,
     on_window: Callable[[Window], None] = lambda window: None,
     *,
-    probes: Sequence[int] = (),
-    on_probe: Callable[[Probed], None] = lambda probed: None,
+    snapshots_at: Sequence[int] = (),
+    on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> Trainer:
-    """A trainer of freshly initialised networks."""
+    """Return a trainer of freshly initialised networks; for the rest see `Trainer`."""
     torch.manual_seed(stream_seed(seed, "initialisation"))
     generator, discriminator = parts.networks(cell)
     return Trainer(
@@ -37,9 +37,8 @@ def make_trainer(
         parts.architecture.latents,
         cell.schedule,
         seed=seed,
-        num_classes=parts.image.num_classes,
         device=torch.device(device),
         on_window=on_window,
-        probes=probes,
-        on_probe=on_probe,
+        snapshots_at=snapshots_at,
+        on_snapshot=on_snapshot,
     )

@@ -18,31 +18,23 @@ class Meter:
         self._counts: dict[str, int] = {}
 
     def add(self, terms: Terms) -> None:
+        """Count a value of each of these means."""
         for name, term in terms.items():
             self._sums[name] = self._sums[name] + term if name in self._sums else term
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def read(self) -> dict[str, float]:
+        """Return the means since the last reading, waiting for the device, and begin anew."""
         means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
 
 
-class TermSums:
-    """The terms of one step, summed over the pieces of its batch."""
-
-    def __init__(self) -> None:
-        self.terms: Terms = {}
-
-    def add(self, terms: Terms, share: float) -> None:
-        """`share` is the piece's of the batch."""
-        for name, term in terms.items():
-            part = term if share == 1 else term * share
-            self.terms[name] = self.terms[name] + part if name in self.terms else part
-
-
 def outputs_of_d(real: Scored, fake: Scored, boundary: float | None) -> Terms:
-    """D's mean output on what its loss looked at in D's step, and how often it was right."""
+    """Return D's mean outputs on what its loss looked at in its own step.
+
+    Where the loss has a boundary between real and fake, also how often D was right.
+    """
     found: Terms = {}
     for name, scored, sign in (("d_real", real, 1.0), ("d_fake", fake, -1.0)):
         if not scored.was_judged:
@@ -55,12 +47,13 @@ def outputs_of_d(real: Scored, fake: Scored, boundary: float | None) -> Terms:
 
 
 def share_that_fools_d(fake: Scored, boundary: float | None) -> Terms:
+    """Return the share of G's images that D takes for real; nothing without a boundary."""
     if boundary is None or not fake.was_judged:
         return {}
     return {"g_accuracy": (fake.logits.detach() > boundary).float().mean()}
 
 
 def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
-    """The Euclidean norm of all gradients together."""
+    """Return the Euclidean norm of all gradients together."""
     gradients: Sequence[Tensor] = [p.grad for p in parameters if p.grad is not None]
     return torch.stack(torch._foreach_norm(list(gradients))).norm()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
+from ganbench.training.torch_settings import synchronized_seconds
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
 
 REST = "Python and all else"
+STEPS = {"discriminator step": "D", "generator step": "G", "simultaneous step": "both"}
+"""The trainer's phases that are steps, as a table of the others has them in its columns."""
 
 
 @dataclass
@@ -37,7 +41,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Parts inside belong to this step."""
+        """Count all parts inside for this step, and what is in none of them for REST."""
         before, self._step = self._step, name
         try:
             with self.part(REST):
@@ -47,6 +51,7 @@ class Stopwatch:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
+        """Count what runs inside for this part, but for the parts inside it."""
         self.begin(name)
         try:
             yield
@@ -54,6 +59,7 @@ class Stopwatch:
             self.end()
 
     def begin(self, name: str) -> None:
+        """Begin a part, inside the one that is open."""
         now = self.now()
         self._pause(now)
         self._open.append((name, now))
@@ -61,6 +67,7 @@ class Stopwatch:
         counts[name] = counts.get(name, 0) + 1
 
     def end(self) -> None:
+        """End the part that was begun last."""
         now = self.now()
         self._pause(now)
         self._open.pop()
@@ -73,8 +80,10 @@ class Stopwatch:
         self.calls.clear()
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that does the same and counts for this part."""
+
         def measured(*args: Any, **kwargs: Any) -> Any:
-            with self.part(name), torch.profiler.record_function(f"ganbench: {name}"):
+            with self.part(name), _traced(name):
                 return function(*args, **kwargs)
 
         return measured
@@ -88,32 +97,29 @@ class Stopwatch:
 
 
 def watch(trainer: Trainer, stopwatch: Stopwatch) -> None:
-    """Time every part of this trainer's steps from now on."""
-    timed = stopwatch.timed
-    trainer.batches.next = timed("data", trainer.batches.next)  # type: ignore[method-assign]
-    trainer.prior = timed("latents", trainer.prior)
+    """Time every phase of this trainer's iterations, and its networks' forwards, from now on."""
+
+    @contextmanager
+    def phase(name: str) -> Iterator[None]:
+        if name in STEPS:
+            with stopwatch.step(STEPS[name]):
+                yield
+        else:
+            with stopwatch.part(name), _traced(name):
+                yield
+
+    trainer.phase = phase
     _watch_forward(trainer.generator, "G forward", stopwatch)
     _watch_forward(trainer.discriminator, "D forward", stopwatch)
-    for objective in trainer.objectives:
-        name = f"terms of '{getattr(objective, 'name', type(objective).__name__)}'"
-        for method in ("discriminator_loss", "generator_loss"):
-            setattr(objective, method, timed(name, getattr(objective, method)))
-    trainer._backward = timed("backward", trainer._backward)  # type: ignore[method-assign]
-    for optimizer in (trainer.g_optimizer, trainer.d_optimizer):
-        optimizer.step = timed("optimiser", optimizer.step)  # type: ignore[method-assign]
-    trainer._update_average = timed("average of weights", trainer._update_average)  # type: ignore[method-assign]
-    trainer._window = timed("logging", trainer._window)  # type: ignore[method-assign]
-    for method, step in (
-        ("discriminator_step", "D"),
-        ("generator_step", "G"),
-        ("simultaneous_step", "both"),
-    ):
-        setattr(trainer, method, _in_step(step, getattr(trainer, method), stopwatch))
+
+
+def _traced(name: str) -> torch.profiler.record_function:
+    return torch.profiler.record_function(f"ganbench: {name}")
 
 
 @contextmanager
 def input_gradients_timed(stopwatch: Stopwatch) -> Iterator[None]:
-    """Count derivatives at images, as penalties take, as a part of their own."""
+    """Count derivatives at images, as penalties take them, as a part of its own."""
     plain = torch.autograd.grad
     torch.autograd.grad = stopwatch.timed("input gradients", plain)
     try:
@@ -125,12 +131,14 @@ def input_gradients_timed(stopwatch: Stopwatch) -> Iterator[None]:
 def judge(
     trainer: Trainer, cell: Cell, parts: Parts, registry: Registry, device: str
 ) -> dict[str, float | str]:
-    """Seconds of what comes after a training: sampling, and each metric, with the extractors that
-    it is the first to use; or why there is nothing to time. What depends on real images alone is
-    remembered, as in a run."""
+    """Return the seconds of sampling and of each metric, or why there is nothing to time.
+
+    A metric's include the extractors that it is the first to use. What depends on real images alone
+    is remembered, as in a run.
+    """
     sampler = make_sampler(parts, trainer.batches.data, 0, device)
     started = time.perf_counter()
-    fake, _ = sampler.draw(trainer._judged_generator(), cell.num_samples)
+    fake, _ = sampler.draw(trainer.judged_generator, cell.num_samples)
     sampling_seconds = time.perf_counter() - started
     judged = trial_evaluation.TrialEvaluation(
         parts.dataset, trainer.batches.data, fake, registry, files.data()
@@ -146,17 +154,18 @@ def judge(
 
 @dataclass(frozen=True)
 class Measured:
-    """Milliseconds of one iteration, by step (D, G, both, or "" between them) and part."""
+    """Where one iteration's time goes, by step (D, G, both, or "" between them) and part."""
 
     iterations: int
     milliseconds: dict[str, dict[str, float]]
 
     @property
     def total(self) -> float:
+        """All milliseconds of an iteration."""
         return sum(sum(parts.values()) for parts in self.milliseconds.values())
 
     def parts(self) -> list[tuple[str, dict[str, float]]]:
-        """Every part with its milliseconds by step, the dearest first."""
+        """Return every part with its milliseconds by step, the dearest first."""
         names = dict.fromkeys(name for parts in self.milliseconds.values() for name in parts)
         found = [
             (
@@ -170,7 +179,7 @@ class Measured:
 
 def measure(trainer: Trainer, *, warm_up: int, iterations: int) -> Measured:
     """Train `warm_up` iterations unseen, and then time each part of `iterations` more."""
-    stopwatch = Stopwatch(trainer._now)
+    stopwatch = Stopwatch(partial(synchronized_seconds, trainer.device))
     watch(trainer, stopwatch)  # before: networks that compile do so anew with it
     with input_gradients_timed(stopwatch):
         for _ in range(warm_up):
@@ -208,7 +217,7 @@ def _watch_forward(network: nn.Module, name: str, stopwatch: Stopwatch) -> None:
     marks: list[torch.profiler.record_function] = []
 
     def before(module: nn.Module, given: Any) -> None:
-        marks.append(torch.profiler.record_function(f"ganbench: {name}").__enter__())
+        marks.append(_traced(name).__enter__())
         stopwatch.begin(name)
 
     def after(module: nn.Module, given: Any, made: Any) -> None:
@@ -217,11 +226,3 @@ def _watch_forward(network: nn.Module, name: str, stopwatch: Stopwatch) -> None:
 
     network.register_forward_pre_hook(before)
     network.register_forward_hook(after, always_call=True)
-
-
-def _in_step(step: str, method: Callable[..., Any], stopwatch: Stopwatch) -> Callable[..., Any]:
-    def measured(*args: Any) -> Any:
-        with stopwatch.step(step):
-            return method(*args)
-
-    return measured

@@ -53,7 +53,7 @@ def _measure(cell: Cell, registry: Registry, device: str) -> tuple[float, float]
     per_iteration = (time.perf_counter() - started) / done
     labels = torch.zeros(SAMPLED, dtype=torch.int64) if image.num_classes else None
     latents = sampling.draw_latents(parts.architecture, SAMPLED, 0)
-    generator = trainer._judged_generator()
+    generator = trainer.judged_generator
     few = None if labels is None else labels[:2]
     sampling.generate(generator, latents[:2], few, torch.device(device))  # it may compile
     started = time.perf_counter()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
-from functools import reduce
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial, reduce
 from operator import add, or_
 from typing import Protocol
 
@@ -17,46 +16,45 @@ from torch import Tensor, nn
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
-from ganbench.errors import ContractError, Diverged
+from ganbench.errors import Diverged
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
-from ganbench.models.trained import Probed, Progress, Trained
+from ganbench.models.trained import Progress, Snapshot, TrainingResult
 from ganbench.records.schedule import Schedule
 from ganbench.records.windows import Window
-from ganbench.training.batches import Batches, State
+from ganbench.training import torch_settings
+from ganbench.training.batches import Batches
 from ganbench.training.meters import (
     Meter,
-    TermSums,
     gradient_norm,
     outputs_of_d,
     share_that_fools_d,
 )
+from ganbench.training.micro_batches import MicroBatch
+from ganbench.training.phases import Phase, unobserved
+from ganbench.training.state import TrainerState
+from ganbench.training.terms import TermSums, merged, name_of
 from ganbench.util.random_streams import stream, stream_seed
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-
 
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 """As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
 
-LOOKS = 10  # at D's outputs and the gradients, in each window
+SIGNAL_SAMPLES = 10
+"""So many times a window D's outputs and the gradients' norms are measured."""
 
 
 class Objective(Protocol):
     """What adds terms to both players' losses: a loss, or a conditioner of the discriminator."""
 
-    def discriminator_loss(self, step: Step) -> Terms: ...
+    def discriminator_loss(self, step: Step) -> Terms:
+        """Return the terms that D is to make small."""
 
-    def generator_loss(self, step: Step) -> Terms: ...
+    def generator_loss(self, step: Step) -> Terms:
+        """Return the terms that G is to make small."""
 
 
 @contextmanager
 def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
-    """Without gradients for a while; what a plugin froze for good stays frozen."""
+    """Take no gradients by these for a while; what a plugin froze for good stays frozen."""
     trained = [p for p in parameters if p.requires_grad]
     for parameter in trained:
         parameter.requires_grad_(False)
@@ -67,42 +65,11 @@ def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A part of a batch, or all of it, with what its fakes are made from."""
-
-    images: Tensor
-    labels: Tensor | None
-    latents: Tensor
-    fake_labels: Tensor | None
-    share: float  # of the batch
-
-    def split(self, size: int) -> Iterator[Piece]:
-        if len(self.images) <= size:
-            yield self
-            return
-        for start in range(0, len(self.images), size):
-            part = slice(start, start + size)
-            images, latents = self.images[part], self.latents[part]
-            labels = None if self.labels is None else self.labels[part]
-            fake_labels = None if self.fake_labels is None else self.fake_labels[part]
-            yield Piece(images, labels, latents, fake_labels, len(images) / len(self.images))
-
-
-def _check_term(said_by: str, name: str, term: object) -> None:
-    if not isinstance(term, Tensor):
-        raise ContractError(
-            f"{said_by} returned term '{name}' as {type(term).__name__}; terms are scalar tensors"
-        )
-    if term.ndim:
-        raise ContractError(
-            f"{said_by} returned term '{name}' with shape {tuple(term.shape)}; "
-            "terms are scalars — add .mean()"
-        )
-
-
 class Trainer:
-    """Trains both players for one trial's budget."""
+    """Trains both players for one trial's budget.
+
+    `phase` opens each named part of an iteration (see phases.py); who wants to time them sets it.
+    """
 
     def __init__(
         self,
@@ -115,13 +82,23 @@ class Trainer:
         *,
         seed: int,
         device: torch.device,
-        num_classes: int = 0,
         on_window: Callable[[Window], None] = lambda window: None,
-        probes: Sequence[int] = (),
-        on_probe: Callable[[Probed], None] = lambda probed: None,
+        snapshots_at: Sequence[int] = (),
+        on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
     ) -> None:
-        """`on_probe` is called when as many images as `probes` say were shown; the clock stands."""
-        layout = torch.channels_last if schedule.channels_last else torch.contiguous_format
+        """Move both networks to the device, and make optimisers, random streams and meters.
+
+        `generator`, `discriminator`: freshly initialised; they are trained in place.
+        `losses`: the loss and its regularizers; the discriminator's conditioner may add terms.
+        `data`: real images, shuffled anew each epoch.
+        `prior`: draws G's latents.
+        `schedule`: all else that decides the training.
+        `seed`: of the order of images, of latents, fake labels, and what losses draw.
+        `on_window`: called with each window of the log, once it is over.
+        `snapshots_at`, `on_snapshot`: at which numbers of images shown to D a copy of the judged
+        generator is handed over; the training's clock stands meanwhile.
+        """
+        layout = torch_settings.memory_format(schedule)
         self.generator = generator.to(device).to(memory_format=layout).train()
         self.discriminator = discriminator.to(device).to(memory_format=layout).train()
         self.average = copy.deepcopy(generator) if schedule.ema else None
@@ -130,19 +107,28 @@ class Trainer:
         self.d_parameters: list[Tensor] = [*discriminator.parameters()]
         self.averaged: list[Tensor] = [] if self.average is None else [*self.average.parameters()]
         self.losses = tuple(losses)
-        self.objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
+        objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
+        # Each with the name of the phase in which it is asked.
+        self.objectives = tuple((f"terms of '{name_of(one)}'", one) for one in objectives)
         self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
         self.prior = prior
-        self.num_classes = num_classes
         self.schedule = schedule
         self.device = device
         self.on_window = on_window
-        self.probes = sorted(probes)
-        self.on_probe = on_probe
-        if schedule.compile != "none":
-            self._compile(None if schedule.compile == "default" else schedule.compile)
-        self.g_optimizer = self._optimizer(generator, schedule.g_lr)
-        self.d_optimizer = self._optimizer(discriminator, schedule.d_lr)
+        self.snapshots_at = sorted(snapshots_at)
+        self.on_snapshot = on_snapshot
+        self.phase: Phase = unobserved
+        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
+        self.sample_every = schedule.log_every // SIGNAL_SAMPLES | 1
+        torch_settings.compile_networks(
+            schedule, generator, discriminator, differentiated=bool(self.input_gradients)
+        )
+        self.g_optimizer = torch_settings.make_optimizer(schedule, generator, schedule.g_lr, device)
+        self.d_optimizer = torch_settings.make_optimizer(
+            schedule, discriminator, schedule.d_lr, device
+        )
+        self._autocast = torch_settings.autocast(schedule, device)
+        self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
             data, schedule.batch_size, stream(seed, "data"), device, schedule.channels_last
         )
@@ -156,69 +142,77 @@ class Trainer:
 
     @property
     def iterations(self) -> int:
-        """Of the whole budget."""
+        """The iterations that the whole budget is worth."""
         images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
         return math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
 
-    def run(self) -> Trained:
-        """Train until the budget is spent, from wherever `restore` left it. Raises Diverged when a
-        loss is not finite."""
+    @property
+    def judged_generator(self) -> ConditionalGenerator:
+        """The generator that is sampled and judged: the average, where there is one."""
+        return self.average if self.average is not None else self.generator
+
+    def run(self) -> TrainingResult:
+        """Train until the budget is spent, from wherever `restore` left it.
+
+        Raises Diverged when a term or a signal of a window is not finite, ContractError when a
+        plugin breaks its promise.
+        """
         iterations = self.iterations
         last = self.progress.iteration
         clock = self._now()
         for iteration in range(last + 1, iterations + 1):
             self.iterate()
-            if self.probes and self.progress.images >= self.probes[0]:
-                clock += self._probe(self.seconds + self._now() - clock)
+            if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
+                clock += self._take_snapshot(self.seconds + self._now() - clock)
             if iteration % self.schedule.log_every == 0 or iteration == iterations:
                 now = self._now()
-                self.windows.append(self._window(now - clock, iteration - last))
+                self.windows.append(self.close_window(now - clock, iteration - last))
                 self.seconds += now - clock
                 self.on_window(self.windows[-1])
                 clock, last = self._now(), iteration
-        return Trained(
-            self._judged_generator(),
+        return TrainingResult(
+            self.judged_generator,
             self.discriminator,
             self.progress,
             tuple(self.windows),
             self.seconds,
         )
 
-    def state(self) -> State:
-        """All that decides how training goes on, between two windows."""
-        return {
-            "networks": [net.state_dict() for net in self._networks()],
-            "optimizers": [self.g_optimizer.state_dict(), self.d_optimizer.state_dict()],
-            "plugins": [dict(vars(plugin)) for plugin in self._plugins()],
-            "batches": self.batches.state(),
-            "latents": self.latents.get_state(),
-            "fake labels": self.fake_labels.get_state(),
-            "random": torch.get_rng_state(),
-            "device random": [torch.cuda.get_rng_state(device) for device in self._forked()],
-            "progress": dict(vars(self.progress)),
-            "windows": [asdict(window) for window in self.windows],
-            "seconds": self.seconds,
-            "probes": list(self.probes),
-        }
+    def state(self) -> TrainerState:
+        """Return all that decides how training goes on, between two windows."""
+        return TrainerState(
+            networks=[net.state_dict() for net in self._networks()],
+            optimizers=[self.g_optimizer.state_dict(), self.d_optimizer.state_dict()],
+            plugins=[dict(vars(plugin)) for plugin in self._plugins()],
+            batches=self.batches.state(),
+            latents=self.latents.get_state(),
+            fake_labels=self.fake_labels.get_state(),
+            random=torch.get_rng_state(),
+            device_random=[torch.cuda.get_rng_state(device) for device in self._cuda_devices()],
+            progress=replace(self.progress),
+            windows=list(self.windows),
+            seconds=self.seconds,
+            snapshots_at=list(self.snapshots_at),
+        )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: TrainerState) -> None:
         """Go back to where `state` was taken; of the same cell, seed and device."""
-        for net, found in zip(self._networks(), state["networks"], strict=True):
+        for net, found in zip(self._networks(), state.networks, strict=True):
             net.load_state_dict(found)
         optimizers = (self.g_optimizer, self.d_optimizer)
-        for optimizer, found in zip(optimizers, state["optimizers"], strict=True):
+        for optimizer, found in zip(optimizers, state.optimizers, strict=True):
             optimizer.load_state_dict(found)
-        for plugin, found in zip(self._plugins(), state["plugins"], strict=True):
+        for plugin, found in zip(self._plugins(), state.plugins, strict=True):
             vars(plugin).update(found)
-        self.batches.restore(state["batches"])
-        self.latents.set_state(state["latents"])
-        self.fake_labels.set_state(state["fake labels"])
-        torch.set_rng_state(state["random"])
-        for device, found in zip(self._forked(), state["device random"], strict=True):
-            torch.cuda.set_rng_state(found, device)
-        self.progress = Progress(**state["progress"])
-        self.windows = [Window(**window) for window in state["windows"]]
-        self.seconds, self.probes = state["seconds"], list(state["probes"])
+        self.batches.restore(state.batches)
+        self.latents.set_state(state.latents)
+        self.fake_labels.set_state(state.fake_labels)
+        torch.set_rng_state(state.random)
+        for device, random in zip(self._cuda_devices(), state.device_random, strict=True):
+            torch.cuda.set_rng_state(random, device)
+        self.progress = replace(state.progress)
+        self.windows = list(state.windows)
+        self.seconds, self.snapshots_at = state.seconds, list(state.snapshots_at)
 
     def _networks(self) -> Iterator[nn.Module]:
         yield self.generator
@@ -231,138 +225,171 @@ class Trainer:
         yield from self.losses
         yield from self.discriminator.transforms
 
-    def _judged_generator(self) -> ConditionalGenerator:
-        return self.average if self.average is not None else self.generator
-
-    def _probe(self, seconds: float) -> float:
-        """Show a copy of the generator as it is now. Returns the seconds that this took."""
+    def _take_snapshot(self, seconds: float) -> float:
+        """Hand over a copy of the generator as it is now, and return the seconds that this took."""
         began = self._now()
-        self.probes = [images for images in self.probes if images > self.progress.images]
-        generator = copy.deepcopy(self._judged_generator())
-        with torch.random.fork_rng(self._forked()):  # training goes on as if nothing had been drawn
-            self.on_probe(Probed(generator, self.progress.images, seconds))
+        self.snapshots_at = [n for n in self.snapshots_at if n > self.progress.images]
+        generator = copy.deepcopy(self.judged_generator)
+        # Training goes on as if nothing had been drawn.
+        with torch.random.fork_rng(self._cuda_devices()):
+            self.on_snapshot(Snapshot(generator, self.progress.images, seconds))
         return self._now() - began
 
-    def _forked(self) -> list[torch.device]:
+    def _cuda_devices(self) -> list[torch.device]:
         return [self.device] if self.device.type == "cuda" else []
 
     def iterate(self) -> None:
-        """`n_critic` steps of the discriminator and one of the generator."""
+        """Make `n_critic` steps of the discriminator and one of the generator."""
         if self.schedule.compile == "reduce-overhead":
             torch.compiler.cudagraph_mark_step_begin()  # what the last iteration made may go
         if self.schedule.updates == "simultaneous":
-            d_terms, g_terms = self.simultaneous_step(*self.batches.next())
+            images, labels = self._next_batch()
+            with self.phase("simultaneous step"):
+                d_terms, g_terms = self.simultaneous_step(images, labels)
             self.d_meter.add(d_terms)
         else:
             for _ in range(self.schedule.n_critic):
-                images, labels = self.batches.next()
-                self.d_meter.add(self.discriminator_step(images, labels))
-            g_terms = self.generator_step(images, labels)
+                images, labels = self._next_batch()
+                with self.phase("discriminator step"):
+                    d_terms = self.discriminator_step(images, labels)
+                self.d_meter.add(d_terms)
+            with self.phase("generator step"):
+                g_terms = self.generator_step(images, labels)
         self.g_meter.add(g_terms)
-        self._update_average()
+        with self.phase("average of weights"):
+            self._update_average()
         self.progress.iteration += 1
 
     def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
+        """Update D once by a batch (N, C, H, W) of real images and as many fakes.
+
+        Returns the detached terms of D's losses.
+        """
         self.d_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
-        for piece in self._pieces(images, labels):
+        for micro_batch in self._micro_batches(images, labels):
             with frozen(self.g_parameters):  # so that fakes carry no graph
-                terms = self._discriminator_gradients(piece, self._generated(piece))
-            sums.add(terms, piece.share)
+                terms = self._discriminator_gradients(micro_batch, self._generated(micro_batch))
+            sums.add(terms, micro_batch.weight)
         self._update_discriminator()
         return sums.terms
 
     def generator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
+        """Update G once, by fakes for the labels of a batch (N, C, H, W) of real images.
+
+        Returns the detached terms of G's losses.
+        """
         self.g_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
-        for piece in self._pieces(images, labels):
+        for micro_batch in self._micro_batches(images, labels):
             with frozen(self.d_parameters):
-                terms = self._generator_gradients(piece, self._generated(piece))
-            sums.add(terms, piece.share)
+                terms = self._generator_gradients(micro_batch, self._generated(micro_batch))
+            sums.add(terms, micro_batch.weight)
         self._update_generator()
         return sums.terms
 
     def simultaneous_step(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
-        """Both gradients at the same weights and for the same fakes, and then both updates."""
+        """Take both gradients at the same weights and for the same fakes, and then update both.
+
+        Returns the detached terms of D's losses and of G's.
+        """
         self.d_optimizer.zero_grad(set_to_none=True)
         self.g_optimizer.zero_grad(set_to_none=True)
         d_sums, g_sums = TermSums(), TermSums()
-        for piece in self._pieces(images, labels):
-            fakes = self._generated(piece)
+        for micro_batch in self._micro_batches(images, labels):
+            fakes, weight = self._generated(micro_batch), micro_batch.weight
             with frozen(self.g_parameters):
-                d_sums.add(self._discriminator_gradients(piece, fakes.detach()), piece.share)
+                d_sums.add(self._discriminator_gradients(micro_batch, fakes.detach()), weight)
             with frozen(self.d_parameters):
-                g_sums.add(self._generator_gradients(piece, fakes), piece.share)
+                g_sums.add(self._generator_gradients(micro_batch, fakes), weight)
         self._update_discriminator()
         self._update_generator()
         return d_sums.terms, g_sums.terms
 
-    def _pieces(self, images: Tensor, labels: Tensor | None) -> Iterator[Piece]:
-        """What goes through the networks at once, with latents drawn for the whole batch."""
+    def _next_batch(self) -> tuple[Tensor, Tensor | None]:
+        with self.phase("data"):
+            return self.batches.next()
+
+    def _micro_batches(self, images: Tensor, labels: Tensor | None) -> Iterator[MicroBatch]:
+        """Yield what goes through the networks at once; latents are drawn for the whole batch."""
         count = len(images)
-        latents = self.prior(count, self.latents, self.device)
+        with self.phase("latents"):
+            latents = self.prior(count, self.latents, self.device)
         fake_labels = labels
         if self.schedule.fake_labels == "random" and labels is not None:
+            num_classes = self.generator.image.num_classes
             fake_labels = torch.randint(
-                self.num_classes, (count,), generator=self.fake_labels, device=self.device
+                num_classes, (count,), generator=self.fake_labels, device=self.device
             )
-        whole = Piece(images, labels, latents, fake_labels, 1.0)
+        whole = MicroBatch(images, labels, latents, fake_labels, 1.0)
         yield from whole.split(self.schedule.micro_batch or count)
 
-    def _generated(self, piece: Piece) -> Tensor:
+    def _generated(self, micro_batch: MicroBatch) -> Tensor:
         with self._autocast():
-            return self.generator(piece.latents, piece.fake_labels)
+            return self.generator(micro_batch.latents, micro_batch.fake_labels)
 
-    def _discriminator_gradients(self, piece: Piece, fakes: Tensor) -> Terms:
+    def _discriminator_gradients(self, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
         with self._autocast():
-            step = self._step(piece, fakes, self.input_gradients)
-            terms = self._merged([(o, o.discriminator_loss(step)) for o in self.objectives])
-        self._backward(terms, piece.share)
-        if self._looking:
+            step = self._step(micro_batch, fakes, self.input_gradients)
+            terms = self._terms(lambda objective: objective.discriminator_loss(step))
+        self._backward(terms, micro_batch.weight)
+        if self.samples_signals:
             self.signals.add(outputs_of_d(step.real, step.fake, self._boundary))
         return {name: term.detach() for name, term in terms.items()}
 
-    def _generator_gradients(self, piece: Piece, fakes: Tensor) -> Terms:
+    def _generator_gradients(self, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
         with self._autocast():
-            step = self._step(piece, fakes, InputGradients.NONE)
-            terms = self._merged([(o, o.generator_loss(step)) for o in self.objectives])
-        self._backward(terms, piece.share)
-        if self._looking:
+            step = self._step(micro_batch, fakes, InputGradients.NONE)
+            terms = self._terms(lambda objective: objective.generator_loss(step))
+        self._backward(terms, micro_batch.weight)
+        if self.samples_signals:
             self.signals.add(share_that_fools_d(step.fake, self._boundary))
         return {name: term.detach() for name, term in terms.items()}
 
+    def _terms(self, ask: Callable[[Objective], Terms]) -> Terms:
+        contributions = []
+        for phase, objective in self.objectives:
+            with self.phase(phase):
+                contributions.append((objective, ask(objective)))
+        return merged(contributions)
+
+    def _backward(self, terms: Terms, weight: float) -> None:
+        with self.phase("backward"):
+            total = reduce(add, [term.float() for term in terms.values()])
+            (total if weight == 1 else total * weight).backward()
+
     @property
-    def _looking(self) -> bool:
+    def samples_signals(self) -> bool:
         """Whether this iteration is one of those whose outputs and gradients are measured."""
-        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
-        return not (self.progress.iteration + 1) % (self.schedule.log_every // LOOKS | 1)
+        return not (self.progress.iteration + 1) % self.sample_every
 
     @property
     def _boundary(self) -> float | None:
         return self.losses[0].boundary
 
     def _update_discriminator(self) -> None:
-        if self._looking:
-            norm = gradient_norm(self.d_parameters)
-            self.signals.add({"d_gradient_norm": norm})
-        self.d_optimizer.step()
+        if self.samples_signals:
+            self.signals.add({"d_gradient_norm": gradient_norm(self.d_parameters)})
+        with self.phase("optimiser"):
+            self.d_optimizer.step()
         for loss in self.losses:
             loss.after_discriminator_step(self.discriminator)
         self.progress.images += self.schedule.batch_size
         self.progress.d_updates += 1
 
     def _update_generator(self) -> None:
-        if self._looking:
+        if self.samples_signals:
             self.signals.add({"g_gradient_norm": gradient_norm(self.g_parameters)})
-        self.g_optimizer.step()
+        with self.phase("optimiser"):
+            self.g_optimizer.step()
         self.progress.g_updates += 1
 
-    def _step(self, piece: Piece, fakes: Tensor, tracked: InputGradients) -> Step:
+    def _step(self, micro_batch: MicroBatch, fakes: Tensor, tracked: InputGradients) -> Step:
         real, fake = InputGradients.REAL in tracked, InputGradients.FAKE in tracked
         return Step(
-            real=self._score(piece.images, piece.labels, track_inputs=real),
-            fake=self._score(fakes, piece.fake_labels, track_inputs=fake),
-            latents=piece.latents,
+            real=self._score(micro_batch.images, micro_batch.labels, track_inputs=real),
+            fake=self._score(fakes, micro_batch.fake_labels, track_inputs=fake),
+            latents=micro_batch.latents,
             iteration=self.progress.iteration,
             score=self._score,
             generate=self.generator,
@@ -373,34 +400,6 @@ class Trainer:
     ) -> Scored:
         return Scored(images, labels, self.discriminator, track_inputs=track_inputs)
 
-    @staticmethod
-    def _merged(contributions: list[tuple[object, Terms]]) -> Terms:
-        merged: Terms = {}
-        for source, terms in contributions:
-            said_by = f"'{getattr(source, 'name', type(source).__name__)}'"
-            if not isinstance(terms, dict):
-                raise ContractError(
-                    f"{said_by} returned {type(terms).__name__}, not a dict of named terms"
-                )
-            for name, term in terms.items():
-                _check_term(said_by, name, term)
-                if name in merged:
-                    raise ContractError(
-                        f"{said_by} returned a term '{name}' that another loss returned too; "
-                        "terms of one player need different names"
-                    )
-                merged[name] = term
-        if not any(term.requires_grad for term in merged.values()):
-            raise ContractError(
-                "no term of one player's losses has a gradient; there is none, or it is detached"
-            )
-        return merged
-
-    @staticmethod
-    def _backward(terms: Terms, share: float) -> None:
-        total = reduce(add, [term.float() for term in terms.values()])
-        (total if share == 1 else total * share).backward()
-
     @torch.no_grad()
     def _update_average(self) -> None:
         if self.average is None:
@@ -409,16 +408,15 @@ class Trainer:
         decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
         torch._foreach_lerp_(self.averaged, self.g_parameters, 1 - decay)
 
-    def _window(self, seconds: float, iterations: int) -> Window:
-        d_terms, g_terms, signals = self.d_meter.read(), self.g_meter.read(), self.signals.read()
-        where = f"after {self.progress.images / 1000:.1f} kimg"
-        for player, terms in (("discriminator", d_terms), ("generator", g_terms)):
-            for name, value in terms.items():
-                if not math.isfinite(value):
-                    raise Diverged(f"the {player}'s term '{name}' became {value} {where}")
-        for name, value in signals.items():
-            if not math.isfinite(value):
-                raise Diverged(f"{name.replace('_', ' ')} became {value} {where}")
+    def close_window(self, seconds: float, iterations: int) -> Window:
+        """Return the means of the last iterations, which took so long, and begin the next window.
+
+        Raises Diverged where one is not finite.
+        """
+        with self.phase("logging"):
+            d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
+            signals = self.signals.read()
+        self._check_finite(d_terms, g_terms, signals)
         images = iterations * self.schedule.n_critic * self.schedule.batch_size
         return Window(
             kimg=self.progress.images / 1000,
@@ -431,28 +429,15 @@ class Trainer:
             signals=signals,
         )
 
-    def _compile(self, mode: str | None) -> None:
-        self.generator.compile(mode=mode)
-        if not self.input_gradients:  # compiled modules cannot be differentiated twice
-            self.discriminator.compile(mode=mode)
-
-    def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
-        name = self.schedule.optimizer
-        options: dict[str, object] = {"lr": lr}
-        if name in ("adam", "adamw"):
-            options["betas"] = self.schedule.betas
-            options["fused"] = self.device.type in ("cpu", "cuda")
-        return OPTIMIZERS[name](module.parameters(), **options)
-
-    def _autocast(self) -> AbstractContextManager[None]:
-        if self.schedule.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
-
-    def _now(self) -> float:
-        """The clock, after the device has caught up."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elif self.device.type == "mps":
-            torch.mps.synchronize()
-        return time.perf_counter()
+    def _check_finite(
+        self, d_terms: dict[str, float], g_terms: dict[str, float], signals: dict[str, float]
+    ) -> None:
+        named = {
+            **{f"the discriminator's term '{name}'": value for name, value in d_terms.items()},
+            **{f"the generator's term '{name}'": value for name, value in g_terms.items()},
+            **{name.replace("_", " "): value for name, value in signals.items()},
+        }
+        for name, value in named.items():
+            if not math.isfinite(value):
+                where = f"after {self.progress.images / 1000:.1f} kimg"
+                raise Diverged(f"{name} became {value} {where}")

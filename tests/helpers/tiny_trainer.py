@@ -55,7 +55,6 @@ def trainer_of(
         losses or (BCE(),),
         data or data_of(),
         TinyConv().latents,
-        num_classes=IMAGE.num_classes,
         schedule=replace(SCHEDULE, **how),
         seed=seed,
         device=CPU,

@@ -11,7 +11,7 @@ from ganbench.config.yaml_document import Document
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.models.saved import files
-from ganbench.models.trained import Progress, Trained
+from ganbench.models.trained import Progress, TrainingResult
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run, Trial
 from ganbench.registry import registry
@@ -167,7 +167,7 @@ def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Pa
     assert trial.cell is not None
     parts = Parts.of(trial.cell, plugins)
     data = parts.dataset.load("train", folders.data())
-    trained = Trained(*networks(trial.cell, parts), Progress(5, 1000, 4, 5), (), 2.5)
+    trained = TrainingResult(*networks(trial.cell, parts), Progress(5, 1000, 4, 5), (), 2.5)
     directory.mkdir(parents=True, exist_ok=True)
     trial.write(directory / run_folder.TRIAL)
     files.write(directory, trial, parts, data, trained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from ganbench import Loss, Step, Terms
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.training.checkpoints import Checkpoints
+from ganbench.training.state import TrainerState
 from ganbench.training.trainer import Trainer
 
 
@@ -88,6 +90,32 @@ def kept_and_read(trainer: Trainer, folder: Path) -> dict:
     return state
 
 
+def test_state_of_the_version_before_goes_on_to_the_last_bit():
+    whole = of("average", Remembering())
+    states = []
+    whole.on_window = lambda window: states.append(copy.deepcopy(whole.state().plain()))
+    expected = everything(whole)
+    now = states[0]
+    former = {
+        "networks": now["networks"],
+        "optimizers": now["optimizers"],
+        "plugins": now["plugins"],
+        "batches": now["batches"],
+        "latents": now["latents"],
+        "fake labels": now["fake_labels"],
+        "random": now["random"],
+        "device random": now["device_random"],
+        "progress": now["progress"],
+        "windows": now["windows"],
+        "seconds": now["seconds"],
+        "probes": [5000],
+    }
+    later = of("average", Remembering())
+    later.restore(TrainerState.from_plain(former))
+    assert later.snapshots_at == [5000]
+    assert all(torch.equal(a, b) for a, b in zip(everything(later), expected, strict=True))
+
+
 def test_nothing_is_kept_before_its_time(tmp_path):
     for every in (None, 3600.0):
         Checkpoints(tmp_path / "c.pt", "{}", every).save_in_time(of("plain"), {})
@@ -95,28 +123,28 @@ def test_nothing_is_kept_before_its_time(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b"\x80\x02}q\x00."], ids=len)
-def test_damaged_checkpoint_is_a_new_beginning(content, tmp_path, capsys):
+def test_damaged_checkpoint_is_a_new_beginning(content, tmp_path, caplog):
     (tmp_path / "c.pt").write_bytes(content)
     assert Checkpoints(tmp_path / "c.pt", "{}", 1.0).load() is None
-    assert "beginning anew" in capsys.readouterr().out
+    assert "beginning anew" in caplog.text
 
 
-def test_checkpoint_of_another_trial_is_not_taken_over(tmp_path, capsys):
+def test_checkpoint_of_another_trial_is_not_taken_over(tmp_path, caplog):
     Checkpoints(tmp_path / "c.pt", "one trial", 1e-9).save_in_time(of("plain"), {})
     assert Checkpoints(tmp_path / "c.pt", "another", 1e-9).load() is None
-    assert "of another trial or version" in capsys.readouterr().out
+    assert "of another trial or version" in caplog.text
 
 
-def test_no_checkpoint_is_no_news(tmp_path, capsys):
+def test_no_checkpoint_is_no_news(tmp_path, caplog):
     assert Checkpoints(tmp_path / "c.pt", "{}", 1.0).load() is None
-    assert capsys.readouterr().out == ""
+    assert caplog.text == ""
 
 
-def test_loss_that_keeps_what_cannot_be_kept_costs_only_the_checkpoints(tmp_path, capsys):
+def test_loss_that_keeps_what_cannot_be_kept_costs_only_the_checkpoints(tmp_path, caplog):
     kept = Checkpoints(tmp_path / "c.pt", "{}", 1e-9)
     for _ in range(2):
         kept.save_in_time(of("plain", Unstorable()), {})
-    assert capsys.readouterr().out.count("no checkpoints of this trial") == 1
+    assert caplog.text.count("no checkpoints of this trial") == 1
     assert not (tmp_path / "c.pt").exists()
 
 

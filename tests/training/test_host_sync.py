@@ -76,7 +76,7 @@ def test_iterations_do_not_wait(loss, how, waits):
             trainer.iterate()
     assert waits.found == []
     with waits:
-        trainer._window(1.0, 13)
+        trainer.close_window(1.0, 13)
     assert set(waits.found) == {"_local_scalar_dense"}
 
 

@@ -107,7 +107,7 @@ def test_looks_meet_what_happens_at_every_sixteenth_step():
         looked = set()
         for iteration in range(16 * log_every):
             trainer.progress.iteration = iteration
-            if trainer._looking:
+            if trainer.samples_signals:
                 looked.add(iteration % 16)
         assert looked == set(range(16))
 

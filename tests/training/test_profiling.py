@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import pytest
+import torch
 from helpers.tiny import TINY, ganbench
 from helpers.tiny_trainer import trainer_of
 
+from ganbench.default_plugins.losses import BCE
 from ganbench.training import profiling
 from ganbench.training.profiling import REST, Stopwatch
 
@@ -43,6 +46,38 @@ def test_parts_add_up_to_the_whole():
     assert set(names["terms of 'bce'"]) == {"D", "G"}
     assert measured.total == pytest.approx(sum(sum(by_step.values()) for by_step in names.values()))
     assert all(ms >= 0 for by_step in names.values() for ms in by_step.values())
+
+
+def test_who_sets_phase_hears_of_all_parts_of_an_iteration():
+    trainer, heard = trainer_of(n_critic=2, ema=0.9), []
+
+    @contextmanager
+    def phase(name):
+        heard.append(name)
+        yield
+        heard.append(f"end of {name}")
+
+    trainer.phase = phase
+    trainer.iterate()
+    parts = ["latents", "terms of 'bce'", "terms of 'ConcatPlanes'", "backward", "optimiser"]
+    d_step = ["data", *step("discriminator step", parts)]
+    assert [name for name in heard if not name.startswith("end of") or "step" in name] == [
+        *d_step, *d_step, *step("generator step", parts), "average of weights"
+    ]  # fmt: skip
+
+
+def step(name, parts):
+    return [name, *parts, f"end of {name}"]
+
+
+def test_measuring_a_training_changes_none_of_its_numbers():
+    watched = trainer_of(BCE(flip=0.2), ema=0.9)
+    profiling.measure(watched, warm_up=1, iterations=3)
+    plain = trainer_of(BCE(flip=0.2), ema=0.9)
+    for _ in range(4):
+        plain.iterate()
+    for a, b in zip(plain.average.parameters(), watched.average.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.fixture

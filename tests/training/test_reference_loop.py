@@ -134,7 +134,6 @@ def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:
         type(SCHEDULE)(**schedule),
         seed=0,
         device=CPU,
-        num_classes=10,
     )
 
 

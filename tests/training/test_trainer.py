@@ -580,5 +580,5 @@ def test_compiled_networks_train_as_plain_ones_do():
         compiled.iterate()
     assert compiled.d_meter.read() == pytest.approx(plain.d_meter.read(), rel=1e-4)
     assert compiled.g_meter.read() == pytest.approx(plain.g_meter.read(), rel=1e-4)
-    compiled._probe(0.0)  # copies a compiled generator
-    assert compiled.state()["networks"][0].keys() == plain.state()["networks"][0].keys()
+    compiled._take_snapshot(0.0)  # copies a compiled generator
+    assert compiled.state().networks[0].keys() == plain.state().networks[0].keys()

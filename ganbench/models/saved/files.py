@@ -30,7 +30,7 @@ from ganbench.records.run_folder import Trial
 from ganbench.util import files
 
 if TYPE_CHECKING:
-    from ganbench.models.trained import Trained
+    from ganbench.models.trained import TrainingResult
 
 FORMAT, FORMAT_VERSION = "ganbench-model", 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -78,7 +78,7 @@ class ModelConfig:
 
 
 def write(
-    directory: Path, trial: Trial, parts: Parts, data: LabeledImages, trained: Trained
+    directory: Path, trial: Trial, parts: Parts, data: LabeledImages, trained: TrainingResult
 ) -> None:
     """Everything of the folder; config.json, which vouches for the weights, comes last."""
     weights = directory / WEIGHTS
@@ -160,7 +160,7 @@ def _shape(tensor: Tensor) -> str:
 
 
 def _config(
-    trial: Trial, parts: Parts, data: LabeledImages, trained: Trained, sha256: str
+    trial: Trial, parts: Parts, data: LabeledImages, trained: TrainingResult, sha256: str
 ) -> ModelConfig:
     progress, classes = trained.progress, parts.image.num_classes
     names = parts.dataset.class_names()

@@ -15,7 +15,7 @@ from helpers import tiny
 from ganbench.config import benchmark_file, json_schema, plan
 from ganbench.errors import DataError
 from ganbench.models.parts import Parts, num_parameters
-from ganbench.models.trained import Trained
+from ganbench.models.trained import TrainingResult
 from ganbench.records import cells
 from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
@@ -198,7 +198,7 @@ def test_missing_folder_is_one_sentence(
         plan.make(asked, plugins, device="cpu")
 
 
-def trained(cell: cells.Cell, registry: Registry, root: Path) -> Trained:
+def trained(cell: cells.Cell, registry: Registry, root: Path) -> TrainingResult:
     parts = Parts.of(cell, registry)
     data = parts.dataset.load("train", root)
     return make_trainer(cell, parts, data, 0, "cpu").run()
