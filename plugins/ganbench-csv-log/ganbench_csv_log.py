@@ -1,7 +1,6 @@
 """A CSV log of training for ganbench."""
 
 import csv
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,5 +37,5 @@ class CSVLog(Callback):
 
 
 @hookimpl
-def register_callbacks(register: Callable[[type[Callback]], None]) -> None:
+def register_callbacks(register):
     register(CSVLog)

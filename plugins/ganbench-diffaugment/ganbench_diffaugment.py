@@ -1,6 +1,5 @@
 """DiffAugment for ganbench."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,7 +40,7 @@ class DiffAugment(Transform):
 
 
 def recoloured(images: Tensor) -> Tensor:
-    """Return images of other brightness, saturation and contrast, each drawn per image."""
+    """Brightness, saturation and contrast, each drawn per image."""
     images = images + _uniform(images, -0.5, 0.5)
     grey = images.mean(1, keepdim=True)
     images = grey + (images - grey) * _uniform(images, 0.0, 2.0)
@@ -50,7 +49,7 @@ def recoloured(images: Tensor) -> Tensor:
 
 
 def translated(images: Tensor, share: float, fill: float) -> Tensor:
-    """Move each image by up to `share` of its side, either way on both axes."""
+    """Each image moved by up to `share` of its side, either way on both axes."""
     count, _, height, width = images.shape
     down, right = round(share * height), round(share * width)
     padded = F.pad(images, (right, right, down, down), value=fill)
@@ -61,7 +60,7 @@ def translated(images: Tensor, share: float, fill: float) -> Tensor:
 
 
 def cut_out(images: Tensor, share: float, fill: float) -> Tensor:
-    """Fill a rectangle of `share` of each side in every image, its centre anywhere in it."""
+    """A rectangle of `share` of each side filled, its centre anywhere in the image."""
     height, width = images.shape[2:]
     rows = _in_hole(images, height, share).view(-1, 1, height, 1)
     columns = _in_hole(images, width, share).view(-1, 1, 1, width)
@@ -88,5 +87,5 @@ def _offsets(images: Tensor, most: int) -> Tensor:  # (N, 1, 1) from 0 to `most`
 
 
 @hookimpl
-def register_transforms(register: Callable[[type[Transform]], None]) -> None:
+def register_transforms(register):
     register(DiffAugment)

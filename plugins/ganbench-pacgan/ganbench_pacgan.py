@@ -1,6 +1,5 @@
 """PacGAN for ganbench."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -115,10 +114,10 @@ class PacGANMLP(Architecture):
 
 
 @hookimpl
-def register_transforms(register: Callable[[type[Transform]], None]) -> None:
+def register_transforms(register):
     register(PacGAN)
 
 
 @hookimpl
-def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
+def register_architectures(register):
     register(PacGANMLP)

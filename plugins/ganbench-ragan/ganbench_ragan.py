@@ -1,6 +1,5 @@
 """Relativistic average GAN for ganbench."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch.nn.functional as F
@@ -31,5 +30,5 @@ class RelativisticAverage(Loss):
 
 
 @hookimpl
-def register_losses(register: Callable[[type[Loss]], None]) -> None:
+def register_losses(register):
     register(RelativisticAverage)

@@ -1,6 +1,5 @@
 """Wasserstein GAN with weight clipping for ganbench."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -34,5 +33,5 @@ class WGANClip(Loss):
 
 
 @hookimpl
-def register_losses(register: Callable[[type[Loss]], None]) -> None:
+def register_losses(register):
     register(WGANClip)
