@@ -63,6 +63,6 @@ def noting(note: Callable[[], str]) -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """The message with its notes; where it is no GanbenchError, with the exception's name."""
+    """Return the message with its notes, and with the exception's name for anything unforeseen."""
     text = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
     return text + "".join(f" ({note})" for note in getattr(error, "__notes__", ()))

@@ -23,10 +23,10 @@ from ganbench.models.parts import check_sources
 from ganbench.records.run_folder import RESULT, SCHEMA_VERSION, TRIAL, Trial
 from ganbench.registry import registry
 from ganbench.runs.cell_trial import CellTrial
+from ganbench.runs.clock import clocked
 from ganbench.runs.control_trial import judge_control
 from ganbench.training import checkpoints
 from ganbench.util import files
-from ganbench.util.clock import clocked
 
 
 def main(argv: Sequence[str] | None = None) -> int:

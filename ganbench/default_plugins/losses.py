@@ -59,7 +59,7 @@ class BCE(Loss):
         return loss - self._outwards(logits, targets) if self.target_noise else loss
 
     def _outwards(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """What the loss loses where targets move away from ½ by noise: noise · logit."""
+        """Return what the loss loses where targets move away from ½ by noise: noise · logit."""
         outwards = torch.where(targets < 0.5, -logits, logits)
         noise = self.target_noise * torch.rand_like(logits)
         return (noise * outwards.clamp(max=CONVINCED)).mean()

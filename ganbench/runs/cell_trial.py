@@ -23,13 +23,13 @@ from ganbench.records import cells
 from ganbench.records.run_folder import TRIAL, Trial
 from ganbench.records.windows import Probe, Timings, Window
 from ganbench.registry import registry
+from ganbench.runs.clock import clocked
 from ganbench.runs.judging import judged, loading
 from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
-from ganbench.util.clock import clocked
 from ganbench.util.machine import peak_memory
 
 

@@ -9,9 +9,9 @@ from ganbench.errors import noting
 from ganbench.evaluation import controls, trial_evaluation
 from ganbench.records import cells
 from ganbench.registry import registry
+from ganbench.runs.clock import clocked
 from ganbench.runs.judging import judged, loading
 from ganbench.util import files
-from ganbench.util.clock import clocked
 
 
 def judge_control(

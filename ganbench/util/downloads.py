@@ -1,4 +1,8 @@
-"""Files from the network: only where that is allowed, checked, and whole or not there at all."""
+"""Files from the network: only where that is allowed, checked, and whole or not there at all.
+
+It is ours, as pooch and torchvision take one address and one hash: mirrors, a limit of bytes, sums
+by size, MD5 and SHA-256, the offline switch and our progress would be more lines around them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ TIMEOUT = 60  # seconds without a byte
 
 
 def offline() -> bool:
-    """Whether GANBENCH_OFFLINE is set to anything but 0, as `--offline` does."""
+    """Return whether GANBENCH_OFFLINE is set to anything but 0, as `--offline` does."""
     return os.environ.get("GANBENCH_OFFLINE", "") not in ("", "0")
 
 
@@ -29,7 +33,11 @@ def download(
     otherwise: str,  # what else the user can do
     limit: int | None = None,  # bytes after which it cannot be the right file
 ) -> None:
-    """From the first URL that sends what `check` accepts. Raises DataError where none does."""
+    """Download to `target` from the first URL that sends what `check` accepts.
+
+    The file appears whole or not at all, and its folder is made. Raises DataError where no URL
+    sends it, or where downloads are forbidden.
+    """
     if offline():
         raise DataError(
             f"GANBENCH_OFFLINE forbids downloads; unset it, or copy {target.name} to "

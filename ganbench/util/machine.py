@@ -1,4 +1,4 @@
-"""What this machine has: cores, devices, memory. Torch is imported only where it is asked."""
+"""What this machine has: cores, devices, memory; torch is imported only where it is asked."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-import torch
-
 from ganbench.errors import ConfigError
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
 
 def cores() -> int:
-    """The cores this process may use: its affinity, capped by the container's quota."""
+    """Return how many cores this process may use: its affinity, capped by the container's quota."""
     affinity = getattr(os, "sched_getaffinity", None)
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
     quota = _text("/sys/fs/cgroup/cpu.max").split()
@@ -32,13 +30,16 @@ def cores() -> int:
 
 @cache
 def cpu_name() -> str:
+    """Return the name of the processor, as the system tells it."""
     found = re.search(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
     return found[1] if found else platform.processor() or platform.machine()
 
 
 def memory_bytes() -> int | None:
-    """What this process may use: the machine's memory, capped by its control groups; None where
-    neither is known."""
+    """Return how much memory this process may use, or None where that is not known.
+
+    It is the machine's, capped by the process's control groups.
+    """
     caps = [int(text) for text in map(_text, _memory_caps()) if text.strip().isdecimal()]
     with suppress(AttributeError, OSError, ValueError):
         caps.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -46,8 +47,10 @@ def memory_bytes() -> int | None:
 
 
 def _memory_caps() -> Iterator[str]:
-    """Files of this process's control groups and all above them, of both versions. A container sees
-    its own as the root."""
+    """Yield the files of this process's control groups and all above them, of both versions.
+
+    A container sees its own as the root.
+    """
     version1, version2 = (
         "/sys/fs/cgroup/memory{}/memory.limit_in_bytes",
         "/sys/fs/cgroup{}/memory.max",
@@ -66,14 +69,14 @@ def _memory_caps() -> Iterator[str]:
 
 
 def free_disk_bytes(path: Path) -> int:
-    """Of the file system that holds `path` or its nearest parent that exists."""
+    """Return what is free of the file system that holds `path` or its nearest parent."""
     while not path.exists() and path != path.parent:
         path = path.parent
     return shutil.disk_usage(path).free
 
 
 def devices() -> list[str]:
-    """Every device that can be asked for here."""
+    """Return every device that can be asked for here: `cpu`, `cuda:0`, …, `mps`."""
     import torch
 
     found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -81,7 +84,7 @@ def devices() -> list[str]:
 
 
 def resolve_device(asked: str) -> str:
-    """The device behind a name; `auto` is a GPU where there is one. Raises ConfigError."""
+    """Return the device behind a name; `auto` is a GPU where there is one. Raises ConfigError."""
     if not DEVICE.fullmatch(asked):
         raise ConfigError(f"--device {asked}: expected auto, cpu, cuda, cuda:N or mps")
     here = devices()
@@ -94,6 +97,7 @@ def resolve_device(asked: str) -> str:
 
 
 def device_name(device: str) -> str:
+    """Return the model of a device, such as a GPU's name."""
     if device.startswith("cuda"):
         import torch
 
@@ -102,9 +106,12 @@ def device_name(device: str) -> str:
 
 
 def has_fast_bfloat16(device: str) -> bool:
-    """Whether bfloat16 convolutions outrun float32 ones: on CPUs, that takes matrix units (AMX).
-    With AVX-512's bfloat16 products alone a step takes 1.4 times as long as in float32, and with
-    AVX2 alone 18 times (measured by bare_loop.py under ONEDNN_MAX_CPU_ISA)."""
+    """Return whether bfloat16 convolutions outrun float32 ones.
+
+    On CPUs, that takes matrix units (AMX). With AVX-512's bfloat16 products alone a step takes 1.4
+    times as long as in float32, and with AVX2 alone 18 times (measured by bare_loop.py under
+    ONEDNN_MAX_CPU_ISA).
+    """
     if device.startswith("cuda"):
         import torch
 
@@ -116,13 +123,14 @@ def has_fast_bfloat16(device: str) -> bool:
 def resolve_precision(
     asked: Literal["auto", "float32", "bfloat16"], device: str
 ) -> Literal["float32", "bfloat16"]:
+    """Return the precision behind a name; `auto` is bfloat16 where that is fast."""
     if asked == "auto":
         return "bfloat16" if has_fast_bfloat16(device) else "float32"
     return asked
 
 
 def auto_precision(device: str) -> str:
-    """What `precision: auto` is on a device, and why."""
+    """Return what `precision: auto` is on a device, and why."""
     fast = has_fast_bfloat16(device)
     if device.startswith("cuda"):
         why = f"this GPU has {'' if fast else 'no '}arithmetic units for bfloat16"
@@ -134,7 +142,7 @@ def auto_precision(device: str) -> str:
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """The hardware, as every record carries it."""
+    """Return what is known of the hardware, as every record carries it."""
     return {
         "platform": platform.platform(),
         "cpu": cpu_name(),
@@ -155,8 +163,10 @@ def _text(path: str) -> str:
 
 
 def peak_memory(device: str) -> int | None:
-    """On a GPU, of its memory; else, of this process's."""
+    """Return the most bytes in use so far: of a GPU's memory, else of this process's, if known."""
     if device.startswith("cuda"):
+        import torch
+
         return torch.cuda.max_memory_allocated(device)
     try:
         import resource

@@ -5,55 +5,56 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 Loc = tuple[str | int, ...]
 
 
 def quoted(names: Iterable[str]) -> str:
+    """Return names in quotes, with commas between them."""
     return ", ".join(f"'{name}'" for name in names)
 
 
 def an(noun: str) -> str:
+    """Return the noun after its article: `a loss`, `an extractor`."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 cell`, `2 cells`."""
+    """Return a number with its noun: `1 cell`, `2 cells`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for the nearest known name, or nothing."""
+    """Return `; did you mean 'x'?` for the nearest known name, or nothing where none is near."""
     lower = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(str(name).lower(), lower, n=1)
     return f"; did you mean '{lower[near[0]]}'?" if near else ""
 
 
 def known(names: Iterable[str]) -> str:
-    """The second line of a message: what was possible."""
+    """Return the second line of a message: what was possible."""
     return f"\n  known: {', '.join(names) or 'none'}"
 
 
 def brief(value: Any) -> str:
-    """Text as it is, the rest as JSON, all of it short."""
+    """Return text as it is and the rest as JSON, cut to 60 characters."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def shown(value: Any) -> str:
-    """A value as a message quotes it."""
+    """Return a value as a message shows it: text in quotes, the rest as JSON, both short."""
     return f"'{brief(value)}'" if isinstance(value, str) else brief(value)
 
 
 def unknown_key(key: str, keys: Iterable[str], parent: Loc = ()) -> str:
+    """Return the message for a key that is not one of `keys`: the nearest, and all of them."""
     keys = list(keys)
     inside = f" in '{dotted(parent)}'" if parent else ""
     return f"unknown key '{key}'{inside}{suggestion(key, keys)}{known(keys)}"
 
 
 def dotted(loc: Loc) -> str:
+    """Return the place of a value in a document, such as `training.budget.kimg`."""
     return ".".join(str(part) for part in loc)

@@ -28,7 +28,7 @@ def observing(observer: Observer) -> Iterator[None]:
 
 
 def tracked(items: Iterable[T], what: str, total: int) -> Iterator[T]:
-    """The items. An observer hears of 0, of some counts between, and of the last one."""
+    """Yield the items; an observer hears of 0, of some counts between, and of the last one."""
     tell = _observer.get()
     if tell is None:
         yield from items

@@ -44,7 +44,7 @@ _LIMITS = {
 def complaints(
     model: type[pydantic.BaseModel], data: Any, error: pydantic.ValidationError
 ) -> Iterator[tuple[Loc, str]]:
-    """Each problem that pydantic found in `data`, where it is and in our words."""
+    """Yield each problem that pydantic found in `data`: where it is, and a sentence."""
     expected: dict[Loc, list[str]] = {}
     errors = error.errors(include_url=False)
     for one in errors:
@@ -85,7 +85,7 @@ def _sentence(error: Mapping[str, Any]) -> str:
 
 
 def _within(data: Any, loc: Loc) -> Loc:
-    """The part of `loc` that is in the data; the rest names a branch of a union."""
+    """Return the part of `loc` that is in the data; the rest names a branch of a union."""
     for depth, step in enumerate(loc):
         inside = isinstance(data, dict) and step in data
         if not inside and not (isinstance(data, list | tuple) and isinstance(step, int)):

@@ -19,12 +19,12 @@ LEAK = 0.2
 
 
 def _kernel(size: int) -> int:
-    """The kernel with which stride 2 and padding 1 map `size` to its half, rounded up, and back."""
+    """Return the kernel that maps `size` to its half, rounded up, and back, at stride 2."""
     return 4 if size % 2 == 0 else 3
 
 
 def initialise(module: nn.Module, std: float | None) -> None:
-    """Normal(0, std) weights, as in DCGAN; None keeps PyTorch's own initialisation."""
+    """Draw weights from Normal(0, std), as in DCGAN; None keeps PyTorch's own initialisation."""
     if std is None:
         return
     for part in module.modules():

@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 
 class Flatten(nn.Module):
-    """As `nn.Flatten`, but a channels-last input gets its gradient channels-last, too: where the
-    two differ, what comes before on the way back takes several times as long."""
+    """As `nn.Flatten`, but a channels-last input gets its gradient channels-last, too.
+
+    Where the two differ, what comes before on the way back takes several times as long.
+    """
 
     def forward(self, maps: Tensor) -> Tensor:
         if maps.ndim == 4 and maps.is_contiguous(memory_format=torch.channels_last):
@@ -37,7 +39,7 @@ class _Flattened(torch.autograd.Function):
 
 
 def unflatten(rows: Tensor, shape: tuple[int, int, int], convolution: nn.Module) -> Tensor:
-    """(N, C * H * W) -> (N, C, H, W), in the layout of the weights that come next."""
+    """Return (N, C * H * W) as (N, C, H, W), in the layout of the weights that come next."""
     weight = next(p for p in convolution.parameters() if p.ndim == 4)
     last = weight.is_contiguous(memory_format=torch.channels_last)
     layout = torch.channels_last if last else torch.contiguous_format

@@ -11,7 +11,7 @@ def check_positive(**options: float | None) -> None:
 
 
 def halvings(resolution: int, smallest: int = 7) -> list[int]:
-    """The sizes from `resolution` down to at most `smallest`, each half the last, rounded up."""
+    """Return the sizes from `resolution` to at most `smallest`, each half the last, rounded up."""
     sizes = [resolution]
     while sizes[-1] > smallest:
         sizes.append((sizes[-1] + 1) // 2)

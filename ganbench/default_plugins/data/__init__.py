@@ -1,0 +1,1 @@
+"""Files that the package carries: MNIST, and the weights of its judge."""

@@ -48,7 +48,7 @@ class CelebAAttributes(PicturesOfYourOwn):
         return self.partition or super().has_test_set()
 
     def class_names(self) -> tuple[str, ...]:
-        """Of three attributes, the first counts 4, the second 2 and the third 1."""
+        """Return the classes, of which the first of three attributes counts 4, the last 1."""
         celeba_files.attributes(self._root()).require(self.attributes)
         if not self.attributes:
             return ()

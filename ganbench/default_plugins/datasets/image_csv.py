@@ -81,7 +81,7 @@ class ImageCSV(PicturesOfYourOwn):
         return DatasetStatus(self.path, True, None, note)
 
     def _new_name(self, row: Row, found: dict[str, Row]) -> str:
-        """Raises ValueError where a row names no picture with a label, or one that was named."""
+        """Return a row's file. Raises ValueError where it has no label, or was named before."""
         if not row.id:
             raise ValueError("no id")
         name = patterns.filled(self.pattern, {**row.values, "id": row.id})
@@ -98,7 +98,7 @@ class ImageCSV(PicturesOfYourOwn):
 
     @cached_property
     def _rows(self) -> tuple[Row, ...]:
-        """What `where` lets through, with corrected labels."""
+        """Return the rows that `where` lets through, with corrected labels."""
         rows = tuple(self._corrected())
         kept = rows
         for column, wanted in self.where.items():
@@ -145,7 +145,7 @@ class ImageCSV(PicturesOfYourOwn):
         return found
 
     def _value(self, row: Row, column: str) -> str:
-        """The label's column holds corrected labels."""
+        """Return a value of a row; the label's column holds corrected labels."""
         return row.label if column == self.label_column else tables.canonical(row.values[column])
 
     def _check_occur(self, column: str, wanted: Iterable[str], values: set[str]) -> None:
@@ -155,7 +155,7 @@ class ImageCSV(PicturesOfYourOwn):
                 raise DataError(f"{self._csv}: where: no row has {column} '{value}'{near}")
 
     def _pattern_columns(self) -> set[str]:
-        """Beside `id`, which stands for `id_column`."""
+        """Return the columns beside `id`, which stands for `id_column`."""
         return patterns.named(self.pattern) - {"id"}
 
     def _file(self, name: str) -> Path:
@@ -167,7 +167,7 @@ class ImageCSV(PicturesOfYourOwn):
 
 
 def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
-    """Each once; as numbers, where all are."""
+    """Return each label once, in order: of numbers, where all are."""
     found = set(labels)
     try:
         return tuple(sorted(found, key=float))

@@ -79,7 +79,7 @@ class ImageFolder(PicturesOfYourOwn):
 
 
 def pictures(below: Path) -> Iterator[str]:
-    """The names of all pictures, in an order that is the same everywhere; hidden ones left out."""
+    """Yield the names of all pictures but hidden ones, in an order that is the same everywhere."""
     for name in sorted(os.listdir(below)):
         if (below / name).is_dir() and not name.startswith("."):
             yield from sorted(f"{name}/{inner}" for inner in _walked(below / name))
@@ -104,7 +104,7 @@ def _refuse(error: OSError) -> None:
 
 
 def _classes(below: Path) -> tuple[str, ...]:
-    """The subfolders that hold pictures, where there are several."""
+    """Return the subfolders that hold pictures, where there are several."""
     names = sorted(
         name
         for name in os.listdir(below)
@@ -121,7 +121,7 @@ def _classes(below: Path) -> tuple[str, ...]:
 
 
 def _labelled(below: Path, names: list[str], classes: tuple[str, ...]) -> Listing:
-    """Pictures that lie beside the classes' folders belong to none."""
+    """Return pictures with their classes; those beside the classes' folders belong to none."""
     ids = {name: label for label, name in enumerate(classes)}
     stray = tuple(
         f"{name}: lies beside the folders of the classes" for name in names if "/" not in name

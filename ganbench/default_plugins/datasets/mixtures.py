@@ -125,7 +125,7 @@ class Mixture1200(GaussianMixture):
 
 
 def _radius(dimensions: int) -> float:
-    """What holds the share WITHIN of a standard Gaussian (Wilson & Hilferty, 1931)."""
+    """Return the radius that holds WITHIN of a standard Gaussian (Wilson & Hilferty, 1931)."""
     ninth = 2 / (9 * dimensions)
     cube = 1 - ninth + NormalDist().inv_cdf(WITHIN) * math.sqrt(ninth)
     return math.sqrt(dimensions * cube**3)

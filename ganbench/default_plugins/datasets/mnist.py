@@ -59,7 +59,7 @@ class MNIST(Dataset):
         return DatasetStatus(str(folder), True, True, note)
 
     def _folder(self, root: Path) -> Path:
-        """Where torchvision's MNIST class would look."""
+        """Return where torchvision's MNIST class would look."""
         return Path(self.root or root).expanduser() / "MNIST" / "raw"
 
     def _array(self, name: str, root: Path) -> Tensor:
@@ -110,7 +110,7 @@ def _sha256(content: bytes) -> str:
 
 
 def _parse(content: bytes) -> Tensor:
-    """An IDX file of unsigned bytes: two zeros, type 8, the rank, the sizes, the values."""
+    """Return the array of an IDX file: two zeros, type 8, the rank, the sizes, the values."""
     rank = content[3]
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
     return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8).view(*shape)

@@ -68,7 +68,7 @@ class StackedMNIST(Dataset):
         return replace(found, note="; ".join(filter(None, [found.note, "stacked on use"])))
 
     def digits(self, split: Split, root: Path) -> LabeledImages:
-        """What the images of a split are stacked of."""
+        """Return the digits that the images of a split are stacked of."""
         whole: tuple[Split, ...] = ("train", "test")
         mixed = split == "train" and self.source == "train+test"
         parts = [self._mnist().load(part, root) for part in (whole if mixed else (split,))]
@@ -76,7 +76,7 @@ class StackedMNIST(Dataset):
         return LabeledImages(torch.cat([part.images for part in parts]), torch.cat(labels))
 
     def triples(self, split: Split, num_digits: int) -> Tensor:  # (N, 3)
-        """Which digits stand in each image."""
+        """Return which digits stand in each image, as indices (N, 3)."""
         generator = torch.Generator().manual_seed(SEEDS[split])
         count = self.train_size if split == "train" else self.test_size
         return torch.randint(num_digits, (count, 3), generator=generator)

@@ -110,7 +110,7 @@ class Tensors(Dataset):
 
     @cached_property
     def _range(self) -> tuple[float, float] | None:
-        """Of the training set, and so of the test set."""
+        """Return black and white of the training set, and so of the test set."""
         if self.range is not None:
             return self.range
         found = self._chosen("train")
@@ -131,7 +131,7 @@ class Tensors(Dataset):
         return found
 
     def _shape(self, found: Chosen) -> tuple[int, int]:
-        """Channels and resolution."""
+        """Return channels and resolution. Raises DataError."""
         try:
             (channels, height, width), _ = arranged(found.images.shape, self.layout)
         except Unsuitable as error:
@@ -145,7 +145,7 @@ class Tensors(Dataset):
         return channels, self.resolution or height
 
     def _classes(self) -> NDArray[Any]:
-        """The distinct labels of the training set, in order."""
+        """Return the distinct labels of the training set, in order."""
         train = self._chosen("train")
         return np.empty(0, np.int64) if train.labels is None else np.unique(train.class_ids())
 

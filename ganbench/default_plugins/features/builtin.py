@@ -66,7 +66,7 @@ class MnistCNNv1(FeatureExtractor):
 
     @staticmethod
     def card() -> dict[str, object]:
-        """How the weights came about, and their accuracy."""
+        """Return how the weights came about, and their accuracy."""
         return json.loads(
             (files("ganbench.default_plugins.data") / "mnist_cnn_v1" / "card.json").read_text()
         )
@@ -105,7 +105,7 @@ class Pixels(FeatureExtractor):
 
 
 def for_any_images(image: ImageSpec) -> str:
-    """The extractor for images of which nothing is known: pixels, unless there are too many."""
+    """Return the extractor for images of any kind: pixels, unless there are too many."""
     return Pixels.name if Pixels().unsupported(image) is None else "random-conv"
 
 

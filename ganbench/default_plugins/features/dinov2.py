@@ -60,7 +60,7 @@ class DINOv2L14(FeatureExtractor):
 
 
 def normalised(images: Tensor) -> Tensor:
-    """(N, 3, 224, 224) of uint8 images, as dgm-eval prepares them with PIL."""
+    """Return uint8 images as (N, 3, 224, 224), as dgm-eval prepares them with PIL."""
     size = (RESOLUTION, RESOLUTION)
     # Of bytes and on the CPU, where torch rounds and clips between rows and columns as PIL does.
     resized = F.interpolate(images.cpu(), size, mode="bicubic", antialias=True)
@@ -70,7 +70,7 @@ def normalised(images: Tensor) -> Tensor:
 
 
 class VisionTransformer(nn.Module):
-    """Its parameters are named as in the file of weights."""
+    """DINOv2's transformer (Oquab et al., 2023); parameters are named as in the file of weights."""
 
     def __init__(self, width: int, depth: int, heads: int, grid: int) -> None:
         super().__init__()
@@ -125,6 +125,8 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
+    """Self-attention of tokens (N, T, width) by several heads."""
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -139,6 +141,8 @@ class Attention(nn.Module):
 
 
 class Scale(nn.Module):
+    """A learned factor for each of the last axis's values."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.gamma = nn.Parameter(torch.empty(width))

@@ -83,7 +83,7 @@ class EfficientNetLite0Features(FeatureExtractor):
 
 
 class EfficientNetLite0(nn.Module):
-    """Its parameters are named as in the file of weights."""
+    """EfficientNet-Lite0 (Tan & Le, 2019), with parameters named as in the file of weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def _norm(width: int) -> nn.BatchNorm2d:
 
 
 def _carried() -> Path | None:
-    """The file in the installed package."""
+    """Return the file in the installed package, or None without one."""
     spec = find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         return None

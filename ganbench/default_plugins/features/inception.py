@@ -67,7 +67,7 @@ class Inception(FeatureExtractor):
 
 
 def _network(state: dict[str, Tensor]) -> nn.Module:
-    """torch-fidelity unpickles any object that its file holds, so it gets one written here."""
+    """Return the network, from a file written here, as torch-fidelity unpickles any object."""
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     file = io.BytesIO()

@@ -25,7 +25,7 @@ class MnistCNN(nn.Module):
         self.classifier = nn.Linear(self.feature_dim, self.num_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the pooled features (N, 96) and the class logits (N, 10)."""
+        """Return the pooled features (N, 96) and the class logits (N, 10)."""
         h = self.pool(self.conv1(images).relu())
         h = self.conv2(h).relu()
         h = self.pool(self.conv3(h).relu())

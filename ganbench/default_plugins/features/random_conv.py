@@ -23,8 +23,7 @@ SEEDS = 2**32
 
 @dataclass(kw_only=True)
 class RandomConv(FeatureExtractor):
-    """Convolutions with random weights, for images that no network was trained on (Naeem et al.,
-    2020)."""
+    """Random convolutions, for images that no network was trained on (Naeem et al., 2020)."""
 
     name = "random-conv"
     seed: int = 0
@@ -72,6 +71,7 @@ class Pyramid(nn.Module):
         )
 
     def draw(self, seed: int) -> None:
+        """Draw all weights from Normal(0, 2 / fan-in), the same ones for a seed everywhere."""
         # NumPy promises that this old generator never gives other numbers; torch promises nothing.
         source = np.random.RandomState(seed)
         for weight in self.parameters():

@@ -1,5 +1,4 @@
-"""Files of weights: where they lie, whether they are the right ones, how to download them; and what
-the frozen networks that use them share.
+"""Files of weights, found, checked and downloaded; and what frozen networks with them share.
 
 Nothing is downloaded unless someone types `ganbench weights NAME`: a benchmark that fetches a
 hundred megabytes by the way is a surprise, on a cluster a hundred ones.
@@ -8,8 +7,8 @@ hundred megabytes by the way is a surprise, on a cluster a hundred ones.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ from ganbench import DataError, Features, ImageSpec, Unavailable, download, offl
 
 CHUNK = 2**20
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -35,7 +36,7 @@ class Weights:
     urls: tuple[str, ...] = ()
 
     def find(self, root: Path) -> Path | None:
-        """The first of GANBENCH_WEIGHTS, torch's own downloads, and `weights` in the data folder.
+        """Return the first of GANBENCH_WEIGHTS, torch's downloads and `weights` in the data folder.
 
         GANBENCH_WEIGHTS is a folder, or a file of one of the names or of the right size. What is
         found is not read here.
@@ -43,7 +44,7 @@ class Weights:
         return next((path for path in self._places(root) if os.path.isfile(path)), None)
 
     def missing(self, root: Path) -> str | None:
-        """Why they cannot be loaded and what to do, or None."""
+        """Return why they cannot be loaded and what to do, or None."""
         if self.find(root):
             return None
         named = os.environ.get("GANBENCH_WEIGHTS")
@@ -55,14 +56,14 @@ class Weights:
         )
 
     def load(self, root: Path) -> dict[str, Tensor]:
-        """The tensors of the file that `find` gives, once it is known to be the right one."""
+        """Return the tensors of the file that `find` gives. Raises Unavailable without one."""
         path = self.find(root)
         if path is None:
             raise Unavailable(self.missing(root))
         return self.read(path)
 
     def read(self, path: Path) -> dict[str, Tensor]:
-        """The tensors of a file. Raises DataError, before anything is unpickled, for another."""
+        """Return the tensors of a file. Raises DataError for another one before unpickling it."""
         try:
             with path.open("rb") as file:
                 if why := self._difference(file):
@@ -78,8 +79,10 @@ class Weights:
             )
 
     def download(self, folder: Path) -> Path:
-        """From the first URL that gives them, into a folder; the file appears there whole or not at
-        all. Raises DataError where none does."""
+        """Download them into a folder, from the first URL that gives them.
+
+        The file appears there whole or not at all. Raises DataError where no URL gives it.
+        """
         target = folder / self.names[0]
         download(
             self.urls,
@@ -91,19 +94,16 @@ class Weights:
         return target
 
     def fetch(self) -> Path:
-        """Into torch's own downloads, unless the right file is already there."""
+        """Download them into torch's own downloads, unless the right file is already there."""
         folder = downloads()
         for path in (folder / name for name in self.names):
             if os.path.isfile(path) and self._difference_at(path) is None:
                 return path
-        print(
-            f"ganbench: downloading {_megabytes(self.size)} to {folder}",
-            file=sys.stderr,
-            flush=True,
-        )
+        _log.warning("ganbench: downloading %s to %s", _megabytes(self.size), folder)
         return self.download(folder)
 
     def protocol(self) -> dict[str, str]:
+        """Return the file's first name and its SHA-256, as extractors record them."""
         return {"file": self.names[0], "sha256": self.sha256}
 
     @property
@@ -125,7 +125,7 @@ class Weights:
             yield from (folder / name for name in self.names)
 
     def _difference(self, file: BinaryIO) -> str | None:
-        """What is wrong with a file's content."""
+        """Return what is wrong with a file's content, or None."""
         digest, size = hashlib.sha256(), 0
         while part := file.read(CHUNK):
             digest.update(part)
@@ -164,27 +164,30 @@ DINOV2_L14 = Weights(
 
 
 def downloads() -> Path:
-    """Where torch, and so torch-fidelity and pytorch-fid, keep what they download."""
+    """Return where torch, and so torch-fidelity and pytorch-fid, keep what they download."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def no_picture(image: ImageSpec, least: int = 2) -> str | None:
-    """Why images are not grey or colour pictures of some size, or None."""
+    """Return why images are not grey or colour pictures of some size, or None."""
     if image.channels in (1, 3) and image.resolution >= least:
         return None
     return f"it sees grey and colour pictures of {least}×{least} and more, and these are {image}"
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """(N, 3, H, W): grey three times."""
+    """Return images as (N, 3, H, W), grey ones three times."""
     return images.expand(-1, 3, -1, -1)
 
 
 def frozen(
     net: nn.Module, features: Callable[[Tensor], Features], at_once: int = 16
 ) -> Callable[[Tensor], Features]:
-    """`features`, which uses `net`, of any number of images: without gradients, in full float32,
-    on their device, and `at_once`, as large maps of a whole batch are slow and fill the memory."""
+    """Return `features`, which uses `net`, for any number of images.
+
+    They are found without gradients, in full float32, on the images' device, and of `at_once`
+    images at a time, as large maps of a whole batch are slow and fill the memory.
+    """
     net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -200,7 +203,7 @@ def frozen(
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """No TF32 or bfloat16 inside of float32 operations, whatever training has switched on."""
+    """Let float32 operations use no TF32 or bfloat16 inside, whatever training has switched on."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

@@ -17,7 +17,7 @@ WIDE = 1000  # values of an image, beyond which a sixth of them decide
 
 
 def z_scores(real: Tensor, fake: Tensor) -> Tensor:
-    """Of two proportions, with the pooled variance, of counts in bins (K,); 0 where both are."""
+    """Return the z-scores of two proportions, of counts in bins (K,), pooled; 0 where both are."""
     n, m = real.sum(), fake.sum()
     pooled = (real + fake) / (n + m)
     deviation = (pooled * (1 - pooled) * (1 / n + 1 / m)).sqrt()
@@ -25,7 +25,7 @@ def z_scores(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> float:
-    """The divergence of two distributions (K,), in nats, 0 log 0 = 0."""
+    """Return the divergence of two distributions (K,), in nats, with 0 log 0 = 0."""
     middle = (p + q) / 2
     terms = torch.special.xlogy(p, p / middle) + torch.special.xlogy(q, q / middle)
     return (terms[middle > 0].sum() / 2).item()
@@ -33,8 +33,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> float:
 
 @dataclass(kw_only=True)
 class NDB(Metric):
-    """Bins of which samples and training set fill statistically different shares (Richardson &
-    Weiss, 2018).
+    """Bins that samples and training set fill in different shares (Richardson & Weiss, 2018).
 
     The bins are clusters of training images by their pixels. The Jensen-Shannon divergence of the
     shares is about (K - 1) / 8 · (1 / n + 1 / m) when n and m images are of one distribution: the
@@ -88,7 +87,7 @@ class NDB(Metric):
         }
 
     def _bins(self, evaluation: Evaluation) -> dict[str, Tensor]:
-        """The values of an image that decide, the bins' centres, and the training set's counts."""
+        """Return which values of an image decide, and the bins' centres and training images."""
         few, train = evaluation.reals("train", NUM_FITTED), evaluation.reals("train")
         width = few.images[0].numel()
         generator = torch.Generator().manual_seed(self.seed)

@@ -14,7 +14,7 @@ from ganbench.default_plugins.metrics.shuffles import shuffled
 
 
 def class_score(probabilities: Tensor) -> float:
-    """exp E KL(p(y|x) || p(y)) of (N, K), in float64: from 1 to K.
+    """Return exp E KL(p(y|x) || p(y)) of probabilities (N, K), in float64: from 1 to K.
 
     The mean divergence is the entropy of the mean less the mean entropy; 0 log 0 = 0.
     """

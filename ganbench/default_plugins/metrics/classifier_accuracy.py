@@ -35,7 +35,7 @@ class SmallCNN(nn.Sequential):
 
 
 class SmallMLP(nn.Sequential):
-    """For points: two hidden layers."""
+    """Two hidden layers, for points and images below 8×8."""
 
     def __init__(self, image: ImageSpec) -> None:
         super().__init__(
@@ -50,7 +50,7 @@ class SmallMLP(nn.Sequential):
 
 @torch.inference_mode(False)
 def new_classifier(image: ImageSpec, seed: int) -> nn.Module:
-    """Untrained; torch's own generator is as it was."""
+    """Return an untrained classifier; torch's own generator is left as it was."""
     net = SmallCNN if image.resolution >= MIN_RESOLUTION else SmallMLP
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -60,7 +60,7 @@ def new_classifier(image: ImageSpec, seed: int) -> nn.Module:
 @torch.inference_mode(False)
 @torch.enable_grad()
 def train(net: nn.Module, data: LabeledImages, epochs: int, batch_size: int, seed: int = 0) -> None:
-    """For a fixed number of epochs, by a learning rate that rises and falls once.
+    """Train for a fixed number of epochs, by a learning rate that rises and falls once.
 
     Neither the order of `data` nor torch's own generator has a part in it.
     """
@@ -82,7 +82,7 @@ def _scaled(images: Tensor) -> Tensor:
 
 
 def accuracy(net: nn.Module, data: LabeledImages) -> float:
-    """Unavailable where training has diverged."""
+    """Return the share of images whose class the net says. Raises Unavailable where it diverged."""
     assert data.labels is not None
     right = 0
     with torch.inference_mode():

@@ -28,7 +28,7 @@ class Definition:
     max_deviations: float | None = None  # from a centre to a sample of high quality; None: classes
 
     def mismatch(self, dataset: Dataset) -> str | None:
-        """Why this data cannot be judged by it, or None."""
+        """Return why this data cannot be judged by it, or None."""
         if dataset.name != self.dataset:
             return f"it is for data set '{self.dataset}', and this is '{dataset.name}'"
         found = dataset.image_spec().num_classes
@@ -88,19 +88,19 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
 
 
 def reverse_kl(shares: Tensor, reference: Tensor) -> float:
-    """KL(shares || reference) in nats, 0 log 0 = 0; both (K,) and sum to one."""
+    """Return KL(shares || reference) in nats, 0 log 0 = 0; both are (K,) and sum to one."""
     reached = shares > 0
     shares, reference = shares[reached].double(), reference[reached].double()
     return (shares * (shares / reference).log()).sum().item()
 
 
 def reverse_kl_floor(num_modes: int, num_samples: float) -> float:
-    """The mean reverse KL of samples drawn from the reference itself, to first order."""
+    """Return the mean reverse KL of samples drawn from the reference itself, to first order."""
     return (num_modes - 1) / (2 * num_samples)
 
 
 def high_quality(points: Tensor, centers: Tensor, radius: float) -> tuple[Tensor, Tensor]:
-    """Which points (N, D) lie within a radius of a centre (K, D), and each one's nearest."""
+    """Return which points (N, D) lie within a radius of a centre (K, D), and each one's nearest."""
     good, nearest = [], []
     for chunk in points.split(CHUNK):
         distances = torch.cdist(
@@ -237,7 +237,7 @@ def _of_mixture(points: Tensor, mixture: Mixture, radius: float) -> dict[str, fl
 def _values(
     covered: Tensor, counts: Tensor, reference: Tensor, num_samples: float
 ) -> dict[str, float | Unavailable]:
-    """`counts` (K,) are those of the `num_samples` that count."""
+    """Return the numbers of a set; `counts` (K,) are of those of its `num_samples` that count."""
     held = (counts > 0) & (counts >= HELD * reference * num_samples)
     values: dict[str, float | Unavailable] = {
         "modes": float(covered.sum().item()),

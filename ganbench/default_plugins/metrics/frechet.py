@@ -17,11 +17,11 @@ MAX_CLASSES = 200
 
 
 def frechet_distance(real: Moments, fake: Moments) -> float:
-    """The squared 2-Wasserstein distance of two Gaussians (Dowson & Landau, 1982), in float64.
+    """Return the squared 2-Wasserstein distance of two Gaussians (Dowson & Landau, 1982).
 
-    |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½). With S1 = R Rᵀ the last trace is that of (Rᵀ S2 R)^½,
-    a symmetric matrix: nothing can turn complex, and R is kept with the real statistics. May be a
-    rounding error below zero.
+    It is |m1 - m2|² + tr(S1 + S2 - 2 (S1 S2)^½), in float64. With S1 = R Rᵀ the last trace is that
+    of (Rᵀ S2 R)^½, a symmetric matrix: nothing can turn complex, and R is kept with the real
+    statistics. It may be a rounding error below zero.
     """
     # With the large columns first, LAPACK finds the small eigenvalues to many more digits; it is
     # their roots that count. More of them than S2 has rank are zeros, whose noise would add up.
@@ -34,7 +34,7 @@ def frechet_distance(real: Moments, fake: Moments) -> float:
 
 
 def rank(covariance: Tensor) -> int:
-    """The number of eigenvalues that are more than rounding beside the largest."""
+    """Return the number of eigenvalues that are more than rounding beside the largest."""
     dim = len(covariance)
     rounding = dim * torch.finfo(torch.float64).eps
     # Full rank, the usual case, is seen four times faster: positive definite with more than
@@ -47,7 +47,7 @@ def rank(covariance: Tensor) -> int:
 
 
 def fake_moments(features: Tensor, chosen: Tensor | None = None) -> Moments:
-    """Of samples' features (N, F), or of the chosen rows; Unavailable where there are none."""
+    """Return the moments of samples' features (N, F), or of the chosen rows, two or more."""
     count = len(features) if chosen is None else len(chosen)
     if count < 2:
         raise Unavailable("a covariance needs at least two samples")
@@ -57,7 +57,7 @@ def fake_moments(features: Tensor, chosen: Tensor | None = None) -> Moments:
 
 
 def _finite(moments: Moments) -> Moments:
-    """Before any LAPACK call: a NaN there has ended whole processes (pytorch#93124)."""
+    """Return the same, before any LAPACK call: NaN there has ended processes (pytorch#93124)."""
     if not (moments.mean.isfinite().all() and moments.covariance.isfinite().all()):
         raise Unavailable("the features of the samples are not finite")
     return moments
@@ -86,7 +86,7 @@ class FID(Metric):
 
 
 def intercept(x: Tensor, y: Tensor) -> tuple[float, float]:
-    """Of the least-squares line through (x, y), with its standard error; three points or more."""
+    """Return that of the least-squares line through (x, y), three or more, and its error."""
     dx = x - x.mean()
     slope = dx.dot(y) / dx.dot(dx)
     found = y.mean() - slope * x.mean()
@@ -142,7 +142,7 @@ class FIDInfinity(Metric):
         }
 
     def _counts(self, num_samples: int, dim: int) -> list[int]:
-        """The law of 1 / N begins where covariances have full rank: from 2 F on."""
+        """Return the samples of each point, from 2 F on: there covariances have full rank."""
         needed = max(4 * dim, 2 * self.points)
         if num_samples < needed:
             raise Unavailable(
@@ -155,7 +155,7 @@ class FIDInfinity(Metric):
 
 
 def _growing(features: Tensor, order: Tensor, counts: list[int]) -> Iterator[Moments]:
-    """Of the first rows in that order, as many as each count says; no row is read twice."""
+    """Yield the moments of the first rows in that order, for each count; no row is read twice."""
     sums = MomentSums()
     for count in counts:
         for part in order[sums.count : count].split(CHUNK):
@@ -197,7 +197,7 @@ class IntraFID(Metric):
 
 
 def _members(evaluation: Evaluation) -> list[Tensor]:
-    """The indices of the samples of each class, two or more; Unavailable without."""
+    """Return the indices of the samples of each class. Raises Unavailable for fewer than two."""
     classes, labels = evaluation.image.num_classes, evaluation.fake.labels
     if not classes:
         raise Unavailable(f"data set '{evaluation.dataset.name}' has no labels")

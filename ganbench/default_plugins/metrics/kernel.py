@@ -17,7 +17,7 @@ CHUNK = 4096
 
 
 def polynomial_mmd(x: Tensor, y: Tensor) -> float:
-    """The unbiased squared MMD of x and y, (M, F) each, under (x·y / F + 1)³, in float64.
+    """Return the unbiased squared MMD of x and y, (M, F) each, under (x·y / F + 1)³, in float64.
 
     Without the pairs of a vector and itself; it may fall below zero.
     """
@@ -29,13 +29,13 @@ def polynomial_mmd(x: Tensor, y: Tensor) -> float:
 
 
 def _kernel_sum(x: Tensor, y: Tensor) -> Tensor:
-    """The kernel summed over all pairs."""
+    """Return the kernel summed over all pairs."""
     k = (x @ y.T).div_(x.shape[1]).add_(1).flatten()
     return k.square().dot(k)
 
 
 def _self_sum(x: Tensor) -> Tensor:
-    """The kernel summed over pairs of each vector and itself."""
+    """Return the kernel summed over pairs of each vector and itself."""
     return (x.square().mean(1) + 1).pow(3).sum()
 
 
@@ -92,7 +92,7 @@ class KID(Metric):
         }
 
     def _draws(self, real: Tensor, fake: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Indices of the real and of the generated half of each subset."""
+        """Yield the indices of the real and of the generated half of each subset."""
         generator = torch.Generator().manual_seed(self.seed)
         size = min(self.subset_size, len(real), len(fake))
         whole = size == len(real) == len(fake)  # then all subsets are one

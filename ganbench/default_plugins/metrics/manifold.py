@@ -20,7 +20,7 @@ from ganbench.default_plugins.metrics.neighbours import (
 
 
 class Sides(NamedTuple):
-    """As many real as generated ones, and the balls of the real ones."""
+    """Features of as many real as generated images, and the balls of the real ones."""
 
     real: Tensor  # (N, F)
     fake: Tensor  # (N, F)
@@ -28,17 +28,21 @@ class Sides(NamedTuple):
 
 
 class PrecisionRecallValues(NamedTuple):
+    """What `precision_recall` finds: two shares from 0 to 1."""
+
     precision: float
     recall: float
 
 
 class DensityCoverageValues(NamedTuple):
+    """What `density_coverage` finds: a mean, and a share from 0 to 1."""
+
     density: float
     coverage: float
 
 
 def squared_radii(points: Tensor, k: int, rows: int | None = None) -> Tensor:
-    """The squared distance of each of N > k points (N, F) to its k-th neighbour but itself."""
+    """Return the squared distance of each of N > k points (N, F) to its k-th other neighbour."""
     kept = [
         distances.topk(k + 1, largest=False).values[:, k]  # the point itself is first, at 0
         for _, distances in _blocks(points, points, rows)
@@ -49,7 +53,7 @@ def squared_radii(points: Tensor, k: int, rows: int | None = None) -> Tensor:
 def precision_recall(
     sides: Sides, fake_radii: Tensor, rows: int | None = None
 ) -> PrecisionRecallValues:
-    """Shares of samples in a ball of real ones, and of real ones in a ball of samples; `<=`."""
+    """Return the shares of samples in balls of reals, and of reals in balls of samples; `<=`."""
     precise = 0
     recalled = torch.zeros(len(sides.real), dtype=torch.bool)
     for part, distances in _blocks(sides.fake, sides.real, rows):
@@ -59,8 +63,10 @@ def precision_recall(
 
 
 def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCoverageValues:
-    """The mean number of balls of real ones around a sample, over k, and the share of balls with a
-    sample in them; `<`."""
+    """Return in how many balls of real ones a sample lies, and how many balls have a sample; `<`.
+
+    The first is a mean over the samples, divided by k; the second is a share of the balls.
+    """
     inside = 0
     covered = torch.zeros(len(sides.real), dtype=torch.bool)
     for _, distances in _blocks(sides.fake, sides.real, rows):
@@ -71,7 +77,7 @@ def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCo
 
 
 def _blocks(a: Tensor, b: Tensor, rows: int | None) -> Iterator[tuple[slice, Tensor]]:
-    """Squared distances of a few rows of a at a time to all of b."""
+    """Yield which few rows of a, and their squared distances to all of b."""
     rows = rows or max(1, PAIRS // len(b))
     b = b.double()
     for start in range(0, len(a), rows):
@@ -128,8 +134,7 @@ class Balls(Metric):
 
 @dataclass(kw_only=True)
 class PrecisionRecall(Balls):
-    """Shares of samples among real images, and of real images among samples (Kynkäänniemi et al.,
-    2019).
+    """Shares of samples among reals, and of reals among samples (Kynkäänniemi et al., 2019).
 
     A ball holds its border: a copy of a real image counts as precise even where that image has k
     duplicates, which leave it the radius 0.

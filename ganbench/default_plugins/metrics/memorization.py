@@ -39,16 +39,22 @@ class Space:
 
 
 def authentic(distances: Tensor, indices: Tensor, train: Tensor) -> Tensor:
-    """Which samples, at distances (M,) from their nearest training images x = train[indices], are
-    farther from x than x is from all others of train (N, F) (Alaa et al., 2022)."""
+    """Return which samples are authentic (Alaa et al., 2022), as (M,) booleans.
+
+    Those are farther from the training image x nearest to them than x is from all others of train
+    (N, F); x = train[indices], at these distances (M,).
+    """
     hit, which = indices.unique(return_inverse=True)
     own = nearest(train[hit], train, k=2)[0][:, 1]  # the first is the image itself, at 0
     return distances > own[which]
 
 
 def rank_z(samples: Tensor, test: Tensor) -> float:
-    """The standardised Mann-Whitney U of distances (M,) and (N,), below 0 where the samples' are
-    the smaller ones; corrected for continuity as Meehan et al. (2020) do."""
+    """Return the standardised Mann-Whitney U of distances (M,) and (N,).
+
+    It is below 0 where the samples' are the smaller ones, and corrected for continuity as Meehan et
+    al. (2020) do.
+    """
     m, n = len(samples), len(test)
     ordered = test.sort().values
     ranks = [torch.searchsorted(ordered, samples, right=right) for right in (False, True)]
@@ -57,7 +63,7 @@ def rank_z(samples: Tensor, test: Tensor) -> float:
 
 
 def principal(train: Tensor) -> Tensor:
-    """Directions (F, D) in which the training set varies most; all, where they are few."""
+    """Return directions (F, D) in which the training set varies most; all, where they are few."""
     width = train.shape[1]
     if width <= DIMENSIONS:
         return torch.eye(width)
@@ -168,7 +174,7 @@ class Memorization(Metric):
         }
 
     def _beside_test(self, evaluation: Evaluation, names: tuple[str, str], space: Space) -> Values:
-        """The ratio of medians, and the share of samples within the first percentile."""
+        """Return the ratio of medians, and the share of samples within the first percentile."""
 
         def numbers() -> tuple[float, float]:
             _require_test(evaluation)
@@ -211,7 +217,7 @@ class Memorization(Metric):
         return sum(s * w for s, w in zip(scores, weights, strict=True)) / sum(weights)
 
     def _cells(self, test: Tensor, train: Tensor) -> dict[str, Tensor]:
-        """All of C_T that samples have no part in."""
+        """Return all of C_T that samples have no part in."""
         basis = principal(train)
         test, train = test @ basis, train @ basis
         centers = k_means(train, CELLS, self.seed)
@@ -231,7 +237,7 @@ class Memorization(Metric):
 
 
 def _attempted(names: tuple[str, ...], numbers: Callable[[], tuple[float, ...]]) -> Values:
-    """The numbers by name, or why there are none in each one's place."""
+    """Return the numbers by name, or why there are none in each one's place."""
     try:
         return dict(zip(names, numbers(), strict=True))
     except Unavailable as why:
@@ -239,7 +245,7 @@ def _attempted(names: tuple[str, ...], numbers: Callable[[], tuple[float, ...]])
 
 
 def _require_test(evaluation: Evaluation) -> None:
-    """Asked beforehand, as a split that is looked at becomes part of the protocol."""
+    """Raise Unavailable without a test set, before a look at it makes it part of the protocol."""
     dataset = evaluation.dataset
     if "test" not in dataset.splits:
         raise Unavailable(f"data set '{dataset.name}' has no test split")
@@ -256,7 +262,7 @@ def _mean(values: Tensor) -> float:
 
 
 def _picture(samples: Tensor, train: Tensor, manhattan: Manhattan, path: Path) -> None:
-    """Each sample, a gap, and the training images nearest to it."""
+    """Save a grid: in each row a sample, a gap, and the training images nearest to it."""
     _, indices = manhattan.nearest(samples, min(NEIGHBOURS, len(train)))
     gap = torch.full_like(samples[:1], 255)
     rows = [

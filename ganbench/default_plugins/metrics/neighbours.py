@@ -21,7 +21,7 @@ EXHAUSTIVE = 0.3  # share of references left by their blocks, beyond which all p
 
 
 def drawn(samples: LabeledImages, count: int, seed: int) -> Tensor:
-    """Indices of at most `count` samples, at random, in whichever order the samples come.
+    """Return the indices of at most `count` random samples, the same in whichever order they come.
 
     Copies of one image lie side by side in the canonical order: a permutation takes them apart.
     """
@@ -31,19 +31,19 @@ def drawn(samples: LabeledImages, count: int, seed: int) -> Tensor:
 
 
 def finite(values: Tensor, what: str) -> Tensor:
-    """The same, or Unavailable where they are not all finite."""
+    """Return the values. Raises Unavailable where they are not all finite."""
     if not all(part.isfinite().all() for part in values.split(4096)):
         raise Unavailable(f"{what} are not finite")
     return values
 
 
 def content(values: Tensor) -> str:
-    """A hash, for the names of what is remembered about them."""
+    """Return a hash of the values, for the names of what is remembered about them."""
     return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean, of the rows of a (N, D) to those of b (M, D): (N, M) float32.
+    """Return Euclidean ones of the rows of a (N, D) to those of b (M, D): (N, M) float32.
 
     A matrix product in float64: ten times as fast as differences, and what it loses is less than
     float32 features hold in the first place. Rounded afterwards, so that equal distances stay
@@ -58,7 +58,7 @@ def _norms(x: Tensor) -> Tensor:
 
 
 def _less_norms(a: Tensor, b: Tensor) -> Tensor:
-    """Squared distances less the squared norms of a: of one row they have the same order."""
+    """Return squared distances less the squared norms of a: of one row the order is the same."""
     return torch.addmm(_norms(b), a, b.T, alpha=-2)
 
 
@@ -67,9 +67,9 @@ def _rounded(squares: Tensor) -> Tensor:
 
 
 def nearest(queries: Tensor, references: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
-    """Euclidean distances to the k nearest references, nearest first, and their indices: (N, k).
+    """Return Euclidean distances to the k nearest references, and their indices: (N, k).
 
-    Either side is anything that flattens to vectors, such as images.
+    The nearest come first. Either side is anything that flattens to vectors, such as images.
     """
     found = [_nearest(part.flatten(1).double(), references, k) for part in queries.split(2048)]
     values, indices = zip(*found, strict=True)
@@ -77,7 +77,7 @@ def nearest(queries: Tensor, references: Tensor, k: int = 1) -> tuple[Tensor, Te
 
 
 def _nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Squared."""
+    """Return squared distances and indices, as `nearest` does of any number of queries."""
     values = torch.empty(len(queries), 0, dtype=torch.float64)
     indices = torch.empty(len(queries), 0, dtype=torch.int64)
     rows = max(1, PAIRS // max(queries.shape))
@@ -102,7 +102,7 @@ class Manhattan:
         self._tables = [_blocks(references, size) for size in self._sizes]
 
     def nearest(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
-        """Distances (N, k), nearest first, and indices. k is at most the number of references."""
+        """Return distances (N, k), nearest first, and indices, of at most as many as there are."""
         found = [
             self._nearest(part, k) for part in queries.split(max(1, PAIRS // len(self._tables[0])))
         ]
@@ -126,7 +126,7 @@ class Manhattan:
         return torch.stack(values), torch.stack(indices)
 
     def _limits(self, pixels: Tensor, bounds: Tensor, k: int) -> Tensor:
-        """How far the k-th neighbour of each can be: as far as that of a few likely ones, (N,)."""
+        """Return how far the k-th neighbour of each can be: as that of a few likely ones, (N,)."""
         likely = bounds.topk(min(k + GUESSES, bounds.shape[1]), largest=False).indices
         guesses = self._tables[-1][likely].float()
         distances = torch.cdist(pixels[:, None].float(), guesses, p=1)[:, 0]
@@ -135,7 +135,7 @@ class Manhattan:
     def _refined(
         self, rows: list[Tensor], within: Tensor, limit: Tensor, k: int
     ) -> tuple[Tensor, Tensor]:
-        """Of one query, at every size of blocks; fewer and fewer are left within the limit."""
+        """Return the nearest of one query, by blocks of every size: fewer and fewer are left."""
         kept = within.nonzero()[:, 0]
         for row, table in zip(rows[1:], self._tables[1:], strict=True):
             bounds = _absolute(row, table, kept)[0]
@@ -146,7 +146,7 @@ class Manhattan:
 
 
 def _block_sizes(images: Tensor) -> Iterator[int]:
-    """From coarse to single pixels; leaves out those whose table would be large."""
+    """Yield sizes from coarse to single pixels, without those whose table would be large."""
     count, channels, *_, side = images.shape
     size = 1
     while side > COARSEST * size and images.dtype == torch.uint8:  # whole numbers: sums are exact
@@ -159,7 +159,7 @@ def _block_sizes(images: Tensor) -> Iterator[int]:
 
 
 def _blocks(images: Tensor, size: int) -> Tensor:
-    """Sums over blocks of size × size pixels; of single pixels, the images: (N, D)."""
+    """Return sums over blocks of size × size pixels, of single pixels the images: (N, D)."""
     if size == 1:
         return images.flatten(1)
     sums = [
@@ -170,15 +170,18 @@ def _blocks(images: Tensor, size: int) -> Tensor:
 
 
 def _absolute(rows: Tensor, table: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Sums of absolute differences of rows (N, D) to those of a table that are kept: (N, M)."""
+    """Return sums of absolute differences of rows (N, D) to the kept ones of a table: (N, M)."""
     size = max(1, PAIRS // table.shape[1])
     chosen = (table[i] for i in kept.split(size)) if kept is not None else table.split(size)
     return torch.cat([torch.cdist(rows.float(), part.float(), p=1) for part in chosen], 1)
 
 
 def k_means(points: Tensor, k: int, seed: int, rounds: int = 100) -> Tensor:
-    """Centres (K, D) float64 of Lloyd's algorithm, from the seeding of Arthur & Vassilvitskii
-    (2007). K is below k where fewer of the points (N, D) differ."""
+    """Return the centres (K, D) of Lloyd's algorithm, in float64.
+
+    They are seeded as Arthur & Vassilvitskii (2007) do. K is below k where fewer of the points
+    (N, D) differ.
+    """
     points = points.double()
     centers = _spread(points, k, torch.Generator().manual_seed(seed))
     before = None
@@ -193,12 +196,12 @@ def k_means(points: Tensor, k: int, seed: int, rounds: int = 100) -> Tensor:
 
 
 def cells_of(points: Tensor, centers: Tensor) -> Tensor:
-    """The index of the centre nearest to each point, (N,)."""
+    """Return the index of the centre nearest to each point, (N,)."""
     return nearest(points, centers)[1][:, 0]
 
 
 def _spread(points: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """Each one drawn by its squared distance to those before it."""
+    """Draw k points, each by its squared distance to those before it."""
     chosen = torch.randint(len(points), (1,), generator=generator)
     gaps = torch.full((len(points),), torch.inf)
     while len(chosen) < k:

@@ -12,7 +12,7 @@ from ganbench import LabeledImages
 
 
 def shuffled(samples: LabeledImages, seed: int) -> Tensor:
-    """Indices (N,) in the order of keyed hashes of each image and its label.
+    """Return indices (N,) in the order of keyed hashes of each image and its label.
 
     Samples that are equal change places freely: nothing that is computed from them can tell.
     """

@@ -40,7 +40,7 @@ class Throughput(Metric):
 
 
 def _median(windows: tuple[float, ...]) -> float | None:
-    """Of all windows but the first; of a run of one window, that one."""
+    """Return the median of all windows but the first; of a run of one window, that one."""
     return median(windows[1:] or windows) if windows else None
 
 

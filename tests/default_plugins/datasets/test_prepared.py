@@ -166,7 +166,7 @@ def test_set_that_is_not_whole_is_made_again(home, folder, work, damage):
 KILLED = """
 import sys, time
 from ganbench.default_plugins.datasets.image_folder import ImageFolder
-from ganbench.default_plugins.datasets.pictures import prepared
+from ganbench.default_plugins.datasets.image_files import prepared
 
 decode = prepared.decode
 
@@ -277,9 +277,9 @@ def test_few_large_images_wait_at_once(home, folder, monkeypatch):
     assert sizes == [21]  # of 3 MB each
 
 
-def test_what_was_made_is_told(home, folder, capsys):
+def test_what_was_made_is_told(home, folder, caplog):
     loaded(folder)
-    told = capsys.readouterr().err
+    told = caplog.text
     assert str(home) in told
     assert "all prepared pictures there take 3.8 kB, and may be removed" in told
     (about,) = home.glob("*.json")

@@ -274,10 +274,12 @@ def test_offline_forbids_downloads(at, tmp_path, monkeypatch, server, value, for
     assert server.asked == ([] if forbidden else ["/right"])
 
 
-def test_what_is_there_is_not_fetched_again(at, home, server, capsys):
-    for progress in (f"ganbench: downloading 0 MB to {home}\n", ""):
+def test_what_is_there_is_not_fetched_again(at, home, server, caplog, capsys):
+    for told in ([f"ganbench: downloading 0 MB to {home}"], []):
         assert at("/right").fetch() == home / "some.pth"
-        assert capsys.readouterr() == ("", progress)
+        assert caplog.messages == told
+        assert capsys.readouterr() == ("", "")
+        caplog.clear()
     assert server.asked == ["/right"]
 
 

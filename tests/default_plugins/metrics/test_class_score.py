@@ -58,7 +58,8 @@ class Samples:
 
 def test_score_is_torchmetrics_on_the_same_permutation(monkeypatch):
     """Theirs is over logits, shuffled by torch's own generator, with ddof 1."""
-    theirs = pytest.importorskip("torchmetrics.image.inception").InceptionScore
+    from torchmetrics.image.inception import InceptionScore as Reference
+
     probabilities = probable(1000, 20)
     seen = Samples(probabilities)
     order = shuffled(seen.fake, 7)
@@ -67,7 +68,7 @@ def test_score_is_torchmetrics_on_the_same_permutation(monkeypatch):
         features, splits = [probabilities.log()], 10
 
     monkeypatch.setattr(torch, "randperm", lambda count: order)
-    mean, spread = theirs.compute(Given)
+    mean, spread = Reference.compute(Given)
     found = InceptionScore(features="x", seed=7).compute(seen)
     assert found["class-score@x"] == pytest.approx(mean.item(), rel=1e-9)
     assert found["class-score-sd@x"] == pytest.approx(spread.item() * math.sqrt(0.9), rel=1e-9)

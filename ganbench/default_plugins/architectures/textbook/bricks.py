@@ -22,7 +22,7 @@ from ganbench.default_plugins.architectures.textbook.stacks import (
 
 
 def glorot(net: nn.Module) -> None:
-    """Weights as Keras draws them where nothing else is said."""
+    """Draw weights as Keras does where nothing else is said: Glorot's uniform; biases are zero."""
     for part in net.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.xavier_uniform_(part.weight)

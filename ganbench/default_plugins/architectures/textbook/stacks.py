@@ -20,7 +20,7 @@ Upsampling = Literal["transposed", "nearest"]
 
 
 def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.Module:
-    """Maps (N, before, S, S) to (N, after, 2S, 2S)."""
+    """Return layers that map (N, before, S, S) to (N, after, 2S, 2S)."""
     if upsampling == "transposed":
         return ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
     return nn.Sequential(
@@ -31,8 +31,10 @@ def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.
 
 
 class FromPoint(nn.ConvTranspose2d):
-    """Maps (N, Z) to (N, channels, size, size): the transposed convolution of a 1×1 map, as the one
-    matrix product that it is. CPUs have no fast kernel for the convolution."""
+    """A transposed convolution of a 1×1 map, from (N, Z) to (N, channels, size, size).
+
+    It is done as the one matrix product that it is: CPUs have no fast kernel for it otherwise.
+    """
 
     def __init__(self, latent_dim: int, channels: int, size: int) -> None:
         super().__init__(latent_dim, channels, size, bias=False)
@@ -48,7 +50,7 @@ class FromPoint(nn.ConvTranspose2d):
 def half(
     before: int, after: int, *, bias: bool, norm: NormFactory | None = None, dropout: float = 0.0
 ) -> Iterator[nn.Module]:
-    """Layers that map (N, before, 2S, 2S) to (N, after, S, S)."""
+    """Yield layers that map (N, before, 2S, 2S) to (N, after, S, S)."""
     yield Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
     if norm is not None:
         yield norm(after)
@@ -118,12 +120,13 @@ def check_widths(widths: Sequence[int], **positive: int) -> None:
 
 
 def check_dropout(dropout: float) -> None:
+    """Raise ValueError for a share of dropped values that is not from 0 to below 1."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be from 0 to below 1, found {dropout}")
 
 
 def other_size(widths: Sequence[int], resolution: int) -> str | None:
-    """Why that many halvings do not lead to this size, or None."""
+    """Return why that many halvings do not lead to this size, or None."""
     side = SMALLEST * 2 ** len(widths)
     if resolution != side:
         return (

@@ -38,6 +38,7 @@ class TrainingNet(nn.Module):
         )
 
     def convs(self) -> list[tuple[str, nn.Conv2d]]:
+        """Return the names and layers of the convolutions."""
         return [(n, m) for n, m in self.net.named_children() if isinstance(m, nn.Conv2d)]
 
     def forward(self, images: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ class TrainingNet(nn.Module):
 
     @torch.no_grad()
     def folded(self) -> MnistCNN:
-        """The same function without normalisation layers."""
+        """Return the same function without normalisation layers."""
         net = copy.deepcopy(self.net)
         weights = net.state_dict()
         for name, _ in self.convs():
@@ -64,17 +65,20 @@ class TrainingNet(nn.Module):
 
 
 def read(stem: str, offset: int) -> Tensor:
+    """Return the bytes of one of MNIST's packed files, from an offset on."""
     raw = lzma.decompress((MNIST / f"{stem}.xz").read_bytes())
     return torch.frombuffer(bytearray(raw[offset:]), dtype=torch.uint8)
 
 
 def shifted(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images moved by up to two pixels either way, all of them alike."""
     padded = F.pad(images, (2, 2, 2, 2))
     dy, dx = torch.randint(0, 5, (2,), generator=generator).tolist()
     return padded[:, :, dy : dy + 28, dx : dx + 28]
 
 
 def train() -> MnistCNN:
+    """Return the judge after its epochs on the training set, averaged and folded."""
     torch.manual_seed(SEED)
     generator = torch.Generator().manual_seed(SEED)
     images = read("train-images-idx3-ubyte", 16).view(-1, 1, 28, 28).float() / 255
@@ -110,6 +114,7 @@ def _follow(average: TrainingNet, model: TrainingNet) -> None:
 
 @torch.no_grad()
 def accuracy(net: MnistCNN) -> float:
+    """Return the share of the test set that the judge puts into the right class."""
     images = read("t10k-images-idx3-ubyte", 16).view(-1, 1, 28, 28).float() / 255
     labels = read("t10k-labels-idx1-ubyte", 8).long()
     batches = zip(images.split(500), labels.split(500), strict=True)
@@ -117,6 +122,7 @@ def accuracy(net: MnistCNN) -> float:
 
 
 def main() -> None:
+    """Train, and write the weights and their card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     out = parser.parse_args().out

@@ -31,13 +31,14 @@ class Chosen:
 
     @property
     def where(self) -> str:
+        """The file and, where it has one, the array's name, as messages say it."""
         return f"{self.path}: {self.name}" if self.name else str(self.path)
 
     def __len__(self) -> int:
         return self.images.shape[0]
 
     def class_ids(self) -> NDArray[Any]:
-        """One whole number or word of each image."""
+        """Return one whole number or word of each image (N,). Raises DataError."""
         assert self.labels is not None
         values = self.labels.read()
         flat = values.reshape(-1) if values.size == len(values) else values
@@ -60,7 +61,7 @@ class Chosen:
 
 
 def chosen(path: Path, images: str | None, labels: str | None) -> Chosen:
-    """The arrays of these names, or the only ones that can be meant. Raises DataError.
+    """Return the arrays of these names, or the only ones that can be meant. Raises DataError.
 
     Images that are for testing by their name are taken only where there are no others, or they are
     asked for; then their labels are for testing too.
@@ -82,7 +83,7 @@ def chosen(path: Path, images: str | None, labels: str | None) -> Chosen:
 
 
 def _single(path: Path, found: Found, images: str | None, labels: str | None) -> Chosen:
-    """Labels are in another file: of IDX, that whose name differs as MNIST's do."""
+    """Return an array without a name; labels are in a file beside it, for IDX as MNIST's are."""
     if images is not None:
         raise DataError(f"{path}: holds one array without a name, and images names '{images}'")
     beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))

@@ -35,7 +35,7 @@ class Found:
 
 
 def arrays(path: Path) -> dict[str, Found]:
-    """By name; of a file that holds one array without a name, under ''. Raises DataError."""
+    """Return a file's arrays by name, one without a name under ''. Raises DataError."""
     with _explained(path):
         if not path.is_file():
             raise DataError(f"{path}: there is no such file")
@@ -88,13 +88,13 @@ def _read_npz(path: Path, name: str) -> NDArray[Any]:
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
-    """Mapped into memory; what is changed stays in this process."""
+    """Return the array mapped into memory; what is changed stays in this process."""
     with _explained(path):
         return np.load(path, mmap_mode="c", allow_pickle=False)
 
 
 def _of_torch(path: Path) -> dict[str, Found]:
-    """Of a tensor, of a tuple or list of them, or of a dictionary, maybe below another."""
+    """Return what is in a tensor, a tuple or list of them, or a dictionary, maybe below another."""
     return {name: _of_value(value) for name, value in _leaves(_load(path)) if _is_array(value)}
 
 
@@ -133,7 +133,7 @@ def _of_value(value: Any) -> Found:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """What the libraries raise of a file that is not as it should be, as a sentence."""
+    """Raise DataError, as a sentence, for what libraries raise of a file that is not right."""
     try:
         yield
     except pickle.UnpicklingError as error:

@@ -17,16 +17,19 @@ TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 @dataclass(frozen=True)
 class Header:
+    """The type and the sizes of a file's one array."""
+
     dtype: np.dtype
     shape: tuple[int, ...]
 
     @property
     def offset(self) -> int:
+        """The bytes before the first value."""
         return 4 + 4 * len(self.shape)
 
 
 def header(path: Path) -> Header:
-    """Raises DataError where the file is another one, or is not whole."""
+    """Return a file's header. Raises DataError where it is no IDX file, or is not whole."""
     start = _content(path, 4 + 4 * 255)
     rank = start[3] if len(start) > 3 else 0
     if start[:2] != b"\0\0" or start[2] not in TYPES or not rank:
@@ -41,7 +44,7 @@ def header(path: Path) -> Header:
 
 
 def read(path: Path) -> NDArray[Any]:
-    """The array, of the machine's byte order; mapped into memory where the file is not packed."""
+    """Return the array in the machine's byte order, mapped into memory unless it is packed."""
     about = header(path)
     if path.suffix == ".gz":
         values = np.frombuffer(bytearray(_content(path, -1)), np.uint8)

@@ -22,7 +22,7 @@ class Unsuitable(Exception):
 
 
 def arranged(shape: tuple[int, ...], layout: Layout) -> tuple[tuple[int, int, int], bool]:
-    """Channels, height and width, and whether channels come last. Raises Unsuitable."""
+    """Return (channels, height, width), and whether channels come last. Raises Unsuitable."""
     if len(shape) == 3:
         return (1, shape[1], shape[2]), False
     if len(shape) != 4:
@@ -44,8 +44,11 @@ def arranged(shape: tuple[int, ...], layout: Layout) -> tuple[tuple[int, int, in
 def as_images(
     values: NDArray[Any], layout: Layout, scale: tuple[float, float] | None
 ) -> Tensor:  # (N, C, H, W) uint8
-    """`scale` has the numbers of black and white; None: 0 to 255, or for fractions, by what they
-    are: 0 to 1 or -1 to 1. Raises Unsuitable."""
+    """Return an array as images. Raises Unsuitable.
+
+    `scale` has the numbers of black and white; None: 0 to 255, or for fractions, by what they are:
+    0 to 1 or -1 to 1.
+    """
     (channels, height, width), last = arranged(values.shape, layout)
     if not len(values):
         raise Unsuitable("the array is empty")
@@ -60,12 +63,12 @@ def as_images(
 
 
 def usual_range(values: NDArray[Any]) -> tuple[float, float] | None:
-    """The values of black and white; None of bytes, which are what they are. Raises Unsuitable."""
+    """Return the values of black and white, or None of bytes. Raises Unsuitable."""
     return None if values.dtype == np.uint8 else _guessed(values)
 
 
 def _guessed(values: NDArray[Any]) -> tuple[float, float]:
-    """From all of them. Raises Unsuitable where they fit no usual range."""
+    """Return black and white by all of the values. Raises Unsuitable where no usual range fits."""
     low, high = _extent(values)
     whole = values.dtype.kind in "iu"
     if whole and low >= 0 and 1 < high <= 255:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def resized(images: Tensor, resolution: int, crop: Crop = "fit", how: Filter = "lanczos") -> Tensor:
-    """uint8 images (N, 1 or 3, H, W) as squares of `resolution`, by Pillow's antialiased filters.
+    """Return uint8 images (N, 1 or 3, H, W) as squares, by Pillow's antialiased filters.
 
     fit: the shorter side, and the middle of the longer; squash: both sides; pad: the longer side,
     between bars of white.

@@ -17,7 +17,7 @@ PARTITION = ("list_eval_partition.txt", "list_eval_partition.csv")
 
 
 def one_of(root: Path, names: Sequence[str]) -> Path:
-    """The first that is there. Raises DataError."""
+    """Return the first of the names that is there. Raises DataError."""
     for name in names:
         if (root / name).exists():
             return root / name
@@ -37,7 +37,7 @@ class Listed:
     count: int | None = None  # the images that the file says it lists
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        """Raises DataError where the file is not whole."""
+        """Yield each image and its wanted values. Raises DataError where the file is not whole."""
         places = [self.columns.index(column) for column in wanted]
         found = 0
         for line, name, values in self._lines():
@@ -55,6 +55,7 @@ class Listed:
             )
 
     def require(self, wanted: Iterable[str]) -> None:
+        """Raise DataError for the first of these that is no column."""
         for column in wanted:
             if column not in self.columns:
                 near = unknown(column, self.columns)
@@ -75,7 +76,7 @@ class Listed:
 
 
 def attributes(root: Path) -> Listed:
-    """Opens the file for its first two lines."""
+    """Return the list of attributes, reading its first two lines. Raises DataError."""
     path = one_of(root, ATTRIBUTES)
     if path.suffix == ".csv":
         return Listed(path, tuple(tables.header(path)[1:]))
@@ -90,4 +91,5 @@ def attributes(root: Path) -> Listed:
 
 
 def partition(root: Path) -> Listed:
+    """Return the list that says which split each image is of. Raises DataError."""
     return Listed(one_of(root, PARTITION), ("partition",))

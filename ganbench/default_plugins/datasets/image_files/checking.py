@@ -21,8 +21,9 @@ AT_ONCE = 16  # images that wait to be compared
 
 
 def damaged(listing: Listing, how: Preparation) -> Iterator[str]:
-    """The files that give something else than what was prepared of them, be they or that damaged.
+    """Yield files that give something else than was prepared of them, and why, as sentences.
 
+    Either the file or what was prepared of it is damaged.
     A file that gave no image when it was prepared, and gives none now, is not among them.
     """
     found = prepared(listing, how)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def unknown(name: object, known: Iterable[str]) -> str:
-    """The end of a sentence that says that there is no such name: the nearest, and all of them."""
+    """Return the end of a sentence that says there is no such name: the nearest, and all."""
     names = list(known)
     lower = {candidate.lower(): candidate for candidate in names}
     near = difflib.get_close_matches(str(name).lower(), lower, n=1)
@@ -16,7 +16,7 @@ def unknown(name: object, known: Iterable[str]) -> str:
 
 
 def shortened(names: Iterable[str], most: int = 40) -> str:
-    """The first of them, and how many more."""
+    """Return the first of the names, and how many more there are."""
     listed = list(names)
     more = f" and {len(listed) - most:,} more" if len(listed) > most else ""
     return (", ".join(listed[:most]) or "none") + more

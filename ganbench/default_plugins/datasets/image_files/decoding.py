@@ -36,10 +36,11 @@ class Preparation:
 
     @property
     def bytes_per_image(self) -> int:
+        """The size of one decoded image."""
         return self.channels * self.resolution**2
 
     def protocol(self) -> dict[str, Any]:
-        """What numbers of these images depend on."""
+        """Return what numbers of these images depend on."""
         return {
             "resolution": self.resolution,
             "channels": self.channels,
@@ -55,11 +56,11 @@ class Preparation:
 
 
 def decode(content: bytes, how: Preparation) -> bytes:
-    """The values of one image, (C, H, W). Raises Unusable.
+    """Return the values of one image, (C, H, W). Raises Unusable.
 
     Of an animation the first frame is taken; what is transparent shows the background; CMYK and the
-    like are converted without colour profiles; of grey in 16 bits the whole
-    range stands for black to white, and values of 32 bits have no such range.
+    like are converted without colour profiles; of grey in 16 bits the whole range stands for black
+    to white, and values of 32 bits have no such range.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -80,7 +81,7 @@ def decode(content: bytes, how: Preparation) -> bytes:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """As the camera was held."""
+    """Turn a picture as the camera was held, by its EXIF."""
     from PIL import ImageOps
 
     picture.load()
@@ -89,7 +90,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 
 def _plain(picture: Image.Image, how: Preparation) -> Image.Image:
-    """8 bits a value, without transparency, in the channels that are asked for."""
+    """Return it with 8 bits a value, without transparency, in the channels that are asked for."""
     if _has_sixteen_bits(picture):
         picture = _eight_bits(picture)
     elif picture.mode[0] in "IF":
@@ -100,7 +101,7 @@ def _plain(picture: Image.Image, how: Preparation) -> Image.Image:
 
 
 def _has_sixteen_bits(picture: Image.Image) -> bool:
-    """Pillow shows the 16 bits of some formats in a mode of 32."""
+    """Return whether values have 16 bits; Pillow shows those of some formats in a mode of 32."""
     return picture.mode.startswith("I;16") or (
         picture.mode == "I" and picture.format in ("PNG", "PPM")
     )

@@ -41,6 +41,7 @@ class Times:
 
 
 def times(listing: Listing) -> Times:
+    """Return what the sizes and times of all files are now, without reading them."""
     found = hashlib.sha256(os.fsencode(listing.root.resolve()))
     newest = 0.0
     for name in listing.names:
@@ -56,18 +57,18 @@ def times(listing: Listing) -> Times:
 
 
 def content_digests(listing: Listing) -> list[bytes | str]:
-    """The SHA-256 of every file, or why it cannot be read."""
+    """Return the SHA-256 of every file, or why it cannot be read."""
     found = in_threads(partial(_digest, listing.root), listing.names)
     return list(tracked(found, "reading pictures", len(listing.names)))
 
 
 def passing(digest: bytes | str) -> bool:
-    """Whether a file could not be read for a reason that its size and times do not show."""
+    """Return whether a file was unreadable for a reason that its size and times do not show."""
     return isinstance(digest, str) and digest not in (MISSING, NOT_PLAIN)
 
 
 def combined(digests: Iterable[bytes | str], preparation: str) -> str:
-    """One name for all these files, prepared so."""
+    """Return one name for all these files, prepared so."""
     found = hashlib.sha256(preparation.encode())
     for digest in digests:
         found.update(digest if isinstance(digest, bytes) else f"|{digest}|".encode())
@@ -75,7 +76,7 @@ def combined(digests: Iterable[bytes | str], preparation: str) -> str:
 
 
 def content(path: Path) -> bytes:
-    """Raises OSError, also where it is no plain file: to read a pipe could last for ever."""
+    """Read a file. Raises OSError, also of a pipe, from which to read could last for ever."""
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(None, NOT_PLAIN)
@@ -85,7 +86,7 @@ def content(path: Path) -> bytes:
 def in_threads(
     function: Callable[[In], Out], items: Sequence[In], at_once: int = AT_ONCE
 ) -> Iterator[Out]:
-    """The results in the order of the items, of which never more than `at_once` wait."""
+    """Yield the results in the order of the items, of which never more than `at_once` wait."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for start in range(0, len(items), at_once):
             yield from pool.map(function, items[start : start + at_once])
@@ -102,4 +103,5 @@ def _digest(root: Path, name: str) -> bytes | str:
 
 
 def why_unreadable(error: OSError) -> str:
+    """Return why a file cannot be read, in the words of a message."""
     return MISSING if isinstance(error, FileNotFoundError) else str(error.strerror).lower()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
-import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +29,8 @@ from ganbench.default_plugins.datasets.image_files.prepared import prepared
 from ganbench.default_plugins.features.builtin import for_any_images
 
 TOLD = 5  # problems that a message shows
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -60,9 +62,10 @@ class PicturesOfYourOwn(Dataset):
 
     @abstractmethod
     def listing(self, split: Split) -> Listing:
-        """The files of a split, opening none of the pictures. Raises DataError."""
+        """Return the files of a split, opening none of the pictures. Raises DataError."""
 
     def has_test_set(self) -> bool:
+        """Return whether these options give a test set."""
         return self.test_share > 0
 
     @property
@@ -76,6 +79,7 @@ class PicturesOfYourOwn(Dataset):
         return self.preparation().protocol()
 
     def preparation(self) -> Preparation:
+        """Return what these options make of each picture."""
         return Preparation(
             resolution=self.resolution,
             channels=self.channels,
@@ -102,13 +106,13 @@ class PicturesOfYourOwn(Dataset):
         return LabeledImages(found.images, labels, problems)
 
     def damage(self, root: Path) -> Iterator[str]:
-        """What `ganbench datasets verify` finds: every file is decoded again."""
+        """Yield what `ganbench datasets verify` finds, decoding every file again."""
         for split in self.splits:
             for found in damaged(self.listing(split), self.preparation()):
                 yield _printable(found)
 
     def of_split(self, listing: Listing, split: Split) -> Listing:
-        """The part of a whole listing that `test_share` gives to a split; problems are train's."""
+        """Return the part of a listing that `test_share` gives to a split; problems are train's."""
         if not self.test_share:
             return listing
         wanted = split == "test"
@@ -131,7 +135,7 @@ class PicturesOfYourOwn(Dataset):
             limit = f", and max_bad is {self.max_bad:,}" if usable else ""
             raise DataError(f"{listing.root}: {told}{limit}:{shown}\n{self.remedy}")
         if problems:
-            print(f"{listing.root}: {told} and are skipped:{shown}", file=sys.stderr, flush=True)
+            _log.warning("%s: %s and are skipped:%s", listing.root, told, shown)
 
     def _check_classes(self, labels: Tensor, root: Path) -> None:
         names = self.class_names()
@@ -144,7 +148,7 @@ class PicturesOfYourOwn(Dataset):
 
 
 def folder(path: str, name: str) -> Path:
-    """A folder that is there. Raises DataError."""
+    """Return a folder that is there. Raises DataError."""
     found = Path(path).expanduser()
     if not found.is_dir():
         raise DataError(f"{name}: {found} is not a folder")
@@ -160,11 +164,11 @@ def _of_usable(labels: Sequence[int] | None, unusable: dict[int, str]) -> Tensor
 
 
 def _drawn(name: str, share: float) -> bool:
-    """Always the same for a name, whatever other files there are."""
+    """Return the same for a name, whatever other files there are."""
     number = int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big")
     return number < share * 2**64
 
 
 def _printable(text: str) -> str:
-    """File names need not be text."""
+    """Return a file's name, which need not be text, as text."""
     return os.fsencode(text).decode("utf-8", "backslashreplace")

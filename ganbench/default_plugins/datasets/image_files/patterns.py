@@ -17,7 +17,7 @@ class Digits(str):
 
 
 def named(pattern: str) -> set[str]:
-    """The columns that a pattern names. Raises ValueError where it cannot be read."""
+    """Return the columns that a pattern names. Raises ValueError where it cannot be read."""
     found = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
     if "" in found:
         raise ValueError("it has {} without a column's name")
@@ -25,7 +25,7 @@ def named(pattern: str) -> set[str]:
 
 
 def filled(pattern: str, values: Mapping[str, str]) -> str:
-    """The name for a row. Raises ValueError where a value does not fit, or leaves the folder."""
+    """Return a row's name. Raises ValueError where a value does not fit, or leaves the folder."""
     name = ""
     for literal, column, spec, _ in string.Formatter().parse(pattern):
         name += literal

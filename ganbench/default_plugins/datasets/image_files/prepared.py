@@ -11,8 +11,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -45,6 +45,8 @@ from ganbench.default_plugins.datasets.image_files.fingerprints import (
 
 WAITING = 64 * 2**20  # bytes of decoded images that wait to be written
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -56,12 +58,12 @@ class Prepared:
 
 
 def home() -> Path:
-    """Where prepared pictures are kept."""
+    """Return where prepared pictures are kept."""
     return cache() / "pictures"
 
 
 def prepared(listing: Listing, how: Preparation) -> Prepared:
-    """What the files give, decoded now or at an earlier start. Raises DataError."""
+    """Return what the files give, decoded now or at an earlier start. Raises DataError."""
     with _room_for(listing):
         preparation = json.dumps([VERSION, asdict(how)])
         seen = times(listing)
@@ -86,20 +88,22 @@ class Entry:
 
     @property
     def about(self) -> Path:
+        """The file that says how many images there are; it is written last."""
         return home() / f"{self.key}.json"
 
     @property
     def values(self) -> Path:
+        """The file that holds the images' values."""
         return home() / f"{self.key}.u8"
 
     def read(self) -> Prepared | None:
-        """None where it is not there, or not whole."""
+        """Return the pictures, or None where they are not there, or not whole."""
         try:
             about = json.loads(self.about.read_text("utf-8"))
             rows, unusable = int(about["images"]), about["unusable"]
             shape = (rows, self.how.channels, self.how.resolution, self.how.resolution)
             if self.values.stat().st_size != np.prod(shape, dtype=np.int64):
-                print(f"{self.values}: not whole; decoding again", file=sys.stderr, flush=True)
+                _log.warning("%s: not whole; decoding again", self.values)
                 return None
             images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
             return Prepared(images, why, self.values)
@@ -107,7 +111,7 @@ class Entry:
             return None
 
     def made(self, listing: Listing, digests: list[bytes | str]) -> Prepared:
-        """As `read`, decoded first where need be; by one process at a time."""
+        """Return what `read` does, decoding first where need be; one process at a time does."""
         with filelock.FileLock(home() / f"{self.key}.lock"):
             if found := self.read():
                 return found
@@ -168,7 +172,7 @@ def _known_entry(known: Path, how: Preparation) -> Entry | None:
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
-    """Pages come from the file when they are looked at; what is changed stays in this process."""
+    """Map values into memory; what is changed stays in this process."""
     if not shape[0]:
         return torch.empty(shape, dtype=torch.uint8)
     return torch.from_numpy(np.memmap(path, np.uint8, "c", shape=shape))
@@ -191,7 +195,7 @@ def _decoded(path: Path, digest: bytes | str, how: Preparation) -> bytes | Unusa
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Without its warnings of files that it decodes all the same."""
+    """Silence Pillow's warnings of files that it decodes all the same."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -199,7 +203,7 @@ def quiet_pillow() -> Iterator[None]:
 
 @contextmanager
 def _room_for(listing: Listing) -> Iterator[None]:
-    """The cache folder; what goes wrong in it is a sentence."""
+    """Make the cache folder, and raise DataError for what goes wrong in it."""
     try:
         (home() / "times").mkdir(parents=True, exist_ok=True)
         yield
@@ -211,7 +215,7 @@ def _room_for(listing: Listing) -> Iterator[None]:
 
 
 def _remove_leftovers(key: str) -> None:
-    """Half-written files of processes that were killed: of this key, and of those nobody holds."""
+    """Remove half-written files of killed processes: of this key, and of those nobody holds."""
     for path in home().glob(".*.u8.*"):
         other = path.name[1:].partition(".")[0]
         try:
@@ -227,11 +231,11 @@ def _remove_leftovers(key: str) -> None:
 def _tell_of_space(path: Path) -> None:
     with suppress(FileNotFoundError):  # somebody is removing them
         taken = sum(other.stat().st_size for other in home().glob("*.u8"))
-        print(
-            f"decoded into {path} ({_size(path.stat().st_size)}; all prepared pictures there take "
-            f"{_size(taken)}, and may be removed)",
-            file=sys.stderr,
-            flush=True,
+        _log.warning(  # a warning, of the disk's space, so that it is seen without further ado
+            "decoded into %s (%s; all prepared pictures there take %s, and may be removed)",
+            path,
+            _size(path.stat().st_size),
+            _size(taken),
         )
 
 

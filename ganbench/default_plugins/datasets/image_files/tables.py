@@ -27,13 +27,13 @@ class Line:
 
 
 def header(path: Path) -> list[str]:
-    """The names of the columns. Raises DataError."""
+    """Return the names of the columns. Raises DataError."""
     with opened(path) as text:
         return _header(path, text)[0]
 
 
 def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
-    """Every row that is not blank. Raises DataError."""
+    """Yield every row that is not blank. Raises DataError."""
     with opened(path) as text:
         names, delimiter = _header(path, text)
         places = [_place(path, column, names) for column in columns]
@@ -51,7 +51,7 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
 
 
 def mapping(path: Path) -> dict[str, str]:
-    """A YAML file's ids and labels, each as the text that stands there."""
+    """Return a YAML file's ids and labels, each as the text that stands there. Raises DataError."""
     with opened(path) as text:
         try:
             found = yaml.load(text, yaml.BaseLoader)  # which leaves 0012 as it is
@@ -64,7 +64,7 @@ def mapping(path: Path) -> dict[str, str]:
 
 
 def canonical(value: object) -> str:
-    """The same text for 1, "1", " 1.0" and 1.0."""
+    """Return the same text for 1, "1", " 1.0" and 1.0."""
     text = str(value).strip()
     try:
         number = float(text)
@@ -76,7 +76,7 @@ def canonical(value: object) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
-    """A text file; what is wrong with it is a DataError."""
+    """Open a text file, and raise DataError for what is wrong with it."""
     csv.field_size_limit(LARGEST_FIELD)
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
@@ -90,7 +90,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def _header(path: Path, text: TextIO) -> tuple[list[str], str]:
-    """The columns, and what stands between them."""
+    """Return the columns, and what stands between them."""
     first = text.readline()
     delimiter = max(DELIMITERS, key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]

@@ -32,11 +32,12 @@ class Archive:
 
     @property
     def packed(self) -> bool:
+        """Whether it has to be unpacked, or is used as it is."""
         return self.parts != (self.name,)
 
 
 def fetched(origin: Origin, target: Path, check: Check) -> None:
-    """Download it. Raises DataError."""
+    """Download an archive to `target`. Raises DataError."""
     download(
         origin.urls,
         target,
@@ -48,10 +49,10 @@ def fetched(origin: Origin, target: Path, check: Check) -> None:
 def bring(
     archive: Archive, origin: Origin, folder: Path, checksums: Checksums, fetch: Fetch
 ) -> dict[str, Any]:
-    """Its parts, from a copy that the user has put there, or fetched; and what to record of it.
+    """Bring an archive's parts, from the user's copy or a download; return what to record of it.
 
     A copy that was fetched is removed once it is unpacked, as it would double the space. Only one
-    process at a time, please.
+    process at a time, please. Raises DataError.
     """
     path = folder / archive.name
     ours = checksums.path.with_name(f"{path.name}.downloaded")  # also if we are killed before that
@@ -74,7 +75,7 @@ def bring(
 
 
 def _difference(digest: Digest, md5: str, known: Mapping[str, Any] | None) -> str | None:
-    """By the publisher's MD5, and by the SHA-256 that was recorded the first time."""
+    """Return how it differs from the publisher's MD5, or from the SHA-256 of the first time."""
     if digest.md5 != md5:
         return f"{digest.size:,} bytes with MD5 {digest.md5}, expected {md5}"
     if known and known["sha256"] != digest.sha256:

@@ -14,7 +14,7 @@ from ganbench.default_plugins.datasets.published.by_name import PublishedSet
 
 @dataclass(kw_only=True)
 class PublishedArrays(PublishedSet):
-    """Of their own size, or resized."""
+    """Data sets of arrays, of their own size or resized."""
 
     own: ClassVar[ImageSpec]
     resolution: int | None = None  # height and width; null: their own
@@ -25,7 +25,7 @@ class PublishedArrays(PublishedSet):
 
     @abstractmethod
     def arrays(self, split: Split, folder: Path) -> LabeledImages:
-        """The split as it was published."""
+        """Return the split as it was published."""
 
     def image_spec(self) -> ImageSpec:
         return replace(self.own, resolution=self.resolution or self.own.resolution)

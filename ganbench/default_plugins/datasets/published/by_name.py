@@ -37,22 +37,22 @@ class PublishedSet(Dataset):
 
     @abstractmethod
     def archives(self) -> Sequence[Archive]:
-        """Every download, without importing torchvision."""
+        """Return every download, without importing torchvision."""
 
     @abstractmethod
     def origin(self, archive: Archive) -> Origin:
-        """As torchvision has it."""
+        """Return where torchvision says that it is published."""
 
     @abstractmethod
     def read(self, split: Split, folder: Path) -> LabeledImages:
-        """The split, from files that are all there and have been checked."""
+        """Return the split, from files that are all there and have been checked."""
 
     def parts(self) -> tuple[str, ...]:
-        """The files and folders that these options need."""
+        """Return the files and folders that these options need."""
         return tuple(part for archive in self.archives() for part in archive.parts)
 
     def md5_of_parts(self) -> Mapping[str, str]:
-        """Of those that torchvision has a sum for."""
+        """Return the MD5 of those parts that torchvision has a sum for."""
         whole = [archive for archive in self.archives() if not archive.packed]
         return {archive.name: self.origin(archive).md5 for archive in whole}
 
@@ -83,15 +83,15 @@ class PublishedSet(Dataset):
         return DatasetStatus(where, True, True if verified else None, why or "")
 
     def damage(self, root: Path) -> list[str]:
-        """The damaged files, by reading all of them."""
+        """Return the damaged files, by reading all of them."""
         return self._damaged(self._folder(root), thorough=True)
 
     def unreadable(self) -> str | None:
-        """Why its files cannot be read on this machine, or None."""
+        """Return why its files cannot be read on this machine, or None."""
         return None
 
     def unreachable(self) -> str | None:
-        """Why they cannot be downloaded on this machine even where that is allowed, or None."""
+        """Return why this machine cannot download them even where that is allowed, or None."""
         return None
 
     def fetch(self, origin: Origin, target: Path, check: Check) -> None:
@@ -102,7 +102,7 @@ class PublishedSet(Dataset):
         return root / self.home if self.root is None else Path(self.root).expanduser()
 
     def _where(self, folder: Path) -> Path:
-        """What all parts lie below."""
+        """Return the folder that all parts lie below."""
         return folder / os.path.commonpath([Path(part).parent for part in self.parts()])
 
     def _missing(self, folder: Path) -> list[str]:
@@ -112,7 +112,7 @@ class PublishedSet(Dataset):
         return self.root is None and Checksums(folder, self.name).covers(self.parts())
 
     def _damaged(self, folder: Path, *, thorough: bool) -> list[str]:
-        """By what was recorded; where nothing was, by torchvision's sums."""
+        """Return damaged files by what was recorded; where nothing was, by torchvision's sums."""
         if self._covered(folder):
             return Checksums(folder, self.name).damaged(self.parts(), thorough=thorough)
         sums = self.md5_of_parts()
@@ -162,7 +162,7 @@ class PublishedSet(Dataset):
         return not offline() and self.unreachable() is None
 
     def _obtainable(self, folder: Path) -> bool:
-        """Whether loading it brings it."""
+        """Return whether loading it brings it."""
         if self.root is not None:
             return False
         missing = set(self._missing(folder))
@@ -170,7 +170,7 @@ class PublishedSet(Dataset):
         return self._may_download() or all((folder / a.name).is_file() for a in wanted)
 
     def _lacks(self, folder: Path, missing: Sequence[str]) -> str:
-        """Where it was looked for, and what to do."""
+        """Return where it was looked for, and what to do."""
         where = self._where(folder)
         names = [os.path.relpath(folder / part, where) for part in missing]
         lacks = f"{where} lacks {_few(names)}"

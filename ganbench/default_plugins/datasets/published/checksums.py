@@ -20,12 +20,15 @@ CHUNK = 2**20
 
 @dataclass(frozen=True)
 class Digest:
+    """The size and the sums of one file."""
+
     size: int
     md5: str
     sha256: str
 
     @classmethod
     def of(cls, path: Path) -> Digest:
+        """Read a file once, for both sums."""
         md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
         with path.open("rb") as file:
             while part := file.read(CHUNK):
@@ -45,17 +48,20 @@ class Checksums:
 
     @property
     def archives(self) -> dict[str, dict[str, Any]]:
+        """What was recorded of each archive."""
         return self._known["archives"]
 
     def covers(self, parts: Iterable[str]) -> bool:
-        """Whether all of these, files or folders, have been recorded."""
+        """Return whether all of these, files or folders, have been recorded."""
         files = self._known["files"]
         folders = {name.rpartition("/")[0] for name in files}
         return all(part in files or part in folders for part in parts)
 
     def damaged(self, parts: Iterable[str], *, thorough: bool) -> list[str]:
-        """Files that are not as recorded. Those of unchanged size and time are read only where
-        `thorough`."""
+        """Return the files that are not as recorded.
+
+        Those of unchanged size and time are read only where `thorough`.
+        """
         wanted = tuple(parts)
         files = {n: f for n, f in self._known["files"].items() if _within(n, wanted)}
         found = tracked(files.items(), "verifying", len(files)) if thorough else files.items()
@@ -94,7 +100,7 @@ class Checksums:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Nothing where the record is missing or damaged: then it is taken anew."""
+    """Return a record, empty where it is missing or damaged: then it is taken anew."""
     try:
         found = json.loads(path.read_text("utf-8"))
         files, archives = dict(found["files"]), dict(found["archives"])
@@ -117,5 +123,5 @@ def _files(folder: Path, part: str) -> Iterator[str]:
 
 
 def described(digest: Digest, url: str) -> dict[str, Any]:
-    """An archive, as a record has it."""
+    """Return an archive as a record has it."""
     return {**asdict(digest), "from": url}

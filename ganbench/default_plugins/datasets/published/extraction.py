@@ -75,6 +75,7 @@ def _extract_zip(opened: zipfile.ZipFile, into: Path) -> None:
 
 
 def gunzip(archive: Path, target: Path) -> None:
+    """Unpack one file."""
     with gzip.open(archive, "rb") as packed, target.open("wb") as plain:
         shutil.copyfileobj(packed, plain, 2**20)
 

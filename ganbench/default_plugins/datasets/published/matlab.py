@@ -10,14 +10,14 @@ from ganbench import DataError
 
 
 def no_reader(dataset: str) -> str | None:
-    """Why the files cannot be read on this machine, or None."""
+    """Return why the files cannot be read on this machine, or None."""
     if find_spec("scipy") is None:
         return f"the files of {dataset} are MATLAB's, and SciPy reads them: `pip install scipy`"
     return None
 
 
 def contents(path: Path) -> dict[str, Any]:
-    """The arrays by name, without axes of length one. Raises DataError."""
+    """Return the arrays by name, without axes of length one. Raises DataError."""
     from scipy.io import loadmat
 
     try:

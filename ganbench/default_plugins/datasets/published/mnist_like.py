@@ -19,7 +19,7 @@ PARTS: dict[Split, str] = {"train": "train", "test": "t10k"}
 
 @dataclass(kw_only=True)
 class MnistLike(PublishedArrays):
-    """Four files, as those of MNIST."""
+    """A data set of four files, as those of MNIST."""
 
     own = ImageSpec(channels=1, resolution=28, num_classes=10)
     theirs: ClassVar[str]  # torchvision's class
@@ -49,7 +49,7 @@ class MnistLike(PublishedArrays):
         return LabeledImages(pixels.unsqueeze(1), ids.long())
 
     def _files(self, split: Split) -> tuple[str, str]:
-        """The images' and the labels' file."""
+        """Return the images' and the labels' file."""
         start = f"{self.theirs}/raw/{PARTS[split]}"
         return f"{start}-images-idx3-ubyte", f"{start}-labels-idx1-ubyte"
 

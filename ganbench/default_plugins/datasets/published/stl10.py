@@ -70,7 +70,7 @@ class STL10(PublishedArrays):
 
 
 def _pixels(path: Path) -> Tensor:  # (N, 3, 96, 96)
-    """Mapped into memory; the file has columns before rows."""
+    """Map images into memory; the file has columns before rows."""
     return torch.from_numpy(np.memmap(path, np.uint8, "c")).view(-1, 3, 96, 96).transpose(2, 3)
 
 

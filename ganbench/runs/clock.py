@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note the seconds that the body takes under `name`, also where it raises."""
     started = time.perf_counter()
     try:
         yield
