@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
     from ganbench.records.columns import Column
-    from ganbench.records.report import Report
+    from ganbench.records.report import Report, Section
     from ganbench.records.run_folder import TrialOutcome
-    from ganbench.records.table import Row, Summary, Table
+    from ganbench.records.table import Note, Row, Summary, Table
     from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
     from ganbench.util.downloads import download, offline
@@ -77,9 +77,9 @@ _HOMES = {
     "records.windows": "Probe Timings Window",
     "pictures": "save_grid",
     "models.saved.model": "SavedModel Samples load_model",
-    "records.report": "Report",
+    "records.report": "Report Section",
     "records.run_folder": "TrialOutcome",
-    "records.table": "Row Summary Table",
+    "records.table": "Note Row Summary Table",
     "util.progress": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -18,7 +18,6 @@ from ganbench.config.schema import (
     ALL,
     AXES,
     CELL_KEYS,
-    MAIN_AXES,
     RUN_KEYS,
     TOP_KEYS,
     CellSettings,
@@ -29,6 +28,7 @@ from ganbench.config.schema import (
 )
 from ganbench.config.yaml_document import Document, Problems, plain
 from ganbench.errors import ConfigError
+from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
 from ganbench.util.messages import Loc, brief, known, shown, suggestion, unknown_key
 from ganbench.util.pydantic_errors import complaints

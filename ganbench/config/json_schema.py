@@ -7,7 +7,8 @@ from typing import Any
 
 import pydantic
 
-from ganbench.config.schema import ALL, AXES, MAIN_AXES, CellSettings, RunSettings
+from ganbench.config.schema import ALL, AXES, CellSettings, RunSettings
+from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
 
 Schema = dict[str, Any]

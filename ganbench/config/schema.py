@@ -318,7 +318,6 @@ class RunSettings(Settings):
 ALL = "all"
 """As the value of one of the main axes: every installed plugin of that kind."""
 
-MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 AXES = (
     "dataset",
     "loss",

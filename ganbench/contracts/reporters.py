@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from ganbench.records.report import Report
+from ganbench.records.report import Report, Section
 
 
 class Reporter(ABC):
@@ -21,3 +22,18 @@ class Reporter(ABC):
 
         Files go into `directory`; what the user asked for goes to standard output.
         """
+
+    def sections(self, report: Report) -> Iterable[Section]:
+        """Return what this reporter adds to report.html, wherever that is written.
+
+        A section's text is escaped; HTML is a markupsafe.Markup, every element of it closed. The
+        page's policy lets it load nothing and bring neither scripts nor styles, and a section that
+        would make the page too large is left out.
+        """
+        return ()
+
+
+def with_sections(report: Report, reporters: Iterable[Reporter]) -> Report:
+    """Return the report with the sections that the reporters add to report.html, in order."""
+    sections = tuple(section for one in reporters for section in one.sections(report))
+    return replace(report, sections=sections)

@@ -14,6 +14,9 @@ from typing import Any
 from ganbench.errors import GanbenchError
 from ganbench.records.schedule import Control, Schedule
 
+MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
+"""What every cell is made of; a matrix may vary more."""
+
 
 @dataclass(frozen=True)
 class Spec:

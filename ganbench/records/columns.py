@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    pass
-
-
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    pass
-
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 MEANINGLESS = "means nothing for this data"
 """Why a metric left one of its columns out; no table needs to say so."""
 
+COST_UNITS = ("s", "1/s", "MB")
 
 Kind = Literal["quality", "timing", "count", "numerics"]
 """How a number may be compared with another run's.
@@ -44,6 +36,11 @@ class Column:
     abs_tol: float = 0.0  # nor does one smaller than this
     gated: bool = False  # whether a regression gate looks at it where the file names no metrics
 
+    @property
+    def depends_on_machine(self) -> bool:
+        """Whether it is time, speed or memory, which other trials on the machine change."""
+        return self.unit in COST_UNITS
+
 
 INCEPTION, UNNAMED = "inception", "unnamed-features"
 
@@ -54,10 +51,11 @@ _NAME = re.compile(
     r"(?P<rest>.*)",
     re.DOTALL,
 )
-INCEPTION_NAMES = re.compile(
+_INCEPTION_NAMES = re.compile(
     r"(?<![a-z])(?:[a-z]?[fk]id|inception (?:score|distance)|(?-i:IS))(?![a-z])", re.IGNORECASE
 )
 _IS = re.compile(r"(?:.*-to-)?is(?:-sd|-std|-error|-inf)?", re.IGNORECASE)
+_FRECHET = re.compile(r"(?<![a-z])[a-z]?fid(?![a-z])", re.IGNORECASE)
 
 
 class Name(NamedTuple):
@@ -70,6 +68,7 @@ class Name(NamedTuple):
 
     @classmethod
     def of(cls, column: str) -> Name:
+        """Return the parts of any name; what fits no part is in `rest`."""
         found = _NAME.fullmatch(column)
         assert found is not None  # `rest` takes whatever there is
         return cls(**{part: text or "" for part, text in found.groupdict().items()})
@@ -77,8 +76,13 @@ class Name(NamedTuple):
     @property
     def is_bare(self) -> bool:
         """Whether it reads as FID, KID or IS without saying in the features of what."""
-        found = INCEPTION_NAMES.search(self.kind) or _IS.fullmatch(self.kind)
+        found = _INCEPTION_NAMES.search(self.kind) or _IS.fullmatch(self.kind)
         return not self.space and bool(found)
+
+    @property
+    def is_frechet(self) -> bool:
+        """Whether it reads as a Fréchet distance, as fid, fid-inf and intra-fid do."""
+        return bool(_FRECHET.search(self.kind))
 
     @property
     def with_space(self) -> str:
@@ -86,3 +90,29 @@ class Name(NamedTuple):
         space = UNNAMED if self.is_bare else self.space
         setting = f"[{self.setting}]" if self.setting else ""
         return self.kind + (f"@{space}" if space else "") + setting + self.rest
+
+
+def title_with_space(column: Column) -> str:
+    """Return a column's title with its feature space, as a bare "FID" could be anything."""
+    title, name = column.title or column.name, Name.of(column.name)
+    space = name.space or (UNNAMED if _INCEPTION_NAMES.search(title) else "")
+    if space and not _mentions(title, space):
+        title = f"{title} @{space}"
+    if name.setting and not _mentions(title, name.setting):
+        title = f"{title} [{name.setting}]"
+    return title
+
+
+def unclear(columns: Iterable[Column]) -> str | None:
+    """Return why tables will say of one of the columns that its features are unnamed, or None."""
+    for column in columns:
+        if Name.of(column.name).is_bare:
+            return (
+                f"column '{column.name}' could be in any features; name them, as in "
+                f"{column.name}@{INCEPTION}"
+            )
+    return None
+
+
+def _mentions(title: str, word: str) -> bool:
+    return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", title))

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
-from ganbench.records.columns import MEANINGLESS, Column
+from ganbench.records.cells import MAIN_AXES
+from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
 from ganbench.records.run_folder import Run, TrialOutcome, numbers
+from ganbench.records.table import Mark, Note, Row, Summary, Table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-from ganbench.records.columns import INCEPTION, UNNAMED, Name
-from ganbench.records.table import AXES, Mark, Row, Summary, Table
-
-PLAIN = (
+SIZES_AND_TIME = (  # the columns that no metric gives
     Column("g-parameters", "", "none", 0, "G params"),
     Column("d-parameters", "", "none", 0, "D params"),
     Column("seconds", "s", "none", 0),
 )
-_FRECHET = re.compile(r"(?<![a-z])[a-z]?fid(?![a-z])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of report.html that a reporter adds: a heading and what stands below it."""
+
+    title: str
+    body: str  # text, which is escaped, or HTML as markupsafe.Markup, which is taken as it is
 
 
 @dataclass(frozen=True)
@@ -34,17 +39,19 @@ class Report:
     """What reporters get."""
 
     run: Run
-    outcomes: tuple[TrialOutcome, ...]
+    outcomes: tuple[TrialOutcome, ...]  # of every trial, references first
     table: Table
+    sections: tuple[Section, ...] = ()  # that the run's reporters add to report.html
 
     @classmethod
     def of(cls, run: Run) -> Report:
+        """Return the report of a run as its folder is now."""
         outcomes = tuple(run.outcomes())
-        return cls(run, outcomes, make(run, outcomes))
+        return cls(run, outcomes, summarize(run, outcomes))
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """Every number of every trial, in long form."""
+        """Every number of every trial, in long form: a line for each."""
         return self.run.frame()
 
 
@@ -59,7 +66,7 @@ class _Group:
         found: dict[str, list[Mapping[str, Any]]] = {}
         for outcome in self.outcomes:
             for number in numbers(outcome.result):
-                found.setdefault(_named(number["name"]), []).append(number)
+                found.setdefault(_with_space(number["name"]), []).append(number)
         return found
 
     def summary(self, name: str) -> Summary:
@@ -79,7 +86,8 @@ class _Group:
         return Summary(fmean(values), error, len(values), protocols, (reasons or [""])[0])
 
 
-def make(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
+def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
+    """Return the table of a run: rows in the order of the plan, marks and notes made."""
     groups: dict[str, _Group] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.trial.subject.id, _Group()).outcomes.append(outcome)
@@ -87,25 +95,25 @@ def make(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
     rows = [_row(group, columns) for group in groups.values()]
     shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
     rows = _marked(rows, shown)
-    notes = (*_notes(run, groups, rows, shown), *_missing_notes(rows, columns))
+    notes = tuple(_notes(run, groups, rows, shown, columns))
     return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
 
 
 def _columns(groups: Iterable[_Group]) -> list[Column]:
-    names = Column.__dataclass_fields__
+    names = [f.name for f in fields(Column)]
     found: dict[str, Column] = {}
     for group in groups:
         for outcome in group.outcomes:
             for metric in outcome.result.get("metrics", []):
-                name = _named(metric["name"])
+                name = _with_space(metric["name"])
                 if name not in found:
                     known = {k: metric[k] for k in names if k in metric}
                     found[name] = Column(**{**known, "name": name})
-    return [*found.values(), *PLAIN]
+    return [*found.values(), *SIZES_AND_TIME]
 
 
 @cache
-def _named(name: str) -> str:
+def _with_space(name: str) -> str:
     return Name.of(name).with_space
 
 
@@ -128,11 +136,13 @@ def _row(group: _Group, columns: Sequence[Column]) -> Row:
 
 
 def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """The three of every cell, and any other with more than one value."""
+    """Return the three axes of every cell, and any other with more than one value."""
     cells = [row for row in rows if not row.is_reference]
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
     return tuple(
-        axis for axis in names if axis in AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
+        axis
+        for axis in names
+        if axis in MAIN_AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
     )
 
 
@@ -146,7 +156,7 @@ def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
 
 
 def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
-    """The best row, or the rows that tie with it within error; none where all do."""
+    """Mark the best row, or the rows that tie with it within error; none where all do."""
     known = {
         i: row.values[column.name]
         for i, row in rows.items()
@@ -171,31 +181,45 @@ def _tie(a: Summary, b: Summary) -> bool:
 
 
 def _notes(
-    run: Run, groups: dict[str, _Group], rows: Sequence[Row], columns: Sequence[Column]
-) -> Iterator[str]:
+    run: Run,
+    groups: dict[str, _Group],
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    every_column: Sequence[Column],  # those without any value too
+) -> Iterator[Note]:
     if any(row.n > 1 for row in rows if not row.is_reference):
-        yield "±: standard error over training seeds (sample standard deviation / √n)."
+        yield Note(
+            "errors", "±: standard error over training seeds (sample standard deviation / √n)."
+        )
     else:
-        yield "One training seed: its spread is unknown, and the best value is no proof of a win."
+        yield Note(
+            "errors",
+            "One training seed: its spread is unknown, and the best value is no proof of a win.",
+        )
     marks = {s.mark for row in rows for s in row.values.values()}
     if "tied" in marks:
-        yield "≈: tied with the best within the standard errors of both."
-    yield from _feature_notes(columns)
-    yield from _budget_notes(groups)
+        yield Note("ties", "≈: tied with the best within the standard errors of both.")
+    yield from (Note("features", text) for text in _feature_notes(columns))
+    yield from (Note("budget", text) for text in _budget_notes(groups))
     about = run.about
     precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
     machine, execution = about["machine"], about["execution"]
-    yield (
+    yield Note(
+        "device",
         f"Device {machine['device']} ({machine['device_name']}), {execution['threads']} thread(s) "
-        f"per trial, {execution['jobs']} trial(s) at a time, {precisions}."
+        f"per trial, {execution['jobs']} trial(s) at a time, {precisions}.",
     )
     if any(not row.alone for row in rows):
-        yield "*: measured while other trials shared the machine."
+        yield Note("shared", "*: measured while other trials shared the machine.")
     if listed := _protocols(rows, columns):
-        yield f"Protocols (reference rows have their own where sample counts differ): {listed}."
+        yield Note(
+            "protocols",
+            f"Protocols (reference rows have their own where sample counts differ): {listed}.",
+        )
     for row in rows:
         for reason in row.reasons:
-            yield f"{row.label}: {row.status}: {reason}"
+            yield Note("failure", f"{row.label}: {row.status}: {reason}")
+    yield from (Note("missing", text) for text in _missing_notes(rows, every_column))
 
 
 def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
@@ -204,8 +228,7 @@ def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
     for column in columns:
         name = Name.of(column.name)
         if name.space not in ("", INCEPTION) and not name.rest:
-            is_frechet = bool(_FRECHET.search(name.kind))
-            found.setdefault((name.space, is_frechet), []).append(column.name)
+            found.setdefault((name.space, name.is_frechet), []).append(column.name)
     for (space, is_frechet), names in found.items():
         who = ", ".join(names)
         if space == UNNAMED:
@@ -218,7 +241,7 @@ def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _protocols(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    """The ids, each once, after the columns that they stand for."""
+    """Return the ids, each once, after the columns that they stand for."""
     found: dict[str, list[str]] = {}
     for column in columns:
         ids = "/".join(sorted({p for row in rows for p in row.values[column.name].protocols}))

@@ -2,46 +2,62 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ganbench.errors import ContractError
-from ganbench.records.columns import Column
+from ganbench.records.columns import Column, title_with_space, unclear
 
-if TYPE_CHECKING:
-    pass
-
-from ganbench.records.columns import INCEPTION, INCEPTION_NAMES, UNNAMED, Name
-
-AXES = ("dataset", "loss", "conditioning", "architecture")
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
-COST_UNITS = ("s", "1/s", "MB")  # what other trials on the machine change
 Mark = Literal["", "best", "tied"]
+NoteKind = Literal[
+    "errors", "ties", "features", "budget", "device", "shared", "protocols", "failure", "missing"
+]
+
+
+class Note(str):
+    """One sentence below the table: text like any other, with the kind of thing that it says.
+
+    The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
+    machine), protocols, failure (why a trial came to nothing) and missing (why a value is).
+    """
+
+    kind: NoteKind
+
+    def __new__(cls, kind: NoteKind, text: str) -> Note:
+        note = super().__new__(cls, text)
+        note.kind = kind
+        return note
+
+    def __getnewargs__(self) -> tuple[NoteKind, str]:  # type: ignore[override]
+        """Return what a copy is made with."""
+        return self.kind, str(self)
 
 
 @dataclass(frozen=True)
 class Summary:
     """One number of one row: the mean over seeds and its standard error."""
 
-    mean: float | None
+    mean: float | None  # None: no seed has a value, or their protocols differ
     error: float | None  # None with fewer than two values
-    n: int
-    protocols: frozenset[str] = frozenset()
+    n: int  # seeds with a value
+    protocols: frozenset[str] = frozenset()  # ids; numbers of different ones are no rivals
     reason: str = ""  # why a value is missing
-    mark: Mark = ""
+    mark: Mark = ""  # best of its column, or tied with the best
 
 
 @dataclass(frozen=True)
 class Row:
+    """A cell over all its seeds, or real images to read the cells by."""
+
     label: str
-    axes: dict[str, str]
-    is_reference: bool
+    axes: dict[str, str]  # what the cell is made of: loss, conditioning, …
+    is_reference: bool  # real images
     n: int  # seeds with a result
-    failed: int
-    values: dict[str, Summary]
-    status: str
-    reasons: tuple[str, ...]
+    failed: int  # seeds that ended badly
+    values: dict[str, Summary]  # by the column's name
+    status: str  # the different ones of its trials: "ok, failed"
+    reasons: tuple[str, ...]  # the different ones, of trials that came to nothing
     alone: bool  # no other trial shared the machine
 
 
@@ -53,25 +69,22 @@ class Table:
     axes: tuple[str, ...]  # those that need a column
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # what must be known to read it; the table's own are Notes
 
     def __post_init__(self) -> None:
-        for column in self.columns:
-            if Name.of(column.name).is_bare:
-                raise ContractError(
-                    f"column '{column.name}' could be in any features; name them, as in "
-                    f"{column.name}@{INCEPTION}"
-                )
+        if why := unclear(self.columns):
+            raise ContractError(why)
 
     def values(self, axis: str) -> list[str]:
-        """The different values of an axis, references left out."""
+        """Return the different values of an axis, references left out."""
         return list(dict.fromkeys(r.axes.get(axis, "") for r in self.rows if not r.is_reference))
 
     def header(self, column: Column) -> str:
-        return f"{_title(column)} {ARROWS[column.direction]}".rstrip()
+        """Return the column's title with its feature space and an arrow to where it is better."""
+        return f"{title_with_space(column)} {ARROWS[column.direction]}".rstrip()
 
     def text(self, row: Row, column: Column) -> str:
-        """The value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`."""
+        """Return the value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`."""
         summary = row.values.get(column.name)
         if summary is None or summary.mean is None:
             return "—"
@@ -81,44 +94,35 @@ class Table:
         text = f"{round(summary.mean, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.00"
         if spread is not None:
             text += f" ± {spread:,.{digits}f}"
-        shared = column.unit in COST_UNITS and not row.alone and not row.is_reference
+        shared = column.depends_on_machine and not row.alone and not row.is_reference
         return text + ("*" if shared else "")
 
     def seeds(self, row: Row) -> str:
+        """Return how many seeds the row is over: `3`, `2 (1 failed)`; of a reference, nothing."""
         if row.is_reference:
             return ""
         return f"{row.n} ({row.failed} failed)" if row.failed else str(row.n)
 
     def plain(self) -> dict[str, Any]:
-        """The table as JSON."""
+        """Return the table as what JSON knows: dicts, lists, texts and numbers."""
         return {
             "name": self.name,
             "axes": list(self.axes),
             "columns": [
-                {"name": c.name, "title": _title(c), "unit": c.unit, "direction": c.direction}
+                {
+                    "name": c.name,
+                    "title": title_with_space(c),
+                    "unit": c.unit,
+                    "direction": c.direction,
+                }
                 for c in self.columns
             ],
-            "rows": [_plain_row(row) for row in self.rows],
+            "rows": [_row_as_dict(row) for row in self.rows],
             "notes": list(self.notes),
         }
 
 
-def _title(column: Column) -> str:
-    """With the feature space, whatever the metric says: a bare "FID" could be anything."""
-    title, name = column.title or column.name, Name.of(column.name)
-    space = name.space or (UNNAMED if INCEPTION_NAMES.search(title) else "")
-    if space and not _mentions(title, space):
-        title = f"{title} @{space}"
-    if name.setting and not _mentions(title, name.setting):
-        title = f"{title} [{name.setting}]"
-    return title
-
-
-def _mentions(title: str, word: str) -> bool:
-    return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", title))
-
-
-def _plain_row(row: Row) -> dict[str, Any]:
+def _row_as_dict(row: Row) -> dict[str, Any]:
     return {
         "label": row.label,
         "axes": row.axes,

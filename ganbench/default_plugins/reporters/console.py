@@ -82,7 +82,7 @@ def _grid(
 def _parts(
     table: Table, rows: Sequence[Row], axes: Sequence[str], columns: Sequence[Column], width: int
 ) -> list[list[Headed]]:
-    """The columns in as many tables as it takes for each to fit; then heads are of two lines."""
+    """Return the columns in as few tables as fit; with several, heads are of two lines."""
     headed = [(table.header(column), column) for column in columns]
     parts = _fitting(table, rows, axes, headed, width)
     if len(parts) > 1:

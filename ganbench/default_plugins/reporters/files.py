@@ -52,5 +52,5 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
 
 
 def harmless(cell: object) -> object:
-    """Text that a spreadsheet would take for a formula gets a quote before it."""
+    """Return a cell that no spreadsheet takes for a formula: a quote comes before such text."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ganbench import Column, Row, Table
 
-COST = {"1/s", "MB", "s"}
-
 
 def is_cost(column: Column) -> bool:
-    return column.unit in COST or column.name.endswith("-parameters")
+    """Return whether the column stands with what a number cost: time, memory, parameters."""
+    return column.depends_on_machine or column.name.endswith("-parameters")
 
 
 def varied(table: Table) -> tuple[list[str], list[str]]:
-    """The axes of more than one value, or all where there is none, and the constant ones."""
+    """Return the axes that need a column and those that are the same in every cell.
+
+    Where all are the same, all need one.
+    """
     constant = [axis for axis in table.axes if len(table.values(axis)) == 1]
     return [axis for axis in table.axes if axis not in constant] or list(table.axes), constant
 
@@ -26,6 +28,7 @@ def cells(
     columns: Sequence[Column],
     bold: Callable[[str], str],
 ) -> Iterator[str]:
+    """Yield a row's texts: axes, seeds, and numbers with their marks, the best one by `bold`."""
     if row.is_reference:
         yield row.label
         yield from [""] * (len(axes) - 1)

@@ -21,7 +21,7 @@ class Markdown(Reporter):
 
 
 def markdown(table: Table) -> str:
-    """The table in GitHub's Markdown, with its notes as a list."""
+    """Return the table in GitHub's Markdown, with its notes as a list."""
     heads = [*table.axes, "n", *(table.header(c) for c in table.columns), "status"]
     heads = [escaped(head) for head in heads]
     rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
@@ -35,6 +35,6 @@ def markdown(table: Table) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that breaks no cell of a Markdown table and is taken for no markup."""
+    """Return text that breaks no cell of a Markdown table and is taken for no markup."""
     line = " ".join(text.splitlines())
     return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")

@@ -38,6 +38,7 @@ SCENES: dict[str, dict[str, list[dict[str, Any] | None]]] = {
 
 
 def rules(cls: type) -> dict[str, Rule]:
+    """Return every rule of reporters by its name."""
     found: dict[str, Rule] = {
         f"writes_the_report[{name}]": partial(_writes, name) for name in SCENES
     }
@@ -58,6 +59,7 @@ def _writes(name: str, reporter: Reporter) -> None:
 
 
 def report_is_left_alone(reporter: Reporter) -> None:
+    """Check that neither the report nor the run's own files are changed."""
     for name in SCENES:
         with sandbox() as box:
             report = trials.report(box.folder("run"), SCENES[name])
@@ -73,7 +75,7 @@ def report_is_left_alone(reporter: Reporter) -> None:
 
 
 def writes_only_into_the_directory(reporter: Reporter) -> None:
-    """And not into the working directory, which is another one."""
+    """Check that nothing is written into the working directory, which is another one."""
     with sandbox() as box:
         _write(reporter, trials.report(box.folder("run"), SCENES["ordinary"]))
         strays = box.strays()
@@ -81,6 +83,7 @@ def writes_only_into_the_directory(reporter: Reporter) -> None:
 
 
 def leaves_no_temporary_files(reporter: Reporter) -> None:
+    """Check that no draft stays, neither beside the files nor in the temporary folder."""
     with sandbox() as box:
         report = trials.report(box.folder("run"), SCENES["ordinary"])
         before = contents(box.folder("run"))
@@ -91,6 +94,7 @@ def leaves_no_temporary_files(reporter: Reporter) -> None:
 
 
 def json_is_strict(reporter: Reporter) -> None:
+    """Check that JSON is JSON, without NaN and infinity."""
     for name in SCENES:
         with _written(reporter, name) as files:
             for path, content in files.items():
@@ -103,6 +107,7 @@ def json_is_strict(reporter: Reporter) -> None:
 
 
 def nasty_text_breaks_nothing(reporter: Reporter) -> None:
+    """Check that a reason's own markup, commas and pipes are text in what is written."""
     with _written(reporter, "failed") as files:
         for path, content in files.items():
             suffix = Path(path).suffix
@@ -120,7 +125,7 @@ def nasty_text_breaks_nothing(reporter: Reporter) -> None:
 
 
 def writing_twice_is_writing_once(reporter: Reporter) -> None:
-    """As `resume` and `show` do."""
+    """Check that a second time, as after `resume`, gives the same files."""
     with sandbox() as box:
         report = trials.report(box.folder("run"), SCENES["ordinary"])
         sizes = []
@@ -136,7 +141,7 @@ def writing_twice_is_writing_once(reporter: Reporter) -> None:
 
 @contextlib.contextmanager
 def _written(reporter: Reporter, name: str) -> Iterator[Files]:
-    """The files that it makes of a report."""
+    """Yield the files that it makes of a report."""
     with sandbox() as box:
         report = trials.report(box.folder("run"), SCENES[name])
         before = contents(box.folder("run"))
@@ -172,7 +177,7 @@ def _is_temporary(path: Path) -> bool:
 
 
 def _markdown_rows(text: str) -> list[list[int]]:
-    """The number of cells of each row, table by table."""
+    """Return the number of cells of each row, table by table."""
     tables: list[list[int]] = []
     inside = False
     for line in text.splitlines():

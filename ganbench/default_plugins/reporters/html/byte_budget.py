@@ -10,27 +10,26 @@ Text = TypeVar("Text", bound=str)
 
 
 @dataclass
-class Room:
-    """Bytes that are left."""
+class ByteBudget:
+    """Bytes that are left of what a part may take; texts are counted in UTF-8."""
 
     left: int
 
     def takes(self, text: str) -> bool:
-        """Whether the text fits, and then the room is smaller by it."""
+        """Return whether the text fits, and spend its bytes if it does."""
         size = len(text.encode("utf-8"))
         if size > self.left:
             return False
         self.left -= size
         return True
 
-
-def fitting(texts: Iterable[Text], room: Room) -> tuple[list[Text], int]:
-    """The first texts that fit, and how many there are after them."""
-    kept: list[Text] = []
-    rest = 0
-    for text in texts:
-        if rest or not room.takes(text):
-            rest += 1
-        else:
-            kept.append(text)
-    return kept, rest
+    def fitting(self, texts: Iterable[Text]) -> tuple[list[Text], int]:
+        """Return the first texts that fit, and how many there are after them."""
+        kept: list[Text] = []
+        rest = 0
+        for text in texts:
+            if rest or not self.takes(text):
+                rest += 1
+            else:
+                kept.append(text)
+        return kept, rest

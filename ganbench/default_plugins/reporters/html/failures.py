@@ -7,27 +7,28 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.rows import Lines
+from ganbench.default_plugins.reporters.html.rows import ReportView
 
 if TYPE_CHECKING:
     from ganbench import TrialOutcome
 
-ROOM = 1_000_000
+MOST_BYTES = 1_000_000
 MOST_REASONS, MOST_NAMES = 100, 12
 LOG_LINES, LOG_WIDTH, REASON_LENGTH = 15, 300, 4000
 TAIL = 16_000  # bytes of a log that are read
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 
 
-def section(lines: Lines) -> list[Markup]:
+def section(view: ReportView) -> list[Markup]:
+    """Return an article for each reason, with the trials that it stopped."""
     groups: dict[tuple[str, str], list[TrialOutcome]] = {}
-    for outcome in lines.report.outcomes:
+    for outcome in view.report.outcomes:
         if outcome.status not in ("ok", "unfinished"):
             groups.setdefault((outcome.status, _kind(outcome)), []).append(outcome)
     items = map(_group, list(groups.values())[:MOST_REASONS])
-    kept, rest = fitting(items, Room(ROOM))
+    kept, rest = ByteBudget(MOST_BYTES).fitting(items)
     rest += max(0, len(groups) - MOST_REASONS)
     if rest:
         kept.append(element("p", f"{rest:,} more reasons are in results.csv.", class_="more"))
@@ -35,7 +36,7 @@ def section(lines: Lines) -> list[Markup]:
 
 
 def _kind(outcome: TrialOutcome) -> str:
-    """The reason without what differs from trial to trial: the cell and every number."""
+    """Return the reason without what differs from trial to trial: the cell and every number."""
     reason = outcome.reason.replace(outcome.trial.subject.label, "")
     for choice in outcome.trial.subject.axes.values():
         reason = reason.replace(choice, "")

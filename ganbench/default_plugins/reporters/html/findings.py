@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.rows import Lines
+from ganbench.default_plugins.reporters.html.rows import ReportView
 
-ROOM = 400_000
+MOST_BYTES = 400_000
 MOST_TRIALS, LENGTH = 40, 1000
 
 
@@ -23,18 +23,19 @@ class _Kind:
     remedies: dict[str, None] = field(default_factory=dict)
 
 
-def section(lines: Lines) -> list[Markup]:
+def section(view: ReportView) -> list[Markup]:
+    """Return an article for each kind of finding, with where it was seen and what to try."""
     kinds: dict[tuple[str, str], _Kind] = {}
-    for line in lines.cells:
-        for outcome in line.outcomes:
+    for row in view.cells:
+        for outcome in row.outcomes:
             for finding in _findings(outcome.result):
                 kind, player = _text(finding.get("kind")), _text(finding.get("player"))
                 title = _text(finding.get("title")) or kind
                 found = kinds.setdefault((kind, player), _Kind(_title(title, player)))
-                whose = f"{line.brief}, seed {outcome.trial.seed}"
+                whose = f"{row.brief}, seed {outcome.trial.seed}"
                 found.seen.append((whose, _text(finding.get("seen"))))
                 found.remedies.update(dict.fromkeys(_remedies(finding)))
-    kept, rest = fitting(map(_block, kinds.values()), Room(ROOM))
+    kept, rest = ByteBudget(MOST_BYTES).fitting(map(_block, kinds.values()))
     if rest:
         kept.append(element("p", f"{rest:,} more are in the trials' result.json.", class_="more"))
     return kept

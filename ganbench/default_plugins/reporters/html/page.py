@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ganbench import Report
@@ -17,46 +20,99 @@ from ganbench.default_plugins.reporters.html import (
     summary,
     trials,
 )
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
-from ganbench.default_plugins.reporters.html.rows import Lines
+from ganbench.default_plugins.reporters.html.rows import ReportView
 
 HERE = Path(__file__).parent
-FRAME = 50_000  # bytes that are no picture, beside those of the sections
 BAD = ("failed", "diverged", "timeout", "incompatible")
 
 
+@dataclass(frozen=True)
+class Part:
+    """A section of the page, with what the links at the top call it."""
+
+    key: str
+    title: str
+    content: Content
+
+    @property
+    def link(self) -> Markup:
+        """Its link at the top."""
+        return element("a", self.title, href=f"#{self.key}")
+
+    @cached_property
+    def section(self) -> Markup:
+        """The section as it stands in the page."""
+        heading = element("h2", self.title, id=f"{self.key}-title")
+        return element(
+            "section", heading, self.content, id=self.key, aria_labelledby=f"{self.key}-title"
+        )
+
+    def left_out(self) -> Part:
+        """Return what stands in its place where it would make the page too large."""
+        why = "Left out to keep this file small."
+        return Part(self.key, self.title, [element("p", why, class_="more")])
+
+
 def page(report: Report, limit: int) -> str:
-    """HTML of at most `limit` bytes: pictures get what the other parts, each with a limit of its
-    own, leave of it."""
-    lines = Lines(report)
-    before = {
-        "results": ("Results", summary.section(lines)),
-        "failures": ("Failures", failures.section(lines)),
-        "diagnosis": ("Diagnosis", findings.section(lines)),
-        "spread": ("Differences and errors", bars.section(lines)),
-        "speed": ("Quality against speed", scatter.section(lines)),
-    }
-    after = {
-        "asked": ("What was asked", provenance.asked(lines)),
-        "provenance": ("Provenance", provenance.section(lines)),
-    }
-    written = sum(len("".join(c).encode()) for _, c in [*before.values(), *after.values()])
-    cells = {"cells": ("Samples and training", trials.section(lines, limit - written - FRAME))}
-    return _document(lines, {**before, **cells, **after})
+    """Return HTML of at most `limit` bytes; pictures get what all other parts leave of it."""
+    view = ReportView(report)
+    before = [
+        Part("results", "Results", summary.section(view)),
+        Part("failures", "Failures", failures.section(view)),
+        Part("diagnosis", "Diagnosis", findings.section(view)),
+        Part("spread", "Differences and errors", bars.section(view)),
+        Part("speed", "Quality against speed", scatter.section(view)),
+    ]
+    after = [
+        *_added(report),
+        Part("asked", "What was asked", provenance.asked(view)),
+        Part("provenance", "Provenance", provenance.section(view)),
+    ]
+    cells = Part("cells", "Samples and training", None)
+    known = [part for part in [*before, *after] if part.content]
+    frame = _document(view, [part.left_out() for part in [*known, cells]])
+    budget = ByteBudget(limit - len(frame.encode()))
+    fitting = {part.key: part if budget.takes(part.section) else part.left_out() for part in known}
+    fitting[cells.key] = _cells(cells, view, budget)
+    order = [*before, cells, *after]
+    parts = [fitting[part.key] for part in order if part.key in fitting]
+    return _document(view, [part for part in parts if part.content])
 
 
-def _document(lines: Lines, sections: dict[str, tuple[str, list[Markup]]]) -> str:
-    style, script = _part("report.css"), _part("report.js")
+def _added(report: Report) -> list[Part]:
+    """Return the sections that reporters add."""
+    return [
+        Part(f"added-{number}", section.title, _paragraph(section.body))
+        for number, section in enumerate(report.sections, 1)
+    ]
+
+
+def _paragraph(body: str) -> Markup:
+    return body if isinstance(body, Markup) else element("p", body, class_="reason")
+
+
+def _cells(part: Part, view: ReportView, budget: ByteBudget) -> Part:
+    """Return the part with as many pictures as fit; what cards take beside them is an estimate."""
+    for share in (1.0, 0.5, 0.0):
+        content = trials.section(view, int(share * budget.left))
+        full = Part(part.key, part.title, content)
+        if not content or budget.takes(full.section):
+            return full
+    return part.left_out()
+
+
+def _document(view: ReportView, parts: Sequence[Part]) -> str:
+    style, script = _asset("report.css"), _asset("report.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
-    known = {key: (title, content) for key, (title, content) in sections.items() if content}
-    links = [element("a", title, href=f"#{key}") for key, (title, _) in known.items()]
     body = [
-        _header(lines),
-        element("nav", links, aria_label="Sections"),
-        element("main", [_section(key, *found) for key, found in known.items()]),
+        _header(view),
+        element("nav", [part.link for part in parts], aria_label="Sections"),
+        element("main", [part.section for part in parts]),
         element("script", Markup(script)),
     ]
     head = [
@@ -65,7 +121,7 @@ def _document(lines: Lines, sections: dict[str, tuple[str, list[Markup]]]) -> st
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="generator", content="ganbench"),
-        element("title", f"{lines.table.name}: ganbench"),
+        element("title", f"{view.table.name}: ganbench"),
         element("link", rel="icon", href="data:,"),
         element("style", Markup(style)),
     ]
@@ -73,14 +129,14 @@ def _document(lines: Lines, sections: dict[str, tuple[str, list[Markup]]]) -> st
     return f"<!doctype html>\n{html}\n"
 
 
-def _header(lines: Lines) -> Markup:
-    about, table = lines.report.run.about, lines.table
-    description = _description(lines.report.run.directory)
+def _header(view: ReportView) -> Markup:
+    about, table = view.report.run.about, view.table
+    description = _description(view.report.run.directory)
     created = str(about.get("created") or "")[:16].replace("T", " ")
     machine = about.get("machine") or {}
-    datasets = list(dict.fromkeys(line.dataset for line in lines.cells if line.dataset))
+    datasets = list(dict.fromkeys(row.dataset for row in view.cells if row.dataset))
     facts: list[tuple[str, Content]] = [
-        ("trials", _progress(lines)),
+        ("trials", _progress(view)),
         ("data", ", ".join(datasets[:6]) + ("…" if len(datasets) > 6 else "")),
         ("device", str(machine.get("device") or "")),
         ("profile", str(about.get("profile") or "")),
@@ -95,8 +151,8 @@ def _header(lines: Lines) -> Markup:
     )
 
 
-def _progress(lines: Lines) -> list[Markup]:
-    counts = Counter(outcome.status for outcome in lines.report.outcomes)
+def _progress(view: ReportView) -> list[Markup]:
+    counts = Counter(outcome.status for outcome in view.report.outcomes)
     bad = sum(counts[status] for status in BAD)
     told = [f"{counts[status]:,} {status}" for status in ("ok", "unfinished") if counts[status]]
     shown = [element("span", ", ".join(told))] if told else []
@@ -107,13 +163,8 @@ def _progress(lines: Lines) -> list[Markup]:
     return separated or [element("span", "none")]
 
 
-def _section(key: str, title: str, content: list[Markup]) -> Markup:
-    heading = element("h2", title, id=f"{key}-title")
-    return element("section", heading, content, id=key, aria_labelledby=f"{key}-title")
-
-
 def _description(directory: Path) -> str:
-    """As config.resolved.yaml has it."""
+    """Return what config.resolved.yaml says of the benchmark."""
     import yaml
 
     try:
@@ -123,7 +174,7 @@ def _description(directory: Path) -> str:
     return str(found.get("description") or "")[:2000] if isinstance(found, dict) else ""
 
 
-def _part(name: str) -> str:
+def _asset(name: str) -> str:
     return (HERE / name).read_text("utf-8")
 
 

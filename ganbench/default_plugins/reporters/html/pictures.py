@@ -8,24 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench.default_plugins.reporters.html.byte_budget import Room
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 WHOLE = 100_000  # bytes up to which a file is taken as it is
-MOST_BYTES, MOST_PIXELS = 64_000_000, 40_000_000
+MOST_FILE_BYTES, MOST_PIXELS = 64_000_000, 40_000_000
 SIDE, FILM_SIDES = 720, (480, 360, 240, 160)  # pixels of the longer side, at most
 FRAMES, COLOURS, WEBP_QUALITY, FILM_BYTES = 12, 64, 50, 350_000
-ENOUGH = 6_000  # bytes; with less room there is no use in trying
+ENOUGH = 6_000  # bytes; with fewer left there is no use in trying
 MOST_PICTURES = 240
-MOST_MISSES = 5  # encoded, and then too large for the room that is left
+MOST_MISSES = 5  # encoded, and then too large for what is left
 PNG_BONUS = 1.5
 
 
 @dataclass(frozen=True)
 class Kind:
+    """One kind of picture that a trial leaves in its folder."""
+
     file: str
     alt: str  # what stands before "of CELL, seed N"
     title: str
@@ -39,9 +41,9 @@ CURVES = Kind("curves.png", "Curves of the training", "Curves")
 
 @dataclass
 class Album:
-    """Encodes pictures until its room is taken."""
+    """The pictures of the page, encoded as they are asked for until the budget is spent."""
 
-    room: Room
+    budget: ByteBudget
     left_out: int = 0
     unreadable: int = 0
     _taken: int = 0
@@ -49,14 +51,14 @@ class Album:
     _known: dict[Path, Markup | None] = field(default_factory=dict)
 
     def image(self, directory: Path, kind: Kind, whose: str) -> Markup | None:
-        """The picture of a trial, or None where it has none or there is no more room."""
+        """Return the picture of a trial, or None where it has none or nothing more fits."""
         path = directory / kind.file
         if path not in self._known:
             self._known[path] = self._made(path, kind, whose) if path.is_file() else None
         return self._known[path]
 
     def _made(self, path: Path, kind: Kind, whose: str) -> Markup | None:
-        if self.room.left < ENOUGH or self._taken >= MOST_PICTURES or self._misses >= MOST_MISSES:
+        if self.budget.left < ENOUGH or self._taken >= MOST_PICTURES or self._misses >= MOST_MISSES:
             self.left_out += 1
             return None
         try:
@@ -72,7 +74,7 @@ class Album:
             width=size[0],
             height=size[1],
         )
-        if not self.room.takes(made):
+        if not self.budget.takes(made):
             self.left_out += 1
             self._misses += 1
             return None
@@ -83,7 +85,7 @@ class Album:
 def _encoded(path: Path) -> tuple[str, bytes, tuple[int, int]]:
     from PIL import Image
 
-    if path.stat().st_size > MOST_BYTES:
+    if path.stat().st_size > MOST_FILE_BYTES:
         raise ValueError(f"{path}: too large")
     content = path.read_bytes()
     with Image.open(io.BytesIO(content)) as image:
@@ -111,7 +113,7 @@ def _still(image: Image) -> tuple[str, bytes, tuple[int, int]]:
 
 
 def _film(image: Image) -> tuple[str, bytes, tuple[int, int]]:
-    """A moving picture of fewer frames, as large as the limit allows."""
+    """Return a moving picture of fewer frames, as large as the limit allows."""
     for side in FILM_SIDES:
         mime, content, size = _moving(image, side)
         if len(content) <= FILM_BYTES:

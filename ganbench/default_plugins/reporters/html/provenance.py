@@ -8,24 +8,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
-from ganbench.default_plugins.reporters.html.rows import Lines
+from ganbench.default_plugins.reporters.html.rows import ReportView
 
-SOURCE_ROOM, PROTOCOLS_ROOM = 400_000, 600_000
+MOST_SOURCE_BYTES, MOST_PROTOCOL_BYTES = 400_000, 600_000
 LENGTH = 4000
 
 Pairs = Iterable[tuple[str, Content]]
 
 
-def asked(lines: Lines) -> list[Markup]:
-    about = lines.report.run.about
+def asked(view: ReportView) -> list[Markup]:
+    """Return how the run was asked for, with the benchmark file."""
+    about = view.report.run.about
     execution = about.get("execution") or {}
     pairs = [
         ("benchmark", _text(about.get("config"))),
         ("profile", _text(about.get("profile"))),
         ("changed", "\n".join(map(str, about.get("overrides") or ()))),
-        ("seeds", ", ".join(map(str, lines.report.run.plan.seeds[:100]))),
+        ("seeds", ", ".join(map(str, view.report.run.plan.seeds[:100]))),
         ("device", _device(about)),
         ("threads", _text(execution.get("threads"))),
         ("trials at a time", _text(execution.get("jobs"))),
@@ -33,11 +34,12 @@ def asked(lines: Lines) -> list[Markup]:
         ("plugins named", "\n".join(map(str, execution.get("plugins") or ()))),
         ("command", _command(about)),
     ]
-    return [facts(pairs), *_source(lines.report.run.directory)]
+    return [facts(pairs), *_source(view.report.run.directory)]
 
 
-def section(lines: Lines) -> list[Markup]:
-    about = lines.report.run.about
+def section(view: ReportView) -> list[Markup]:
+    """Return versions, machine, data and protocols of the run."""
+    about = view.report.run.about
     made, machine = about.get("provenance") or {}, about.get("machine") or {}
     packages = made.get("packages") or {}
     pairs = [
@@ -59,11 +61,11 @@ def section(lines: Lines) -> list[Markup]:
         ("data", _data(about.get("data"))),
         ("extractors", _listed(made.get("weights"))),
     ]
-    return [facts(pairs), *_protocols(lines)]
+    return [facts(pairs), *_protocols(view)]
 
 
 def facts(pairs: Pairs, class_: str = "facts") -> Markup:
-    """A list of what is known; what is not is left out."""
+    """Return a list of what is known; what is not is left out."""
     shown = [element("div", element("dt", k), element("dd", _cut(v))) for k, v in pairs if v]
     return element("dl", shown, class_=class_)
 
@@ -79,7 +81,7 @@ def _source(directory: Path) -> list[Markup]:
         text = (directory / "config.source.yaml").read_text("utf-8", "replace")
     except OSError:
         return []
-    shown, rest = fitting(map(_yaml_line, text.splitlines()), Room(SOURCE_ROOM))
+    shown, rest = ByteBudget(MOST_SOURCE_BYTES).fitting(map(_yaml_line, text.splitlines()))
     if rest:
         shown.append(element("i", f"and {rest:,} more lines in config.source.yaml"))
     return [
@@ -99,16 +101,16 @@ def _yaml_line(line: str) -> Markup:
     return element("span", f"{line}\n")
 
 
-def _protocols(lines: Lines) -> list[Markup]:
+def _protocols(view: ReportView) -> list[Markup]:
     found: dict[str, Any] = {}
-    for outcome in lines.report.outcomes:
+    for outcome in view.report.outcomes:
         protocols = outcome.result.get("protocols")
         if isinstance(protocols, dict):
             for name, protocol in protocols.items():
                 found.setdefault(name, protocol)
     if not found:
         return []
-    columns = _columns(lines)
+    columns = _columns(view)
     blocks = (
         element(
             "details",
@@ -117,17 +119,17 @@ def _protocols(lines: Lines) -> list[Markup]:
         )
         for name, protocol in found.items()
     )
-    kept, rest = fitting(blocks, Room(PROTOCOLS_ROOM))
+    kept, rest = ByteBudget(MOST_PROTOCOL_BYTES).fitting(blocks)
     if rest:
         kept.append(element("p", f"{rest:,} more are in the trials' result.json.", class_="more"))
     return [element("h3", "Protocols"), *kept]
 
 
-def _columns(lines: Lines) -> dict[str, str]:
-    """What each protocol was used for."""
+def _columns(view: ReportView) -> dict[str, str]:
+    """Return what each protocol was used for."""
     found: dict[str, dict[str, None]] = {}
-    for line in lines.all:
-        for name, summary in line.row.values.items():
+    for row in view.all:
+        for name, summary in row.in_table.values.items():
             for protocol in sorted(summary.protocols):
                 found.setdefault(protocol, {})[name] = None
     return {protocol: ", ".join(names) for protocol, names in found.items()}

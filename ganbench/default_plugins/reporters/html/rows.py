@@ -19,78 +19,90 @@ UNNAMED = "@unnamed-features"  # what the table adds to a name that could be in 
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row of the table."""
+class ReportRow:
+    """A row of the table with its trials, and how it is called in the page."""
 
-    row: Row
-    outcomes: tuple[TrialOutcome, ...]
-    number: int
+    in_table: Row
+    outcomes: tuple[TrialOutcome, ...]  # of its seeds
+    number: int  # from 1 on, in the order of the table
     names: tuple[str, ...]  # its values on the axes that vary; of a reference, its label
 
     @property
     def anchor(self) -> str:
+        """The id of its card."""
         return f"cell-{self.number}"
 
     @property
     def brief(self) -> str:
-        return " · ".join(name for name in self.names if name) or self.row.label
+        """Its names on one line; where none varies, its label."""
+        return " · ".join(name for name in self.names if name) or self.in_table.label
 
     @property
     def dataset(self) -> str:
-        return self.row.axes.get("dataset", "")
+        """The data set's name, or nothing."""
+        return self.in_table.axes.get("dataset", "")
 
     def points(self, column: Column) -> list[float]:
-        """The value of each seed that has one."""
+        """Return the value of each seed that has one."""
         found = (measured(outcome.result, column) for outcome in self.outcomes)
         return [value for value in found if value is not None]
 
     def mean(self, column: Column) -> float | None:
-        summary = self.row.values.get(column.name)
+        """Return the mean over seeds, or None where there is none to draw."""
+        summary = self.in_table.values.get(column.name)
         return finite(summary.mean) if summary else None
 
 
 @dataclass(frozen=True)
-class Lines:
-    """All of a report's rows."""
+class ReportView:
+    """A report as the page shows it: its rows, and its columns by what they are of use for."""
 
     report: Report
 
     @property
     def table(self) -> Table:
+        """The report's table."""
         return self.report.table
 
     @cached_property
     def axes(self) -> list[str]:
+        """The axes that need a column."""
         return varied(self.table)[0] or ["row"]
 
     @cached_property
     def constant(self) -> list[str]:
+        """The axes that are the same in every cell."""
         return varied(self.table)[1] if self.cells else []
 
     @cached_property
-    def all(self) -> list[Line]:
+    def all(self) -> list[ReportRow]:
+        """Every row, in the order of the table."""
         trials: dict[str, list[TrialOutcome]] = {}
         for outcome in self.report.outcomes:
             trials.setdefault(outcome.trial.subject.label, []).append(outcome)
         return [
-            Line(row, tuple(trials.get(row.label, ())), number, self._names(row))
+            ReportRow(row, tuple(trials.get(row.label, ())), number, self._names(row))
             for number, row in enumerate(self.table.rows, 1)
         ]
 
     @cached_property
-    def cells(self) -> list[Line]:
-        return [line for line in self.all if not line.row.is_reference]
+    def cells(self) -> list[ReportRow]:
+        """The rows of generators."""
+        return [row for row in self.all if not row.in_table.is_reference]
 
     @cached_property
-    def references(self) -> list[Line]:
-        return [line for line in self.all if line.row.is_reference]
+    def references(self) -> list[ReportRow]:
+        """The rows of real images."""
+        return [row for row in self.all if row.in_table.is_reference]
 
     @cached_property
     def quality(self) -> list[Column]:
+        """The columns that say how good samples are."""
         return [c for c in self.table.columns if not is_cost(c)]
 
     @cached_property
     def cost(self) -> list[Column]:
+        """The columns that say what that cost."""
         return [c for c in self.table.columns if is_cost(c)]
 
     @cached_property
@@ -114,26 +126,27 @@ class Lines:
 
     @cached_property
     def has_status(self) -> bool:
-        return any(line.row.status not in ("ok", "") for line in self.all)
+        """Whether any trial went other than well."""
+        return any(row.in_table.status not in ("ok", "") for row in self.all)
 
     @cached_property
     def dataset_place(self) -> int | None:
-        """Where the data set stands among a line's names."""
+        """Where the data set stands among a row's names."""
         return self.axes.index("dataset") if "dataset" in self.axes else None
 
-    def first(self, count: int) -> list[Line]:
-        """The cells, the best by the first judged column where there are more than `count`."""
+    def first(self, count: int) -> list[ReportRow]:
+        """Return the cells; of more than `count`, the best by the first judged column."""
         if len(self.cells) <= count or not self.judged:
             return self.cells[:count]
-        kept = {line.number for line in ranked(self.cells, self.judged[0])[:count]}
-        return [line for line in self.cells if line.number in kept]
+        kept = {row.number for row in ranked(self.cells, self.judged[0])[:count]}
+        return [row for row in self.cells if row.number in kept]
 
     def _summaries(self, column: Column) -> list[Summary]:
-        found = (line.row.values.get(column.name) for line in self.cells)
+        found = (row.in_table.values.get(column.name) for row in self.cells)
         return [summary for summary in found if summary]
 
     def _errors(self, column: Column) -> list[str]:
-        rows = [line.row for line in self.all]
+        rows = [row.in_table for row in self.all]
         spreads = [r for r in rows if (s := r.values.get(column.name)) and s.error is not None]
         return [self.table.text(row, column).partition(" ± ")[2] for row in spreads]
 
@@ -143,18 +156,19 @@ class Lines:
         return tuple(row.axes.get(axis, "") for axis in self.axes)
 
 
-def ranked(lines: Sequence[Line], column: Column) -> list[Line]:
-    """The best first, and those without a value last."""
+def ranked(rows: Sequence[ReportRow], column: Column) -> list[ReportRow]:
+    """Return the rows, the best first and those without a value last."""
     sign = -1 if column.direction == "max" else 1
 
-    def place(line: Line) -> tuple[bool, float]:
-        mean = line.mean(column)
+    def place(row: ReportRow) -> tuple[bool, float]:
+        mean = row.mean(column)
         return (mean is None, sign * (mean or 0.0))
 
-    return sorted(lines, key=place)
+    return sorted(rows, key=place)
 
 
 def measured(result: Mapping[str, Any], column: Column) -> float | None:
+    """Return what one trial has in a column of the table, or None."""
     names = (column.name, column.name.replace(UNNAMED, ""))
     for metric in result.get("metrics", ()):
         if metric.get("name") in names:
@@ -163,7 +177,7 @@ def measured(result: Mapping[str, Any], column: Column) -> float | None:
 
 
 def finite(value: Any) -> float | None:
-    """The number, or None where there is none to draw."""
+    """Return the number, or None where there is none to draw."""
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return None
@@ -171,18 +185,18 @@ def finite(value: Any) -> float | None:
 
 @lru_cache(maxsize=None, typed=True)  # typed: Markup equals the same text
 def name_of(text: str) -> Markup:
-    """A plugin's name, with its options in small print after it."""
+    """Return a plugin's name, with its options in small print after it."""
     name, bracket, options = text.partition("(")
     if not bracket or not name:
         return element("span", text)
     return element("span", name, element("small", f"({options.replace(',', ', ')}"))
 
 
-def title_of(line: Line, without: int | None = None) -> Markup:
-    """The names of a line, one after the other, but for the one at that place."""
-    names = [n for place, n in enumerate(line.names) if n and place != without]
-    if line.row.is_reference or not names:
-        return element("span", line.row.label)
+def title_of(row: ReportRow, without: int | None = None) -> Markup:
+    """Return the names of a row, one after the other, but for the one at that place."""
+    names = [n for place, n in enumerate(row.names) if n and place != without]
+    if row.in_table.is_reference or not names:
+        return element("span", row.in_table.label)
     dot = element("span", " · ", class_="dot")
     parts = [part for name in names for part in (dot, name_of(name))]
     return element("span", parts[1:])

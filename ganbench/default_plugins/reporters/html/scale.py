@@ -14,12 +14,15 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 @dataclass(frozen=True)
 class Scale:
+    """An axis from its low to its high end, linear or logarithmic."""
+
     low: float
     high: float
     is_log: bool = False
 
     @classmethod
     def over(cls, values: Collection[float], span: float = SPAN) -> Scale:
+        """Return a scale that holds all values, logarithmic where they span more than `span`."""
         low, high = min(values), max(values)
         if low > 0 and high / low > span:
             return cls(low, high, True)
@@ -29,14 +32,14 @@ class Scale:
         return cls(low, high)
 
     def at(self, value: float) -> float:
-        """In percent from the low end; what is beyond an end stands at it."""
+        """Return the place in percent from the low end; what is beyond an end stands at it."""
         value = min(max(value, self.low), self.high)
         low, high, value = (self._place(v) for v in (self.low, self.high, value))
         part = (value - low) / (high - low)
         return round(MARGIN + part * (100 - 2 * MARGIN), 2)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Round values, and as what they are shown."""
+        """Return round values, and as what they are shown."""
         return [(v, compact(v)) for v in (self._decades() if self.is_log else self._steps())]
 
     def _place(self, value: float) -> float:
@@ -60,7 +63,7 @@ class Scale:
 
 
 def compact(value: float, digits: int = 4) -> str:
-    """`0.25`, `1.5k`, `2M`, `1e-07`."""
+    """Return a number in short: `0.25`, `1.5k`, `2M`, `1e-07`."""
     for size, prefix in _PREFIXES:
         if size <= abs(value) < 1e12:
             return f"{value / size:.{digits}g}{prefix}".replace("-", "\N{MINUS SIGN}", 1)

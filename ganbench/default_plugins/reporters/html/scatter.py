@@ -1,4 +1,7 @@
-"""Quality against the throughput that it was had at."""
+"""Quality against the throughput that it was had at.
+
+Drawn here: in matplotlib's SVG, twice the size, labels cover each other and points say nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,13 @@ from dataclasses import dataclass
 
 from ganbench import Column
 from ganbench.default_plugins.reporters.html.bars import BETTER
-from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.rows import Line, Lines
+from ganbench.default_plugins.reporters.html.rows import ReportRow, ReportView
 from ganbench.default_plugins.reporters.html.scale import Scale
 
 MOST_CHARTS, MOST_POINTS = 8, 400
-ROOM = 800_000
+MOST_BYTES = 800_000
 THROUGHPUT = "train-images-per-s"
 COLOURS = 6
 LEFT = 8  # percent
@@ -25,19 +28,24 @@ WIDE, NARROW = 500, 280  # for which labels are placed: the page shows the one t
 
 @dataclass(frozen=True)
 class Point:
-    line: Line
+    """A row's place in the chart."""
+
+    row: ReportRow
     x: float  # percent
     y: float  # pixels
 
 
 @dataclass(frozen=True)
 class Box:
+    """What a label or a dot covers, in pixels."""
+
     left: float
     top: float
     right: float
     bottom: float
 
     def meets(self, other: Box) -> bool:
+        """Return whether the two have more than an edge in common."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -46,21 +54,22 @@ class Box:
         )
 
 
-def section(lines: Lines) -> list[Markup]:
-    speed = throughput(lines)
+def section(view: ReportView) -> list[Markup]:
+    """Return a chart for each metric's first column and data set."""
+    speed = throughput(view)
     if speed is None:
         return []
-    datasets = list(dict.fromkeys(line.dataset for line in lines.cells))
-    colours = Colours.of(lines)
+    datasets = list(dict.fromkeys(row.dataset for row in view.cells))
+    colours = Colours.of(view)
     charts = []
-    for column in lines.headlines:
+    for column in view.headlines:
         for dataset in datasets:
-            own = [line for line in lines.cells if line.dataset == dataset]
+            own = [row for row in view.cells if row.dataset == dataset]
             where = dataset if len(datasets) > 1 else ""
-            charts += _chart(lines, own, speed, column, where, colours)
+            charts += _chart(view, own, speed, column, where, colours)
     if not charts:
         return []
-    shared = any(not line.row.alone for line in lines.cells)
+    shared = any(not row.in_table.alone for row in view.cells)
     caution = " Some trials shared the machine, so speeds are not all alike." if shared else ""
     has_front = any('class="front"' in chart for chart in charts)
     line = " The line joins what nothing else beats in both quality and speed." if has_front else ""
@@ -68,41 +77,46 @@ def section(lines: Lines) -> list[Markup]:
     return [
         element("p", explained, class_="lead"),
         *colours.legend(),
-        element("div", fitting(charts[:MOST_CHARTS], Room(ROOM))[0], class_="charts"),
+        element("div", ByteBudget(MOST_BYTES).fitting(charts[:MOST_CHARTS])[0], class_="charts"),
     ]
 
 
-def throughput(lines: Lines) -> Column | None:
-    found = [c for c in lines.cost if c.unit == "1/s"]
+def throughput(view: ReportView) -> Column | None:
+    """Return the column of the training's speed, or any other speed."""
+    found = [c for c in view.cost if c.unit == "1/s"]
     return next((c for c in found if c.name == THROUGHPUT), found[0] if found else None)
 
 
 @dataclass(frozen=True)
 class Colours:
-    """By the axis that has as few values as there are colours; what is left of names are labels."""
+    """Colours by an axis of no more values than there are colours; labels are the names left."""
 
     axis: int | None
     values: tuple[str, ...]
     datasets: int | None  # the place of an axis that charts tell apart already
 
     @classmethod
-    def of(cls, lines: Lines) -> Colours:
-        datasets = lines.dataset_place
-        for place in range(len(lines.axes)):
-            values = tuple(dict.fromkeys(line.names[place] for line in lines.cells))
-            others = [p for p in range(len(lines.axes)) if p not in (place, datasets)]
+    def of(cls, view: ReportView) -> Colours:
+        """Return the colours of the first axis that has few enough values."""
+        datasets = view.dataset_place
+        for place in range(len(view.axes)):
+            values = tuple(dict.fromkeys(row.names[place] for row in view.cells))
+            others = [p for p in range(len(view.axes)) if p not in (place, datasets)]
             if place != datasets and 1 < len(values) <= COLOURS and others:
                 return cls(place, values, datasets)
         return cls(None, (), datasets)
 
-    def class_of(self, line: Line) -> str:
-        return f"c{self.values.index(line.names[self.axis]) + 1}" if self.axis is not None else "c1"
+    def class_of(self, row: ReportRow) -> str:
+        """Return the class in the style sheet, c1 to c6."""
+        return f"c{self.values.index(row.names[self.axis]) + 1}" if self.axis is not None else "c1"
 
-    def label(self, line: Line) -> str:
-        left = [n for i, n in enumerate(line.names) if i not in (self.axis, self.datasets)]
-        return " · ".join(_short(name) for name in left if name) or line.brief
+    def label(self, row: ReportRow) -> str:
+        """Return the names that neither colour nor chart says."""
+        left = [n for i, n in enumerate(row.names) if i not in (self.axis, self.datasets)]
+        return " · ".join(_short(name) for name in left if name) or row.brief
 
     def legend(self) -> list[Markup]:
+        """Return what each colour stands for; nothing, where all is of one."""
         if self.axis is None:
             return []
         keys = [
@@ -118,31 +132,31 @@ def _short(name: str) -> str:
 
 
 def _chart(
-    lines: Lines,
-    own: Sequence[Line],
+    view: ReportView,
+    own: Sequence[ReportRow],
     speed: Column,
     column: Column,
     where: str,
     colours: Colours,
 ) -> list[Markup]:
-    known = [
-        line for line in own if line.mean(column) is not None and line.mean(speed) is not None
-    ][:MOST_POINTS]
-    if len(known) < 2 or len({line.mean(column) for line in known}) < 2:
+    known = [row for row in own if row.mean(column) is not None and row.mean(speed) is not None][
+        :MOST_POINTS
+    ]
+    if len(known) < 2 or len({row.mean(column) for row in known}) < 2:
         return []
-    across = Scale.over([line.mean(speed) or 0.0 for line in known])
-    upward = Scale.over([line.mean(column) or 0.0 for line in known])
+    across = Scale.over([row.mean(speed) or 0.0 for row in known])
+    upward = Scale.over([row.mean(column) or 0.0 for row in known])
     points = [
         Point(
-            line,
-            _across(across, line.mean(speed) or 0.0),
-            _height(upward, line.mean(column) or 0.0),
+            row,
+            _across(across, row.mean(speed) or 0.0),
+            _height(upward, row.mean(column) or 0.0),
         )
-        for line in known
+        for row in known
     ]
     axes = [*_horizontal(upward), *_vertical(across)]
     front = _front(points, column)
-    marks = [_mark(lines, point, column, speed, colours) for point in points]
+    marks = [_mark(view, point, column, speed, colours) for point in points]
     pictures = [
         element(
             "svg",
@@ -153,16 +167,16 @@ def _chart(
             class_=class_,
             height=HEIGHT + 24,
             role="img",
-            aria_label=f"{lines.table.header(column)} against {lines.table.header(speed)}; the "
+            aria_label=f"{view.table.header(column)} against {view.table.header(speed)}; the "
             "numbers are in the table of results",
         )
         for class_, width in (("wide", WIDE), ("narrow", NARROW))
     ]
     logs = " and ".join(n for n, s in (("x", across), ("y", upward)) if s.is_log)
     hints = [where, BETTER[column.direction], f"{logs} logarithmic" if logs else ""]
-    title = element("h3", lines.table.header(column))
+    title = element("h3", view.table.header(column))
     hint = element("p", ", ".join(filter(None, hints)), class_="hint")
-    foot = element("p", lines.table.header(speed).rstrip(" ↑↓"), class_="foot")
+    foot = element("p", view.table.header(speed).rstrip(" ↑↓"), class_="foot")
     return [element("figure", element("figcaption", title, hint), pictures, foot, class_="scatter")]
 
 
@@ -203,12 +217,14 @@ def _front(points: Sequence[Point], column: Column) -> list[Markup]:
     ]
 
 
-def _mark(lines: Lines, point: Point, column: Column, speed: Column, colours: Colours) -> Markup:
-    row = point.line.row
-    texts = [lines.table.text(row, c) + " " + lines.table.header(c) for c in (column, speed)]
-    title = element("title", f"{point.line.brief}: {', '.join(texts)}")
+def _mark(
+    view: ReportView, point: Point, column: Column, speed: Column, colours: Colours
+) -> Markup:
+    row = point.row.in_table
+    texts = [view.table.text(row, c) + " " + view.table.header(c) for c in (column, speed)]
+    title = element("title", f"{point.row.brief}: {', '.join(texts)}")
     return element(
-        "circle", title, cx=f"{point.x}%", cy=point.y, r=5, class_=colours.class_of(point.line)
+        "circle", title, cx=f"{point.x}%", cy=point.y, r=5, class_=colours.class_of(point.row)
     )
 
 
@@ -219,7 +235,7 @@ def _labels(points: Sequence[Point], width: float, colours: Colours) -> Iterator
     ]
     taken: list[Box] = []
     for place, point in enumerate(points):
-        text = colours.label(point.line)
+        text = colours.label(point.row)
         text = text if len(text) <= 28 else f"{text[:27]}…"
         others = [*dots[:place], *dots[place + 1 :], *taken]
         for box, dx, dy, anchor in _candidates(point, len(text) * CHARACTER, width):

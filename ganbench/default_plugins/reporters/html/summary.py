@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ganbench import Column
-from ganbench.default_plugins.reporters.html.byte_budget import Room, fitting
+from ganbench import Column, Note
+from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
-from ganbench.default_plugins.reporters.html.rows import Line, Lines, finite, name_of
+from ganbench.default_plugins.reporters.html.rows import ReportRow, ReportView, finite, name_of
 
-ROOM = 5_000_000
-NOTES_ROOM = 200_000
+MOST_BYTES = 5_000_000
+MOST_NOTE_BYTES = 200_000
 FILTERED = 16  # rows from which on a filter is of use
 WIDEST = 16  # error, in characters, that the style sheet has a class for
 SHOWN = 300  # rows that are laid out at once
 TALL = 40  # rows from which on the table scrolls in a box of its own
+TOLD_ELSEWHERE = ("failure", "ties")  # notes: the section Failures has them, and the legend
 LEGEND = (
     ("best", "bold: the best"),
     ("tied", "≈: tied with the best within the standard errors of both"),
 )
 
 
-def section(lines: Lines) -> list[Markup]:
-    if not lines.all:
+def section(view: ReportView) -> list[Markup]:
+    """Return the table, its legend and its notes."""
+    if not view.all:
         return [element("p", "The run has no trials.")]
-    rows, rest = fitting((_row(lines, line) for line in lines.cells), Room(ROOM))
-    references = [_row(lines, line) for line in lines.references[:100]]
+    rows, rest = ByteBudget(MOST_BYTES).fitting(_row(view, row) for row in view.cells)
+    references = [_row(view, row) for row in view.references[:100]]
     table = element(
         "table",
-        element("caption", _caption(lines)),
-        element("thead", _heads(lines)),
+        element("caption", _caption(view)),
+        element("thead", _heads(view)),
         element("tbody", references, class_="references") if references else None,
         element("tbody", rows[:SHOWN], class_="cells"),
         class_="sortable",
@@ -47,20 +49,20 @@ def section(lines: Lines) -> list[Markup]:
         ),
         *_kept_back(rows[SHOWN:]),
         element("p", "", class_="unseen", id="sorted", aria_live="polite"),
-        *_legend(lines),
+        *_legend(view),
         *_left_out(rest),
-        *_notes(lines),
+        *_notes(view),
     ]
 
 
-def _heads(lines: Lines) -> list[Markup]:
-    first_cost = lines.cost[0] if lines.quality and lines.cost else None
-    heads = [_head(axis, "text", "left") for axis in lines.axes]
+def _heads(view: ReportView) -> list[Markup]:
+    first_cost = view.cost[0] if view.quality and view.cost else None
+    heads = [_head(axis, "text", "left") for axis in view.axes]
     heads.append(_head("seeds", "max", ""))
-    for column in [*lines.quality, *lines.cost]:
+    for column in [*view.quality, *view.cost]:
         edge = "edge" if column is first_cost else ""
-        heads.append(_head(lines.table.header(column), column.direction, edge))
-    if lines.has_status:
+        heads.append(_head(view.table.header(column), column.direction, edge))
+    if view.has_status:
         heads.append(_head("status", "text", "left"))
     return [element("tr", heads)]
 
@@ -71,37 +73,39 @@ def _head(title: str, direction: str, class_: str) -> Markup:
     return element("th", button, scope="col", class_=class_ or None, aria_sort="none")
 
 
-def _row(lines: Lines, line: Line) -> Markup:
-    row, table = line.row, lines.table
-    first_cost = lines.cost[0] if lines.quality and lines.cost else None
-    cells = [*_labels(lines, line)]
-    cells.append(element("td", table.seeds(row), data_v=None if row.is_reference else row.n))
-    for column in [*lines.quality, *lines.cost]:
-        cells.append(_value(lines, line, column, "edge" if column is first_cost else ""))
-    if lines.has_status:
-        cells.append(element("td", _status(line), class_="left"))
+def _row(view: ReportView, row: ReportRow) -> Markup:
+    in_table, table = row.in_table, view.table
+    first_cost = view.cost[0] if view.quality and view.cost else None
+    cells = [*_labels(view, row)]
+    cells.append(
+        element("td", table.seeds(in_table), data_v=None if in_table.is_reference else in_table.n)
+    )
+    for column in [*view.quality, *view.cost]:
+        cells.append(_value(view, row, column, "edge" if column is first_cost else ""))
+    if view.has_status:
+        cells.append(element("td", _status(row), class_="left"))
     return element("tr", cells)
 
 
-def _labels(lines: Lines, line: Line) -> Iterator[Markup]:
-    if line.row.is_reference:
-        yield element("th", line.row.label, scope="row", colspan=len(lines.axes))
+def _labels(view: ReportView, row: ReportRow) -> Iterator[Markup]:
+    if row.in_table.is_reference:
+        yield element("th", row.in_table.label, scope="row", colspan=len(view.axes))
         return
-    first, *others = line.names
+    first, *others = row.names
     yield element("th", name_of(first), scope="row")
     for name in others:
         yield element("td", name_of(name), class_="left")
 
 
-def _value(lines: Lines, line: Line, column: Column, edge: str) -> Markup:
-    text = lines.table.text(line.row, column)
-    summary = line.row.values.get(column.name)
+def _value(view: ReportView, row: ReportRow, column: Column, edge: str) -> Markup:
+    text = view.table.text(row.in_table, column)
+    summary = row.in_table.values.get(column.name)
     if summary is None or summary.mean is None:
         why = summary.reason if summary else ""
         return element("td", text, class_=f"none {edge}".strip(), title=why[:300] or None)
     mean, plus_minus, error = text.partition(" ± ")
     shown: list[str] = [mean]
-    if width := lines.error_widths[column.name]:
+    if width := view.error_widths[column.name]:
         spread = f" ± {error}" if plus_minus else ""
         shown.append(element("span", spread, class_=f"e e{min(width, WIDEST)}"))
     mark = f"{summary.mark} {edge}".strip()
@@ -115,16 +119,16 @@ def _value(lines: Lines, line: Line, column: Column, edge: str) -> Markup:
     )
 
 
-def _status(line: Line) -> Markup:
-    status = line.row.status
-    if line.row.reasons:
+def _status(row: ReportRow) -> Markup:
+    status = row.in_table.status
+    if row.in_table.reasons:
         return element("a", status, href="#failures", class_="bad")
     return element("span", status)
 
 
-def _caption(lines: Lines) -> str:
-    shared = ", ".join(f"{axis} {lines.table.values(axis)[0]}" for axis in lines.constant)
-    return f"All with {shared}." if shared and lines.axes != lines.constant else ""
+def _caption(view: ReportView) -> str:
+    shared = ", ".join(f"{axis} {view.table.values(axis)[0]}" for axis in view.constant)
+    return f"All with {shared}." if shared and view.axes != view.constant else ""
 
 
 def _kept_back(rows: Sequence[Markup]) -> list[Markup]:
@@ -151,8 +155,8 @@ def _filter(rows: int) -> list[Markup]:
     ]
 
 
-def _legend(lines: Lines) -> list[Markup]:
-    marks = {s.mark for line in lines.all for s in line.row.values.values()}
+def _legend(view: ReportView) -> list[Markup]:
+    marks = {s.mark for row in view.all for s in row.in_table.values.values()}
     found = [text for mark, text in LEGEND if mark in marks]
     return [element("p", " · ".join(found), class_="legend")] if found else []
 
@@ -163,19 +167,13 @@ def _left_out(rest: int) -> list[Markup]:
     return [element("p", f"{rest:,} more rows are in table.csv, beside this file.", class_="more")]
 
 
-def _notes(lines: Lines) -> list[Markup]:
-    """All but why trials failed, which is said under Failures, and what the legend says."""
-    told = {
-        f"{line.row.label}: {line.row.status}: {reason}"
-        for line in lines.all
-        for reason in line.row.reasons
-    }
+def _notes(view: ReportView) -> list[Markup]:
     notes = (
         element("li", note)
-        for note in lines.table.notes
-        if note not in told and not note.startswith("≈:")
+        for note in view.table.notes
+        if not (isinstance(note, Note) and note.kind in TOLD_ELSEWHERE)
     )
-    kept, rest = fitting(notes, Room(NOTES_ROOM))
+    kept, rest = ByteBudget(MOST_NOTE_BYTES).fitting(notes)
     if rest:
         kept.append(element("li", f"{rest:,} more notes are in table.md."))
     return [element("ul", kept, class_="notes")] if kept else []
