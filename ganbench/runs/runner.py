@@ -16,7 +16,7 @@ import yaml
 
 from ganbench.config.benchmark_file import Config
 from ganbench.contracts.executors import Resources, TrialRef
-from ganbench.contracts.reporters import Reporter
+from ganbench.contracts.reporters import Reporter, with_sections
 from ganbench.errors import RunError
 from ganbench.records import run_folder
 from ganbench.records.cells import Plan
@@ -131,8 +131,8 @@ def execute(
 
 
 def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Report:
-    """Hand the run's results to the reporters."""
-    found = Report.of(run)
+    """Hand the run's results to the reporters, and what each adds to report.html to all."""
+    found = with_sections(Report.of(run), reporters)
     try:
         for reporter in reporters:
             reporter.write(found, run.directory)

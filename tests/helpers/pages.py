@@ -32,6 +32,9 @@ SPEED = "train-images-per-s"
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
 
 
+HOSTILE = (
+    "</script></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)> & \x00 \x1b[31m"
+)
 VOID = {"img", "input", "link", "meta"}
 
 

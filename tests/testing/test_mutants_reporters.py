@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import json
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from helpers import mutants
+from markupsafe import Markup
 
-from ganbench import Report, Reporter, write_atomically
+from ganbench import Report, Reporter, Section, write_atomically
 from ganbench.testing import parametrize_with_checks
 
 
@@ -27,6 +29,16 @@ class Page(Reporter):
     def parts(self, report: Report) -> list[str]:
         rows = [f"{row.label}: {row.status} {self.numbers(row)}" for row in report.table.rows]
         return [*rows, *report.table.notes]
+
+    def sections(self, report: Report) -> Iterable[Section]:
+        items = (
+            self.item(row.label, reason) for row in report.table.rows for reason in row.reasons
+        )
+        yield Section("Reasons", Markup("<ul>{}</ul>").format(Markup().join(items)))
+        yield Section("Notes", "\n".join(report.table.notes))
+
+    def item(self, label: str, reason: str) -> Markup:
+        return Markup("<li><b>{}</b>: {}<br></li>").format(label, reason)
 
     def numbers(self, row) -> str:
         found = (s.mean for s in row.values.values())
@@ -236,6 +248,73 @@ class Appends(Page):
     def save(self, path: Path, text: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
+
+
+@dataclass(kw_only=True)
+class UnescapedSection(Page):
+    """A reason's markup becomes the page's."""
+
+    name = "unescaped-section"
+    caught_by = {"sections_are_sound"}
+
+    def item(self, label: str, reason: str) -> Markup:
+        return Markup(f"<li>{label}: {reason}</li>")
+
+
+@dataclass(kw_only=True)
+class OpenSection(Page):
+    """An element that swallows what follows it."""
+
+    name = "open-section"
+    caught_by = {"sections_are_sound"}
+
+    def item(self, label: str, reason: str) -> Markup:
+        return Markup("<li><b>{}: {}</li>").format(label, reason)
+
+
+@dataclass(kw_only=True)
+class LoadingSection(Page):
+    """A picture from the network."""
+
+    name = "loading-section"
+    caught_by = {"sections_are_sound"}
+
+    def item(self, label: str, reason: str) -> Markup:
+        return Markup("<li><img src='https://example.org/{}.png' alt=''></li>").format(label)
+
+
+@dataclass(kw_only=True)
+class StyledSection(Page):
+    """A style, which the page's policy forbids."""
+
+    name = "styled-section"
+    caught_by = {"sections_are_sound"}
+
+    def item(self, label: str, reason: str) -> Markup:
+        return Markup("<li style='color: red'>{}</li>").format(label)
+
+
+@dataclass(kw_only=True)
+class TextsForSections(Page):
+    """Bare texts where sections should be."""
+
+    name = "texts-for-sections"
+    caught_by = {"sections_are_sound"}
+
+    def sections(self, report: Report) -> Iterable[Section]:
+        return ["a text"]
+
+
+@dataclass(kw_only=True)
+class SectionOfNone(Page):
+    """A section on the best of an empty table."""
+
+    name = "section-of-none"
+    caught_by = {"writes_the_report[nothing finished]"}
+    also = mutants.MOST
+
+    def sections(self, report: Report) -> Iterable[Section]:
+        yield Section("Best", max(row.label for row in report.table.rows if row.n))
 
 
 @mutants.parametrize(

@@ -96,13 +96,18 @@ def command(
 
 
 def _table(report: Report, style: str) -> Callable[[], None]:
+    from ganbench.contracts.reporters import with_sections
     from ganbench.registry import registry
 
-    reporter = registry.load().build("reporter", style, {})
+    plugins = registry.load()
+    reporter = plugins.build("reporter", style, {})
+    chosen = report.run.about.get("reporters", ()) if style == "html" else ()
+    known = [r for r in chosen if r["name"] in plugins.names("reporter")]  # without --plugin
 
     def write() -> None:
+        added = [plugins.build("reporter", r["name"], r["options"]) for r in known]
         with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-            reporter.write(report, Path(folder))
+            reporter.write(with_sections(report, added), Path(folder))
             if style in FILES:
                 sys.stdout.write((Path(folder) / FILES[style]).read_text("utf-8"))
 

@@ -10,11 +10,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NoReturn
 
+from markupsafe import Markup
+
 from ganbench.contracts.reporters import Reporter
-from ganbench.records.report import Report
+from ganbench.records.report import Report, Section
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.sandbox import Files, contents, sandbox
 
@@ -48,6 +51,7 @@ def rules(cls: type) -> dict[str, Rule]:
         leaves_no_temporary_files,
         json_is_strict,
         nasty_text_breaks_nothing,
+        sections_are_sound,
         writing_twice_is_writing_once,
     )
     return found | {rule.__name__: rule for rule in others}
@@ -124,6 +128,20 @@ def nasty_text_breaks_nothing(reporter: Reporter) -> None:
                 _assert_even(path, [[len(row) for row in rows]])
 
 
+def sections_are_sound(reporter: Reporter) -> None:
+    """Check that what it adds to report.html is escaped, whole and loads nothing."""
+    for name in SCENES:
+        with sandbox() as box:
+            report = trials.report(box.folder("run"), SCENES[name])
+            for section in reporter.sections(report):
+                assert isinstance(section, Section), (
+                    f"sections() gives a {type(section).__name__}; give ganbench.Section"
+                )
+                assert section.title.strip(), "a section has no title; say what it shows"
+                if isinstance(section.body, Markup):
+                    _assert_sound(section)
+
+
 def writing_twice_is_writing_once(reporter: Reporter) -> None:
     """Check that a second time, as after `resume`, gives the same files."""
     with sandbox() as box:
@@ -159,6 +177,52 @@ def _written(reporter: Reporter, name: str) -> Iterator[Files]:
 def _write(reporter: Reporter, report: Report) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         reporter.write(report, report.run.directory)
+        list(reporter.sections(report))
+
+
+class _Sound(HTMLParser):
+    """Raises AssertionError where HTML is not whole, or is more than a page takes from others."""
+
+    VOID = ("br", "col", "hr", "img", "input", "wbr")
+    ACTIVE = ("base", "embed", "form", "iframe", "link", "meta", "object", "script", "style")
+    LOADING = ("action", "data", "href", "poster", "src", "srcset", "xlink:href")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in self.ACTIVE, f"has a <{tag}>; escape the text, or do without it"
+        for name, value in attrs:
+            assert not name.startswith(("on", "style")), (
+                f"has the attribute {name}, which the page's policy forbids; do without it"
+            )
+            assert name not in self.LOADING or (value or "").startswith(("data:image/", "#")), (
+                f"loads {name}={value!r}; the page must open without a network: use a data: URL"
+            )
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag], (
+            f"has a </{tag}> where {self.open[-1:] or 'nothing'} is open; close every element"
+        )
+        self.open.pop()
+
+
+def _assert_sound(section: Section) -> None:
+    parser = _Sound()
+    try:
+        parser.feed(section.body)
+        parser.close()
+        assert not parser.open, f"never closes <{parser.open[-1]}>; close every element"
+    except AssertionError as error:
+        raise AssertionError(f"the section '{section.title}' {error}") from error
 
 
 def _read_strictly(path: str, text: str | bytes) -> None:

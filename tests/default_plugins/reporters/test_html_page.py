@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from helpers.pages import (
     BCE,
     FID,
+    HOSTILE,
     LSGAN,
     REAL,
     SPEED,
@@ -34,10 +35,6 @@ from ganbench.cli import cli
 from ganbench.default_plugins.reporters import html
 from ganbench.errors import ConfigError
 from ganbench.records.run_folder import Run
-
-HOSTILE = (
-    "</script></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)> & \x00 \x1b[31m"
-)
 
 
 def test_the_page_stays_small_and_says_what_is_left_out(report, tmp_path, monkeypatch):
