@@ -39,6 +39,8 @@ HELPERS = (
     "Resources",
 )
 """Public classes that plugins meet and do not subclass to be registered."""
+REPORTED = ("Report", "Table", "Row", "Summary", "Note", "Section", "TrialOutcome")
+"""Public classes that reporters are handed, beside Column."""
 
 
 def plugins() -> str:
@@ -67,6 +69,10 @@ def contracts() -> str:
         members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
         met.append(f"| **{name}**: {_first(cls)} | {members} |")
     parts.append("### What they meet\n\n" + "\n".join(met))
+    parts.append("### What reporters are handed")
+    for name in REPORTED:
+        cls = getattr(ganbench, name)
+        parts.append(f"**{name}**: {_first(cls)}\n\n{_table(cls)}")
     return "\n\n".join(parts)
 
 
