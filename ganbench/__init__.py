@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from ganbench.records.table import Note, Row, Summary, Table
     from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
+    from ganbench.runs.benchmark import plan, run
     from ganbench.util.downloads import download, offline
     from ganbench.util.files import cache, write_atomically
     from ganbench.util.progress import tracked
@@ -80,6 +81,7 @@ _HOMES = {
     "records.report": "Report Section",
     "records.run_folder": "TrialOutcome",
     "records.table": "Note Row Summary Table",
+    "runs.benchmark": "plan run",
     "util.progress": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

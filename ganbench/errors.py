@@ -14,6 +14,10 @@ class ConfigError(GanbenchError):
     """The benchmark file, an override or a command-line value cannot be used."""
 
 
+class NothingSelected(GanbenchError):
+    """--only, --seeds and the like left nothing to do."""
+
+
 class PluginError(GanbenchError):
     """A plugin could not be loaded or registered."""
 

@@ -349,15 +349,14 @@ def _of_run(path: Path) -> tuple[Plan, dict[str, Any]]:
 
 def _planned(arguments: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
     """As `ganbench run` would, up to where it writes."""
-    import inspect
-
+    from ganbench.cli import options
     from ganbench.cli.commands import run
-    from ganbench.cli.loading import load
+    from ganbench.cli.output import tell
+    from ganbench.runs.benchmark import prepare
 
     with run.command.make_context("run", list(arguments)) as context:
-        wanted = inspect.signature(load).parameters
-        loaded = load(**{name: context.params[name] for name in wanted})
-    return loaded.plan, loaded.config.run.gate.model_dump()
+        prepared = prepare(options.taken({**context.params}), tell)
+    return prepared.plan, prepared.config.run.gate.model_dump()
 
 
 def _told(error: Exception) -> str:

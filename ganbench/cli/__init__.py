@@ -14,7 +14,7 @@ import click
 from ganbench import __version__
 from ganbench.cli import exit_codes
 from ganbench.cli.lazy_group import LazyGroup
-from ganbench.errors import BaselineError, GanbenchError, MeasurementError
+from ganbench.errors import BaselineError, GanbenchError, MeasurementError, NothingSelected
 
 COMMANDS = {
     "run": "Run a benchmark file and print the finished tables.",
@@ -76,7 +76,7 @@ def main() -> NoReturn:
         sys.exit(done.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), exit_codes.USAGE, wants_json, error)
-    except exit_codes.NothingSelected as error:
+    except NothingSelected as error:
         _fail(str(error), exit_codes.NOTHING_SELECTED, wants_json)
     except BaselineError as error:
         _fail(str(error), exit_codes.NOT_COMPARABLE, wants_json)

@@ -1,7 +1,5 @@
 """What the process says when it ends."""
 
-from ganbench.errors import GanbenchError
-
 OK = 0
 REGRESSED = 1  # a gated regression; a plugin that failed its checks
 USAGE = 2  # usage, configuration or plugin error
@@ -10,7 +8,3 @@ NOT_COMPARABLE = 4  # no usable baseline, or nothing that could be compared
 NOTHING_SELECTED = 5
 INTERRUPTED = 130
 TERMINATED = 143
-
-
-class NothingSelected(GanbenchError):
-    """--only, --seeds and the like left nothing to do."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ganbench.cli import exit_codes, options
+from ganbench.cli import options
 from ganbench.cli.output import json_text, print_json
-from ganbench.errors import BaselineError, ConfigError
+from ganbench.errors import BaselineError, ConfigError, NothingSelected
 
 if TYPE_CHECKING:
     from ganbench.config.schema import Gate
@@ -151,7 +151,7 @@ def _require(name: str, known: set[str], where: str) -> None:
         from ganbench.util.messages import known as listed
         from ganbench.util.messages import suggestion
 
-        raise exit_codes.NothingSelected(
+        raise NothingSelected(
             f"{where}: neither side has such a number{suggestion(name, known)}"
             f"{listed(sorted(known))}"
         )

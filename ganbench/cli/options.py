@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from ganbench.registry.kinds import KINDS
-
-if TYPE_CHECKING:
-    pass
+from ganbench.runs.benchmark import BenchmarkArguments
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -72,8 +72,19 @@ _BENCHMARK = [
 ]
 
 
-def benchmark(function: F) -> F:
-    """The benchmark file and everything that changes what it means."""
+def benchmark(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the benchmark file and everything that changes what it means, in one value."""
+
+    @wraps(function)
+    def with_arguments(**params: Any) -> Any:
+        return function(taken(params), **params)
+
+    found = with_arguments
     for option in reversed(_BENCHMARK):
-        function = option(function)
-    return function
+        found = option(found)
+    return found
+
+
+def taken(params: dict[str, Any]) -> BenchmarkArguments:
+    """Take the arguments of a benchmark out of what a command was given, and return them."""
+    return BenchmarkArguments(**{f.name: params.pop(f.name) for f in fields(BenchmarkArguments)})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gc
 import json
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+import logging
+import sys
+from typing import Any
 
 
 def look_seldom_for_garbage() -> None:
@@ -29,3 +28,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def print_json(value: Any) -> None:
     print(json_text(value))
+
+
+def tell(level: int, sentence: str) -> None:
+    """Print on stderr what the library has to say before a run; a warning is called one."""
+    print(f"warning: {sentence}" if level >= logging.WARNING else sentence, file=sys.stderr)

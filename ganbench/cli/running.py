@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
-from ganbench.cli.loading import Loaded
 from ganbench.cli.output import print_json
 
 if TYPE_CHECKING:
-    from ganbench.contracts.reporters import Reporter
     from ganbench.records.run_folder import Run, TrialOutcome
     from ganbench.registry.registry import Registry
-
-
-def begun(
-    loaded: Loaded,
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    jobs: int | None,
-    out: Path | None,
-) -> Run:
-    """The run's folder, with everything but results in it."""
-    from ganbench.runs import runner
-
-    execution = loaded.config.run.execution
-    order = runner.Order(
-        loaded.config, file, profile, overrides, loaded.plugins, jobs or execution.jobs
-    )
-    directory = out or runner.default_directory(loaded.plan.name)
-    return runner.create(directory, loaded.plan, order, loaded.registry)
 
 
 def executed(
@@ -67,13 +45,9 @@ def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quie
 
 def show(run: Run, registry: Registry, *, as_json: bool) -> None:
     """Through the run's reporters; with --json, the console's answer is the JSON document."""
-    from ganbench.runs import runner
+    from ganbench.runs import benchmark
 
-    chosen = [r for r in run.about["reporters"] if not (as_json and r["name"] == "console")]
-    reporters: Sequence[Reporter] = [
-        registry.build("reporter", r["name"], r["options"]) for r in chosen
-    ]
-    report = runner.report(run, registry, reporters)
+    report = benchmark.report(run, registry, console=not as_json)
     if as_json:
         table = report.table.plain()
         print_json({"run": str(run.directory), "id": run.about["id"], **table})

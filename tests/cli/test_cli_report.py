@@ -14,8 +14,7 @@ from helpers import tiny
 
 from ganbench import Column
 from ganbench.cli import cli
-from ganbench.cli.exit_codes import NothingSelected
-from ganbench.errors import ConfigError, RunError
+from ganbench.errors import ConfigError, NothingSelected, RunError
 
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
 RING8 = "[ring8/pacgan]"

@@ -17,8 +17,7 @@ from helpers import tiny
 
 from ganbench.cli import cli
 from ganbench.cli.commands import ab as command
-from ganbench.cli.exit_codes import NothingSelected
-from ganbench.errors import ConfigError, MeasurementError, PluginError, RunError
+from ganbench.errors import ConfigError, MeasurementError, NothingSelected, PluginError, RunError
 from ganbench.gate import ab
 from ganbench.gate.ab import Job, reconciled, rounds
 from ganbench.gate.compare import Policy, compare

@@ -14,13 +14,13 @@ import click
 
 from ganbench.cli import exit_codes, options
 from ganbench.cli.gating import conclude, gate_options, github_summary, parse_fail_on, policy_of
-from ganbench.cli.loading import parse_seeds, plugins_of
-from ganbench.errors import ConfigError, MeasurementError, RunError
+from ganbench.errors import ConfigError, MeasurementError, NothingSelected, RunError
 
 if TYPE_CHECKING:
     from ganbench.config.yaml_document import Document
     from ganbench.gate.ab import Job, Sides
     from ganbench.gate.versions import Version
+    from ganbench.runs.benchmark import BenchmarkArguments
 
 
 @click.command("ab")
@@ -44,14 +44,7 @@ if TYPE_CHECKING:
 @options.as_json
 @options.quiet
 def command(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
+    arguments: BenchmarkArguments,
     base: str | None,
     head: str | None,
     base_python: str | None,
@@ -77,20 +70,22 @@ def command(
     """
     from ganbench.config import benchmark_file
     from ganbench.reports import github
+    from ganbench.runs.benchmark import config_plugins
 
     wanted = parse_fail_on(fail_on)
     page = github.place() if github_summary else None
     policy_of({}, metrics, tolerances, alpha, [])  # before hours are spent
     versions = _wanted(base, head, base_python, head_python)
-    document = benchmark_file.read(file, profile=profile, overrides=overrides)
-    asked = plugins_of(document, file, trusts_file)
-    arguments = _arguments(profile, overrides, seeds, only, device, document, bool(asked))
+    file = arguments.file
+    document = benchmark_file.read(file, profile=arguments.profile, overrides=arguments.overrides)
+    asked = config_plugins(document, arguments)
+    of_run = _of_run(arguments, document, names_plugins=bool(asked))
 
     from ganbench.gate.ab import Job, reconciled
     from ganbench.gate.compare import compare
     from ganbench.gate.versions import checked_out
 
-    job = Job(file, arguments, (*plugins, *asked))
+    job = Job(file, of_run, (*arguments.plugins, *asked))
     with _folder(out) as folder, checked_out(versions, _places(file)) as found:
         notes = _notes(job, found, rounds)
         sides = _measured(job, found, folder, rounds, warm_up, quiet=quiet)
@@ -127,23 +122,20 @@ def _wanted(
     ]
 
 
-def _arguments(
-    profile: str | None,
-    overrides: Sequence[str],
-    seeds: str | None,
-    only: Sequence[str],
-    device: str,
-    document: Document,
-    names_plugins: bool,
+def _of_run(
+    arguments: BenchmarkArguments, document: Document, *, names_plugins: bool
 ) -> tuple[str, ...]:
-    """Of `ganbench run`, the same for both."""
-    found = ["--profile", profile] if profile else []
-    for name, values in (("--set", overrides), ("--only", only)):
+    """The arguments of `ganbench run`, the same for both."""
+    from ganbench.runs.selection import parse_seeds
+
+    found = ["--profile", arguments.profile] if arguments.profile else []
+    for name, values in (("--set", arguments.overrides), ("--only", arguments.only)):
         found += [part for value in values for part in (name, value)]
     if names_plugins:
         found += ["--set", "plugins=[]"]  # they are given as each version has them
-    parse_seeds(seeds)
-    return (*found, "--seeds", seeds or _first_seed(document), "--device", device)
+    parse_seeds(arguments.seeds)
+    seeds = arguments.seeds or _first_seed(document)
+    return (*found, "--seeds", seeds, "--device", arguments.device)
 
 
 def _first_seed(document: Document) -> str:
@@ -188,7 +180,7 @@ def _measured(
         return measure(job, versions, folder, rounds, warm_up=warm_up, tell=tell)
     except MeasurementError as error:
         if error.code == exit_codes.NOTHING_SELECTED:
-            raise exit_codes.NothingSelected(str(error)) from error
+            raise NothingSelected(str(error)) from error
         raise
 
 

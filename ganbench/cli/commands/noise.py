@@ -9,15 +9,15 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.gating import policy_of, side
-from ganbench.cli.loading import load
-from ganbench.cli.output import print_json
-from ganbench.cli.running import begun, executed
+from ganbench.cli.output import print_json, tell
+from ganbench.cli.running import executed
 from ganbench.errors import BaselineError, ConfigError, MeasurementError
 
 if TYPE_CHECKING:
     from ganbench.gate.compare import Tolerance
     from ganbench.gate.sensitivity import Noise, Report, Splits
     from ganbench.records.run_folder import Run
+    from ganbench.runs.benchmark import BenchmarkArguments
 
 ASSUMES = (
     "candidates are drawn from the measured values, smoothed, and all shifted by the same amount "
@@ -43,14 +43,7 @@ ASSUMES = (
 @options.as_json
 @options.quiet
 def command(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
+    arguments: BenchmarkArguments,
     candidates: int,
     power: float,
     metrics: tuple[str, ...],
@@ -67,14 +60,11 @@ def command(
     quality number come the spread between seeds, the smallest shift that a comparison of
     --candidates seeds with them detects, and a tolerance to write into the file.
     """
-    if file.is_dir() or file.suffix == ".json":
-        _refuse(profile, overrides, seeds, only, plugins, device, jobs, out)
-        source = file
+    source = arguments.file
+    if source.is_dir() or source.suffix == ".json":
+        _refuse(arguments, jobs, out)
     else:
-        run = _run(
-            file, profile, overrides, seeds, only, plugins, trusts_file, device, jobs, out, quiet
-        )
-        source = run.directory
+        source = _run(arguments, jobs, out, quiet=quiet).directory
 
     from ganbench.gate import sensitivity
 
@@ -93,24 +83,15 @@ def command(
     return 0
 
 
-def _refuse(
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    device: str,
-    jobs: int | None,
-    out: Path | None,
-) -> None:
+def _refuse(arguments: BenchmarkArguments, jobs: int | None, out: Path | None) -> None:
     """What decides a run has nothing to decide where one is there."""
     given = {
-        "--profile": profile,
-        "--set": overrides,
-        "--seeds": seeds,
-        "--only": only,
-        "--plugin": plugins,
-        "--device": device != "auto",
+        "--profile": arguments.profile,
+        "--set": arguments.overrides,
+        "--seeds": arguments.seeds,
+        "--only": arguments.only,
+        "--plugin": arguments.plugins,
+        "--device": arguments.device != "auto",
         "--jobs": jobs,
         "--out": out,
     }
@@ -122,23 +103,13 @@ def _refuse(
         )
 
 
-def _run(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
-    jobs: int | None,
-    out: Path | None,
-    quiet: bool,
-) -> Run:
+def _run(arguments: BenchmarkArguments, jobs: int | None, out: Path | None, *, quiet: bool) -> Run:
     """As `ganbench run` does, without its tables. Raises MeasurementError unless all went well."""
-    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    run = begun(loaded, file, profile, overrides, jobs, out)
-    outcomes = executed(run, loaded.registry, quiet=quiet)
+    from ganbench.runs import benchmark
+
+    prepared = benchmark.prepare(arguments, tell)
+    run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
+    outcomes = executed(run, prepared.registry, quiet=quiet)
     bad = [o for o in outcomes if o.status not in ("ok", "incompatible")]
     if bad:
         raise MeasurementError(

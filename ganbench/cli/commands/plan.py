@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ganbench.cli import options
-from ganbench.cli.loading import load
-from ganbench.cli.output import look_seldom_for_garbage, print_json
+from ganbench.cli.output import look_seldom_for_garbage, print_json, tell
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     from ganbench.records.cells import Cell, Plan
+    from ganbench.runs.benchmark import BenchmarkArguments
 
 MOST_ROWS = 200  # of the table, for readers have limits
 
@@ -23,14 +22,7 @@ MOST_ROWS = 200  # of the table, for readers have limits
 @click.option("--no-estimate", is_flag=True, help="Do not measure how long training would take.")
 @options.as_json
 def command(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
+    arguments: BenchmarkArguments,
     no_estimate: bool,
     as_json: bool,
 ) -> int:
@@ -39,7 +31,9 @@ def command(
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
     """
     look_seldom_for_garbage()
-    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    from ganbench.runs.benchmark import prepare
+
+    loaded = prepare(arguments, tell)
     from ganbench.models.parts import networks_key, num_parameters
     from ganbench.training import time_estimate
     from ganbench.util import machine

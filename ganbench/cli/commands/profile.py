@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
-from ganbench.cli.loading import load
-from ganbench.cli.output import print_json
+from ganbench.cli.output import print_json, tell
 
 if TYPE_CHECKING:
     from ganbench.records.cells import Cell
     from ganbench.registry.registry import Registry
+    from ganbench.runs.benchmark import BenchmarkArguments
     from ganbench.training.profiling import Measured
 
 STEPS = {"D": "D's step", "G": "G's step", "both": "both", "": "between"}
@@ -38,14 +38,7 @@ TRACED = 3
 @click.option("--threads", type=click.IntRange(min=1), help="Of the trainer; default: all cores.")
 @options.as_json
 def command(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
+    arguments: BenchmarkArguments,
     iterations: int,
     folder: Path | None,
     no_evaluation: bool,
@@ -58,7 +51,9 @@ def command(
     What runs inside a part counts for the inner part alone: a loss that asks D is charged for its
     own arithmetic, and D for its forward. Leave the machine alone meanwhile.
     """
-    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
+    from ganbench.runs.benchmark import prepare
+
+    loaded = prepare(arguments, tell)
     import torch
 
     if threads:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
-from ganbench.cli.exit_codes import OK, NothingSelected
+from ganbench.cli.exit_codes import OK
 from ganbench.cli.output import look_seldom_for_garbage
-from ganbench.errors import ConfigError, RunError
+from ganbench.errors import ConfigError, NothingSelected, RunError
 
 if TYPE_CHECKING:
     from ganbench.records.report import Report

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ganbench.cli import options
-from ganbench.cli.loading import load
+from ganbench.cli.output import tell
+from ganbench.cli.running import finish
 
 if TYPE_CHECKING:
-    pass
-
-from ganbench.cli.running import begun, finish
+    from ganbench.runs.benchmark import BenchmarkArguments
 
 
 @click.command("run")
@@ -25,14 +24,7 @@ from ganbench.cli.running import begun, finish
 @options.as_json
 @options.quiet
 def command(
-    file: Path,
-    profile: str | None,
-    overrides: tuple[str, ...],
-    seeds: str | None,
-    only: tuple[str, ...],
-    plugins: tuple[str, ...],
-    trusts_file: bool,
-    device: str,
+    arguments: BenchmarkArguments,
     jobs: int | None,
     out: Path | None,
     fail_fast: bool,
@@ -44,6 +36,8 @@ def command(
     Results go to results/NAME/TIME, or to --out. A run that is stopped is finished by
     `ganbench resume`.
     """
-    loaded = load(file, profile, overrides, seeds, only, plugins, trusts_file, device)
-    run = begun(loaded, file, profile, overrides, jobs, out)
-    return finish(run, loaded.registry, fail_fast=fail_fast, as_json=as_json, quiet=quiet)
+    from ganbench.runs import benchmark
+
+    prepared = benchmark.prepare(arguments, tell)
+    run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
+    return finish(run, prepared.registry, fail_fast=fail_fast, as_json=as_json, quiet=quiet)

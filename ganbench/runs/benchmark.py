@@ -1,0 +1,222 @@
+"""From a benchmark file to its plan, and to a finished run: what the command line is made of."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ganbench.errors import ConfigError, DataError
+from ganbench.runs.selection import only as only_these
+from ganbench.runs.selection import parse_seeds
+
+if TYPE_CHECKING:
+    from ganbench.config.benchmark_file import Config
+    from ganbench.config.yaml_document import Document
+    from ganbench.records.cells import Plan
+    from ganbench.records.report import Report
+    from ganbench.records.run_folder import Run
+    from ganbench.registry.registry import Registry
+    from ganbench.runs.runner import Observer
+
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[int, str], None]  # given a level of `logging` and a sentence
+
+
+@dataclass(frozen=True)
+class BenchmarkArguments:
+    """A benchmark file and everything that changes what it means, as the command line has them."""
+
+    file: Path
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()  # KEY=VALUE, of --set
+    seeds: str | None = None  # as in 0,1,2 or 0-4; None: the file's
+    only: tuple[str, ...] = ()  # AXIS=VALUE
+    plugins: tuple[str, ...] = ()  # of --plugin
+    trusts_file: bool = False  # may the file name code to import?
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A benchmark in which everything is checked, and of which nothing is written yet."""
+
+    registry: Registry
+    config: Config
+    plan: Plan
+    plugins: tuple[str, ...]  # of --plugin, and of the file where it may name some
+
+
+def plan(
+    file: str | Path,
+    *,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    seeds: str | Sequence[int] | None = None,
+    only: Sequence[str] = (),
+    plugins: Sequence[str] = (),
+    device: str = "auto",
+    allow_config_plugins: bool = False,
+) -> Plan:
+    """Check a benchmark file and return its plan: every cell with its settings resolved.
+
+    Nothing is trained and nothing is written. The arguments are the options of `ganbench plan`:
+    `overrides` are KEY=VALUE, of `--set`, and `seeds` are numbers or a text such as "0-4". What is
+    only worth a warning goes to `logging`. Raises GanbenchError, of which the message says where,
+    what and what to do.
+    """
+    arguments = BenchmarkArguments(
+        Path(file), profile, tuple(overrides), _text(seeds), tuple(only), tuple(plugins),
+        allow_config_plugins, device,
+    )  # fmt: skip
+    return prepare(arguments).plan
+
+
+def run(
+    file: str | Path,
+    *,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    seeds: str | Sequence[int] | None = None,
+    only: Sequence[str] = (),
+    plugins: Sequence[str] = (),
+    device: str = "auto",
+    allow_config_plugins: bool = False,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    fail_fast: bool = False,
+    observer: Observer | None = None,
+) -> Run:
+    """Run a benchmark file, write its tables and return the finished run.
+
+    The arguments are those of `plan` and the options of `ganbench run`. Results go to
+    results/NAME/TIME, or to `out`; a folder in which this run was begun is gone on with. Trials
+    that fail are in the tables with their reasons, and raise nothing. The `observer` is told of
+    progress. Raises GanbenchError, and when interrupted keeps what is finished.
+    """
+    from ganbench.runs import runner
+
+    arguments = BenchmarkArguments(
+        Path(file), profile, tuple(overrides), _text(seeds), tuple(only), tuple(plugins),
+        allow_config_plugins, device,
+    )  # fmt: skip
+    prepared = prepare(arguments)
+    begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
+    runner.execute(begun, prepared.registry, observer, fail_fast=fail_fast)
+    report(begun, prepared.registry, console=False)
+    return begun
+
+
+def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:
+    """Validate everything and write nothing; what is worth a warning is told.
+
+    Raises GanbenchError where the file, a plugin, the data or a choice cannot be used.
+    """
+    from ganbench.config import benchmark_file
+    from ganbench.registry import registry
+
+    document = benchmark_file.read(
+        arguments.file, profile=arguments.profile, overrides=arguments.overrides
+    )
+    plugins = (*arguments.plugins, *config_plugins(document, arguments))
+    found = registry.load(plugins)  # imports torch; what is wrong with the file is said by now
+
+    from ganbench.config import plan
+    from ganbench.util import machine
+
+    config = benchmark_file.validated(document, found)
+    for warning in config.warnings:
+        tell(logging.WARNING, warning)
+    device, seeds = machine.resolve_device(arguments.device), parse_seeds(arguments.seeds)
+    planned = only_these(plan.make(config, found, device=device, seeds=seeds), arguments.only)
+    _check_data(planned, config, found, tell)
+    for sentence in _missing_features(planned, found):
+        tell(logging.WARNING, sentence)
+    return Prepared(found, config, planned, plugins)
+
+
+def begin(
+    prepared: Prepared, arguments: BenchmarkArguments, *, jobs: int | None, out: Path | None
+) -> Run:
+    """Write the run's folder with everything but results in it, and return the run."""
+    from ganbench.runs import runner
+
+    order = runner.Order(
+        prepared.config,
+        arguments.file,
+        arguments.profile,
+        arguments.overrides,
+        prepared.plugins,
+        jobs or prepared.config.run.execution.jobs,
+    )
+    directory = out or runner.default_directory(prepared.plan.name)
+    return runner.create(directory, prepared.plan, order, prepared.registry)
+
+
+def report(run: Run, registry: Registry, *, console: bool) -> Report:
+    """Write the run's tables through the reporters that its file names.
+
+    The one that prints in a terminal is left out unless `console` is true.
+    """
+    from ganbench.runs import runner
+
+    chosen = [r for r in run.about["reporters"] if console or r["name"] != "console"]
+    reporters = [registry.build("reporter", r["name"], r["options"]) for r in chosen]
+    return runner.report(run, registry, reporters)
+
+
+def config_plugins(document: Document, arguments: BenchmarkArguments) -> list[str]:
+    """Return the code that a benchmark file asks to import.
+
+    Raises ConfigError where there is some and nobody said that the file may.
+    """
+    from ganbench.config import benchmark_file
+
+    asked = benchmark_file.plugins_of(document, arguments.file)
+    if asked and not arguments.trusts_file:
+        raise ConfigError(
+            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
+            "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
+        )
+    return asked
+
+
+def _text(seeds: str | Sequence[int] | None) -> str | None:
+    return seeds if seeds is None or isinstance(seeds, str) else ",".join(map(str, seeds))
+
+
+def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -> None:
+    """Refuse data that is missing or damaged before anything is written."""
+    from ganbench.util import files
+
+    seen = []
+    for cell in planned.cells:
+        if cell.incompatible or cell.dataset in seen:
+            continue
+        seen.append(cell.dataset)
+        status = registry.build_spec(cell.dataset).status(files.data())
+        if status.verified is False or not (status.present or status.on_use):
+            raise DataError(
+                f"{config.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
+                f"{status.location}: {status.note or 'missing'}"
+            )
+        if not status.present:
+            note = status.note or "not here yet"
+            tell(logging.INFO, f"data set '{cell.dataset.name}': {note} ({status.location})")
+
+
+def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
+    """Which columns will be empty on this machine, before hours are spent on the others."""
+    from ganbench.util import files
+
+    asked = dict.fromkeys(
+        (spec.name, json.dumps(spec.options)) for cell in planned.cells for spec in cell.extractors
+    )
+    for name, options in asked:
+        extractor = registry.build("feature extractor", name, json.loads(options))
+        if why := extractor.missing(files.data()):
+            yield f"the columns of {name} will be empty: {why}"

@@ -1,0 +1,62 @@
+"""Which seeds and cells of a benchmark to train, as a command line or a notebook names them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ganbench.errors import ConfigError, NothingSelected
+
+if TYPE_CHECKING:
+    from ganbench.records.cells import Plan
+
+
+def parse_seeds(text: str | None) -> tuple[int, ...]:
+    """Return the seeds that `0,1,2` or `0-4` names; none for None.
+
+    Raises ConfigError for anything else, and NothingSelected where no seed is in it.
+    """
+    if text is None:
+        return ()
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise ConfigError(f"--seeds {text}: expected whole numbers like 0,1,2 or 0-4")
+        if max(int(first), int(last or first)) >= 2**63 or int(last or first) - int(first) > 10_000:
+            raise ConfigError(f"--seeds {text}: expected numbers below 2**63, and at most 10,000")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds:
+        raise NothingSelected(f"--seeds {text}: no seed in it")
+    if len(set(seeds)) < len(seeds):
+        raise ConfigError(f"--seeds {text}: the same seed stands twice")
+    return tuple(seeds)
+
+
+def only(plan: Plan, rules: Sequence[str]) -> Plan:
+    """Return the plan with the cells that every rule AXIS=VALUE admits, and their references.
+
+    Values joined by commas are alternatives. Raises ConfigError for a rule that names no axis, and
+    NothingSelected where one leaves no cell.
+    """
+    cells = plan.cells
+    for rule in rules:
+        axis, equals, values = rule.partition("=")
+        axes = dict.fromkeys(name for cell in plan.cells for name in cell.axes)
+        if not equals or axis not in axes:
+            raise ConfigError(f"--only {rule}: expected AXIS=VALUE; the axes are {', '.join(axes)}")
+        wanted = {_as_in_file(value.strip(), axis) for value in values.split(",")}
+        cells = tuple(c for c in cells if _as_in_file(c.axes.get(axis, ""), axis) in wanted)
+        if not cells:
+            known = dict.fromkeys(_as_in_file(c.axes.get(axis, ""), axis) for c in plan.cells)
+            raise NothingSelected(
+                f"--only {rule}: leaves no cell; the values of {axis} are {', '.join(known)}"
+            )
+    references = tuple(r for r in plan.references if any(r.dataset == c.dataset for c in cells))
+    return dataclasses.replace(plan, cells=cells, references=references)
+
+
+def _as_in_file(value: str, axis: str) -> str:
+    """Tables call a value of training.g_lr `g_lr=0.002`, and the file 0.002."""
+    return value.removeprefix(f"{axis.rpartition('.')[2]}=")
