@@ -204,11 +204,11 @@ class VerdictItem(JudgedItem):
         verdict = self.judge.verdict(self.parent.cell_id, self.name)
         if verdict is None:
             return
-        said = f"{verdict.label} {self.name}: {verdict.outcome}: {verdict.evidence}"
-        self.user_properties += [("verdict", verdict.outcome), ("evidence", verdict.evidence)]
-        if verdict.outcome in FAILING:
+        said = f"{verdict.label} {self.name}: {verdict.word}: {verdict.evidence}"
+        self.user_properties += [("verdict", verdict.word), ("evidence", verdict.evidence)]
+        if verdict.word in FAILING:
             raise Unfit(said)
-        if verdict.outcome not in PASSING:
+        if verdict.word not in PASSING:
             pytest.skip(said)
 
 

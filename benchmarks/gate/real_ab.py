@@ -110,7 +110,7 @@ def caught(out: Path) -> Iterator[tuple[str, int | None]]:
         policy = policy_of(gate, (), (), None, [both.base, both.head], interleaved=True)
         for v in compare(both.base, both.head, policy).gated():
             if v.kind == "timing":
-                history.setdefault(f"{v.label} {v.metric}", []).append(v.outcome)
+                history.setdefault(f"{v.label} {v.metric}", []).append(v.word)
     for name, outcomes in history.items():
         other = [i for i, outcome in enumerate(outcomes, start=1) if outcome != "regressed"]
         after = max(other, default=0) + 1

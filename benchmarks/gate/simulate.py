@@ -162,7 +162,7 @@ def power(source: Measurements, policy: Policy, suites: int, seed: int) -> str:
         for shift in (0.0, 0.5, 1.0, 2.0, 3.0):
             rng = np.random.default_rng(seed)
             outcomes = [
-                verdict.outcome
+                verdict.word
                 for _ in range(suites)
                 for verdict in drawn(rng, source, policy, NOISES["normal"], n, m, shift).gated()
             ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.errors import MeasurementError, RunError
+from ganbench.gate.differences import ABSENT, differences
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.versions import Version
 from ganbench.records.run_folder import Run
@@ -226,30 +227,16 @@ def _equal(a: Measured, b: Measured) -> bool:
 
 
 def _equal_where_both_have_it(a: Measured, b: Measured) -> bool:
-    return a.label == b.label and _shared(a.settings, b.settings)
+    return a.label == b.label and all(
+        difference.one_sided for difference in differences(a.settings, b.settings)
+    )
 
 
-def _shared(a: Any, b: Any) -> bool:
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return all(_shared(a[key], b[key]) for key in a.keys() & b.keys())
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        return all(map(_shared, a, b))
-    return bool(a == b)
-
-
-def _lacking(a: Any, b: Any, where: str = "") -> Iterator[str]:
+def _lacking(base: Any, head: Any) -> Iterator[str]:
     """For all that one side alone has."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys([*a, *b]):
-            place = f"{where}.{key}" if where else str(key)
-            if key in a and key in b:
-                yield from _lacking(a[key], b[key], place)
-            else:
-                side, value = ("base", a[key]) if key in a else ("head", b[key])
-                yield f"the {side} alone has {place}, here {value}"
-    elif isinstance(a, list) and isinstance(b, list):
-        for i, pair in enumerate(zip(a, b, strict=True)):
-            yield from _lacking(*pair, f"{where}[{i}]")
+    for place, before, after in filter(lambda d: d.one_sided, differences(base, head)):
+        side, value = ("head", after) if before is ABSENT else ("base", before)
+        yield f"the {side} alone has {place}, here {value}"
 
 
 def _label(head: Measurements, id: str | None, cell: Measured) -> str:

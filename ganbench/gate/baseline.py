@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ def _refuse_unclean(run: Run) -> None:
 def _refuse_failures(run: Run, measurements: Measurements) -> None:
     bad = [cell for cell in measurements.cells.values() if cell.bad]
     if bad or not measurements.cells:
-        which = ", ".join(f"{cell.label} ({_ends(cell.statuses)})" for cell in bad[:3])
+        which = ", ".join(f"{cell.label} ({cell.ends})" for cell in bad[:3])
         raise BaselineError(
             f"{run.directory}: "
             + (f"not every trial is ok: {which}" if bad else "nothing was measured")
@@ -143,10 +143,6 @@ def _refuse_few(run: Run, measurements: Measurements, min_seeds: int) -> None:
                 f"needs {min_seeds} to tell a change from luck; run more with --seeds, or lower "
                 "--min-seeds and live with verdicts of 'inconclusive'"
             )
-
-
-def _ends(statuses: Mapping[str, int]) -> str:
-    return ", ".join(f"{n} {status}" for status, n in statuses.items())
 
 
 def _refuse_constant(name: str) -> Any:

@@ -7,34 +7,26 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from ganbench.gate.differences import sentences
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.significance import holm, larger_p, smallest_p
 from ganbench.records.columns import Column
-from ganbench.util.messages import brief, counted
+from ganbench.util.messages import counted
 
-Outcome = Literal[
+VerdictWord = Literal[
+    "failed",
     "regressed",
+    "missing",
+    "incomparable",
+    "inconclusive",
     "improved",
     "unchanged",
-    "inconclusive",
-    "incomparable",
-    "missing",
     "new",
-    "failed",
 ]
-OUTCOMES: tuple[Outcome, ...] = (
-    "failed",
-    "regressed",
-    "missing",
-    "incomparable",
-    "inconclusive",
-    "improved",
-    "unchanged",
-    "new",
-)
 """From what wants looking at first to what doesn't."""
+WORDS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 
 ALPHA = 0.05
 STATUS = "status"  # the number of a verdict on how a cell's trials ended
@@ -42,11 +34,13 @@ STATUS = "status"  # the number of a verdict on how a cell's trials ended
 
 @dataclass(frozen=True)
 class Tolerance:
+    """The change of a number that does not matter, the larger of a part of it and an amount."""
+
     rel: float
     abs: float
 
     def of(self, baseline: float) -> float:
-        """The change from `baseline` that does not matter."""
+        """Return the change from `baseline` that does not matter, in its unit."""
         return max(self.rel * abs(baseline), self.abs)
 
 
@@ -60,22 +54,24 @@ class Policy:
     interleaved: bool = False  # both sides were measured in turns, in one job
 
     def gates(self, column: Column) -> bool:
+        """Return whether a number decides the exit code."""
         if self.metrics is not None:
             return column.name in self.metrics or column.kind in ("count", "numerics")
         return column.gated or column.kind == "numerics"
 
     def tolerance(self, column: Column) -> Tolerance:
+        """Return the tolerance of a number: the policy's own, else its metric's."""
         return self.tolerances.get(column.name, Tolerance(column.rel_tol, column.abs_tol))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one number of one cell."""
+    """What a comparison says of one number of one cell, and why."""
 
     cell: str  # id
     label: str
     metric: str
-    outcome: Outcome
+    word: VerdictWord
     evidence: str
     gated: bool
     kind: str = ""
@@ -87,7 +83,7 @@ class Verdict:
 
     @property
     def ratio(self) -> float | None:
-        """Of the medians, the candidate's over the baseline's."""
+        """Return the candidate's median over the baseline's; None where that is no number."""
         if not self.baseline or not self.candidate or median(self.baseline) == 0:
             return None
         found = median(self.candidate) / median(self.baseline)
@@ -96,6 +92,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Comparison:
+    """All verdicts on a candidate, the gated first and the gravest of them first."""
+
     baseline: str  # where each side came from
     candidate: str
     policy: Policy
@@ -103,14 +101,15 @@ class Comparison:
     notes: tuple[str, ...] = ()
     measured: bool = True  # whether any trial of the candidate got so far as to tell something
 
-    def gated(self, *outcomes: Outcome) -> list[Verdict]:
-        """The gated verdicts of these outcomes, or all gated ones."""
-        return [v for v in self.verdicts if v.gated and (not outcomes or v.outcome in outcomes)]
+    def gated(self, *words: VerdictWord) -> list[Verdict]:
+        """Return the gated verdicts with one of these words, or all gated ones."""
+        return [v for v in self.verdicts if v.gated and (not words or v.word in words)]
 
     @property
     def counts(self) -> dict[str, int]:
-        found = Counter(verdict.outcome for verdict in self.gated())
-        return {outcome: found[outcome] for outcome in OUTCOMES if found[outcome]}
+        """Return how many gated verdicts have each word that occurs."""
+        found = Counter(verdict.word for verdict in self.gated())
+        return {word: found[word] for word in WORDS if found[word]}
 
 
 def compare(
@@ -119,13 +118,40 @@ def compare(
     policy: Policy,
     names: tuple[str, str] = ("baseline", "candidate"),
 ) -> Comparison:
-    """Every number of every cell of either side."""
-    verdicts = list(_all(baseline, candidate, policy))
-    settled = _settled([*verdicts], policy)
-    order = {outcome: i for i, outcome in enumerate(OUTCOMES)}
-    settled.sort(key=lambda v: (not v.gated, order[v.outcome]))
+    """Compare every number of every cell of either side, and return all verdicts.
+
+    `names` are where the sides came from, for whoever reads the verdicts.
+    """
+    settled = _settled(list(_all(_Sides(baseline, candidate, policy))), policy)
+    settled.sort(key=lambda v: (not v.gated, WORDS.index(v.word)))
     notes = (*_notes(baseline, candidate), *_not_compared(settled, policy))
     return Comparison(*names, policy, tuple(settled), notes, _is_measured(candidate))
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What is compared, and by which rules."""
+
+    baseline: Measurements
+    candidate: Measurements
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One number of one cell that both sides have, and a verdict that has yet to be filled in."""
+
+    verdict: Verdict
+    before: Series
+    after: Series
+    sides: _Sides
+
+    def says(self, word: VerdictWord, evidence: str, **changes: Any) -> Verdict:
+        return replace(self.verdict, word=word, evidence=evidence, **changes)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        return self.sides.policy.tolerance(self.after.column)
 
 
 @dataclass(frozen=True)
@@ -141,17 +167,15 @@ class _Open:
     p_not_better: float
 
 
-def _all(
-    baseline: Measurements, candidate: Measurements, policy: Policy
-) -> Iterator[Verdict | _Open]:
-    gone = strangers(baseline, candidate.cells)
-    for id, now in candidate.cells.items():
-        then = baseline.cells.get(id)
+def _all(sides: _Sides) -> Iterator[Verdict | _Open]:
+    gone = strangers(sides.baseline, sides.candidate.cells)
+    for id, now in sides.candidate.cells.items():
+        then = sides.baseline.cells.get(id)
         if then is not None:
-            yield from _of_cell(then, now, baseline, candidate, policy)
+            yield from _of_cell(then, now, sides)
         elif gone.get(now.label):
             was = gone[now.label].pop(0)
-            differs = "; ".join(_differences(was.settings, now.settings))
+            differs = "; ".join(sentences(was.settings, now.settings))
             yield _whole(now, "incomparable", differs or f"cell {now.id}, was {was.id}")
         else:
             yield _whole(now, "new", "the baseline has no such cell", gated=False)
@@ -160,7 +184,7 @@ def _all(
 
 
 def strangers(baseline: Measurements, ids: Container[str]) -> dict[str, list[Measured]]:
-    """The baseline's cells that are none of these, by the label under which they may go on."""
+    """Return the baseline's cells that are none of these, by the label under which they go on."""
     found: dict[str, list[Measured]] = {}
     for id, cell in baseline.cells.items():
         if id not in ids:
@@ -168,79 +192,82 @@ def strangers(baseline: Measurements, ids: Container[str]) -> dict[str, list[Mea
     return found
 
 
-def _ends(cell: Measured) -> str:
-    return ", ".join(f"{n} {status}" for status, n in cell.statuses.items())
-
-
 def _bad_share(cell: Measured) -> float:
     return cell.bad / max(1, sum(cell.statuses.values()))
 
 
-def _whole(cell: Measured, outcome: Outcome, evidence: str, *, gated: bool = True) -> Verdict:
-    return Verdict(cell.id, cell.label, STATUS, outcome, evidence, gated, "status")
+def _whole(cell: Measured, word: VerdictWord, evidence: str, *, gated: bool = True) -> Verdict:
+    return Verdict(cell.id, cell.label, STATUS, word, evidence, gated, "status")
 
 
-def _of_cell(
-    then: Measured,
-    now: Measured,
-    baseline: Measurements,
-    candidate: Measurements,
-    policy: Policy,
-) -> Iterator[Verdict | _Open]:
-    is_worse = _bad_share(now) > _bad_share(then)
+def _of_cell(then: Measured, now: Measured, sides: _Sides) -> Iterator[Verdict | _Open]:
     if now.bad:
-        was = f"the baseline has {_ends(then)}" if then.bad else "the baseline has no failed trial"
-        why = f": {now.reasons[0]}" if now.reasons else ""
-        outcome: Outcome = "failed" if is_worse else "inconclusive"
-        yield _whole(now, outcome, f"{_ends(now)}; {was}{why}")
+        yield _of_trials(then, now)
     if then.data and now.data and then.data != now.data:
         yield _whole(
             now, "incomparable", f"other data: SHA-256 {now.data[:12]}…, was {then.data[:12]}…"
         )
         return
+    failed_more = _bad_share(now) > _bad_share(then)  # and what is missing has been told of
     for name in dict.fromkeys([*then.series, *now.series]):
-        a, b = then.series.get(name), now.series.get(name)
-        known = b or a
-        assert known is not None
-        column = known.column
-        gated = policy.gates(column)
-        base = Verdict(
-            now.id,
-            now.label,
-            name,
-            "new",
-            "",
-            gated,
-            column.kind,
-            column.direction,
-            column.unit,
-            tuple(a.values.values()) if a else (),
-            tuple(b.values.values()) if b else (),
-        )
-        if a is None or not a.values:
-            if b is not None and b.values:
-                yield replace(base, gated=False, evidence="the baseline has no such number")
-        elif b is None or not b.values:
-            if not is_worse:
-                why = (b.reason if b else "") or "the candidate has no such number"
-                yield replace(base, outcome="missing", evidence=why)
-        elif a.protocol != b.protocol:
+        before, after = then.series.get(name), now.series.get(name)
+        if after is None or not after.values:
+            if before is not None and before.values and not failed_more:
+                why = (after.reason if after else "") or "the candidate has no such number"
+                yield replace(_blank(now, before, after, sides), word="missing", evidence=why)
+        elif before is None or not before.values:
             yield replace(
-                base, outcome="incomparable", evidence=_protocols(a, b, baseline, candidate)
+                _blank(now, before, after, sides),
+                gated=False,
+                evidence="the baseline has no such number",
             )
         else:
-            yield _COMPARED[column.kind](base, a, b, baseline, candidate, policy)
+            yield _of_number(_Pair(_blank(now, before, after, sides), before, after, sides))
 
 
-def _of_count(base: Verdict, a: Series, b: Series, *_: Any) -> Verdict:
-    before, after = sorted(set(a.values.values())), sorted(set(b.values.values()))
+def _of_trials(then: Measured, now: Measured) -> Verdict:
+    """On a cell of which some trials ended badly."""
+    was = f"the baseline has {then.ends}" if then.bad else "the baseline has no failed trial"
+    why = f": {now.reasons[0]}" if now.reasons else ""
+    is_worse = _bad_share(now) > _bad_share(then)
+    return _whole(now, "failed" if is_worse else "inconclusive", f"{now.ends}; {was}{why}")
+
+
+def _blank(cell: Measured, before: Series | None, after: Series | None, sides: _Sides) -> Verdict:
+    """A verdict that says nothing yet."""
+    known = after or before
+    assert known is not None
+    column = known.column
+    return Verdict(
+        cell=cell.id,
+        label=cell.label,
+        metric=column.name,
+        word="new",
+        evidence="",
+        gated=sides.policy.gates(column),
+        kind=column.kind,
+        direction=column.direction,
+        unit=column.unit,
+        baseline=tuple(before.values.values()) if before else (),
+        candidate=tuple(after.values.values()) if after else (),
+    )
+
+
+def _of_number(pair: _Pair) -> Verdict | _Open:
+    if pair.before.protocol != pair.after.protocol:
+        return pair.says("incomparable", _protocols(pair))
+    return _COMPARED[pair.after.column.kind](pair)
+
+
+def _of_count(pair: _Pair) -> Verdict:
+    before, after = (sorted(set(side.values.values())) for side in (pair.before, pair.after))
     text = ", ".join(map(_exactly, before))
     if before == after:
-        return replace(base, outcome="unchanged", evidence=f"exactly {text}")
-    sign = {"max": -1, "min": 1}.get(b.column.direction, 0)
+        return pair.says("unchanged", f"exactly {text}")
+    sign = {"max": -1, "min": 1}.get(pair.after.column.direction, 0)
     better = sign and sign * (median(after) - median(before)) < 0
     evidence = f"{', '.join(map(_exactly, after))}, was {text}"
-    return replace(base, outcome="improved" if better else "regressed", evidence=evidence)
+    return pair.says("improved" if better else "regressed", evidence)
 
 
 def _exactly(value: float) -> str:
@@ -248,87 +275,60 @@ def _exactly(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def _of_numerics(
-    base: Verdict,
-    a: Series,
-    b: Series,
-    baseline: Measurements,
-    candidate: Measurements,
-    policy: Policy,
-) -> Verdict:
-    differs = _differences(baseline.platform, candidate.platform)
-    if differs:
-        return replace(
-            base, outcome="incomparable", evidence=f"other platform: {'; '.join(differs)}"
-        )
-    shared = sorted(a.values.keys() & b.values.keys())
+def _of_numerics(pair: _Pair) -> Verdict:
+    if differs := sentences(pair.sides.baseline.platform, pair.sides.candidate.platform):
+        return pair.says("incomparable", f"other platform: {'; '.join(differs)}")
+    before, after = pair.before.values, pair.after.values
+    shared = sorted(before.keys() & after.keys())
     if not shared:
-        return replace(base, outcome="incomparable", evidence="no seed in common")
-    tolerance = policy.tolerance(b.column)
-    off = {seed: abs(b.values[seed] - a.values[seed]) for seed in shared}
-    seed = max(off, key=lambda s: off[s] - tolerance.of(a.values[s]))
-    wrong = off[seed] > tolerance.of(a.values[seed])
+        return pair.says("incomparable", "no seed in common")
+    allowed = {seed: pair.tolerance.of(before[seed]) for seed in shared}
+    off = {seed: abs(after[seed] - before[seed]) for seed in shared}
+    seed = max(off, key=lambda s: off[s] - allowed[s])
     evidence = (
-        f"{b.values[seed]:.9g} against {a.values[seed]:.9g} with seed {seed}: off by "
-        f"{off[seed]:.2g}, tolerance {tolerance.of(a.values[seed]):.2g}, "
-        f"{counted(len(shared), 'seed')}"
+        f"{after[seed]:.9g} against {before[seed]:.9g} with seed {seed}: off by "
+        f"{off[seed]:.2g}, tolerance {allowed[seed]:.2g}, {counted(len(shared), 'seed')}"
     )
-    return replace(base, outcome="regressed" if wrong else "unchanged", evidence=evidence)
+    return pair.says("regressed" if off[seed] > allowed[seed] else "unchanged", evidence)
 
 
-def _of_timing(
-    base: Verdict,
-    a: Series,
-    b: Series,
-    baseline: Measurements,
-    candidate: Measurements,
-    policy: Policy,
-) -> Verdict | _Open:
-    if policy.interleaved:
-        return _of_quality(base, a, b, baseline, candidate, policy)
-    return replace(
-        base,
-        outcome="incomparable",
+def _of_timing(pair: _Pair) -> Verdict | _Open:
+    if pair.sides.policy.interleaved:
+        return _of_quality(pair)
+    return pair.says(
+        "incomparable",
+        "timings of two jobs cannot be told from the machine's mood; use `ganbench ab`",
         gated=False,
-        evidence="timings of two jobs cannot be told from the machine's mood; use `ganbench ab`",
     )
 
 
-def _of_quality(
-    base: Verdict,
-    a: Series,
-    b: Series,
-    baseline: Measurements,
-    candidate: Measurements,
-    policy: Policy,
-) -> Verdict | _Open:
-    if b.column.direction == "none":
-        return replace(
-            base, outcome="inconclusive", gated=False, evidence="neither way is the better one"
-        )
-    shared = a.values.keys() & b.values.keys()
-    if shared == b.values.keys() and all(a.values[s] == b.values[s] for s in shared):
-        same = f"identical in {counted(len(shared), 'seed')}"
-        if base.kind != "timing":
-            return replace(base, outcome="unchanged", evidence=same, p=1.0)
-    sign = -1.0 if b.column.direction == "max" else 1.0
-    before = [sign * x for x in a.values.values()]
-    after = [sign * x for x in b.values.values()]
-    tolerance = policy.tolerance(b.column).of(median(before))
+def _of_quality(pair: _Pair) -> Verdict | _Open:
+    direction = pair.after.column.direction
+    if direction == "none":
+        return pair.says("inconclusive", "neither way is the better one", gated=False)
+    then, now = pair.before.values, pair.after.values
+    shared = then.keys() & now.keys()
+    same = shared == now.keys() and all(then[s] == now[s] for s in shared)
+    if same and pair.verdict.kind != "timing":
+        return pair.says("unchanged", f"identical in {counted(len(shared), 'seed')}", p=1.0)
+    sign = -1.0 if direction == "max" else 1.0
+    before = [sign * x for x in then.values()]
+    after = [sign * x for x in now.values()]
+    tolerance = pair.tolerance.of(median(before))
     worse = median(after) - median(before)
     is_small = abs(worse) <= tolerance  # elsewhere the last two decide nothing
     return _Open(
-        base,
-        tolerance,
-        worse,
-        larger_p(after, before),
-        larger_p(before, after),
-        larger_p([x + tolerance for x in before], after) if is_small else 1.0,
-        larger_p([x + tolerance for x in after], before) if is_small else 1.0,
+        verdict=pair.verdict,
+        tolerance=tolerance,
+        worse=worse,
+        p_worse=larger_p(after, before),
+        p_better=larger_p(before, after),
+        p_not_worse=larger_p([x + tolerance for x in before], after) if is_small else 1.0,
+        p_not_better=larger_p([x + tolerance for x in after], before) if is_small else 1.0,
     )
 
 
-_COMPARED: dict[str, Callable[..., Verdict | _Open]] = {
+_COMPARED: dict[str, Callable[[_Pair], Verdict | _Open]] = {
     "quality": _of_quality,
     "timing": _of_timing,
     "count": _of_count,
@@ -354,13 +354,13 @@ def _judged(found: _Open, p_worse: float, p_better: float, family: int, policy: 
     verdict, alpha = found.verdict, policy.alpha
     n, m = len(verdict.candidate), len(verdict.baseline)
     unchanged = found.p_not_worse < alpha and found.p_not_better < alpha
-    outcome: Outcome = "inconclusive"
+    word: VerdictWord = "inconclusive"
     if found.worse > found.tolerance and p_worse < alpha:
-        outcome = "regressed"
+        word = "regressed"
     elif -found.worse > found.tolerance and p_better < alpha:
-        outcome = "improved"
+        word = "improved"
     elif unchanged and abs(found.worse) <= found.tolerance:
-        outcome = "unchanged"
+        word = "unchanged"
     part = verdict.ratio
     ratio = f", ratio {part:.3f}" if part is not None else ""
     beyond = max(found.p_not_worse, found.p_not_better)
@@ -371,53 +371,28 @@ def _judged(found: _Open, p_worse: float, p_better: float, family: int, policy: 
     evidence = (
         f"n {n} against {m}: median {median(verdict.candidate):.4g}, was "
         f"{median(verdict.baseline):.4g}{ratio}, tolerance {found.tolerance:.3g}, "
-        f"{shown.get(outcome, f'p {p_worse:.2g} for the worse')}"
+        f"{shown.get(word, f'p {p_worse:.2g} for the worse')}"
     )
     least = smallest_p(n, m) * family
-    if outcome == "inconclusive" and least >= alpha:
+    if word == "inconclusive" and least >= alpha:
         evidence += (
             f"; {n} against {m} can never fall below {min(1.0, least):.2g} here: more "
             f"{'rounds' if verdict.kind == 'timing' else 'seeds'} are needed"
         )
-    return replace(verdict, outcome=outcome, evidence=evidence, p=p_worse)
+    return replace(verdict, word=word, evidence=evidence, p=p_worse)
 
 
-def _protocols(a: Series, b: Series, baseline: Measurements, candidate: Measurements) -> str:
-    then, now = baseline.protocols.get(a.protocol), candidate.protocols.get(b.protocol)
+def _protocols(pair: _Pair) -> str:
+    a, b = pair.before.protocol, pair.after.protocol
+    then = pair.sides.baseline.protocols.get(a)
+    now = pair.sides.candidate.protocols.get(b)
     if then is None or now is None:
-        return f"protocol {b.protocol or 'none'}, was {a.protocol or 'none'}"
-    return f"other protocol: {'; '.join(_differences(then, now)) or 'nothing that is shown'}"
-
-
-def _differences(before: Any, after: Any, where: str = "") -> list[str]:
-    """`schedule.g_lr 0.001, was 0.002`, for all that differs."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        keys = dict.fromkeys([*before, *after])
-        return [
-            line
-            for key in keys
-            for line in _differences(
-                before.get(key), after.get(key), f"{where}.{key}" if where else str(key)
-            )
-        ]
-    if isinstance(before, list | tuple) and isinstance(after, list | tuple):
-        if len(before) == len(after):
-            return [
-                line
-                for i, pair in enumerate(zip(before, after, strict=True))
-                for line in _differences(*pair, f"{where}[{i}]")
-            ]
-    elif before == after or _same_number(before, after):
-        return []
-    return [f"{where} {brief(after)}, was {brief(before)}"]
-
-
-def _same_number(a: Any, b: Any) -> bool:
-    return isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-12)
+        return f"protocol {b or 'none'}, was {a or 'none'}"
+    return f"other protocol: {'; '.join(sentences(then, now)) or 'nothing that is shown'}"
 
 
 def _notes(baseline: Measurements, candidate: Measurements) -> Iterable[str]:
-    if differs := _differences(baseline.platform, candidate.platform):
+    if differs := sentences(baseline.platform, candidate.platform):
         yield f"measured on different platforms: {'; '.join(differs)}"
 
 

@@ -42,7 +42,13 @@ class Measured:
 
     @property
     def bad(self) -> int:
+        """Return how many trials ended badly."""
         return sum(self.statuses.get(status, 0) for status in BAD)
+
+    @property
+    def ends(self) -> str:
+        """Return how the trials ended, as in `2 ok, 1 failed`."""
+        return ", ".join(f"{count} {status}" for status, count in self.statuses.items())
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,18 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Of one number of one cell."""
+class Design:
+    """How a gate will be used: what it is shown, and how sure it must be."""
+
+    candidates: int = 3  # seeds that are compared with the banked ones
+    power: float = 0.8  # with which a change must be detected
+    alpha: float = 0.05  # the level of one test
+    seed: int = 0  # of the simulated candidates
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """How far one number of one cell spreads over seeds, and which change of it is detected."""
 
     cell: str
     label: str
@@ -39,106 +49,98 @@ class Noise:
     direction: str
     gated: bool
     values: tuple[float, ...]
-    seen: float | None  # the smallest shift for the worse that is detected, at tolerance 0
+    mde: float | None  # minimum detectable effect: a shift for the worse, at tolerance 0
     reason: str  # why there is none
-    seen_with_tolerance: float | None = None  # the same at the suggested tolerance
+    mde_with_tolerance: float | None = None  # the same at the suggested tolerance
 
     @property
     def median(self) -> float:
+        """Return the median over seeds."""
         return median(self.values)
 
     @property
     def sd(self) -> float | None:
+        """Return the standard deviation over seeds; None of a single one."""
         return stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def mad(self) -> float:
-        """The median distance from the median."""
+        """Return the median distance from the median."""
         return median(abs(value - self.median) for value in self.values)
 
     def part(self, shift: float | None) -> float | None:
-        """Of the median."""
+        """Return a shift as a part of the median; None where there is no such part."""
         return None if shift is None or self.median == 0 else shift / abs(self.median)
 
 
 @dataclass(frozen=True)
-class Splits:
-    """What the gate says where nothing changed: measured seeds against each other."""
+class FalseAlarms:
+    """What the gate says where nothing changed: measured seeds against each other (A/A)."""
 
-    count: int
+    splits: int
     candidates: int
     banked: int
     alarms: int  # splits in which any gated number regressed
-    outcomes: dict[str, int]  # of gated numbers in all splits
+    words: dict[str, int]  # of the verdicts on gated numbers, in all splits
 
 
 @dataclass(frozen=True)
-class Report:
-    candidates: int
-    power: float
-    alpha: float
+class Analysis:
+    """Which changes of a benchmark's numbers a gate detects, and what to do about it."""
+
+    design: Design  # alpha is that of the whole family
     family: int  # gated numbers, for which p-values are corrected
-    numbers: tuple[Noise, ...]
+    numbers: tuple[Sensitivity, ...]
     tolerances: dict[str, Tolerance]  # suggested, by number
-    splits: Splits | None  # as the gate is; None: too few seeds
-    splits_with_tolerances: Splits | None
+    false_alarms: FalseAlarms | None  # as the gate is; None: too few seeds
+    false_alarms_with_tolerances: FalseAlarms | None
     warnings: tuple[str, ...]
 
 
-def examine(
+def analyse(
     found: Measurements, policy: Policy, *, candidates: int = 3, power: float = 0.8, seed: int = 0
-) -> Report:
-    """Of all quality numbers that have a better way and values."""
+) -> Analysis:
+    """Return the sensitivity of all quality numbers that have a better way and values."""
+    design = Design(candidates, power, policy.alpha, seed)
     judged = list(_judged(found, policy))
     family = sum(gated for _, _, gated in judged) or len(judged) or 1
-    numbers = [
-        _noise(cell, series, gated, policy.alpha / family, candidates, power, seed)
-        for cell, series, gated in judged
-    ]
+    single = replace(design, alpha=policy.alpha / family)
+    numbers = [_sensitivity(cell, series, gated, single) for cell, series, gated in judged]
     tolerances = _tolerances(n for n in numbers if n.gated or not any(m.gated for m in numbers))
-    level = policy.alpha / family
-    numbers = [_with_tolerance(n, tolerances, level, candidates, power, seed) for n in numbers]
+    numbers = [_with_tolerance(number, tolerances, single) for number in numbers]
     suggested = replace(policy, tolerances={**policy.tolerances, **tolerances})
-    return Report(
-        candidates,
-        power,
-        policy.alpha,
-        family,
-        tuple(numbers),
-        tolerances,
-        split(found, policy, candidates, seed),
-        split(found, suggested, candidates, seed),
-        tuple(_warnings(found, numbers, family, policy.alpha, candidates)),
+    return Analysis(
+        design=design,
+        family=family,
+        numbers=tuple(numbers),
+        tolerances=tolerances,
+        false_alarms=false_alarms(found, policy, candidates, seed),
+        false_alarms_with_tolerances=false_alarms(found, suggested, candidates, seed),
+        warnings=tuple(_warnings(found, numbers, family, design)),
     )
 
 
-def smallest_seen(
-    banked: Sequence[float],
-    candidates: int,
-    direction: str,
-    level: float,
-    *,
-    power: float = 0.8,
-    tolerance: float = 0.0,
-    seed: int = 0,
+def minimum_detectable_effect(
+    banked: Sequence[float], direction: str, design: Design, *, tolerance: float = 0.0
 ) -> float:
-    """The smallest shift for the worse that the exact test finds with probability `power`.
+    """Return the smallest shift for the worse that the exact test detects with the design's power.
 
     The banked values stay as they are. Candidates are drawn from them, smoothed by a normal kernel
     that leaves mean and variance alone (Silverman & Young, 1987), and moved by the shift. Infinity
     where no data could be significant.
     """
+    candidates, level = design.candidates, design.alpha
     if not banked or smallest_p(candidates, len(banked)) >= level:
         return math.inf
     sign = -1.0 if direction == "max" else 1.0
     bank = np.sort(sign * np.asarray(banked, dtype=np.float64))
     if bank[0] == bank[-1]:
         return tolerance  # anything beyond it
-    drawn = smoothed(bank, (DRAWS, candidates), np.random.default_rng(seed))
+    drawn = smoothed(bank, (DRAWS, candidates), np.random.default_rng(design.seed))
     low, high = 0.0, float(bank[-1] - drawn.min()) + tolerance + float(np.ptp(bank))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if _share_seen(drawn + middle, bank, level, tolerance) >= power:
+        if _share_detected(drawn + middle, bank, level, tolerance) >= design.power:
             high = middle
         else:
             low = middle
@@ -146,8 +148,10 @@ def smallest_seen(
 
 
 def smoothed(values: Floats, shape: tuple[int, int], generator: np.random.Generator) -> Floats:
-    """Draws from the values with replacement and a kernel of Silverman's width, at their own mean
-    and variance."""
+    """Draw from the values with replacement and a kernel of Silverman's width.
+
+    Mean and variance of the draws are the values' own.
+    """
     n, mean = len(values), values.mean()
     spread, own = values.std(ddof=1), values.std()
     quartiles = float(np.subtract(*np.percentile(values, [75, 25]))) / 1.349
@@ -157,8 +161,10 @@ def smoothed(values: Floats, shape: tuple[int, int], generator: np.random.Genera
     return found
 
 
-def split(found: Measurements, policy: Policy, candidates: int, seed: int = 0) -> Splits | None:
-    """Seeds of one run as candidates against its other seeds, by the gate itself."""
+def false_alarms(
+    found: Measurements, policy: Policy, candidates: int, seed: int = 0
+) -> FalseAlarms | None:
+    """Compare seeds of one run with its other seeds by the gate itself, and count the alarms."""
     kept = _quality_of(found, policy)
     policy = replace(policy, metrics=None)  # all that is kept says of itself that it is gated
     seeds = sorted({s for c in kept.cells.values() for x in c.series.values() for s in x.values})
@@ -166,18 +172,18 @@ def split(found: Measurements, policy: Policy, candidates: int, seed: int = 0) -
         return None
     numbers = sum(len(cell.series) for cell in kept.cells.values())
     count = max(10, min(SPLITS, MOST_COMPARISONS // max(1, numbers)))
-    alarms, outcomes, done = 0, Counter[str](), 0
+    alarms, words, done = 0, Counter[str](), 0
     for chosen in _choices(seeds, candidates, count, seed):
         rest = [s for s in seeds if s not in chosen]
         verdicts = compare(_of_seeds(kept, rest), _of_seeds(kept, chosen), policy).gated()
-        outcomes.update(v.outcome for v in verdicts)
-        alarms += any(v.outcome == "regressed" for v in verdicts)
+        words.update(v.word for v in verdicts)
+        alarms += any(v.word == "regressed" for v in verdicts)
         done += 1
-    return Splits(done, candidates, len(seeds) - candidates, alarms, dict(outcomes))
+    return FalseAlarms(done, candidates, len(seeds) - candidates, alarms, dict(words))
 
 
 def needed_seeds(candidates: int, family: int, alpha: float) -> int | None:
-    """Banked seeds from which on anything can be significant; None: not with MOST_SEEDS."""
+    """Return how many banked seeds let anything be significant; None: not even MOST_SEEDS do."""
     counts = range(1, MOST_SEEDS + 1)
     return next((n for n in counts if smallest_p(candidates, n) * family < alpha), None)
 
@@ -190,72 +196,52 @@ def _judged(found: Measurements, policy: Policy) -> Iterator[tuple[Measured, Ser
                 yield cell, series, policy.gates(column)
 
 
-def _noise(
-    cell: Measured,
-    series: Series,
-    gated: bool,
-    level: float,
-    candidates: int,
-    power: float,
-    seed: int,
-) -> Noise:
+def _sensitivity(cell: Measured, series: Series, gated: bool, design: Design) -> Sensitivity:
     values, column = tuple(series.values.values()), series.column
-    seen = smallest_seen(values, candidates, column.direction, level, power=power, seed=seed)
+    mde = minimum_detectable_effect(values, column.direction, design)
     reason = ""
-    if math.isinf(seen):
+    if math.isinf(mde):
         reason = (
-            f"{candidates} against {len(values)} can never be significant: p is at least "
-            f"{smallest_p(candidates, len(values)):.2g}, and {level:.2g} is asked for"
+            f"{design.candidates} against {len(values)} can never be significant: p is at least "
+            f"{smallest_p(design.candidates, len(values)):.2g}, and {design.alpha:.2g} is asked for"
         )
-    return Noise(
-        cell.id,
-        cell.label,
-        column.name,
-        column.unit,
-        column.direction,
-        gated,
-        values,
-        None if reason else seen,
-        reason,
+    return Sensitivity(
+        cell=cell.id,
+        label=cell.label,
+        metric=column.name,
+        unit=column.unit,
+        direction=column.direction,
+        gated=gated,
+        values=values,
+        mde=None if reason else mde,
+        reason=reason,
     )
 
 
 def _with_tolerance(
-    number: Noise,
-    tolerances: Mapping[str, Tolerance],
-    level: float,
-    candidates: int,
-    power: float,
-    seed: int,
-) -> Noise:
+    number: Sensitivity, tolerances: Mapping[str, Tolerance], design: Design
+) -> Sensitivity:
     suggested = tolerances.get(number.metric)
-    if number.seen is None or suggested is None:
+    if number.mde is None or suggested is None:
         return number
-    seen = smallest_seen(
-        number.values,
-        candidates,
-        number.direction,
-        level,
-        power=power,
-        tolerance=suggested.of(number.median),
-        seed=seed,
-    )
-    return replace(number, seen_with_tolerance=seen)
+    tolerance = suggested.of(number.median)
+    mde = minimum_detectable_effect(number.values, number.direction, design, tolerance=tolerance)
+    return replace(number, mde_with_tolerance=mde)
 
 
-def _tolerances(numbers: Iterator[Noise]) -> dict[str, Tolerance]:
-    """What is just seen in every cell, rounded up: less could not be told from luck anyway."""
-    by_metric: dict[str, list[Noise]] = {}
+def _tolerances(numbers: Iterator[Sensitivity]) -> dict[str, Tolerance]:
+    """What is just detected in every cell, rounded up: less could not be told from luck anyway."""
+    by_metric: dict[str, list[Sensitivity]] = {}
     for number in numbers:
-        if number.seen:
+        if number.mde:
             by_metric.setdefault(number.metric, []).append(number)
     found = {}
     for name, of_cells in by_metric.items():
-        parts = [number.part(number.seen) for number in of_cells]
+        parts = [number.part(number.mde) for number in of_cells]
         if all(part is not None and part <= 1 for part in parts):
             found[name] = Tolerance(_rounded_up(max(p for p in parts if p is not None)), 0.0)
         else:
-            found[name] = Tolerance(0.0, _rounded_up(max(n.seen or 0.0 for n in of_cells)))
+            found[name] = Tolerance(0.0, _rounded_up(max(n.mde or 0.0 for n in of_cells)))
     return found
 
 
@@ -265,7 +251,7 @@ def _rounded_up(value: float) -> float:
     return float(f"{math.ceil(value / unit - 1e-9) * unit:.2g}")
 
 
-def _share_seen(candidates: Floats, bank: Floats, level: float, tolerance: float) -> float:
+def _share_detected(candidates: Floats, bank: Floats, level: float, tolerance: float) -> float:
     """Of the draws, that the gate would call regressed."""
     distinct, counts = np.unique(bank, return_counts=True)
     left = np.searchsorted(distinct, candidates, "left")
@@ -329,7 +315,7 @@ def _of_seeds(found: Measurements, seeds: Sequence[int]) -> Measurements:
 
 
 def _warnings(
-    found: Measurements, numbers: Sequence[Noise], family: int, alpha: float, candidates: int
+    found: Measurements, numbers: Sequence[Sensitivity], family: int, design: Design
 ) -> Iterator[str]:
     for cell in found.cells.values():
         if cell.bad:
@@ -337,11 +323,11 @@ def _warnings(
     blind = [number for number in numbers if number.reason]
     if blind:
         fewest = min(len(number.values) for number in blind)
-        enough = needed_seeds(candidates, family, alpha)
+        enough = needed_seeds(design.candidates, family, design.alpha)
         cure = f"bank {enough} seeds or more" if enough else "use more candidates"
         yield (
-            f"{candidates} candidates against {fewest} can never reach alpha {alpha:g} over "
-            f"{family} gated numbers: {cure}, or gate fewer numbers"
+            f"{design.candidates} candidates against {fewest} can never reach alpha "
+            f"{design.alpha:g} over {family} gated numbers: {cure}, or gate fewer numbers"
         )
     if constant := [number for number in numbers if len(set(number.values)) == 1]:
         names = ", ".join(f"{n.metric} of {n.label}" for n in constant[:3])

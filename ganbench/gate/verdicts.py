@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ganbench.gate.compare import OUTCOMES, Comparison, Verdict
+from ganbench.gate.compare import WORDS, Comparison, Verdict
 from ganbench.util.messages import counted
 
 DECISIVE = ("regressed", "improved", "unchanged")
@@ -17,13 +17,13 @@ def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -
     gated = found.gated()
     if not found.measured:
         return NOTHING_MEASURED, f"gate: nothing was measured: {_counted(gated) or 'no trial'}"
-    bad = [v for v in gated if v.outcome in fail_on]
+    bad = [v for v in gated if v.word in fail_on]
     if bad:
         return WORSE, f"gate: failed: {_counted(bad)}"
-    if not any(v.outcome in (*DECISIVE, "inconclusive") for v in _judged(found)):
+    if not any(v.word in (*DECISIVE, "inconclusive") for v in _judged(found)):
         why = _counted(gated) if gated else "no gated number on both sides"
         return NOT_COMPARABLE, f"gate: nothing could be compared: {why}"
-    unsure = [v for v in gated if v.outcome == "inconclusive"]
+    unsure = [v for v in gated if v.word == "inconclusive"]
     if unsure and inconclusive == "fail":
         return NOT_COMPARABLE, f"gate: {_counted(unsure)}, and --inconclusive is fail"
     warning = "warning: " if unsure and inconclusive == "warn" else ""
@@ -42,11 +42,11 @@ def _judged(found: Comparison) -> list[Verdict]:
 def text(found: Comparison, *, everything: bool = False) -> str:
     """One line of evidence per verdict, the gravest first; counts that are equal share one."""
     gated = [v for v in found.verdicts if everything or v.gated]
-    equal = [v for v in gated if v.kind == "count" and v.outcome == "unchanged" and not everything]
-    shown = [v for v in gated if not (equal and v.kind == "count" and v.outcome == "unchanged")]
-    width = max((len(v.outcome) for v in (*shown, *equal)), default=0)
+    equal = [v for v in gated if v.kind == "count" and v.word == "unchanged" and not everything]
+    shown = [v for v in gated if not (equal and v.kind == "count" and v.word == "unchanged")]
+    width = max((len(v.word) for v in (*shown, *equal)), default=0)
     lines = [f"{found.candidate} against {found.baseline}"]
-    lines += [f"  {v.outcome:<{width}}  {v.label}  {v.metric}: {v.evidence}" for v in shown]
+    lines += [f"  {v.word:<{width}}  {v.label}  {v.metric}: {v.evidence}" for v in shown]
     if equal:
         cells = counted(len({v.cell for v in equal}), "cell")
         names = ", ".join(dict.fromkeys(v.metric for v in equal))
@@ -76,7 +76,7 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
         "cell": verdict.cell,
         "label": verdict.label,
         "metric": verdict.metric,
-        "verdict": verdict.outcome,
+        "verdict": verdict.word,
         "gated": verdict.gated,
         "kind": verdict.kind,
         "direction": verdict.direction,
@@ -90,5 +90,5 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
 
 
 def _counted(verdicts: Collection[Verdict]) -> str:
-    outcomes = [v.outcome for v in verdicts]
-    return ", ".join(f"{outcomes.count(o)} {o}" for o in OUTCOMES if o in outcomes)
+    words = [v.word for v in verdicts]
+    return ", ".join(f"{words.count(word)} {word}" for word in WORDS if word in words)

@@ -69,9 +69,9 @@ def capped(lines: Sequence[str], room: int) -> str:
 def comparison(found: Comparison, conclusion: str) -> Iterator[str]:
     """A comparison in Markdown: the gated verdicts, and folded up what nobody looks for."""
     equal = [v for v in found.gated("unchanged") if v.kind == "count"]
-    gated = [v for v in found.gated() if v.kind != "count" or v.outcome != "unchanged"]
+    gated = [v for v in found.gated() if v.kind != "count" or v.word != "unchanged"]
     others = [v for v in found.verdicts if not v.gated]
-    counts = ", ".join(f"{n} {outcome}" for outcome, n in found.counts.items())
+    counts = ", ".join(f"{n} {word}" for word, n in found.counts.items())
     yield f"## {code(found.candidate)} against {code(found.baseline)}"
     yield ""
     yield f"**{prose(conclusion)}**"
@@ -99,12 +99,12 @@ def annotate(
     """Workflow commands for gated verdicts that fail, errors, and that leave doubt, warnings."""
     fails = {*fail_on, *(["inconclusive"] if inconclusive == "fail" else [])}
     doubts = {"incomparable", *(["inconclusive"] if inconclusive == "warn" else [])} - fails
-    errors = [v for v in found.gated() if v.outcome in fails]
+    errors = [v for v in found.gated() if v.word in fails]
     commands = list(_commands("error", errors))
     exit_code, why = conclusion
     if exit_code and not errors:
         commands.append(command("error", "ganbench", why))
-    return [*commands, *_commands("warning", [v for v in found.gated() if v.outcome in doubts])]
+    return [*commands, *_commands("warning", [v for v in found.gated() if v.word in doubts])]
 
 
 def command(level: str, title: str, message: str) -> str:
@@ -132,7 +132,7 @@ def _table(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield f"| {' | '.join(HEADS)} |"
     yield f"|{' --- |' * len(HEADS)}"
     for verdict in verdicts:
-        cells = [verdict.outcome, code(verdict.label), code(verdict.metric)]
+        cells = [verdict.word, code(verdict.label), code(verdict.metric)]
         yield f"| {' | '.join([*cells, prose(verdict.evidence)])} |"
 
 
@@ -146,7 +146,7 @@ def _folded(summary: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
 def _commands(level: str, verdicts: Sequence[Verdict]) -> Iterator[str]:
     shown = verdicts if len(verdicts) <= PER_LEVEL else verdicts[: PER_LEVEL - 1]
     for verdict in shown:
-        title = f"{verdict.outcome}: {verdict.label}, {verdict.metric}"
+        title = f"{verdict.word}: {verdict.label}, {verdict.metric}"
         yield command(level, title, verdict.evidence)
     left = len(verdicts) - len(shown)
     if left:

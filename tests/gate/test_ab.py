@@ -160,7 +160,7 @@ def test_runs_are_kept_and_each_had_its_own_code(finished: Path) -> None:
     assert not Path(plugins["base"][0]).exists()
     both = reconciled(ab.read(kept))
     verdicts = compare(both.base, both.head, Policy(alpha=0.3, interleaved=True)).verdicts
-    assert "regressed" in [v.outcome for v in verdicts]
+    assert "regressed" in [v.word for v in verdicts]
     assert [list(c.statuses.items()) for c in both.base.cells.values()] == [[("ok", 2)]]
 
 
@@ -362,7 +362,7 @@ def sides(base: dict, head: dict, fid: float = 1.0) -> ab.Sides:
 def verdicts_of(found: ab.Sides) -> tuple[dict[str, str], tuple[str, ...]]:
     both = reconciled(found)
     verdicts = compare(both.base, both.head, Policy(interleaved=True)).verdicts
-    return {v.metric: f"{v.outcome}: {v.evidence}" for v in verdicts}, both.notes
+    return {v.metric: f"{v.word}: {v.evidence}" for v in verdicts}, both.notes
 
 
 def test_other_versions_of_plugins_are_the_same_cell() -> None:
@@ -399,7 +399,7 @@ def test_cells_of_one_version_alone_are_missing_or_new() -> None:
     ]
     both = reconciled(found)
     verdicts = compare(both.base, both.head, Policy()).verdicts
-    assert [(v.label, v.outcome) for v in verdicts] == [
+    assert [(v.label, v.word) for v in verdicts] == [
         ("bce/none/mlp", "missing"),
         ("another/none/mlp", "new"),
     ]

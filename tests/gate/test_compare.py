@@ -73,7 +73,7 @@ def judged(column: Column, before: Sequence[float], after: Sequence[float], **po
 )
 def test_outcome_is_what_the_data_earn(column, before, after, outcome):
     verdict = judged(column, before, after)
-    assert verdict.outcome == outcome, verdict.evidence
+    assert verdict.word == outcome, verdict.evidence
 
 
 def test_evidence_is_in_one_line():
@@ -88,7 +88,7 @@ def test_evidence_is_in_one_line():
 
 def test_tolerance_of_the_file_goes_before_the_metrics_own():
     wide = {"fid@x": Tolerance(0.0, 2.0)}
-    assert judged(FID, TEN, [1.5, 1.6, 1.7], tolerances=wide).outcome == "unchanged"
+    assert judged(FID, TEN, [1.5, 1.6, 1.7], tolerances=wide).word == "unchanged"
 
 
 def test_many_gated_numbers_need_more_evidence_each():
@@ -99,10 +99,10 @@ def test_many_gated_numbers_need_more_evidence_each():
     )
     found = compare(side(then), side(now), Policy())
     by = {v.metric: v for v in found.verdicts}
-    assert by["m0"].outcome == "inconclusive"
+    assert by["m0"].word == "inconclusive"
     assert by["m0"].p == pytest.approx(15 / 286)
     gate = Policy(metrics=("m0",))
-    assert {v.metric: v for v in compare(side(then), side(now), gate).verdicts}["m0"].outcome == (
+    assert {v.metric: v for v in compare(side(then), side(now), gate).verdicts}["m0"].word == (
         "regressed"
     )
 
@@ -115,17 +115,17 @@ def test_identical_seeds_are_unchanged_however_few():
 def test_timing_of_two_jobs_is_incomparable_and_of_one_is_judged():
     slow = [90.0, 91, 89, 90, 92]
     fast = [100.0, 101, 99, 100, 102]
-    assert judged(SPEED, fast, slow).outcome == "incomparable"
-    assert judged(SPEED, fast, slow, interleaved=True).outcome == "regressed"
-    assert judged(SPEED, fast, fast, interleaved=True).outcome == "unchanged"
-    assert judged(SPEED, slow, fast, interleaved=True).outcome == "improved"
+    assert judged(SPEED, fast, slow).word == "incomparable"
+    assert judged(SPEED, fast, slow, interleaved=True).word == "regressed"
+    assert judged(SPEED, fast, fast, interleaved=True).word == "unchanged"
+    assert judged(SPEED, slow, fast, interleaved=True).word == "improved"
 
 
 @pytest.mark.parametrize(("shift", "outcome"), [(0.9e-5, "unchanged"), (1.1e-5, "regressed")])
 def test_numerics_are_equal_up_to_the_tolerance_seed_by_seed(shift, outcome):
     then, now = cell({LOSS: [0.5, 0.7]}), cell({LOSS: [0.5, 0.7 + shift]})
     verdict = only(compare(side(then), side(now), Policy()))
-    assert verdict.outcome == outcome
+    assert verdict.word == outcome
     assert "with seed" in verdict.evidence
 
 
@@ -133,7 +133,7 @@ def test_numerics_of_another_platform_are_incomparable():
     then = side(cell({LOSS: [0.5]}), platform={"torch": "2.14"})
     now = side(cell({LOSS: [0.6]}), platform={"torch": "2.15"})
     verdict = only(compare(then, now, Policy()))
-    assert (verdict.outcome, verdict.evidence) == (
+    assert (verdict.word, verdict.evidence) == (
         "incomparable",
         "other platform: torch 2.15, was 2.14",
     )
@@ -143,7 +143,7 @@ def test_changed_setting_makes_the_cell_incomparable_and_is_named():
     then = cell({FID: TEN}, id="a", settings={"schedule": {"g_lr": 0.002}, "d_norm": "batch"})
     now = cell({FID: TEN}, id="b", settings={"schedule": {"g_lr": 0.001}, "d_norm": "batch"})
     verdict = only(compare(side(then), side(now), Policy()))
-    assert (verdict.outcome, verdict.evidence) == (
+    assert (verdict.word, verdict.evidence) == (
         "incomparable",
         "schedule.g_lr 0.001, was 0.002",
     )
@@ -151,12 +151,12 @@ def test_changed_setting_makes_the_cell_incomparable_and_is_named():
 
 def test_renamed_cell_is_still_the_same():
     then, now = cell({FID: TEN}, label="old"), cell({FID: TEN[:3]}, label="new")
-    assert only(compare(side(then), side(now), Policy())).outcome == "unchanged"
+    assert only(compare(side(then), side(now), Policy())).word == "unchanged"
 
 
 def test_other_data_is_incomparable():
     verdict = only(compare(side(cell({FID: TEN})), side(cell({FID: TEN}, data="d1")), Policy()))
-    assert verdict.outcome == "incomparable"
+    assert verdict.word == "incomparable"
     assert "SHA-256 d1" in verdict.evidence
 
 
@@ -166,14 +166,14 @@ def test_other_protocol_is_incomparable_and_says_what_differs():
         cell({FID: TEN}, protocol="p1"), protocols={"p1": {"num_samples": 5000, "version": 1}}
     )
     verdict = only(compare(then, now, Policy()))
-    assert verdict.outcome == "incomparable"
+    assert verdict.word == "incomparable"
     assert verdict.evidence == "other protocol: num_samples 5000, was 10000"
 
 
 def test_cells_on_one_side_are_missing_or_new():
     a, b = cell({FID: TEN}, id="a", label="a"), cell({FID: TEN}, id="b", label="b")
     by = {v.label: v for v in compare(side(a), side(b), Policy()).verdicts}
-    assert (by["a"].outcome, by["b"].outcome) == ("missing", "new")
+    assert (by["a"].word, by["b"].word) == ("missing", "new")
     assert by["a"].gated
     assert not by["b"].gated
 
@@ -182,7 +182,7 @@ def test_number_without_values_is_missing_with_its_reason():
     now = cell({FID: []})
     now.series["fid@x"] = Series(FID, {}, "p0", "the features of the samples are not finite")
     verdict = only(compare(side(cell({FID: TEN})), side(now), Policy()))
-    assert (verdict.outcome, verdict.evidence) == (
+    assert (verdict.word, verdict.evidence) == (
         "missing",
         "the features of the samples are not finite",
     )
@@ -191,7 +191,7 @@ def test_number_without_values_is_missing_with_its_reason():
 def test_trial_that_newly_diverges_always_counts():
     now = cell({FID: TEN[:2]}, statuses={"ok": 2, "diverged": 1})
     found = compare(side(cell({FID: TEN})), side(now), Policy())
-    assert [v.outcome for v in found.gated("failed")] == ["failed"]
+    assert [v.word for v in found.gated("failed")] == ["failed"]
     assert verdicts.conclusion(found, DEFAULT, "ok")[0] == 1
 
 
@@ -261,7 +261,7 @@ def test_only_more_bad_trials_than_before_are_a_failure(then, now, outcome):
         side(cell({FID: TEN}, statuses=then)), side(cell({FID: TEN}, statuses=now)), Policy()
     )
     (status,) = [v for v in found.verdicts if v.metric == "status"]
-    assert status.outcome == outcome
+    assert status.word == outcome
     assert status.evidence == (
         f"2 ok, 1 diverged; the baseline has {then['ok']} ok, {then['diverged']} diverged"
     )
@@ -271,7 +271,7 @@ def test_number_that_is_named_and_nowhere_to_be_compared_is_never_fine():
     sides = [side(cell({SPEED: [], SIZE: [5]})) for _ in range(2)]
     named = Policy(metrics=("speed",), interleaved=True)
     found = compare(*sides, named)
-    assert [v.outcome for v in found.gated()] == ["unchanged"]
+    assert [v.word for v in found.gated()] == ["unchanged"]
     assert verdicts.conclusion(found, DEFAULT, "ok")[0] == 4
     assert found.notes == ("gated, and compared in no cell: speed",)
     assert verdicts.conclusion(compare(*sides, Policy()), DEFAULT, "ok")[0] == 0
@@ -283,7 +283,7 @@ def test_cells_of_one_label_are_all_accounted_for():
     then = side(*(cell({FID: TEN}, id=f"a{i}", settings={"width": i}) for i in range(3)))
     now = side(cell({FID: TEN}, id="b", settings={"width": 9}))
     found = compare(then, now, Policy())
-    assert [(v.cell, v.outcome) for v in found.verdicts] == [
+    assert [(v.cell, v.word) for v in found.verdicts] == [
         ("a1", "missing"),
         ("a2", "missing"),
         ("b", "incomparable"),

@@ -21,6 +21,8 @@ from ganbench.errors import BaselineError, ConfigError, RunError
 from ganbench.gate import sensitivity
 from ganbench.gate.compare import Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
+from ganbench.gate.sensitivity import Design
+from ganbench.gate.sensitivity import minimum_detectable_effect as mde
 from ganbench.gate.significance import larger_p
 from ganbench.records.columns import Column
 
@@ -48,7 +50,7 @@ def measured(*cells: Mapping[Column, Sequence[float]]) -> Measurements:
 def test_shift_is_found_with_the_power_asked_for(n: int, candidates: int, family: int) -> None:
     level = 0.05 / family
     bank = normal(n)
-    shift = sensitivity.smallest_seen(bank, candidates, "min", level)
+    shift = mde(bank, "min", Design(candidates, alpha=level))
     drawn = np.random.default_rng(1).normal(10 + shift, 1, (3000, candidates))
     found = [
         larger_p(list(row), bank) < level and np.median(row) > np.median(bank) for row in drawn
@@ -59,29 +61,29 @@ def test_shift_is_found_with_the_power_asked_for(n: int, candidates: int, family
 def test_shift_is_near_that_of_the_normal_test() -> None:
     quantile = NormalDist().inv_cdf
     wanted = (quantile(0.95) + quantile(0.8)) * math.sqrt(1 / 20 + 1 / 20)
-    assert sensitivity.smallest_seen(normal(20), 20, "min", 0.05) == pytest.approx(wanted, rel=0.1)
+    assert mde(normal(20), "min", Design(20, alpha=0.05)) == pytest.approx(wanted, rel=0.1)
 
 
 def test_shift_scales_with_the_spread_and_knows_the_direction() -> None:
-    one = sensitivity.smallest_seen(normal(20), 3, "min", 0.05)
-    wide = sensitivity.smallest_seen(normal(20, 500, 10), 3, "min", 0.05)
+    one = mde(normal(20), "min", Design(3, alpha=0.05))
+    wide = mde(normal(20, 500, 10), "min", Design(3, alpha=0.05))
     assert wide == pytest.approx(10 * one, rel=0.01)
     flipped = [-x for x in normal(20)]
-    assert sensitivity.smallest_seen(flipped, 3, "max", 0.05) == pytest.approx(one, rel=1e-6)
+    assert mde(flipped, "max", Design(3, alpha=0.05)) == pytest.approx(one, rel=1e-6)
 
 
 def test_more_power_less_alpha_and_a_tolerance_need_larger_shifts() -> None:
-    plain = sensitivity.smallest_seen(normal(20), 3, "min", 0.05)
-    assert sensitivity.smallest_seen(normal(20), 3, "min", 0.05, power=0.95) > plain
-    assert sensitivity.smallest_seen(normal(20), 3, "min", 0.005) > plain
-    assert sensitivity.smallest_seen(normal(20), 5, "min", 0.05) < plain
-    wide = sensitivity.smallest_seen(normal(20), 3, "min", 0.05, tolerance=5.0)
+    plain = mde(normal(20), "min", Design(3, alpha=0.05))
+    assert mde(normal(20), "min", Design(3, 0.95, 0.05)) > plain
+    assert mde(normal(20), "min", Design(3, alpha=0.005)) > plain
+    assert mde(normal(20), "min", Design(5, alpha=0.05)) < plain
+    wide = mde(normal(20), "min", Design(3, alpha=0.05), tolerance=5.0)
     assert wide == pytest.approx(5 + 0.8416 * 0.6700, abs=0.1)  # the median of three by then
 
 
 def test_few_seeds_can_see_nothing() -> None:
-    assert math.isinf(sensitivity.smallest_seen(normal(3), 3, "min", 0.05))  # 1 / 20 is not below
-    assert math.isinf(sensitivity.smallest_seen([], 3, "min", 0.05))
+    assert math.isinf(mde(normal(3), "min", Design(3, alpha=0.05)))  # 1 / 20 is not below
+    assert math.isinf(mde([], "min", Design(3, alpha=0.05)))
     assert sensitivity.needed_seeds(3, 1, 0.05) == 4
     assert sensitivity.needed_seeds(3, 4, 0.05) == 6  # 4 / 84 < 0.05 <= 4 / 56
     assert sensitivity.needed_seeds(1, 20, 0.001) is None
@@ -99,7 +101,7 @@ def test_report_of_what_was_measured() -> None:
         {FID: normal(20), ACCURACY: normal(20, 0.9, 0.01), SHARES: normal(20), SPEED: normal(20)},
         {FID: normal(20, 20, 4), ACCURACY: normal(20, 0.8, 0.01)},
     )
-    report = sensitivity.examine(found, Policy())
+    report = sensitivity.analyse(found, Policy())
     by = {(n.label, n.metric): n for n in report.numbers}
     assert report.family == 4
     assert ("cell 0", "speed") not in by
@@ -107,14 +109,14 @@ def test_report_of_what_was_measured() -> None:
     first = by["cell 0", "fid@x"]
     assert (first.median, first.sd) == pytest.approx((10, 0.994), abs=0.001)
     assert first.mad == pytest.approx(0.6745, abs=0.07)
-    assert first.seen is not None
-    assert first.seen == pytest.approx(2.28, abs=0.1)
-    largest = max(n.part(n.seen) or 0 for n in report.numbers if n.metric == "fid@x")
+    assert first.mde is not None
+    assert first.mde == pytest.approx(2.28, abs=0.1)
+    largest = max(n.part(n.mde) or 0 for n in report.numbers if n.metric == "fid@x")
     assert largest <= report.tolerances["fid@x"].rel <= 1.1 * largest
     assert "reverse-kl" not in report.tolerances
-    assert (first.seen_with_tolerance or 0) > first.seen
+    assert (first.mde_with_tolerance or 0) > first.mde
     assert report.warnings == ()
-    assert sensitivity.examine(found, Policy()) == report
+    assert sensitivity.analyse(found, Policy()) == report
 
 
 def test_splits_of_the_same_seeds_alarm_no_more_often_than_alpha() -> None:
@@ -126,23 +128,23 @@ def test_splits_of_the_same_seeds_alarm_no_more_often_than_alpha() -> None:
     strict = Policy(
         tolerances={"fid@x": Tolerance(0, 0), "cond-accuracy": Tolerance(0, 0)}, alpha=0.2
     )
-    splits = sensitivity.split(measured(*cells), strict, 3)
-    assert splits is not None
-    assert (splits.count, splits.candidates, splits.banked) == (sensitivity.SPLITS, 3, 17)
-    assert 0 < splits.alarms / splits.count < 0.25
-    assert sum(splits.outcomes.values()) == 4 * splits.count
+    found = sensitivity.false_alarms(measured(*cells), strict, 3)
+    assert found is not None
+    assert (found.splits, found.candidates, found.banked) == (sensitivity.SPLITS, 3, 17)
+    assert 0 < found.alarms / found.splits < 0.25
+    assert sum(found.words.values()) == 4 * found.splits
 
 
 def test_all_splits_are_tried_where_they_are_few() -> None:
-    splits = sensitivity.split(measured({FID: normal(6)}), Policy(), 2)
-    assert splits is not None
-    assert splits.count == 15
-    assert sensitivity.split(measured({FID: normal(3)}), Policy(), 3) is None
+    found = sensitivity.false_alarms(measured({FID: normal(6)}), Policy(), 2)
+    assert found is not None
+    assert found.splits == 15
+    assert sensitivity.false_alarms(measured({FID: normal(3)}), Policy(), 3) is None
 
 
 def test_few_seeds_are_warned_of_with_the_cure() -> None:
-    report = sensitivity.examine(measured({FID: normal(3), ACCURACY: normal(3)}), Policy())
-    assert {n.seen for n in report.numbers} == {None}
+    report = sensitivity.analyse(measured({FID: normal(3), ACCURACY: normal(3)}), Policy())
+    assert {n.mde for n in report.numbers} == {None}
     assert report.warnings == (
         "3 candidates against 3 can never reach alpha 0.05 over 2 gated numbers: bank 5 seeds or "
         "more, or gate fewer numbers",
@@ -152,28 +154,28 @@ def test_few_seeds_are_warned_of_with_the_cure() -> None:
 
 
 def test_constant_and_single_values_are_said_to_tell_nothing() -> None:
-    report = sensitivity.examine(measured({FID: [2.0] * 10}), Policy())
+    report = sensitivity.analyse(measured({FID: [2.0] * 10}), Policy())
     (number,) = report.numbers
-    assert (number.seen, number.sd, number.mad) == (0.0, 0.0, 0.0)
+    assert (number.mde, number.sd, number.mad) == (0.0, 0.0, 0.0)
     assert report.tolerances == {}
     assert "the same value in every seed" in report.warnings[0]
-    (alone,) = sensitivity.examine(measured({FID: [2.0]}), Policy()).numbers
-    assert (alone.sd, alone.seen) == (None, None)
+    (alone,) = sensitivity.analyse(measured({FID: [2.0]}), Policy()).numbers
+    assert (alone.sd, alone.mde) == (None, None)
 
 
 def test_ties_are_judged_as_the_gate_does() -> None:
     modes = [10.0, 9, 10, 9, 10, 10, 9, 10, 10, 9]
-    shift = sensitivity.smallest_seen(modes, 3, "max", 0.05)
+    shift = mde(modes, "max", Design(3, alpha=0.05))
     assert 0 < shift < 3
 
 
 def test_numbers_around_zero_get_absolute_tolerances_and_none_gated_is_said() -> None:
-    report = sensitivity.examine(measured({SHARES: normal(20, 0.0, 1.0)}), Policy())
+    report = sensitivity.analyse(measured({SHARES: normal(20, 0.0, 1.0)}), Policy())
     assert report.tolerances["reverse-kl"].rel == 0
     assert report.tolerances["reverse-kl"].abs > 1
     assert "no number is gated" in report.warnings[0]
-    assert report.splits is not None
-    assert sum(report.splits.outcomes.values()) == report.splits.count
+    assert report.false_alarms is not None
+    assert sum(report.false_alarms.words.values()) == report.false_alarms.splits
     text = snippet({"fid@x": Tolerance(0.13, 0), **report.tolerances})
     gate = Gate.model_validate(yaml.safe_load(text)["gate"])
     assert gate.tolerances["fid@x"].rel == 0.13

@@ -16,7 +16,7 @@ import yaml
 
 from ganbench.cli import cli
 from ganbench.cli.exit_codes import INTERRUPTED, TERMINATED
-from ganbench.gate.compare import OUTCOMES
+from ganbench.gate.compare import WORDS
 from ganbench.pytest_plugin import _OPTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -104,7 +104,7 @@ def test_options_of_pytest_exist():
 
 
 def test_guide_explains_every_verdict_and_exit_code():
-    for outcome in OUTCOMES:
+    for outcome in WORDS:
         assert f"\n| `{outcome}` |" in GUIDE
     table = GUIDE.split("### Exit codes")[1].split("\n\n")[1]
     codes = re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)

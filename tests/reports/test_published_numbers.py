@@ -16,8 +16,8 @@ from ganbench.default_plugins.metrics.coverage import DEFINITIONS
 from ganbench.errors import ConfigError
 from ganbench.records.columns import Name
 from ganbench.reports.published import published_numbers
-from ganbench.reports.published.comparison import Pair, compare
-from ganbench.reports.published.published_numbers import Match, Protocol, Published
+from ganbench.reports.published.comparison import Pair, match_published
+from ganbench.reports.published.published_numbers import Match, Published, PublishedProtocol
 
 ROOT = Path(__file__).parents[2]
 BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
@@ -93,7 +93,7 @@ def judged(**changes: Any) -> dict[str, Any]:
 
 def pair(runs: Any, theirs: Published, **how: Any) -> Pair:
     how = {"values": {MODES: 7.0}, "protocol": judged(num_samples=2500), **how}
-    (found,) = compare(report(runs, **how), [theirs])
+    (found,) = match_published(report(runs, **how), [theirs])
     return found
 
 
@@ -209,8 +209,8 @@ def test_file_that_is_not_right_says_where(tmp_path, old, new, sentence):
 
 
 def test_row_is_laid_over_its_table():
-    table = Protocol(num_fake=5, split="train", schedule={"g_lr": 1, "ema": 0})
-    row = Protocol(split="test", schedule={"g_lr": 2})
+    table = PublishedProtocol(num_fake=5, split="train", schedule={"g_lr": 1, "ema": 0})
+    row = PublishedProtocol(split="test", schedule={"g_lr": 2})
     merged = table.under(row)
     assert (merged.num_fake, merged.split, merged.schedule) == (5, "test", {"g_lr": 2, "ema": 0})
 
@@ -289,7 +289,7 @@ def test_each_difference_is_named(runs, paper, change, difference):
     ],
 )
 def test_architectures_are_compared_as_far_as_named(runs, paper, theirs, difference):
-    protocol = Protocol.model_validate({"architecture": theirs})
+    protocol = PublishedProtocol.model_validate({"architecture": theirs})
     found = pair(runs, replace(paper, protocol=paper.protocol.under(protocol)))
     assert found.differences == difference
 
@@ -359,13 +359,13 @@ def test_reference_rows_are_compared_with_published_real_data(runs, paper):
 
 def test_time_to_a_target_is_not_the_target(runs, paper):
     shown = report(runs, values={"time-to-modes=8": 7.0}, protocol=judged())
-    assert compare(shown, [paper]) == []
+    assert match_published(shown, [paper]) == []
 
 
 @pytest.mark.parametrize("change", [{"dataset": "grid"}, {"metric": "reverse-kl"}])
 def test_other_data_and_metrics_are_no_pair(runs, paper, change):
     shown = report(runs, values={MODES: 7.0}, protocol=judged())
-    assert compare(shown, [replace(paper, **change)]) == []
+    assert match_published(shown, [replace(paper, **change)]) == []
 
 
 FIDS = {"fid@mnist-cnn-v1": 1.0, "fid@inception": 30.0}
@@ -421,8 +421,8 @@ def test_two_splits_of_ours_are_named_and_their_number_is_unknown(runs, fid):
 
 
 def test_same_protocols_stand_before_others_and_before_models_without_a_cell(runs, paper):
-    other = replace(paper, model="other", protocol=Protocol(num_fake=9))
+    other = replace(paper, model="other", protocol=PublishedProtocol(num_fake=9))
     alone = replace(paper, model="alone", matches=None)
     shown = report(runs, values={MODES: 7.0}, protocol=judged(num_samples=2500))
-    found = compare(shown, [alone, other, paper])
+    found = match_published(shown, [alone, other, paper])
     assert [p.theirs.model for p in found] == ["GAN", "other", "alone"]

@@ -15,7 +15,7 @@ from ganbench.errors import BaselineError, ConfigError, MeasurementError
 
 if TYPE_CHECKING:
     from ganbench.gate.compare import Tolerance
-    from ganbench.gate.sensitivity import Noise, Report, Splits
+    from ganbench.gate.sensitivity import Analysis, FalseAlarms, Sensitivity
     from ganbench.records.run_folder import Run
     from ganbench.runs.benchmark import BenchmarkArguments
 
@@ -70,16 +70,16 @@ def command(
 
     found, gate, _ = side(source)
     policy = policy_of(gate, metrics, (), alpha, [found])
-    report = sensitivity.examine(found, policy, candidates=candidates, power=power)
-    if not report.numbers:
+    analysis = sensitivity.analyse(found, policy, candidates=candidates, power=power)
+    if not analysis.numbers:
         raise BaselineError(
             f"{source}: no quality number with a better way has a value here; timings differ from "
             "job to job, and `ganbench ab` judges them"
         )
     if as_json:
-        print_json(_plain(str(source), report))
+        print_json(_plain(str(source), analysis))
     else:
-        _print(str(source), report, everything=everything)
+        _print(str(source), analysis, everything=everything)
     return 0
 
 
@@ -119,24 +119,24 @@ def _run(arguments: BenchmarkArguments, jobs: int | None, out: Path | None, *, q
     return run
 
 
-def _plain(source: str, report: Report) -> dict[str, Any]:
+def _plain(source: str, analysis: Analysis) -> dict[str, Any]:
     return {
         "source": source,
-        "candidates": report.candidates,
-        "power": report.power,
-        "alpha": report.alpha,
-        "family": report.family,
+        "candidates": analysis.design.candidates,
+        "power": analysis.design.power,
+        "alpha": analysis.design.alpha,
+        "family": analysis.family,
         "assumes": ASSUMES,
-        "numbers": [_plain_number(number, report) for number in report.numbers],
-        "tolerances": {k: {"rel": t.rel, "abs": t.abs} for k, t in report.tolerances.items()},
-        "yaml": yaml(report.tolerances),
-        "a_a": _plain_splits(report.splits),
-        "a_a_with_tolerances": _plain_splits(report.splits_with_tolerances),
-        "warnings": list(report.warnings),
+        "numbers": [_plain_number(number) for number in analysis.numbers],
+        "tolerances": {k: {"rel": t.rel, "abs": t.abs} for k, t in analysis.tolerances.items()},
+        "yaml": yaml(analysis.tolerances),
+        "a_a": _plain_alarms(analysis.false_alarms),
+        "a_a_with_tolerances": _plain_alarms(analysis.false_alarms_with_tolerances),
+        "warnings": list(analysis.warnings),
     }
 
 
-def _plain_number(number: Noise, report: Report) -> dict[str, Any]:
+def _plain_number(number: Sensitivity) -> dict[str, Any]:
     return {
         "cell": number.cell,
         "label": number.label,
@@ -148,23 +148,23 @@ def _plain_number(number: Noise, report: Report) -> dict[str, Any]:
         "median": number.median,
         "sd": number.sd,
         "mad": number.mad,
-        "seen": number.seen,
-        "seen_part": number.part(number.seen),
-        "seen_with_tolerance": number.seen_with_tolerance,
+        "seen": number.mde,
+        "seen_part": number.part(number.mde),
+        "seen_with_tolerance": number.mde_with_tolerance,
         "reason": number.reason,
     }
 
 
-def _plain_splits(found: Splits | None) -> dict[str, Any] | None:
+def _plain_alarms(found: FalseAlarms | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
-        "splits": found.count,
+        "splits": found.splits,
         "candidates": found.candidates,
         "banked": found.banked,
         "false_alarms": found.alarms,
-        "false_alarm_share": found.alarms / found.count,
-        "outcomes": found.outcomes,
+        "false_alarm_share": found.alarms / found.splits,
+        "outcomes": found.words,
     }
 
 
@@ -179,35 +179,37 @@ def yaml(tolerances: dict[str, Tolerance]) -> str:
     return "\n".join(["gate:", "  tolerances:", *lines])
 
 
-def _print(source: str, report: Report, *, everything: bool) -> None:
+def _print(source: str, analysis: Analysis, *, everything: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160
-    shown = [n for n in report.numbers if n.gated or everything] or list(report.numbers)
+    shown = [n for n in analysis.numbers if n.gated or everything] or list(analysis.numbers)
+    candidates = analysis.design.candidates
     table = Table(
-        title=f"{source}: what {report.candidates} candidates can show", title_justify="left"
+        title=f"{source}: what {candidates} candidates can show",
+        title_justify="left",
     )
     for head in ("cell", "number"):
         table.add_column(head)
     for head in ("n", "median", "sd", "MAD", "seen from", "part", "tolerance", "then from"):
         table.add_column(head, justify="right")
     for number in shown:
-        table.add_row(*_row(number, report))
+        table.add_row(*_row(number, analysis))
     console.print(table)
-    for line in _sentences(report, hidden=len(report.numbers) - len(shown)):
+    for line in _sentences(analysis, hidden=len(analysis.numbers) - len(shown)):
         print(line)
-    if report.tolerances:
-        print(f"\nto suggest:\n\n{yaml(report.tolerances)}")
-    for warning in report.warnings:
+    if analysis.tolerances:
+        print(f"\nto suggest:\n\n{yaml(analysis.tolerances)}")
+    for warning in analysis.warnings:
         print(f"warning: {warning}")
 
 
-def _row(number: Noise, report: Report) -> list[str]:
-    suggested = report.tolerances.get(number.metric)
-    part = number.part(number.seen)
+def _row(number: Sensitivity, analysis: Analysis) -> list[str]:
+    suggested = analysis.tolerances.get(number.metric)
+    part = number.part(number.mde)
     return [
         number.label,
         number.metric,
@@ -215,10 +217,10 @@ def _row(number: Noise, report: Report) -> list[str]:
         f"{number.median:.4g}",
         _digits(number.sd),
         _digits(number.mad),
-        _digits(number.seen) if number.seen is not None else "never",
+        _digits(number.mde) if number.mde is not None else "never",
         f"{100 * part:.1f} %" if part is not None else "",
         _digits(suggested.of(number.median)) if suggested else "",
-        _digits(number.seen_with_tolerance),
+        _digits(number.mde_with_tolerance),
     ]
 
 
@@ -226,28 +228,29 @@ def _digits(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}"
 
 
-def _sentences(report: Report, hidden: int) -> list[str]:
-    numbers = f"{report.family} gated number{'s' if report.family > 1 else ''}"
+def _sentences(analysis: Analysis, hidden: int) -> list[str]:
+    numbers = f"{analysis.family} gated number{'s' if analysis.family > 1 else ''}"
+    design = analysis.design
     lines = [
         f"seen from: the smallest shift for the worse that is found with probability "
-        f"{report.power:g} (exact test at {report.alpha:g} after Holm over {numbers}, tolerance "
+        f"{design.power:g} (exact test at {design.alpha:g} after Holm over {numbers}, tolerance "
         "0); then from: with the suggested tolerance",
         f"assumed: {ASSUMES}",
     ]
-    for splits, which in (
-        (report.splits, "as it is"),
-        (report.splits_with_tolerances, "with the suggested tolerances"),
+    for found, which in (
+        (analysis.false_alarms, "as it is"),
+        (analysis.false_alarms_with_tolerances, "with the suggested tolerances"),
     ):
-        if splits is not None:
+        if found is not None:
             lines.append(
-                f"A/A {which}: {splits.alarms} false alarms in {splits.count} splits of the seeds "
-                f"({splits.candidates} against {splits.banked}): {_shares(splits)}"
+                f"A/A {which}: {found.alarms} false alarms in {found.splits} splits of the seeds "
+                f"({found.candidates} against {found.banked}): {_shares(found)}"
             )
     if hidden:
         lines.append(f"note: {hidden} numbers not gated; --all shows them")
     return lines
 
 
-def _shares(splits: Splits) -> str:
-    total = sum(splits.outcomes.values())
-    return ", ".join(f"{100 * n / total:.0f} % {o}" for o, n in sorted(splits.outcomes.items()))
+def _shares(found: FalseAlarms) -> str:
+    total = sum(found.words.values())
+    return ", ".join(f"{100 * n / total:.0f} % {o}" for o, n in sorted(found.words.items()))

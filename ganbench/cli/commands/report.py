@@ -116,10 +116,10 @@ def _table(report: Report, style: str) -> Callable[[], None]:
 
 def _comparison(report: Report, style: str) -> Callable[[], None]:
     from ganbench.reports.published import published_numbers
-    from ganbench.reports.published.comparison import compare
+    from ganbench.reports.published.comparison import match_published
 
     known = published_numbers.load()
-    pairs = compare(report, known)
+    pairs = match_published(report, known)
     if not pairs:
         raise NothingSelected(_nothing(report, known))
     writers: dict[str, Callable[[Run, Sequence[Pair]], None]] = {

@@ -108,9 +108,8 @@ def _plain(source: Source) -> Iterator[Case]:
 def _status(name: str, cell: Measured) -> Case:
     if not cell.bad:
         return Case(name, STATUS)
-    ends = ", ".join(f"{count} {line(status)}" for status, count in cell.statuses.items())
     why = f": {line(cell.reasons[0])}" if cell.reasons else ""
-    return Case(name, STATUS, "error", "failed", f"{ends}{why}")
+    return Case(name, STATUS, "error", "failed", f"{line(cell.ends)}{why}")
 
 
 def _judged(source: Source, found: Comparison) -> Iterator[Case]:
@@ -130,11 +129,11 @@ def _judged(source: Source, found: Comparison) -> Iterator[Case]:
 
 
 def _case(cell: str, verdict: Verdict) -> Case:
-    metric, outcome, evidence = line(verdict.metric), verdict.outcome, line(verdict.evidence)
-    end = ENDS.get(outcome, "")
+    metric, word, evidence = line(verdict.metric), verdict.word, line(verdict.evidence)
+    end = ENDS.get(word, "")
     if end in ("failure", "error") and not verdict.gated:
-        return Case(cell, metric, "skipped", outcome, f"not gated: {outcome}: {evidence}")
-    return Case(cell, metric, end, outcome, evidence)
+        return Case(cell, metric, "skipped", word, f"not gated: {word}: {evidence}")
+    return Case(cell, metric, end, word, evidence)
 
 
 def _times(source: Source) -> dict[str, float]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganbench.config.schema import ArchitectureChoice
+from ganbench.gate.differences import differences
 from ganbench.records.cells import Cell, Reference
 from ganbench.records.columns import Column, Name
 from ganbench.records.report import Report
 from ganbench.records.run_folder import TrialOutcome
 from ganbench.records.table import Row, Summary
-from ganbench.reports.published.published_numbers import Protocol, Published
+from ganbench.reports.published.published_numbers import Published, PublishedProtocol
 
 SAME = "same protocol"
 
@@ -31,6 +32,7 @@ class Ours:
 
     @property
     def summary(self) -> Summary:
+        """Return the mean over seeds, its error and how many there are."""
         return self.row.values[self.column.name]
 
 
@@ -46,10 +48,12 @@ class Pair:
 
     @property
     def same(self) -> bool:
+        """Return whether both numbers are known to come of one protocol."""
         return self.ours is not None and not self.differences and not self.unknown
 
     @property
     def verdict(self) -> str:
+        """Return what differs and what is unknown, in words."""
         unknown = f"unknown: {', '.join(self.unknown)}" if self.unknown else ""
         if self.same:
             return SAME
@@ -57,27 +61,34 @@ class Pair:
         return "; ".join(filter(None, [differs or "no known difference", unknown]))
 
 
-def compare(report: Report, published: Iterable[Published]) -> list[Pair]:
-    """Every published number of a data set and a metric of the run, what is comparable first."""
+def match_published(report: Report, published: Iterable[Published]) -> list[Pair]:
+    """Return every published number of a data set and a metric of the run beside ours.
+
+    What is comparable comes first.
+    """
     groups = _groups(report)
     pairs = [pair for theirs in published for pair in _pairs(theirs, groups)]
     order = {(g.dataset, g.column.name): i for i, g in enumerate(groups)}
     return sorted(
         pairs,
-        key=lambda p: (order[_plain(p.theirs.dataset), p.column.name], p.ours is None, not p.same),
+        key=lambda p: (
+            order[_dashed(p.theirs.dataset), p.column.name],
+            p.ours is None,
+            not p.same,
+        ),
     )
 
 
 @dataclass(frozen=True)
-class _Group:
-    """One column of one data set."""
+class _ColumnOfData:
+    """One column of one data set, in all rows of the run."""
 
     dataset: str
     column: Column
     numbers: tuple[Ours, ...]
 
 
-def _groups(report: Report) -> list[_Group]:
+def _groups(report: Report) -> list[_ColumnOfData]:
     of_row: dict[str, list[TrialOutcome]] = {}
     for outcome in report.outcomes:
         of_row.setdefault(outcome.trial.subject.label, []).append(outcome)
@@ -88,8 +99,8 @@ def _groups(report: Report) -> list[_Group]:
         subject = outcomes[0].trial.subject
         for column in columns.values():
             ours = _ours(report, row, subject, column, outcomes)
-            found.setdefault((_plain(subject.dataset.name), column.name), []).append(ours)
-    return [_Group(dataset, columns[name], tuple(o)) for (dataset, name), o in found.items()]
+            found.setdefault((_dashed(subject.dataset.name), column.name), []).append(ours)
+    return [_ColumnOfData(dataset, columns[name], tuple(o)) for (dataset, name), o in found.items()]
 
 
 def _ours(
@@ -115,11 +126,11 @@ def _ours(
     )
 
 
-def _plain(dataset: str) -> str:
+def _dashed(dataset: str) -> str:
     return dataset.replace("_", "-")
 
 
-def _pairs(theirs: Published, groups: Sequence[_Group]) -> Iterator[Pair]:
+def _pairs(theirs: Published, groups: Sequence[_ColumnOfData]) -> Iterator[Pair]:
     group = _group_of(theirs, groups)
     if group is None:
         return
@@ -130,18 +141,18 @@ def _pairs(theirs: Published, groups: Sequence[_Group]) -> Iterator[Pair]:
     if not meant:
         known = [ours for ours in group.numbers if ours.protocol]
         anyone = min(known, key=lambda ours: ours.row.is_reference, default=None)
-        aspects = _measured(theirs, anyone) if anyone else [("our protocol", None, None)]
+        aspects = _measured(theirs, anyone) if anyone else [Aspect("our protocol", None, None)]
         yield _pair(theirs, None, group.column, aspects)
 
 
-def _group_of(theirs: Published, groups: Sequence[_Group]) -> _Group | None:
+def _group_of(theirs: Published, groups: Sequence[_ColumnOfData]) -> _ColumnOfData | None:
     """The column of the same features and setting, else that without a setting, else any."""
     wanted = Name.of(theirs.metric)
     setting = theirs.protocol.setting or ""
     found = [
         (Name.of(group.column.name), group)
         for group in groups
-        if group.dataset == _plain(theirs.dataset)
+        if group.dataset == _dashed(theirs.dataset)
         and Name.of(group.column.name).kind == wanted.kind
         and not Name.of(group.column.name).rest
     ]
@@ -149,7 +160,12 @@ def _group_of(theirs: Published, groups: Sequence[_Group]) -> _Group | None:
     return found[0][1] if found else None
 
 
-Aspect = tuple[str, Any, Any]  # what, ours, theirs; None: unknown
+class Aspect(NamedTuple):
+    """One thing that decides a number, on either side; None: unknown."""
+
+    what: str
+    ours: Any
+    theirs: Any
 
 
 def _pair(theirs: Published, ours: Ours | None, column: Column, aspects: Iterable[Aspect]) -> Pair:
@@ -161,7 +177,7 @@ def _pair(theirs: Published, ours: Ours | None, column: Column, aspects: Iterabl
         tuple(
             f"{what} {_shown(a)} vs {_shown(b)}"
             for what, a, b in aspects
-            if a is not None and b is not None and not _equal(a, b)
+            if a is not None and b is not None and any(differences(a, b, rel_tol=1e-9))
         ),
         tuple(dict.fromkeys(what for what, a, b in aspects if a is None or b is None)),
     )
@@ -171,22 +187,22 @@ def _measured(theirs: Published, ours: Ours) -> Iterator[Aspect]:
     name, wanted, protocol = Name.of(ours.column.name), Name.of(theirs.metric), theirs.protocol
     mine = ours.protocol
     if wanted.space or name.space:
-        yield "features", name.space or None, wanted.space or None
+        yield Aspect("features", name.space or None, wanted.space or None)
     else:
         own = f"{mine.get('metric')} v{mine.get('version')}" if mine else None
-        yield "definition", name.setting or own, protocol.setting
+        yield Aspect("definition", name.setting or own, protocol.setting)
     extractor = mine.get("extractors", {}).get(name.space, {})
-    yield "samples", _num_samples(mine), protocol.num_fake
+    yield Aspect("samples", _num_samples(mine), protocol.num_fake)
     if wanted.space:
         if wanted.space == name.space:  # elsewhere it is not the same kind of thing
-            yield "resize", *_resize(extractor.get("resize"), protocol.resize)
+            yield Aspect("resize", *_resize(extractor.get("resize"), protocol.resize))
         real = mine.get("real", {})
         counts = [split["num_images"] for split in real.values()]
         only = counts[0] if len(counts) == 1 else None
-        yield "real images", mine.get("num_real", only), protocol.num_real
-        yield "split", " and ".join(real) or None, protocol.split
+        yield Aspect("real images", mine.get("num_real", only), protocol.num_real)
+        yield Aspect("split", " and ".join(real) or None, protocol.split)
     for key, value in protocol.details.get(wanted.kind, {}).items():
-        yield key.replace("_", " "), mine.get(key, extractor.get(key)), value
+        yield Aspect(key.replace("_", " "), mine.get(key, extractor.get(key)), value)
 
 
 def _resize(ours: str | None, theirs: str | None) -> tuple[str | None, str | None]:
@@ -205,18 +221,18 @@ def _num_samples(mine: Mapping[str, Any]) -> int | None:
 def _trained(theirs: Published, ours: Ours) -> Iterator[Aspect]:
     protocol, options = theirs.protocol, ours.subject.dataset.options
     for key, value in protocol.data.items():
-        yield f"data {key}", options.get(key), value
+        yield Aspect(f"data {key}", options.get(key), value)
     if not isinstance(ours.subject, Cell):
         return
     cell = ours.subject
-    yield "conditioning", _conditioning(cell), protocol.conditioning
+    yield Aspect("conditioning", _conditioning(cell), protocol.conditioning)
     yield _architecture(cell, protocol.architecture)
     yield _budget(protocol, ours.training)
     for key, value in protocol.schedule.items():
-        yield key, getattr(cell.schedule, key, None), value
+        yield Aspect(key, getattr(cell.schedule, key, None), value)
     if not protocol.schedule:
-        yield "optimiser", cell.schedule.optimizer, None
-    yield "choice of weights", "the last of one setting", protocol.selection
+        yield Aspect("optimiser", cell.schedule.optimizer, None)
+    yield Aspect("choice of weights", "the last of one setting", protocol.selection)
 
 
 def _conditioning(cell: Cell) -> str:
@@ -227,13 +243,13 @@ def _conditioning(cell: Cell) -> str:
 def _architecture(cell: Cell, theirs: ArchitectureChoice | None) -> Aspect:
     ours = cell.architecture
     if theirs is None:
-        return "architecture", ours.name, None
+        return Aspect("architecture", ours.name, None)
     asked = {key: ours.options[key] for key in theirs.options if key in ours.options}
     mine = ArchitectureChoice.model_validate({"name": ours.name, **asked}).label
-    return "architecture", mine, theirs.label
+    return Aspect("architecture", mine, theirs.label)
 
 
-def _budget(protocol: Protocol, training: Mapping[str, Any]) -> Aspect:
+def _budget(protocol: PublishedProtocol, training: Mapping[str, Any]) -> Aspect:
     """In the first unit that both sides know."""
     images = training.get("images")
     ours = {
@@ -245,17 +261,9 @@ def _budget(protocol: Protocol, training: Mapping[str, Any]) -> Aspect:
     for (unit, mine), other in zip(ours.items(), theirs, strict=True):
         if mine is not None and other is not None:
             close = math.isclose(mine, other, rel_tol=0.01)  # it ends with a whole batch
-            return f"budget in {unit}", other if close else mine, other
+            return Aspect(f"budget in {unit}", other if close else mine, other)
     mine = f"{images / 1000:,.10g} kimg" if images else None
-    return "budget", mine, protocol.budget
-
-
-def _equal(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, list | tuple) and isinstance(theirs, list | tuple):
-        return len(ours) == len(theirs) and all(map(_equal, ours, theirs))
-    if _is_number(ours) and _is_number(theirs):
-        return math.isclose(ours, theirs)
-    return bool(ours == theirs)
+    return Aspect("budget", mine, protocol.budget)
 
 
 def _is_number(value: Any) -> bool:

@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
-from ganbench.config.schema import ArchitectureChoice, Choice, LossChoice, TransformChoice
+from ganbench.config.schema import (
+    ArchitectureChoice,
+    Choice,
+    LossChoice,
+    Settings,
+    TransformChoice,
+)
 from ganbench.config.yaml_document import Document, Problems
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Cell, Reference, Spec
@@ -41,11 +47,7 @@ Text = Annotated[str, Field(min_length=1)]
 Number = float | tuple[float, float]  # a value, or a value and its spread
 
 
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-
-class Source(Strict):
+class Publication(Settings):
     """Where a number was printed."""
 
     title: Text
@@ -55,19 +57,20 @@ class Source(Strict):
 
     @property
     def brief(self) -> str:
+        """Return who and when, as in `Lin et al., 2018`."""
         first, *others = self.authors
         who = f"{first} et al." if len(others) > 1 else " & ".join(self.authors)
         return f"{who}, {self.year}"
 
 
-class Spread(Strict):
+class Spread(Settings):
     """What stands behind a ±, and how many runs, evaluations or splits."""
 
     kind: SpreadKind = "none"
     n: PositiveInt | None = None
 
 
-class Protocol(Strict):
+class PublishedProtocol(Settings):
     """How a number came about, as far as its source says; what is absent is unknown."""
 
     setting: Text | None = None  # a mode-coverage protocol by name
@@ -86,8 +89,8 @@ class Protocol(Strict):
     d_updates: PositiveInt | None = None
     schedule: dict[str, Any] = {}  # under the names of `training` in benchmark files
 
-    def under(self, other: Protocol) -> Protocol:
-        """With what the other says laid over it; mappings merge."""
+    def under(self, other: PublishedProtocol) -> PublishedProtocol:
+        """Return this protocol with what the other says laid over it; mappings merge."""
         changes = {key: getattr(other, key) for key in other.model_fields_set}
         merged = {
             key: {**getattr(self, key), **value} if isinstance(value, dict) else value
@@ -96,7 +99,7 @@ class Protocol(Strict):
         return self.model_copy(update=merged)
 
 
-class Match(Strict):
+class Match(Settings):
     """Which of our cells a published model is; what is not named must not be there."""
 
     loss: LossChoice | None = None
@@ -106,42 +109,49 @@ class Match(Strict):
     reference: Control | None = None  # a row of real images in a cell's place
 
     def fits(self, subject: Cell | Reference) -> bool:
+        """Return whether a cell or a reference row is the model that is meant."""
         if isinstance(subject, Reference):
             return subject.control == self.reference
         norm_fits = subject.d_norm == self.d_norm if self.d_norm else subject.d_norm != "spectral"
         return (
             self.loss is not None
             and norm_fits
-            and _is(self.loss, subject.loss)
-            and _are(self.regularizers, subject.regularizers)
-            and _are(self.transforms, subject.transforms)
+            and _means(self.loss, subject.loss)
+            and _mean(self.regularizers, subject.regularizers)
+            and _mean(self.transforms, subject.transforms)
         )
 
 
-class PublishedRow(Strict):
+class PublishedRow(Settings):
+    """One line of a published table: a model and its numbers."""
+
     model: Text  # or loss, as the source calls it
     values: Annotated[dict[str, Number], Field(min_length=1)]  # by our columns' names
-    protocol: Protocol = Protocol()  # laid over the table's
+    protocol: PublishedProtocol = PublishedProtocol()  # laid over the table's
     matches: Match | None = None
 
 
-class PublishedTable(Strict):
+class PublishedTable(Settings):
+    """One published table, and what is true of all its lines."""
+
     where: Text  # in the source
     dataset: Text
     spread: Spread = Spread()
     percent: tuple[str, ...] = ()  # metrics that are printed in percent, and here too
-    protocol: Protocol = Protocol()
+    protocol: PublishedProtocol = PublishedProtocol()
     rows: tuple[PublishedRow, ...]
 
 
-class PublishedFile(Strict):
-    source: Source
+class PublishedFile(Settings):
+    """One YAML file of published numbers: a publication and its tables."""
+
+    source: Publication
     tables: tuple[PublishedTable, ...]
 
 
 @dataclass(frozen=True)
 class Published:
-    """One number of others'."""
+    """One number that others published, with everything that is known of it."""
 
     model: str
     dataset: str
@@ -150,14 +160,15 @@ class Published:
     spread: float | None
     kind: SpreadKind
     n: int | None
-    protocol: Protocol
+    protocol: PublishedProtocol
     matches: Match | None
-    source: Source
+    source: Publication
     where: str
     file: str
 
     @property
     def text(self) -> str:
+        """Return the number as printed, with its spread."""
         value = f"{self.value:,.10g}"
         if self.spread is None:
             return value
@@ -166,7 +177,7 @@ class Published:
 
     @property
     def spread_text(self) -> str:
-        """`s.e., 10 runs`, or `sd, 3 evaluations`."""
+        """Return what the spread is, as in `s.e., 10 runs` or `sd, 3 evaluations`."""
         name, unit = BRIEF[self.kind]
         return name if self.n is None else f"{name}, {counted(self.n, unit)}"
 
@@ -176,18 +187,25 @@ def _decimals(number: float) -> int:
 
 
 def files() -> list[Path]:
-    """The files of published numbers; raises ConfigError where none came with the package."""
+    """Return the files of published numbers.
+
+    Raises ConfigError where none came with the package.
+    """
     if found := sorted(FOLDER.glob("*.yaml")):
         return found
     raise ConfigError(f"no published numbers in {FOLDER}; install ganbench again")
 
 
 def load() -> list[Published]:
+    """Return every published number of all files."""
     return [number for path in files() for number in read(path)]
 
 
 def read(path: Path) -> list[Published]:
-    """Every number of one file. Raises ConfigError with each place that is not as it should be."""
+    """Return every number of one file.
+
+    Raises ConfigError with each place that is not as it should be.
+    """
     document = Document.read(path)
     problems, data = Problems(document), document.data()
     found: list[Published] = []
@@ -201,7 +219,7 @@ def read(path: Path) -> list[Published]:
     return found
 
 
-def _numbers(table: PublishedTable, source: Source, path: Path) -> Iterator[Published]:
+def _numbers(table: PublishedTable, source: Publication, path: Path) -> Iterator[Published]:
     spread = table.spread
     runs = spread.n if BRIEF[spread.kind][1] == "run" else None
     for row in table.rows:
@@ -229,12 +247,12 @@ def _scaled(number: float, scale: int) -> float:
     return round(number / scale, 10)
 
 
-def _is(choice: Choice, spec: Spec) -> bool:
+def _means(choice: Choice, spec: Spec) -> bool:
     """Whether a plugin is the one meant, with the options that are named."""
     return choice.name == spec.name and all(
         spec.options.get(key) == value for key, value in choice.options.items()
     )
 
 
-def _are(choices: Sequence[Choice], specs: Sequence[Spec]) -> bool:
-    return len(choices) == len(specs) and all(map(_is, choices, specs))
+def _mean(choices: Sequence[Choice], specs: Sequence[Spec]) -> bool:
+    return len(choices) == len(specs) and all(map(_means, choices, specs))

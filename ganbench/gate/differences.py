@@ -1,0 +1,71 @@
+"""Where two nested values differ: settings, protocols, platforms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ganbench.util.messages import brief
+
+ABSENT = object()  # in the place of what one side alone has
+
+
+class Difference(NamedTuple):
+    """A place, as in `schedule.betas[0]`, and what stands there on either side."""
+
+    place: str
+    before: Any
+    after: Any
+
+    @property
+    def one_sided(self) -> bool:
+        """Return whether one side has nothing in this place."""
+        return ABSENT in (self.before, self.after)
+
+
+def differences(
+    before: Any, after: Any, *, rel_tol: float = 1e-12, place: str = ""
+) -> Iterator[Difference]:
+    """Yield every place in which two nested values differ, by the keys' order.
+
+    Mappings are compared key by key, lists and tuples of one length item by item, and floats up to
+    a relative tolerance.
+    """
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in dict.fromkeys([*before, *after]):
+            yield from differences(
+                before.get(key, ABSENT),
+                after.get(key, ABSENT),
+                rel_tol=rel_tol,
+                place=f"{place}.{key}" if place else str(key),
+            )
+    elif _is_list(before) and _is_list(after) and len(before) == len(after):
+        for i, (a, b) in enumerate(zip(before, after, strict=True)):
+            yield from differences(a, b, rel_tol=rel_tol, place=f"{place}[{i}]")
+    elif not _same(before, after, rel_tol):
+        yield Difference(place, before, after)
+
+
+def sentences(before: Any, after: Any) -> list[str]:
+    """Return `schedule.g_lr 0.001, was 0.002` for all that differs; what is absent is null."""
+    found = []
+    for place, was, now in differences(before, after):
+        was, now = (None if value is ABSENT else value for value in (was, now))
+        if was is not None or now is not None:
+            found.append(f"{place} {brief(now)}, was {brief(was)}")
+    return found
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _same(a: Any, b: Any, rel_tol: float) -> bool:
+    if _is_number(a) and _is_number(b) and float in (type(a), type(b)):
+        return math.isclose(a, b, rel_tol=rel_tol)
+    return bool(a == b)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,74 @@
+"""What a notebook calls: a benchmark's plan and its run, as the command line has them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from helpers import tiny
+
+import ganbench
+from ganbench.errors import ConfigError, NothingSelected
+
+README = Path(__file__).parents[2] / "README.md"
+QUICK = (
+    tiny.TINY.replace("name: tiny", "name: my_benchmark").replace(
+        "threads: 1", "threads: 1, executor: inline"
+    )
+    + "profiles:\n  quick: {training: {budget: {kimg: 0.5}}}\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "my_benchmark.yaml").write_text(QUICK, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_block_of_the_readme_plans_and_runs(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    blocks = README.read_text("utf-8").split("```python\n")[1:]
+    code = next(b.partition("```")[0] for b in blocks if "ganbench.plan(" in b)
+    names: dict[str, object] = {}
+    exec(code, names)
+    plan, run = names["plan"], names["run"]
+    assert {cell.loss.name for cell in plan.cells} == {"bce"}
+    assert run.plan.cells == plan.cells
+    assert run.plan.seeds == (0, 1)
+    assert {outcome.status for outcome in run.outcomes()} == {"ok"}
+    assert (run.directory / "table.md").exists()
+    assert "fid@" not in capsys.readouterr().out, "a library prints no table"
+
+
+def test_plan_writes_nothing_and_takes_the_words_of_the_command_line(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    plan = ganbench.plan(
+        "my_benchmark.yaml",
+        profile="quick",
+        overrides=["training.batch_size=20"],
+        seeds=[3, 5],
+        device="cpu",
+    )
+    assert plan.seeds == (3, 5)
+    assert [cell.schedule.batch_size for cell in plan.cells] == [20, 20]
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_what_the_command_line_refuses_is_an_error_with_the_same_words(folder: Path) -> None:
+    file = folder / "my_benchmark.yaml"
+    with pytest.raises(ConfigError, match="the same seed stands twice"):
+        ganbench.plan(file, seeds=[1, 1])
+    with pytest.raises(NothingSelected, match="leaves no cell"):
+        ganbench.plan(file, only=["loss=wgan-gp"])
+    with pytest.raises(ConfigError, match="--allow-config-plugins"):
+        ganbench.plan(file, overrides=["plugins=[loss.py]"])
+
+
+def test_warnings_are_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = folder / "my_benchmark.yaml"
+    with caplog.at_level(logging.INFO, "ganbench"):
+        ganbench.plan(file, overrides=["matrix.exclude=[{loss: wgan-gp}]"])
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "this exclude rule matches nothing" in record.getMessage()
