@@ -42,6 +42,10 @@ class LabeledImages:
     def __len__(self) -> int:
         return len(self.images)
 
+    def take(self, rows: Tensor | slice) -> LabeledImages:
+        """Return the images and labels of these rows, in their order."""
+        return LabeledImages(self.images[rows], None if self.labels is None else self.labels[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Mixture:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import LabeledImages
@@ -37,7 +36,7 @@ class Judged:
 
 
 def unsupported(control: Control, dataset: Dataset) -> str | None:
-    """Why a data set cannot have this row, or None."""
+    """Return why a data set cannot have this row, or None."""
     if control in ("test", "drop-class") and "test" not in dataset.splits:
         return f"data set '{dataset.name}' has no test split"
     if control == "drop-class" and dataset.image_spec().num_classes < 2:
@@ -46,22 +45,18 @@ def unsupported(control: Control, dataset: Dataset) -> str | None:
 
 
 def make(control: Control, dataset: Dataset, num_samples: int, root: Path) -> Judged:
-    """At most `num_samples` images, always the same."""
+    """Return what the row judges: at most `num_samples` images, always the same."""
     train = dataset.load("train", root)
     if control == "train-half":
         order = torch.randperm(len(train), generator=stream(0, "halves"))
         half = len(train) // 2
-        judged = _taken(train, order[half : half + num_samples])
-        return Judged(_taken(train, order[:half].sort().values), judged, "half of train")
+        judged = train.take(order[half : half + num_samples])
+        return Judged(train.take(order[:half].sort().values), judged, "half of train")
     if control == "memorised":
         few = torch.randperm(len(train), generator=stream(0, "memorised"))[:MEMORISED]
-        return Judged(train, _taken(train, few.repeat(-(-num_samples // len(few)))[:num_samples]))
+        return Judged(train, train.take(few.repeat(-(-num_samples // len(few)))[:num_samples]))
     test = dataset.load("test", root)
     order = torch.randperm(len(test), generator=stream(0, "reference"))
     if control == "drop-class" and test.labels is not None:
         order = order[test.labels[order] != test.labels.max()]
-    return Judged(train, _taken(test, order[:num_samples]))
-
-
-def _taken(data: LabeledImages, index: Tensor) -> LabeledImages:
-    return LabeledImages(data.images[index], None if data.labels is None else data.labels[index])
+    return Judged(train, test.take(order[:num_samples]))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,13 +17,13 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.metrics import Metric
 from ganbench.errors import ContractError, DataError, noting
-from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation
+from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
 
 
 @dataclass(frozen=True)
-class MetricValue:
+class ComputedValue:
     """One number with everything needed to defend it, or the reason why there is none."""
 
     column: Column
@@ -32,26 +32,33 @@ class MetricValue:
     reason: str = ""
 
 
-def evaluate(
-    metrics: Iterable[Metric], evaluation: TrialEvaluation
-) -> tuple[list[MetricValue], dict[str, dict[str, Any]]]:
-    """Every column of every metric, and the protocols by id."""
-    values: list[MetricValue] = []
-    protocols: dict[str, dict[str, Any]] = {}
+class Evaluated(NamedTuple):
+    """All numbers of one evaluation."""
+
+    values: list[ComputedValue]
+    protocols: dict[str, dict[str, Any]]  # by id
+    seconds: dict[str, float]  # by each metric's first column; first uses of extractors included
+
+
+def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluated:
+    """Compute every column of every metric, with its protocol.
+
+    Raises ContractError where a metric gives columns that it does not declare; any error says while
+    computing which metric it was raised.
+    """
+    found = Evaluated([], {}, {})
     for metric in metrics:
-        evaluation.used, evaluation.asked = {}, {"train"}
         started = time.perf_counter()
-        with noting(partial(_computing, metric)):
+        with noting(partial(_computing, metric)), evaluation.recording() as usage:
             numbers, reason = _computed(metric, evaluation)
-        name = metric.columns[0].name
-        evaluation.seconds[name] = round(time.perf_counter() - started, 3)
-        protocol = _protocol(metric, evaluation)
+        found.seconds[metric.columns[0].name] = round(time.perf_counter() - started, 3)
+        protocol = _protocol(metric, evaluation, usage)
         identity = _short_digest(protocol)
-        protocols[identity] = protocol
+        found.protocols[identity] = protocol
         for column in metric.columns:
             value, why = _value_of(numbers.get(column.name), reason)
-            values.append(MetricValue(column, value, identity, why))
-    return values, protocols
+            found.values.append(ComputedValue(column, value, identity, why))
+    return found
 
 
 def _computing(metric: Metric) -> str:
@@ -59,7 +66,7 @@ def _computing(metric: Metric) -> str:
 
 
 def _value_of(number: float | Unavailable | None, reason: str) -> tuple[float | None, str]:
-    """A finite number, or None and why."""
+    """Return a finite number, or None and why."""
     if number is None:
         return None, reason or MEANINGLESS
     if isinstance(number, Unavailable):
@@ -84,19 +91,19 @@ def _computed(
     return numbers, ""
 
 
-def _protocol(metric: Metric, evaluation: TrialEvaluation) -> dict[str, Any]:
+def _protocol(metric: Metric, evaluation: TrialEvaluation, usage: Usage) -> dict[str, Any]:
     fake, own = evaluation.fake, metric.protocol()
     prepared = evaluation.dataset.protocol()
     return {
         **own,
         "columns": [[c.name, c.unit, c.direction] for c in metric.columns],
-        "extractors": evaluation.used,
+        "extractors": usage.extractors,
         **_calibration(evaluation.image),
         "num_samples": min(own.get("num_samples", len(fake)), len(fake)),
         "sample_values": "uint8, clamped and rounded"
         if fake.images.dtype == torch.uint8
         else "float32",
-        "real": evaluation.real_protocol(),
+        "real": evaluation.real_data.protocol(usage.splits),
         **({"preparation": prepared} if prepared else {}),
         "statistics_version": STATISTICS_VERSION,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from torch import Tensor
 
 from ganbench.util import files
 
+logger = logging.getLogger(__name__)
+
 Tensors = dict[str, Tensor]
 
 
 def remembered(key: str, compute: Callable[[], Mapping[str, Tensor]]) -> Tensors:
-    """What stands under `key` in the cache, else computed and kept; one process at a time.
+    """Return what stands under `key` in the cache, else compute and keep it.
+
+    One process computes at a time; the others wait and then find it.
 
     `key` holds all that decides the tensors: hashes of data and weights, versions. A file that is
     damaged is made again; a folder that cannot be written costs the time of computing.
@@ -28,7 +33,7 @@ def remembered(key: str, compute: Callable[[], Mapping[str, Tensor]]) -> Tensors
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(f"{path}.lock").acquire()
     except OSError as error:
-        print(f"real statistics are not kept: {path}: {error.strerror}", flush=True)
+        logger.warning("real statistics are not kept: %s: %s", path, error.strerror)
         return dict(compute())
     with lock:
         found = _read(path)
@@ -37,7 +42,7 @@ def remembered(key: str, compute: Callable[[], Mapping[str, Tensor]]) -> Tensors
             try:
                 _write(path, found)
             except (OSError, SafetensorError) as error:
-                print(f"real statistics are not kept: {path}: {error}", flush=True)
+                logger.warning("real statistics are not kept: %s: %s", path, error)
         return found
 
 
@@ -47,7 +52,7 @@ def _read(path: Path) -> Tensors | None:
     try:
         found = load_file(path)
     except (SafetensorError, OSError) as error:
-        print(f"{path}: not usable ({error}); computing it again", flush=True)
+        logger.warning("%s: not usable (%s); computing it again", path, error)
         return None
     return found if found and all(bool(t.isfinite().all()) for t in found.values()) else None
 

@@ -20,6 +20,7 @@ class Watched:
 
     @classmethod
     def of(cls, metrics: Sequence[Metric]) -> Watched:
+        """Return what these metrics' watches ask for; of none, no columns and no points."""
         watches = _watches(metrics)
         columns = frozenset(name for watch in watches for name in watch.columns)
         return cls(
@@ -30,12 +31,12 @@ class Watched:
         )
 
     def images(self, kimg: float) -> list[int]:
-        """How many real images are shown at each evaluation, evenly spread over the budget."""
+        """Return after how many real images to evaluate, evenly spread over the budget."""
         return [round(1000 * kimg * (i + 1) / self.points) for i in range(self.points)]
 
 
 def unsupported(metrics: Sequence[Metric]) -> str | None:
-    """Which watched column no metric gives, or None."""
+    """Return a sentence on a watched column that no metric gives, or None."""
     given = [c.name for metric in metrics if metric.watch is None for c in metric.columns]
     for watch in _watches(metrics):
         for name in watch.columns:

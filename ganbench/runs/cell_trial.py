@@ -169,7 +169,7 @@ class CellTrial:
             self.parts.dataset, self.data, fake, self.plugins, files.data()
         )
         with readahead.in_order(self.data.images):
-            values, _ = evaluate(watched.metrics, judge)
+            values = evaluate(watched.metrics, judge).values
         found = {v.column.name: v for v in values if v.column.name in watched.columns}
         return Probe(
             snapshot.images / 1000,

@@ -15,19 +15,19 @@ from ganbench.records import cells
 def judged(
     judge: trial_evaluation.TrialEvaluation, metrics: Sequence[ganbench.Metric]
 ) -> dict[str, Any]:
-    values, protocols = evaluate(metrics, judge)
+    found = evaluate(metrics, judge)
     return {
         "metrics": [
             {**asdict(v.column), "value": v.value, "protocol": v.protocol, "reason": v.reason}
-            for v in values
+            for v in found.values
         ],
-        "protocols": protocols,
+        "protocols": found.protocols,
         "data": {
-            "sha256": judge.digest,
-            "num_images": judge.num_real,
-            "problems": list(judge.problems),
+            "sha256": judge.real_data.digest(),
+            "num_images": len(judge.real_data.train),
+            "problems": list(judge.real_data.problems),
         },
-        "metric_seconds": judge.seconds,
+        "metric_seconds": found.seconds,
     }
 
 

@@ -143,11 +143,11 @@ def judge(
     judged = trial_evaluation.TrialEvaluation(
         parts.dataset, trainer.batches.data, fake, registry, files.data()
     )
-    values, _ = evaluate(parts.metrics, judged)
-    found = {value.column.name: value for value in values}
+    evaluated = evaluate(parts.metrics, judged)
+    found = {value.column.name: value for value in evaluated.values}
     by_metric = {
         name: seconds if found[name].value is not None else f"not computed: {found[name].reason}"
-        for name, seconds in judged.seconds.items()
+        for name, seconds in evaluated.seconds.items()
     }
     return {f"{cell.num_samples:,} samples": sampling_seconds, **by_metric}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import mmap
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ganbench.util import machine
 
+logger = logging.getLogger(__name__)
+
 SHARE = 0.5  # of the memory: the rest is for all else that a trial needs
 
 
 def at_random(values: Tensor) -> AbstractContextManager[None]:
-    """Meanwhile, read only those pages of `values` that are asked for, if they are more than half
-    of what memory can hold.
+    """Meanwhile, read no pages of `values` but those asked for, if they fill half of memory.
 
     With each page the kernel otherwise reads its neighbours, which push out what the next batches
     want: a training on shuffled images, four times what memory had room for, took seven times as
@@ -28,7 +29,7 @@ def at_random(values: Tensor) -> AbstractContextManager[None]:
 
 
 def in_order(values: Tensor) -> AbstractContextManager[None]:
-    """Within `at_random`: meanwhile, read neighbours again."""
+    """Meanwhile, read neighbours again; for use inside `at_random`."""
     return _reading(values, "MADV_NORMAL", "MADV_RANDOM")
 
 
@@ -55,8 +56,8 @@ def _advise(values: Tensor, advice: int) -> None:
     length = ctypes.c_size_t(first + storage.nbytes() - start)
     if library.madvise(ctypes.c_void_p(start), length, advice):
         why = os.strerror(ctypes.get_errno())
-        print(
-            f"the kernel takes no advice on how to read the images ({why}); training may be slow, "
+        logger.warning(
+            "the kernel takes no advice on how to read the images (%s); training may be slow, "
             "as they are more than memory holds",
-            file=sys.stderr,
+            why,
         )

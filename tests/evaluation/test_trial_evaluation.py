@@ -28,7 +28,7 @@ from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.speed import Throughput
 from ganbench.errors import ContractError
 from ganbench.evaluation.evaluate import evaluate
-from ganbench.evaluation.trial_evaluation import digest
+from ganbench.evaluation.real_data import digest
 from ganbench.records.columns import MEANINGLESS
 from ganbench.records.windows import Timings
 from ganbench.registry.discovery import PluginSource
@@ -158,12 +158,12 @@ def test_damaged_cache_is_computed_again(seen, cache, content):
     assert path.read_bytes() == whole
 
 
-def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_path, capsys):
+def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_path, caplog):
     first = numbers([FID(features="counting")], seen())
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "file"))
     assert numbers([FID(features="counting")], seen()) == first
-    assert "real statistics are not kept" in capsys.readouterr().out
+    assert "real statistics are not kept" in caplog.text
 
 
 def test_moments_do_not_depend_on_batches_order_or_shards():
@@ -210,7 +210,7 @@ def test_digest_knows_images_labels_and_shape():
 
 
 def protocol(metric: Metric, evaluation: Any) -> str:
-    values, protocols = evaluate([metric], evaluation)
+    values, protocols, _ = evaluate([metric], evaluation)
     assert {v.protocol for v in values} == set(protocols)
     return values[0].protocol
 
@@ -273,7 +273,7 @@ def test_metric_that_needs_a_test_set_has_a_reason_where_there_is_none(
 ):
     train = RING.load("train", tmp_path)
     evaluation = judged(Untested(train_size=1200), train, train, None, extractors)
-    values, protocols = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
+    values, protocols, _ = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
     assert {v.reason for v in values} == {"data set 'untested' has no test split"}
     assert [list(p["real"]) for p in protocols.values()] == [["train"]]
 
@@ -283,7 +283,20 @@ def test_protocol_spells_out_what_was_measured(seen):
     (spelled,) = evaluate([FID(features="counting")], evaluation)[1].values()
     assert spelled["extractors"] == {"counting": {"fingerprint": "counting:v1"}}
     assert spelled["num_samples"] == 300
-    assert spelled["real"] == {"train": {"num_images": 1200, "sha256": evaluation.digest}}
+    sha256 = evaluation.real_data.digest()
+    assert spelled["real"] == {"train": {"num_images": 1200, "sha256": sha256}}
+
+
+def test_each_recording_has_what_was_looked_at_meanwhile_also_if_it_was_computed_before(seen):
+    evaluation = seen()
+    with evaluation.recording() as first:
+        evaluation.features("counting")
+    with evaluation.recording() as second:
+        evaluation.features("counting")
+        evaluation.reals("test")
+    evaluation.real("other")
+    assert first.extractors == second.extractors == {"counting": {"fingerprint": "counting:v1"}}
+    assert (first.splits, second.splits) == ({"train"}, {"train", "test"})
 
 
 def test_undeclared_column_is_a_broken_contract(seen):
@@ -309,5 +322,5 @@ def test_one_unavailable_metric_leaves_the_others(seen):
     assert found["cond-accuracy"] is found["g-steps-per-s"] is None
     assert found["train-images-per-s"] == 20  # the median without the first window, the warm-up
     assert found["sample-images-per-s"] == 7
-    values, _ = evaluate([Throughput()], seen())
+    values, *_ = evaluate([Throughput()], seen())
     assert {(v.value, v.reason) for v in values} == {(None, "nothing was trained")}

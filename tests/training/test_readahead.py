@@ -71,13 +71,13 @@ def test_what_is_judged_meanwhile_is_read_in_order(
 
 
 def test_a_kernel_that_takes_no_advice_is_told_of_and_training_goes_on(
-    images: Tensor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    images: Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(machine, "memory_bytes", lambda: SIZE)
     monkeypatch.setattr(mmap, "MADV_RANDOM", 12345)
     with readahead.at_random(images):
         assert images.any()
-    assert "takes no advice on how to read the images (Invalid argument)" in capsys.readouterr().err
+    assert "takes no advice on how to read the images (Invalid argument)" in caplog.text
 
 
 @pytest.mark.parametrize("memory", [None, 3 * SIZE])

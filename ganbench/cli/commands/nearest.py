@@ -109,7 +109,7 @@ def _training_data(model: SavedModel) -> LabeledImages:
 
 
 def _check_the_same(model: SavedModel, name: str, data: LabeledImages, begins: Path) -> None:
-    from ganbench.evaluation.trial_evaluation import digest
+    from ganbench.evaluation.real_data import digest
     from ganbench.records.run_folder import RESULT
     from ganbench.util import files
 

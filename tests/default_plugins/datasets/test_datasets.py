@@ -15,7 +15,7 @@ from ganbench.default_plugins.datasets import mnist
 from ganbench.default_plugins.datasets.mixtures import Grid, Mixture1200, Ring
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.errors import ConfigError
-from ganbench.evaluation.trial_evaluation import digest
+from ganbench.evaluation.real_data import digest
 
 TRAIN_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 TEST_COUNTS = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]

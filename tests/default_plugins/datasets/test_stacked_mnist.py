@@ -15,7 +15,7 @@ from ganbench.default_plugins.features.builtin import SHA256, MnistCNNv1
 from ganbench.default_plugins.metrics.coverage import DEFINITIONS, ModeCoverage
 from ganbench.errors import ConfigError
 from ganbench.evaluation.evaluate import evaluate
-from ganbench.evaluation.trial_evaluation import digest
+from ganbench.evaluation.real_data import digest
 from ganbench.testing import parametrize_with_checks
 
 SMALL = StackedMNIST(train_size=20_000, test_size=300)
@@ -239,7 +239,7 @@ def test_definition_names_its_judge_in_the_protocol(judged, small):
     evaluation._features["stacked-mnist-cnn-v1"] = SimpleNamespace(  # 76,800 digits take a while
         probabilities=torch.eye(1000)[:1].expand(25_600, -1)
     )
-    values, protocols = evaluate([ModeCoverage(definition=name)], evaluation)
+    values, protocols, _ = evaluate([ModeCoverage(definition=name)], evaluation)
     (protocol,) = protocols.values()
     assert protocol["extractors"]["stacked-mnist-cnn-v1"]["judge_accuracy"] == 0.9848
     assert protocol["definition"]["name"] == name

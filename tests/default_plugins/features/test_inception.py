@@ -209,7 +209,7 @@ def test_missing_package_is_a_sentence(monkeypatch, tmp_path):
 
 
 def in_table(judged, images: LabeledImages):
-    ((value,), _) = evaluate([FID(features="inception")], judged(MNIST(), images, images))
+    ((value,), *_) = evaluate([FID(features="inception")], judged(MNIST(), images, images))
     return value.value, value.reason
 
 

@@ -206,7 +206,7 @@ def test_samples_that_are_not_finite_are_a_reason(judged, tmp_path, bad):
     images = train.images.clone()
     images[3, 1] = bad
     seen = judged(Ring(train_size=200), train, LabeledImages(images, None))
-    values, _ = evaluate([NDB(bins=8)], seen)
+    values, *_ = evaluate([NDB(bins=8)], seen)
     assert {v.reason for v in values} == {"the samples are not finite"}
 
 

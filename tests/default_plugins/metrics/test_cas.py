@@ -136,7 +136,7 @@ def test_points_that_are_not_finite_are_a_reason(judged, tmp_path, bad):
     points = ring.load("train", tmp_path)
     images = points.images.clone()
     images[3, 1] = bad
-    (value,), _ = evaluate(
+    (value,), *_ = evaluate(
         [ClassificationAccuracyScore()],
         judged(ring, points, LabeledImages(images, points.labels)),
     )

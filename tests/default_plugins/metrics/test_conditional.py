@@ -40,7 +40,7 @@ def test_conditional_accuracy_counts_what_is_not_as_asked(judged, mnist_test):
 
 def test_conditional_accuracy_without_labels_is_a_reason(judged, mnist_test):
     fake = LabeledImages(mnist_test.images[:10], None)
-    values, _ = evaluate([ConditionalAccuracy()], judged(MNIST(), fake, fake))
+    values, *_ = evaluate([ConditionalAccuracy()], judged(MNIST(), fake, fake))
     assert [v.value for v in values] == [None, None]
     assert {v.reason for v in values} == {"the generator is not told a class"}
 

@@ -86,7 +86,7 @@ def test_samples_between_modes_are_of_no_quality(judged, tmp_path):
     ring = Ring()
     real = ring.load("test", tmp_path)
     centre = LabeledImages(torch.zeros(100, 2, 1, 1), None)
-    values, _ = evaluate([ModeCoverage()], judged(ring, real, centre))
+    values, *_ = evaluate([ModeCoverage()], judged(ring, real, centre))
     found = {v.column.name: v.value for v in values}
     assert found["modes"] == 0
     assert found["high-quality"] == 0

@@ -217,7 +217,7 @@ def test_features_that_are_not_finite_are_a_reason(judged, tmp_path, metric, bad
     images = train.images.clone()
     images[3, 1] = bad
     seen = judged(ring, train, LabeledImages(images, train.labels))
-    values, _ = evaluate([metric(features="pixels")], seen)
+    values, *_ = evaluate([metric(features="pixels")], seen)
     assert {v.value for v in values} == {None}
     assert {v.reason for v in values} == {"the features of the samples are not finite"}
 

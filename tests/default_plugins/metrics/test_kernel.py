@@ -180,7 +180,7 @@ def test_no_extractor_is_a_reason():
 def test_protocol_and_columns_say_what_was_done(judged, tmp_path):
     ring = Ring(train_size=300)
     train = ring.load("train", tmp_path)
-    values, protocols = evaluate([KID(features="pixels", seed=3)], judged(ring, train, train))
+    values, protocols, _ = evaluate([KID(features="pixels", seed=3)], judged(ring, train, train))
     assert [v.column.name for v in values] == ["kid@pixels", "kid-subset-sd@pixels"]
     assert [v.column.direction for v in values] == ["min", "none"]
     (spelled,) = protocols.values()

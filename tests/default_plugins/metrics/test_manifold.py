@@ -242,7 +242,7 @@ def test_features_that_are_not_finite_are_a_reason(judged, tmp_path, metric, bad
     fake = torch.rand(20, 2, 1, 1)
     fake[3, 1] = bad
     seen = points(judged, tmp_path, 50, fake)
-    values, _ = evaluate([metric(features="pixels")], seen)
+    values, *_ = evaluate([metric(features="pixels")], seen)
     assert {v.reason for v in values} == {"the features of the samples are not finite"}
     assert {v.value for v in values} == {None}
 

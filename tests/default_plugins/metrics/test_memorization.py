@@ -248,7 +248,7 @@ def test_what_real_data_decides_is_remembered(numbers, others, monkeypatch):
 
 
 def test_without_a_test_set_only_authenticity_is_known(seen, others):
-    values, _ = evaluate([Memorization(features=X)], seen(others[:50], OnlyTrain()))
+    values, *_ = evaluate([Memorization(features=X)], seen(others[:50], OnlyTrain()))
     found = {v.column.name: v for v in values}
     authentic = found.pop(f"auth-pct@{X}")
     assert authentic.value == pytest.approx(66, abs=20)
@@ -260,7 +260,7 @@ def test_without_a_test_set_only_authenticity_is_known(seen, others):
 def test_without_features_pixels_are_compared(seen, others):
     """An extractor that has none here leaves its own columns empty."""
     ring = Ring(train_size=60, test_size=40)
-    values, _ = evaluate([Memorization(features=X)], points_of(seen, ring))
+    values, *_ = evaluate([Memorization(features=X)], points_of(seen, ring))
     found = {v.column.name: v for v in values}
     assert found["nn-ratio-l1"].value == 0
     assert all(("1×28×28" in v.reason) == name.endswith(X) for name, v in found.items())
@@ -294,7 +294,7 @@ def test_samples_that_are_not_finite_are_a_reason(seen, bad):
     images = torch.rand(40, 2, 1, 1)
     images[3, 1] = bad
     ring = Ring(train_size=60, test_size=40)
-    values, _ = evaluate([Memorization(features="pixels")], points_of(seen, ring, images))
+    values, *_ = evaluate([Memorization(features="pixels")], points_of(seen, ring, images))
     assert {v.reason for v in values} == {"the samples are not finite"}
 
 
