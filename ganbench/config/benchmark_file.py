@@ -247,7 +247,7 @@ def _label(settings: CellSettings, axis: str, value: Any) -> str:
     return chosen.label if isinstance(chosen, Choice | ConditioningChoice) else brief(value)
 
 
-def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice]]:
+def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice[Any]]]:
     yield ("dataset",), cell.dataset
     yield ("loss",), cell.loss
     for i, regularizer in enumerate(cell.regularizers):
@@ -262,7 +262,7 @@ def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice]]:
         yield ("evaluation", "metrics", i), metric
 
 
-def _check_choice(choice: Choice, loc: Loc, registry: Registry, problems: Problems) -> None:
+def _check_choice(choice: Choice[Any], loc: Loc, registry: Registry, problems: Problems) -> None:
     for at, message in registry.problems(choice.kind, choice.name, choice.options):
         problems.add((*loc, *at), message)
     features = choice.options.get("features")

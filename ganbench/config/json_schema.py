@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pydantic
 
-from ganbench.config.schema import ALL, AXES, CellSettings, RunSettings
+from ganbench.config.schema import ALL, AXES, KIND, CellSettings, RunSettings
 from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
 
@@ -22,24 +23,13 @@ _SECTIONS = {
     "training.budget": "Budget",
     "evaluation": "EvaluationSettings",
 }
-_KINDS = {
-    "LossChoice": "loss",
-    "ConditioningSide": "conditioning",
-    "ArchitectureChoice": "architecture",
-    "DatasetChoice": "dataset",
-    "MetricChoice": "metric",
-    "ReporterChoice": "reporter",
-    "ExecutorChoice": "executor",
-    "TransformChoice": "transform",
-    "CallbackChoice": "callback",
-}
 
 
 def benchmark_schema(registry: Registry) -> Schema:
     """Of the whole file. What is possible is what is installed."""
-    run, cell = _of(RunSettings), _of(CellSettings)
+    run, cell = _settings(RunSettings), _settings(CellSettings)
     defs: Schema = {**run.pop("$defs"), **cell.pop("$defs")}
-    defs |= {name: _choice(registry, kind) for name, kind in _KINDS.items()}
+    defs |= {name: _choice(registry, part[KIND]) for name, part in defs.items() if KIND in part}
     defs["ConditioningChoice"] = _conditioning()
     properties = {**run["properties"], **cell["properties"]}
     defs["matrix"] = _matrix(properties, defs)
@@ -53,6 +43,16 @@ def benchmark_schema(registry: Registry) -> Schema:
         "required": ["version", "name"],
         "$defs": {**defs, **partial},
     }
+
+
+def _settings(model: type[pydantic.BaseModel]) -> Schema:
+    """As `_of`, with each definition called as its class is, where that has a parameter too."""
+    text = json.dumps(model.model_json_schema())
+    for name, part in json.loads(text)["$defs"].items():
+        text = text.replace(f'"{name}"', f'"{part["title"]}"')
+        text = text.replace(f'"{_DEFS}{name}"', f'"{_DEFS}{part["title"]}"')
+    schema: Schema = _plain(json.loads(text))
+    return {**schema, "$defs": dict(sorted(schema["$defs"].items()))}
 
 
 def _of(model: type[pydantic.BaseModel]) -> Schema:

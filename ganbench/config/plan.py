@@ -66,7 +66,7 @@ class _Workshop:
         self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
         self._parts: dict[tuple[int, ...], Parts] = {}  # likewise
 
-    def spec(self, choice: Choice, role: str = "") -> Spec:
+    def spec(self, choice: Choice[Any], role: str = "") -> Spec:
         """Of each role its own, for a plugin may keep something from one method to the next."""
         key = (choice.kind, choice.name, repr(choice.options), role)
         if key not in self._specs:
@@ -139,7 +139,7 @@ def _axes(request: CellRequest) -> dict[str, str]:
         "architecture": asked.architecture.label,
     }
     for axis in ("regularizers", "transforms"):
-        chosen: tuple[Choice, ...] = getattr(asked, axis)
+        chosen: tuple[Choice[Any], ...] = getattr(asked, axis)
         if chosen or axis in request.axes:
             axes[axis] = "+".join(choice.label for choice in chosen) or "none"
     others = {key: value for key, value in request.axes.items() if key not in axes}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from ganbench.records.schedule import Compile, Control, FakeLabels, Updates
 from ganbench.registry import extractor_labels
+from ganbench.registry.kinds import KINDS
 from ganbench.util.messages import an, brief
 
 
@@ -18,12 +19,32 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
-class Choice(Settings):
-    """A plugin by name, with options: `wgan-gp`, or `{name: wgan-gp, gp_weight: 5}`."""
+Word = TypeVar("Word", bound=str)
+KIND = "x-kind"
+"""Where a choice's JSON Schema says of which kind it is."""
+
+
+class Choice(Settings, Generic[Word]):
+    """A plugin by name, with options: `wgan-gp`, or `{name: wgan-gp, gp_weight: 5}`.
+
+    The parameter is the kind's word: `Choice[Literal["loss"]]`.
+    """
+
+    model_config = ConfigDict(json_schema_extra=lambda schema, cls: schema.update({KIND: cls.kind}))
 
     kind: ClassVar[str]
     name: str
     options: dict[str, Any] = {}
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name the choice of a kind after its contract. Raises KeyError for what is no kind."""
+        return f"{KINDS[get_args(params[0])[0]].contract}Choice"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if words := cls.__pydantic_generic_metadata__["args"]:
+            cls.kind = get_args(words[0])[0]
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -45,50 +66,22 @@ class Choice(Settings):
         return f"{self.name}({given})" if given else self.name
 
 
-class LossChoice(Choice):
-    kind = "loss"
+LossChoice = Choice[Literal["loss"]]
+ArchitectureChoice = Choice[Literal["architecture"]]
+TransformChoice = Choice[Literal["transform"]]
+DatasetChoice = Choice[Literal["dataset"]]
+FeatureExtractorChoice = Choice[Literal["feature extractor"]]
+ReporterChoice = Choice[Literal["reporter"]]
+ExecutorChoice = Choice[Literal["executor"]]
+CallbackChoice = Choice[Literal["callback"]]
 
 
-class ConditioningSide(Choice):
-    kind = "conditioning"
-
-
-class ArchitectureChoice(Choice):
-    kind = "architecture"
-
-
-class TransformChoice(Choice):
-    kind = "transform"
-
-
-class DatasetChoice(Choice):
-    kind = "dataset"
-
-
-class FeatureExtractorChoice(Choice):
-    kind = "feature extractor"
-
-
-class ReporterChoice(Choice):
-    kind = "reporter"
-
-
-class ExecutorChoice(Choice):
-    kind = "executor"
-
-
-class CallbackChoice(Choice):
-    kind = "callback"
-
-
-class MetricChoice(Choice):
+class MetricChoice(Choice[Literal["metric"]]):
     """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`.
 
     An extractor with options is a mapping of its own, `features: {name: random-conv, seed: 3}`, or
     in a word `random-conv(seed=3)`.
     """
-
-    kind = "metric"
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -100,6 +93,10 @@ class MetricChoice(Choice):
             chosen = FeatureExtractorChoice.model_validate(value["features"])
             return {**value, "features": extractor_labels.compose(chosen.name, chosen.options)}
         return value
+
+
+class ConditioningSide(Choice[Literal["conditioning"]]):
+    """A method for one of the players."""
 
 
 class ConditioningChoice(Settings):

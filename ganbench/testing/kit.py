@@ -5,53 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ganbench.contracts.architectures import Architecture
-from ganbench.contracts.callbacks import Callback
-from ganbench.contracts.conditionings import Conditioning
-from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.executors import Executor
-from ganbench.contracts.feature_extractors import FeatureExtractor
-from ganbench.contracts.losses import Loss
-from ganbench.contracts.metrics import Metric
-from ganbench.contracts.reporters import Reporter
-from ganbench.contracts.transforms import Transform
 from ganbench.errors import ContractError
-from ganbench.testing.rules import (
-    architectures,
-    callbacks,
-    conditionings,
-    datasets,
-    declarations,
-    executors,
-    features,
-    losses,
-    metrics,
-    reporters,
-    transforms,
-)
+from ganbench.registry.kinds import KINDS, Kind
+from ganbench.testing.rules import declarations
 
 if TYPE_CHECKING:
     import pytest
 
 Rule = Callable[[Any], None]
 """Raises AssertionError where a fresh instance of a plugin breaks one rule of its kind."""
-
-KINDS: dict[type, tuple[str, Callable[[type], dict[str, Rule]]]] = {
-    Loss: ("loss", losses.rules),
-    Conditioning: ("conditioning", conditionings.rules),
-    Architecture: ("architecture", architectures.rules),
-    Transform: ("transform", transforms.rules),
-    Dataset: ("dataset", datasets.rules),
-    FeatureExtractor: ("feature extractor", features.rules),
-    Metric: ("metric", metrics.rules),
-    Reporter: ("reporter", reporters.rules),
-    Executor: ("executor", executors.rules),
-    Callback: ("callback", callbacks.rules),
-}
 
 
 @dataclass(frozen=True)
@@ -96,14 +63,15 @@ class Result:
 def checks_for(plugin: Any) -> list[Check]:
     """Every check of the plugin's kind. `plugin` is a class, or an instance with small options."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
-    kind, rules = _kind(cls)
+    kind = _kind(cls)
+    rules: dict[str, Rule] = import_module(kind.rules).rules(cls)
     name = str(getattr(cls, "name", cls.__name__))
     found = [
-        Check(kind, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
+        Check(kind.word, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
         for rule_name, rule in declarations.rules().items()
     ]
-    for rule_name, rule in rules(cls).items():
-        found.append(Check(kind, name, rule_name, lambda rule=rule: rule(_fresh(plugin))))  # type: ignore[misc]
+    for rule_name, rule in rules.items():
+        found.append(Check(kind.word, name, rule_name, lambda rule=rule: rule(_fresh(plugin))))  # type: ignore[misc]
     return found
 
 
@@ -137,11 +105,11 @@ def parametrize_with_checks(
     return pytest.mark.parametrize("check", cases)
 
 
-def _kind(cls: type) -> tuple[str, Callable[[type], dict[str, Rule]]]:
-    for contract, found in KINDS.items():
-        if issubclass(cls, contract):
-            return found
-    known = ", ".join(contract.__name__ for contract in KINDS)
+def _kind(cls: type) -> Kind:
+    for kind in KINDS.values():
+        if issubclass(cls, kind.contract_class()):
+            return kind
+    known = ", ".join(kind.contract for kind in KINDS.values())
     raise TypeError(f"{cls.__name__} is no plugin; plugins are subclasses of one of: {known}")
 
 

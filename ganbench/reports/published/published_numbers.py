@@ -247,12 +247,12 @@ def _scaled(number: float, scale: int) -> float:
     return round(number / scale, 10)
 
 
-def _means(choice: Choice, spec: Spec) -> bool:
+def _means(choice: Choice[Any], spec: Spec) -> bool:
     """Whether a plugin is the one meant, with the options that are named."""
     return choice.name == spec.name and all(
         spec.options.get(key) == value for key, value in choice.options.items()
     )
 
 
-def _mean(choices: Sequence[Choice], specs: Sequence[Spec]) -> bool:
+def _mean(choices: Sequence[Choice[Any]], specs: Sequence[Spec]) -> bool:
     return len(choices) == len(specs) and all(map(_means, choices, specs))

@@ -15,7 +15,7 @@ from ganbench import DataError, Features, ImageSpec, Unavailable
 from ganbench.default_plugins.features import builtin as features
 from ganbench.default_plugins.features.builtin import SHA256, MnistCNNv1, Pixels
 from ganbench.default_plugins.features.mnist_cnn import MnistCNN
-from ganbench.testing.rules.features import SPECS
+from ganbench.testing.rules.feature_extractors import SPECS
 
 DIGITS = ImageSpec(1, 28, 10)
 SOME = [0, 7, 19, 42, 63, 95]  # of the 96 features
