@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ganbench.registry.kinds import KINDS as _KINDS
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -56,19 +58,16 @@ if TYPE_CHECKING:
     from ganbench.util.progress import tracked
 
 _HOMES = {
-    "contracts.architectures": "Architecture NormFactory",
-    "contracts.callbacks": "Callback TrialInfo",
-    "contracts.conditionings": "Conditioning DiscriminatorConditioner GeneratorConditioner "
-    "LinearHead PlainNorm Unconditioned",
-    "contracts.datasets": "Dataset",
-    "contracts.executors": "Executor Resources TrialRef",
-    "contracts.feature_extractors": "FeatureExtractor Features Unavailable",
-    "contracts.losses": "DiscriminatorOutput InputGradients Loss Recipe Regularizer Scored Step "
-    "Terms norm_per_sample",
-    "contracts.metrics": "Evaluation Metric Watch",
+    "contracts.architectures": "NormFactory",
+    "contracts.callbacks": "TrialInfo",
+    "contracts.conditionings": "DiscriminatorConditioner GeneratorConditioner LinearHead PlainNorm "
+    "Unconditioned",
+    "contracts.executors": "Resources TrialRef",
+    "contracts.feature_extractors": "Features Unavailable",
+    "contracts.losses": "DiscriminatorOutput InputGradients Recipe Scored Step Terms "
+    "norm_per_sample",
+    "contracts.metrics": "Evaluation Watch",
     "contracts.moments": "Moments MomentSums",
-    "contracts.reporters": "Reporter",
-    "contracts.transforms": "Transform",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",
@@ -85,6 +84,9 @@ _HOMES = {
     "util.progress": "tracked",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+_HOME_OF |= {
+    name: kind.module.removeprefix("ganbench.") for kind in _KINDS.values() for name in kind.classes
+}
 
 __all__ = sorted([*_HOME_OF, "__version__"])
 

@@ -51,7 +51,7 @@ def _defines_hooks(source: bytes) -> bool:
 
 def _order(source: bytes) -> tuple[str, ...]:
     """What a package says of the order of its modules."""
-    if b"\nORDER" not in source:
+    if b"ORDER" not in source:
         return ()
     for part in ast.parse(source).body:
         match part:
