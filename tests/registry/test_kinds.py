@@ -88,7 +88,7 @@ def test_class_of_another_kind_is_refused_by_the_contracts_name(noise_source: Ki
 
     module = ModuleType("plugin")
     vars(module).update(register_noise_sources=register_noise_sources)
-    with pytest.raises(PluginError, match="register a subclass of ganbench.NoiseSource,"):
+    with pytest.raises(PluginError, match=r"register a subclass of ganbench\.NoiseSource,"):
         Registry().add(module, HERE)
 
 
