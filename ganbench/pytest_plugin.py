@@ -59,7 +59,7 @@ class Judge:
     folder: Path  # the session's
 
     def cells(self) -> Iterator[tuple[str, str, list[str]]]:
-        """Id, label and gated numbers, for each cell of either side."""
+        """Yield id, label and gated numbers of each cell of either side."""
         from ganbench.cli.gating import policy_of
         from ganbench.gate.compare import strangers
 
@@ -86,7 +86,10 @@ class Judge:
         return self._answer
 
     def verdict(self, cell: str, metric: str) -> Verdict | None:
-        """The number's own, or that of its cell; none where a cell has nothing to say."""
+        """Return the number's own verdict, or that of its cell.
+
+        None where a cell has nothing to say.
+        """
         self.comparison()
         return self._verdicts.get((cell, metric)) or self._verdicts.get((cell, STATUS))
 
@@ -154,9 +157,12 @@ def _trained(arguments: Sequence[str], out: Path) -> str:
 
 
 class BenchmarkFile(pytest.File):
+    """A benchmark file, or a run, as pytest collects it."""
+
     judge: Judge
 
     def collect(self) -> Iterator[pytest.Collector | pytest.Item]:
+        """Yield a collector for each cell, and the item that asks whether anything was judged."""
         for id, label, metrics in self.judge.cells():
             cell = BenchmarkCell.from_parent(self, name=label)
             cell.cell_id, cell.metrics, cell.judge = id, metrics, self.judge
@@ -165,27 +171,35 @@ class BenchmarkFile(pytest.File):
 
 
 class BenchmarkCell(pytest.Collector):
+    """One cell of the benchmark."""
+
     judge: Judge
     cell_id: str
     metrics: list[str]
 
     def collect(self) -> Iterator[pytest.Item]:
+        """Yield an item for each gated number, and one for how the trials ended."""
         for metric in self.metrics:
             yield _item(VerdictItem, self, metric, self.judge)
 
 
 class JudgedItem(pytest.Item):
+    """A test that is decided by the comparison, which the first of them makes."""
+
     judge: Judge
 
     def runtest(self) -> None:
+        """Decide, with warnings as ganbench and not as the project has them."""
         with warnings.catch_warnings():  # the filters of the project's tests are not for us
             warnings.simplefilter("ignore")
             self.decide()
 
     def decide(self) -> None:
+        """Raise Unfit where the test fails; skip where nothing can be said."""
         raise NotImplementedError
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Return the sentence of a failure, and a traceback of a bug alone."""
         from ganbench.errors import GanbenchError
 
         if isinstance(excinfo.value, Unfit | GanbenchError):
@@ -193,6 +207,7 @@ class JudgedItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Return where the test stands: in the benchmark file, at no line."""
         return self.path, None, self.nodeid.partition("::")[2]
 
 
@@ -200,6 +215,7 @@ class VerdictItem(JudgedItem):
     """One number of one cell."""
 
     def decide(self) -> None:
+        """Pass, fail or skip as the verdict says."""
         assert isinstance(self.parent, BenchmarkCell)
         verdict = self.judge.verdict(self.parent.cell_id, self.name)
         if verdict is None:
@@ -216,6 +232,7 @@ class ComparisonItem(JudgedItem):
     """Fails where nothing was measured or compared, when all the others are merely skipped."""
 
     def decide(self) -> None:
+        """Fail where the comparison came to nothing."""
         from ganbench.gate import verdicts
 
         code, why = verdicts.conclusion(self.judge.comparison(), (), "ok")
@@ -234,12 +251,14 @@ _folder = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ganbench's options, in a group of their own."""
     group = parser.getgroup("ganbench", "regression gate of GAN benchmarks")
     for name, (metavar, text) in _OPTIONS.items():
         group.addoption(name, metavar=metavar, help=text)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
+    """Plan the benchmark and read its baseline, where the options ask for it."""
     config = session.config
     if not _is_asked(config):
         return
@@ -255,6 +274,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
+    """Return what is compared with what."""
     judge = config.stash.get(_judge, None)
     if judge is None:
         return None
@@ -270,6 +290,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Add the benchmark's tests to the session's."""
     judge = session.config.stash.get(_judge, None)
     if judge is None:
         return
@@ -329,8 +350,10 @@ def _absolute(config: pytest.Config, path: str | Path) -> Path:
 
 
 def _baseline_path(config: pytest.Config, name: str) -> Path:
-    """As given; else under the rootdir, which without a configuration file may be any folder, or
-    under the current one."""
+    """Return the baseline as given, else under the current folder or the rootdir.
+
+    Without a configuration file the rootdir may be any folder.
+    """
     from ganbench.gate.baseline import FOLDER
 
     if given := config.getoption("--ganbench-baseline"):

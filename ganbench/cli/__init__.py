@@ -56,7 +56,7 @@ def cli() -> None:
     configuration or plugin error; 3 a trial failed or diverged, or nothing was measured; 4 no
     usable baseline, or nothing that could be compared; 5 the selection matched nothing; 130, 143
     interrupted, and resumable.
-    """
+    """  # noqa: D205
 
 
 class Terminated(BaseException):
@@ -64,7 +64,7 @@ class Terminated(BaseException):
 
 
 def main() -> NoReturn:
-    """The `ganbench` command."""
+    """Run the `ganbench` command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -27,12 +27,14 @@ class Sheet:
 
     @cached_property
     def latents(self) -> Tensor:
+        """Return the latents of all samples, (N, Z)."""
         from ganbench.models.latents import draw_each
 
         return draw_each(self.model.architecture, range(self.count), self.seed, "sheet")
 
     @cached_property
     def labels(self) -> Tensor | None:
+        """Return the labels of all samples, (N,); None where the generator takes none."""
         import torch
 
         classes = self.model.image.num_classes
@@ -40,14 +42,16 @@ class Sheet:
 
     @cached_property
     def images(self) -> Tensor:
+        """Return the samples, (N, C, H, W)."""
         return self.model.images(self.latents, self.labels)
 
     @cached_property
     def classes(self) -> Tensor:
-        """Of each sample: its label, or what the data set's judge takes it for."""
+        """Return each sample's label, or the class that the data set's judge takes it for, (N,)."""
         return self._judged() if self.labels is None else self.labels
 
     def page(self) -> Any:
+        """Return the page of numbered samples as a picture."""
         from ganbench.pictures import montage
 
         tiles = [self.tile(number) for number in range(self.count)]
@@ -55,6 +59,7 @@ class Sheet:
         return montage.sheet(tiles, min(self._columns(), self.count), title)
 
     def tile(self, number: int) -> Tile:
+        """Return one sample with its number, and its class where it has a label."""
         from ganbench.pictures.montage import Tile
 
         name = "" if self.labels is None else self.model.class_names[int(self.labels[number])]

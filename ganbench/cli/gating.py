@@ -27,7 +27,7 @@ FAIL_ON = ("regressed", "failed", "missing", "incomparable")
 
 
 def gate_options(function: options.F) -> options.F:
-    """What decides a gate's exit code, for every command that has one."""
+    """Give a command the options that decide a gate's exit code."""
     for option in reversed(_GATE):
         function = option(function)
     return function
@@ -73,8 +73,10 @@ github_summary = click.option(
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without garbage collection: of millions of live values it finds none to free, and takes a
-    third of the time."""
+    """Collect no garbage meanwhile.
+
+    Of millions of live values it finds none to free, and takes a third of the time.
+    """
     gc.disable()
     try:
         yield
@@ -91,6 +93,7 @@ class Side(NamedTuple):
 
 
 def side(path: Path) -> Side:
+    """Read the measurements of a run's directory or of a baseline's file."""
     from ganbench.gate import baseline
     from ganbench.gate.measurements import Measurements
     from ganbench.records.run_folder import Run
@@ -112,7 +115,11 @@ def policy_of(
     *,
     interleaved: bool = False,
 ) -> Policy:
-    """The command line's wishes over the benchmark file's. Raises ConfigError, NothingSelected."""
+    """Lay the command line's wishes over the benchmark file's.
+
+    Raises ConfigError for what cannot be read, and NothingSelected for a number that neither side
+    has.
+    """
     from ganbench.gate.compare import ALPHA, Policy, Tolerance
 
     file = _gate(gate)
@@ -171,6 +178,7 @@ def _part(text: str, name: str, part: str) -> float:
 
 
 def parse_fail_on(text: str) -> tuple[str, ...]:
+    """Return the verdicts that fail a gate. Raises ConfigError for a word that is none."""
     found = tuple(part.strip() for part in text.split(",") if part.strip())
     if found == ("none",):
         return ()

@@ -19,13 +19,16 @@ class LazyGroup(click.Group):
         self.package, self.summaries = package, summaries
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in order."""
         return list(self.summaries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command and return it; None where there is none of that name."""
         if cmd_name not in self.summaries:
             return None
         return import_module(f"{self.package}.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summaries, for which no command is imported."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.summaries.items()))

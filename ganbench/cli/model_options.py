@@ -47,13 +47,14 @@ _OPTIONS = [
 
 
 def model(function: F) -> F:
-    """The trial, and what decides how its model is loaded."""
+    """Give a command the trial, and what decides how its model is loaded."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
 
 
 def load(path: Path, device: str, plugins: Sequence[str], allow_other_versions: bool) -> SavedModel:
+    """Load a trial's model, and print on stderr what a user must know of it."""
     from ganbench.models.saved.model import load_model
     from ganbench.util import machine
 
@@ -69,6 +70,7 @@ def load(path: Path, device: str, plugins: Sequence[str], allow_other_versions: 
 
 
 def require_pictures(model: SavedModel, command: str) -> None:
+    """Raise ConfigError where the images of a model are points."""
     if model.image.resolution == 1:
         raise ConfigError(
             f"{model.directory}: its images are points, not pictures, so that {command} has "
@@ -90,6 +92,7 @@ def check_out(out: Path, endings: Sequence[str], force: bool, option: str = "--o
 
 
 def at_least(least: int, **values: int | None) -> None:
+    """Raise ConfigError where a number of the command line is too small."""
     for name, value in values.items():
         if value is not None and value < least:
             dashes = "-" if name == "n" else "--"
@@ -99,7 +102,7 @@ def at_least(least: int, **values: int | None) -> None:
 
 @contextmanager
 def writing(out: Path, option: str = "--out") -> Iterator[None]:
-    """Says in a sentence what keeps a file from being written."""
+    """Say in a sentence what keeps a file from being written."""
     try:
         yield
     except OSError as error:
@@ -109,7 +112,7 @@ def writing(out: Path, option: str = "--out") -> Iterator[None]:
 
 @contextmanager
 def whole_folder(out: Path, ours: Callable[[str], bool], force: bool) -> Iterator[Path]:
-    """A folder to fill, which takes the place of `out` once it is full.
+    """Give a folder to fill, which takes the place of `out` once it is full.
 
     Of a folder that is there, only files with names that are `ours` are given up for it.
     """
@@ -131,6 +134,7 @@ def whole_folder(out: Path, ours: Callable[[str], bool], force: bool) -> Iterato
 
 
 def check_folder(out: Path, ours: Callable[[str], bool], force: bool) -> None:
+    """Refuse a folder that holds anything, or with `force` anything but what is `ours`."""
     if not out.exists():
         return
     if not out.is_dir():

@@ -10,13 +10,16 @@ from typing import Any
 
 
 def look_seldom_for_garbage() -> None:
-    """For commands that build many objects, drop few, and end: looking for garbage among them as
-    often as Python does by default takes a third of the time of ten thousand cells."""
+    """Collect garbage seldom, in a command that builds many objects, drops few, and ends.
+
+    To look for it as often as Python does by default takes a third of the time of ten thousand
+    cells.
+    """
     gc.set_threshold(200_000, 50, 50)
 
 
 def json_text(value: Any) -> str:
-    """Dataclasses are mappings of their fields."""
+    """Return a value as JSON; dataclasses are mappings of their fields."""
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False, default=_fields)
 
 
@@ -27,6 +30,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def print_json(value: Any) -> None:
+    """Print one JSON document on stdout."""
     print(json_text(value))
 
 

@@ -25,7 +25,7 @@ REFRESH_SECONDS = 0.5
 
 
 def observer(quiet: bool) -> Observer:
-    """The display that fits: none, plain lines, or a live one."""
+    """Return the display that fits: none, plain lines, or a live one."""
     if quiet:
         return Observer()
     interactive = sys.stderr.isatty() and not os.environ.get("CI")
@@ -42,6 +42,7 @@ class Running:
     window: dict[str, Any]
 
     def describe(self) -> str:
+        """Return one line: how far it is, how fast, its losses, and how long it will take."""
         if not self.window:
             return f"{self.label}: starting"
         d_loss = sum(self.window["d_terms"].values())
@@ -59,6 +60,7 @@ class Lines(Observer):
     """A line per finished trial, and a heartbeat each minute."""
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+        """Say how many trials are left, and begin the heartbeat."""
         self.run, self.waiting, self.total = run, list(waiting), len(waiting)
         self.started = time.monotonic()
         skipped = f", {done} done before" if done else ""
@@ -68,10 +70,12 @@ class Lines(Observer):
         self._thread.start()
 
     def finished(self, outcome: TrialOutcome) -> None:
+        """Say how one trial ended."""
         self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
         _say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
 
     def ended(self) -> None:
+        """Stop the heartbeat."""
         self._stop.set()
         self._thread.join()
 
@@ -85,6 +89,7 @@ class Live(Lines):
     """A bar for the whole run and a line for each trial at work."""
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+        """Say how many trials are left, and begin the display."""
         from rich.console import Console
         from rich.live import Live as Display
 
@@ -103,10 +108,12 @@ class Live(Lines):
         self.display.start()
 
     def finished(self, outcome: TrialOutcome) -> None:
+        """Say how one trial ended, above the display."""
         self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
         self.console.print(summary(outcome), markup=False)
 
     def ended(self) -> None:
+        """Take the display away."""
         self.display.stop()
 
     def _render(self) -> RenderableType:
@@ -131,7 +138,7 @@ class Live(Lines):
 
 
 def summary(outcome: TrialOutcome) -> str:
-    """One finished trial: its status, its first number, and how long it took."""
+    """Return a line on one finished trial: its status, its first number, and how long it took."""
     trial = outcome.trial
     name = f"{trial.subject.label} seed {trial.seed}" if trial.cell else trial.subject.label
     if outcome.status != "ok":
@@ -143,7 +150,7 @@ def summary(outcome: TrialOutcome) -> str:
 
 
 def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
-    """The trials whose workers have begun to write."""
+    """Return the trials whose workers have begun to write."""
     found = []
     for trial in waiting:
         directory = run.directory / "trials" / trial.id

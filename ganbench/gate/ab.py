@@ -42,7 +42,10 @@ class Job:
     plugins: tuple[str, ...]
 
     def command(self, version: Version, out: Path) -> list[str]:
-        """One trial at a time: trials side by side would time each other."""
+        """Return the command line of one side.
+
+        One trial runs at a time: trials side by side would time each other.
+        """
         plugins = [part for name in self.plugins for part in ("--plugin", version.plugin(name))]
         return [
             version.python, "-c", LAUNCH, "run", str(self.file), *self.arguments, *plugins,
@@ -60,7 +63,10 @@ class Reconciled:
 
 
 def rounds(count: int, warm_up: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Numbers and orders; whoever came first comes second next. Number 0 does not count."""
+    """Yield numbers and orders; whoever came first comes second next.
+
+    Number 0, the warm-up, does not count.
+    """
     for number in range(1 - warm_up, count + 1):
         yield number, SIDES if number % 2 else SIDES[::-1]
 
@@ -93,13 +99,13 @@ def measure(
 
 
 def read(folder: Path) -> Sides:
-    """The rounds that `measure` left in a folder."""
+    """Return the rounds that `measure` left in a folder."""
     numbers = sorted(int(path.name.removeprefix("round-")) for path in folder.glob("round-*"))
     return {side: [_read(folder / f"round-{n}" / side) for n in numbers if n > 0] for side in SIDES}
 
 
 def reconciled(sides: Sides) -> Reconciled:
-    """The rounds of each side as one, and equal cells under equal ids.
+    """Return the rounds of each side as one, and equal cells under equal ids.
 
     Versions of ganbench and of plugins are what is compared, and make no other cell. Neither does
     an option that one version lacks, for both were asked for the same; a note tells of it.
@@ -167,8 +173,11 @@ def _read(out: Path) -> Measurements:
 
 
 def _merged(found: Sequence[Measurements]) -> Measurements:
-    """Timings of every round. The seeds being the same in each, other numbers are of the first: to
-    count them again would make much evidence of little."""
+    """Join the timings of every round.
+
+    The seeds being the same in each, other numbers are of the first: to count them again would make
+    much evidence of little.
+    """
     last = found[-1]
     cells = {id: _cell([m.cells[id] for m in found if id in m.cells]) for id in last.cells}
     return replace(last, cells=cells)
@@ -193,7 +202,7 @@ def _timed(found: Sequence[Series]) -> Series:
 
 
 def _without_versions(settings: Any) -> Any:
-    """Plugins without the sources that they came from."""
+    """Return settings in which plugins lack the sources that they came from."""
     if isinstance(settings, Mapping):
         is_plugin = settings.keys() == {"kind", "name", "options", "source"}
         return {
@@ -209,7 +218,7 @@ def _without_versions(settings: Any) -> Any:
 def _matched(
     base: Collection[Measured], head: Collection[Measured]
 ) -> tuple[dict[str, str], list[str]]:
-    """The ids of the head's cells by those of the base's, and what one version lacks."""
+    """Return the ids of the head's cells by those of the base's, and what one version lacks."""
     ids: dict[str, str] = {}
     notes: list[str] = []
     left = list(head)
@@ -233,7 +242,7 @@ def _equal_where_both_have_it(a: Measured, b: Measured) -> bool:
 
 
 def _lacking(base: Any, head: Any) -> Iterator[str]:
-    """For all that one side alone has."""
+    """Yield a note for all that one side alone has."""
     for place, before, after in filter(lambda d: d.one_sided, differences(base, head)):
         side, value = ("head", after) if before is ABSENT else ("base", before)
         yield f"the {side} alone has {place}, here {value}"

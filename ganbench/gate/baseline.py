@@ -35,11 +35,15 @@ class Baseline:
     measurements: Measurements
 
     def write(self, path: Path) -> None:
+        """Write the baseline as JSON, whole or not at all."""
         files.write_json(path, dataclasses.asdict(self))
 
 
 def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
-    """Raises BaselineError where the run is not fit to be compared with."""
+    """Return a run as a baseline.
+
+    Raises BaselineError where the run is not fit to be compared with.
+    """
     if not reason.strip():
         raise BaselineError("a baseline needs a reason, for whoever reads its history: --reason")
     measurements = Measurements.of(run)
@@ -65,7 +69,7 @@ def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
 
 
 def read(path: Path) -> Baseline:
-    """Raises BaselineError with where, what and what to do."""
+    """Read a baseline. Raises BaselineError with where, what and what to do."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -234,7 +234,7 @@ def _of_trials(then: Measured, now: Measured) -> Verdict:
 
 
 def _blank(cell: Measured, before: Series | None, after: Series | None, sides: _Sides) -> Verdict:
-    """A verdict that says nothing yet."""
+    """Return a verdict that says nothing yet."""
     known = after or before
     assert known is not None
     column = known.column
@@ -404,5 +404,8 @@ def _not_compared(verdicts: Iterable[Verdict], policy: Policy) -> Iterator[str]:
 
 
 def _is_measured(found: Measurements) -> bool:
-    """A training that diverged has shown something, and one that could not begin has not."""
+    """Return whether any trial has shown something.
+
+    A training that diverged has, and one that could not begin has not.
+    """
     return any(c.statuses.get("ok") or c.statuses.get("diverged") for c in found.cells.values())

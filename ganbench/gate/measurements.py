@@ -29,7 +29,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Measured:
-    """One cell."""
+    """What was measured of one cell, and how its trials ended."""
 
     id: str
     label: str
@@ -62,6 +62,7 @@ class Measurements:
 
     @classmethod
     def of(cls, run: Run) -> Measurements:
+        """Return what was measured in a run."""
         found: dict[str, list[TrialOutcome]] = {}
         for outcome in run.outcomes():
             if outcome.trial.cell is not None and not outcome.trial.cell.incompatible:
@@ -79,7 +80,10 @@ class Measurements:
 
 
 def platform_of(about: Mapping[str, Any]) -> dict[str, str]:
-    """What decides the last digits of numbers and every timing; no clock speed, no host name."""
+    """Return what decides the last digits of numbers and every timing.
+
+    Clock speed and host name do not.
+    """
     machine, packages = about["machine"], about["provenance"]["packages"]
     return {
         "device": str(machine["device_name"]),

@@ -230,7 +230,10 @@ def _with_tolerance(
 
 
 def _tolerances(numbers: Iterator[Sensitivity]) -> dict[str, Tolerance]:
-    """What is just detected in every cell, rounded up: less could not be told from luck anyway."""
+    """Return what is just detected in every cell, rounded up.
+
+    Less could not be told from luck anyway.
+    """
     by_metric: dict[str, list[Sensitivity]] = {}
     for number in numbers:
         if number.mde:
@@ -287,7 +290,7 @@ def _choices(
 
 
 def _quality_of(found: Measurements, policy: Policy) -> Measurements:
-    """The gated numbers that seeds decide; all that seeds decide, where none is gated."""
+    """Keep the gated numbers that seeds decide; all that seeds decide, where none is gated."""
     judged = list(_judged(found, policy))
     every = not any(gated for _, _, gated in judged)
     kept: dict[str, dict[str, Series]] = {}

@@ -11,18 +11,19 @@ import numpy as np
 
 
 def smallest_p(n: int, m: int) -> float:
-    """What a one-sided test of n against m values gives when all of the n are beyond all of the m.
+    """Return the p-value where all n values lie beyond all m values: the smallest there is.
 
-    Where this is not below the level, no data whatever can be significant.
+    Where it is not below the level, no data whatever can be significant in a one-sided test.
     """
     return 1 / math.comb(n + m, n)
 
 
 def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
-    """The exact one-sided p-value of the rank-sum test (Wilcoxon, 1945; Mann & Whitney, 1947).
+    """Return the exact one-sided p-value of the rank-sum test.
 
-    The probability that n of the n + m values, drawn at random, have ranks that add up to at least
-    what the candidate's do. Ties share the mean of their ranks.
+    That is the probability that n of the n + m values, drawn at random, have ranks that add up to
+    at least what the candidate's do (Wilcoxon, 1945; Mann & Whitney, 1947). Ties share the mean of
+    their ranks.
     """
     if not candidate or not baseline:
         return 1.0
@@ -36,8 +37,11 @@ def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values: rejecting those below a level keeps the chance of any false rejection
-    among all of them below it (Holm, 1979)."""
+    """Return p-values adjusted for how many there are (Holm, 1979).
+
+    Rejecting those below a level keeps the chance of any false rejection among all of them below
+    it.
+    """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted = [1.0] * len(p_values)
     largest = 0.0
@@ -54,7 +58,7 @@ def _doubled_rank(order: Sequence[float], value: float) -> int:
 
 @lru_cache(maxsize=4096)
 def _share_at_least(ranks: tuple[int, ...], n: int, total: int) -> float:
-    """The share of the subsets of n ranks whose sum is at least `total`."""
+    """Return the share of the subsets of n ranks whose sum is at least `total`."""
     ways = _ways(ranks, n)
     return float(ways[total:].sum() / ways.sum())
 

@@ -13,7 +13,10 @@ FINE, WORSE, NOTHING_MEASURED, NOT_COMPARABLE = 0, 1, 3, 4
 
 
 def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -> tuple[int, str]:
-    """The exit code and the sentence that explains it. A comparison of nothing is never fine."""
+    """Return the exit code and the sentence that explains it.
+
+    A comparison of nothing is never fine.
+    """
     gated = found.gated()
     if not found.measured:
         return NOTHING_MEASURED, f"gate: nothing was measured: {_counted(gated) or 'no trial'}"
@@ -31,8 +34,10 @@ def conclusion(found: Comparison, fail_on: Collection[str], inconclusive: str) -
 
 
 def _judged(found: Comparison) -> list[Verdict]:
-    """What must have been compared: counts make up for nothing else, unless they are all there is
-    and no other number was named."""
+    """Return what must have been compared.
+
+    Counts make up for nothing else, unless they are all there is and no other number was named.
+    """
     numbers = [v for v in found.gated() if v.kind != "status"]
     named = found.policy.metrics
     others = [v for v in numbers if v.kind != "count" or v.metric in (named or ())]
@@ -40,7 +45,7 @@ def _judged(found: Comparison) -> list[Verdict]:
 
 
 def text(found: Comparison, *, everything: bool = False) -> str:
-    """One line of evidence per verdict, the gravest first; counts that are equal share one."""
+    """Return one line of evidence per verdict, the gravest first; equal counts share one."""
     gated = [v for v in found.verdicts if everything or v.gated]
     equal = [v for v in gated if v.kind == "count" and v.word == "unchanged" and not everything]
     shown = [v for v in gated if not (equal and v.kind == "count" and v.word == "unchanged")]
@@ -59,7 +64,7 @@ def text(found: Comparison, *, everything: bool = False) -> str:
 
 
 def plain(found: Comparison) -> dict[str, Any]:
-    """As JSON."""
+    """Return a comparison as JSON has it."""
     return {
         "baseline": found.baseline,
         "candidate": found.candidate,

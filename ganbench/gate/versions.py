@@ -45,7 +45,10 @@ class Version:
         return f"{self.revision} ({self.commit[:10]}{changes}{python})"
 
     def environment(self) -> dict[str, str]:
-        """This process's, in which the tree comes first. A `src` folder in it does too."""
+        """Return this process's environment, with the tree first on PYTHONPATH.
+
+        A `src` folder in the tree comes first too.
+        """
         found = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
         if self.tree is not None:
             first = [str(p) for p in (self.tree / "src", self.tree) if p.is_dir()]
@@ -54,7 +57,10 @@ class Version:
         return found
 
     def plugin(self, name: str) -> str:
-        """A plugin's file as this version has it; what is not in the repository is everybody's."""
+        """Return a plugin's file as this version has it.
+
+        What is not in the repository is everybody's.
+        """
         if not is_file(name):
             return name
         path = Path(name).resolve()
@@ -68,7 +74,7 @@ class Version:
         return str(own)
 
     def package(self) -> str:
-        """The file that `import ganbench` finds. Raises ConfigError where there is none."""
+        """Return the file that `import ganbench` finds. Raises ConfigError where there is none."""
         try:
             done = subprocess.run(
                 [self.python, "-c", WHERE_FROM],
@@ -91,7 +97,7 @@ class Version:
 
 
 def repository_around(folders: Sequence[Path]) -> Path | None:
-    """The top of the working tree that the first of the folders in one is in."""
+    """Return the top of the working tree that the first of the folders in one is in."""
     for folder in folders:
         found = _git(folder, "rev-parse", "--show-toplevel")
         if found.returncode == 0:
@@ -101,10 +107,10 @@ def repository_around(folders: Sequence[Path]) -> Path | None:
 
 @contextmanager
 def checked_out(wanted: Sequence[Version], folders: Sequence[Path]) -> Iterator[list[Version]]:
-    """The versions with their trees, which are removed at the end, however it comes.
+    """Give the versions with their trees, which are removed at the end, however it comes.
 
-    `folders` are where to look for the repository. Raises ConfigError where there is none, or
-    where it lacks a revision.
+    `folders` are where to look for the repository. Raises ConfigError where there is none, or where
+    it lacks a revision.
     """
     repository = None
     if any(version.revision is not None for version in wanted):
@@ -162,7 +168,7 @@ def _with_tree(version: Version) -> Iterator[Version]:
 
 
 def _remove(repository: Path, above: Path) -> None:
-    """The tree in `above`, and git's memory of it."""
+    """Remove the tree in `above`, and git's memory of it."""
     removed = True
     for tree in above.iterdir():
         done = _git(repository, "worktree", "remove", "--force", "--force", str(tree))

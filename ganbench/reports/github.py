@@ -27,7 +27,7 @@ _MENTION = re.compile(r"(?<![\w/])([@#])(?=\w)")  # of a person or an issue; not
 
 
 def place() -> Path:
-    """The file of the step's summary. Raises ConfigError outside of GitHub Actions."""
+    """Return the file of the step's summary. Raises ConfigError outside of GitHub Actions."""
     found = os.environ.get(VARIABLE)
     if not found:
         raise ConfigError(
@@ -49,7 +49,7 @@ def append(path: Path, lines: Iterable[str]) -> None:
 
 
 def capped(lines: Sequence[str], room: int) -> str:
-    """The lines that take fewer than so many bytes, and a sentence where some do not fit."""
+    """Return the lines that take fewer than so many bytes, and a sentence where some do not fit."""
     text = "".join(f"{line}\n" for line in lines)
     if len(_bytes(text)) < room:
         return text
@@ -67,7 +67,7 @@ def capped(lines: Sequence[str], room: int) -> str:
 
 
 def comparison(found: Comparison, conclusion: str) -> Iterator[str]:
-    """A comparison in Markdown: the gated verdicts, and folded up what nobody looks for."""
+    """Yield a comparison in Markdown: the gated verdicts, and folded up what nobody looks for."""
     equal = [v for v in found.gated("unchanged") if v.kind == "count"]
     gated = [v for v in found.gated() if v.kind != "count" or v.word != "unchanged"]
     others = [v for v in found.verdicts if not v.gated]
@@ -86,7 +86,7 @@ def comparison(found: Comparison, conclusion: str) -> Iterator[str]:
 
 
 def document(markdown: str) -> Iterator[str]:
-    """Markdown of a reporter, made fit for a page where @ calls people and # links to issues."""
+    """Yield a reporter's Markdown, fit for a page where @ calls people and # links to issues."""
     for line in markdown.splitlines():
         in_table = line.startswith("|")
         yield _quiet(line.replace("`", "\\`") if in_table else line)
@@ -96,7 +96,7 @@ def document(markdown: str) -> Iterator[str]:
 def annotate(
     found: Comparison, fail_on: Collection[str], inconclusive: str, conclusion: tuple[int, str]
 ) -> list[str]:
-    """Workflow commands for gated verdicts that fail, errors, and that leave doubt, warnings."""
+    """Return workflow commands for gated verdicts: errors that fail, warnings that leave doubt."""
     fails = {*fail_on, *(["inconclusive"] if inconclusive == "fail" else [])}
     doubts = {"incomparable", *(["inconclusive"] if inconclusive == "warn" else [])} - fails
     errors = [v for v in found.gated() if v.word in fails]
@@ -108,19 +108,19 @@ def annotate(
 
 
 def command(level: str, title: str, message: str) -> str:
-    """One workflow command, in one line."""
+    """Return one workflow command, in one line."""
     title = _escaped(title).replace(":", "%3A").replace(",", "%2C")
     return f"::{level} title={title}::{_escaped(message)}"
 
 
 def code(text: str) -> str:
-    """As code, which neither mentions nor links, inside or outside of a table."""
+    """Return text as code, which neither mentions nor links, in a table or not."""
     line = _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", _line(text))
     return f"<code>{line}</code>" if line else ""
 
 
 def prose(text: str) -> str:
-    """As words that are taken for no markup, inside or outside of a table."""
+    """Return text as words that are taken for no markup, in a table or not."""
     line = _MARKUP.sub(r"\\\1", _line(text))
     return _quiet(line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 

@@ -27,8 +27,8 @@ from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run
 from ganbench.reports import exporters
 from ganbench.reports.exporters.bencher import shortened
+from ganbench.reports.exporters.named_measurements import NamedMeasurements, line
 from ganbench.reports.exporters.openmetrics import family
-from ganbench.reports.exporters.source import Source, line
 from ganbench.util import files
 
 jsonschema = pytest.importorskip("jsonschema")
@@ -92,8 +92,8 @@ THREE = cell(
         SIZE: [100, 100, 100],
     }
 )
-PLAIN = Source(side(THREE), CREATED)
-TAUNTS = Source(
+PLAIN = NamedMeasurements(side(THREE), CREATED)
+TAUNTS = NamedMeasurements(
     side(
         *(cell({FID: TEN, SIZE: [5]}, id=f"c{i}", label=label) for i, label in enumerate(HOSTILE)),
         cell({replace(FID, name=n, unit=n): TEN for n in HOSTILE}, id="columns", label="columns"),
@@ -106,7 +106,7 @@ each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
 each_format = pytest.mark.parametrize("to", list(exporters.FILES))
 
 
-def text_of(to: str, source: Source) -> str:
+def text_of(to: str, source: NamedMeasurements) -> str:
     (text,) = exporters.render(to, source).texts
     return text
 
@@ -257,13 +257,15 @@ def test_github_action_benchmark_has_a_file_for_each_direction():
 
 def test_github_action_benchmark_says_where_trials_did_not_end_well():
     one = cell({FID: [8.0, 8.0]}, statuses={"ok": 2, "diverged": 1})
-    (entry,) = json.loads(exporters.render("github-action-benchmark", Source(side(one))).texts[0])
+    (entry,) = json.loads(
+        exporters.render("github-action-benchmark", NamedMeasurements(side(one))).texts[0]
+    )
     assert entry["range"] == "± 0.0"
     assert entry["extra"].endswith("\n1 trial did not end well")
 
 
 def test_github_action_benchmark_says_which_file_is_empty():
-    found = exporters.render("github-action-benchmark", Source(side(cell({FID: [8.0]}))))
+    found = exporters.render("github-action-benchmark", NamedMeasurements(side(cell({FID: [8.0]}))))
     assert found.texts[1] == "[]\n"
     assert found.notes == (
         "no number of which bigger is better is left, and the action refuses an empty file",
@@ -287,7 +289,7 @@ def test_bencher_has_medians_between_quartiles():
     measures = json.loads(text_of("bencher", PLAIN))["bench/ring/bce"]
     assert measures["fid@pixels"] == {"value": 2.0, "lower_value": 1.5, "upper_value": 2.5}
     assert measures["margin"]["value"] == -0.5
-    single = json.loads(text_of("bencher", Source(side(cell({FID: [4.0]})))))
+    single = json.loads(text_of("bencher", NamedMeasurements(side(cell({FID: [4.0]})))))
     assert single == {"bench/ring/bce": {"fid@pixels": {"value": 4.0}}}
 
 
@@ -320,7 +322,7 @@ def test_pytorch_oss_has_every_seed():
 
 def test_pytorch_oss_leaves_unknown_platforms_to_the_uploader():
     (first,) = json.loads(
-        text_of("pytorch-oss", Source(Measurements("b", {"c": cell({FID: [1]})})))
+        text_of("pytorch-oss", NamedMeasurements(Measurements("b", {"c": cell({FID: [1]})})))
     )
     assert not {"runners", "dependencies"} & set(first)
 
@@ -361,7 +363,7 @@ def test_openmetrics_is_read_by_gitlab_as_a_name_and_a_number(source):
 
 def test_openmetrics_rounds_what_is_no_count():
     numbers = cell({FID: [1.23456789], SIZE: [123456789]})
-    lines = text_of("openmetrics", Source(side(numbers))).splitlines()
+    lines = text_of("openmetrics", NamedMeasurements(side(numbers))).splitlines()
     labels = 'benchmark="bench",variant="ring/bce",metric='
     assert f'ganbench_fid_pixels{{{labels}"fid@pixels"}} 1.23457' in lines
     assert f'ganbench_g_parameters{{{labels}"g-parameters"}} 123456789' in lines
@@ -371,7 +373,7 @@ def test_openmetrics_rounds_what_is_no_count():
 def test_openmetrics_keeps_metrics_of_one_name_apart():
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     columns = [Column(n) for n in ("a-b", "a@b", "a_b", "a", "a_total", "a_count", "é", "a_info")]
-    text = text_of("openmetrics", Source(side(cell({c: [1.0] for c in columns}))))
+    text = text_of("openmetrics", NamedMeasurements(side(cell({c: [1.0] for c in columns}))))
     families = {f.name: len(f.samples) for f in parser.text_string_to_metric_families(text)}
     assert families["ganbench_a_b"] == 3
     assert families["ganbench_unnamed"] == 1
@@ -453,7 +455,7 @@ JUNIT: dict[str, tuple[set[str], set[str], str]] = {
 }
 
 
-def junit(source: Source) -> tuple[str, dict[tuple[str, str], Any]]:
+def junit(source: NamedMeasurements) -> tuple[str, dict[tuple[str, str], Any]]:
     """The text, seen to fit, and its cases by cell and metric as junitparser reads them."""
     junitparser = pytest.importorskip("junitparser")
     text = text_of("junit", source)
@@ -500,7 +502,7 @@ def test_junit_without_comparison_has_errors_for_failed_trials():
         reasons=("out of\n<ideas>",),
     )
     lost.series["modes"] = Series(MODES, {}, "p0", "no sample is finite")
-    _, cases = junit(Source(side(lost), CREATED))
+    _, cases = junit(NamedMeasurements(side(lost), CREATED))
     assert end(cases["ring/bce", "status"]) == (
         "error",
         "failed",
@@ -536,7 +538,7 @@ def test_junit_with_comparison_ends_as_the_verdicts_do():
         cell({same: TEN}, id="c3", label="new & cell"),
     )
     found = compare(then, now, Policy())
-    _, cases = junit(Source(now, CREATED, found))
+    _, cases = junit(NamedMeasurements(now, CREATED, found))
     ends = {key: end(case) for key, case in cases.items()}
     evidence = {(v.label, v.metric): v.evidence for v in found.verdicts}
     assert {key: (kind, type) for key, (kind, type, _) in ends.items()} == {
@@ -558,7 +560,7 @@ def test_junit_with_comparison_ends_as_the_verdicts_do():
 
 def test_junit_of_other_data_is_incomparable():
     then, now = cell({FID: TEN}), replace(cell({FID: TEN}), data="d1", statuses={"failed": 1})
-    source = Source(side(now), CREATED, compare(side(then), side(now), Policy()))
+    source = NamedMeasurements(side(now), CREATED, compare(side(then), side(now), Policy()))
     _, cases = junit(source)
     assert end(cases["ring/bce", "status"])[:2] == ("error", "failed")  # the graver of two
 
@@ -567,7 +569,7 @@ def test_junit_of_other_data_is_incomparable():
 def test_numbers_that_are_not_finite_are_left_out(to):
     nan, inf, huge = float("nan"), float("inf"), 1.7e308
     numbers = cell({FID: [nan, 1.0, inf], MODES: [nan], MARGIN: [huge, huge], SIZE: []})
-    source = Source(side(numbers), CREATED)
+    source = NamedMeasurements(side(numbers), CREATED)
     assert [(n.metric, n.values) for n in source.numbers] == [("fid@pixels", {1: 1.0})]
     assert source.missing == ["ring/bce/modes", "ring/bce/margin", "ring/bce/g-parameters"]
     for text in exporters.render(to, source).texts:
@@ -576,18 +578,18 @@ def test_numbers_that_are_not_finite_are_left_out(to):
 
 @each_format
 def test_names_have_neither_seed_nor_order_nor_date(to):
-    def names(source: Source) -> set[str]:
+    def names(source: NamedMeasurements) -> set[str]:
         text = "".join(exporters.render(to, source).texts)
         return set(re.findall(r"[\w/@-]*(?:fid|modes)[\w/@-]*", text))
 
     later = side(cell({MODES: [6.0], FID: [5.0]}, id="c9", first_seed=77))
-    first = Source(side(cell({FID: TEN, MODES: TEN})), CREATED)
-    assert names(first) == names(Source(later, "2027-12-31T00:00:00+00:00")) != set()
+    first = NamedMeasurements(side(cell({FID: TEN, MODES: TEN})), CREATED)
+    assert names(first) == names(NamedMeasurements(later, "2027-12-31T00:00:00+00:00")) != set()
 
 
 def test_cells_of_one_label_are_told_apart():
     twins = [cell({FID: [1.0]}, id="a"), cell({FID: [2.0]}, id="b"), cell({FID: [3.0]}, id="c")]
-    source = Source(side(*twins[:2], replace(twins[2], label="other")))
+    source = NamedMeasurements(side(*twins[:2], replace(twins[2], label="other")))
     assert source.cells == {"a": "ring/bce~a", "b": "ring/bce~b", "c": "other"}
 
 
@@ -600,12 +602,12 @@ def test_names_are_in_one_line(text, expected):
 
 
 @pytest.fixture(scope="module")
-def many() -> Source:
+def many() -> NamedMeasurements:
     columns = [FID, SIZE]
     cells = (
         cell(dict.fromkeys(columns, TEN[:3]), id=f"c{i}", label=f"l{i}") for i in range(10_000)
     )
-    return Source(side(*cells), CREATED)
+    return NamedMeasurements(side(*cells), CREATED)
 
 
 @each_format

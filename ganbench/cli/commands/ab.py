@@ -125,7 +125,7 @@ def _wanted(
 def _of_run(
     arguments: BenchmarkArguments, document: Document, *, names_plugins: bool
 ) -> tuple[str, ...]:
-    """The arguments of `ganbench run`, the same for both."""
+    """Return the arguments of `ganbench run`, the same for both."""
     from ganbench.runs.selection import parse_seeds
 
     found = ["--profile", arguments.profile] if arguments.profile else []
@@ -153,7 +153,7 @@ def _places(file: Path) -> list[Path]:
 
 
 def _notes(job: Job, versions: Sequence[Version], rounds: int) -> list[str]:
-    """What a reader must know; raises where a version cannot even begin."""
+    """Return what a reader must know; raise where a version cannot even begin."""
     base, head = versions
     packages = [version.package() for version in versions]
     plugins = [[version.plugin(name) for name in job.plugins] for version in versions]

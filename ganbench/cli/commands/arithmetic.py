@@ -82,7 +82,7 @@ def command(
     ganbench arithmetic results/faces/bce --sheet sheet.png
     ganbench arithmetic results/faces/bce --plus 3,17,20 --minus 1,2,9 --plus 5,8 --out page.png
     ganbench arithmetic results/mnist/bce --plus label:5 --minus label:3 --plus label:8 --out p.png
-    """
+    """  # noqa: D205
     model_options.at_least(1, n=count)
     _check_options(sheet, plus, minus, noise, out, force)
     found = model_options.load(model, **loading)
@@ -133,11 +133,12 @@ class Operand:
 
     @property
     def factor(self) -> int:
+        """Return 1 where the latent is added, and -1 where it is subtracted."""
         return -1 if self.sign == "−" else 1
 
 
 def _operands(sheet: Sheet, plus: Sequence[str], minus: Sequence[str]) -> list[Operand]:
-    """a − b + c: what is subtracted stands after the first that is added."""
+    """Return a − b + c in order: what is subtracted stands after the first that is added."""
     added = [_operand(sheet, "+", "--plus", text) for text in plus]
     return added[:1] + [_operand(sheet, "−", "--minus", text) for text in minus] + added[1:]
 
@@ -227,7 +228,7 @@ def _result_rows(sheet: Sheet, latent: Tensor, labels: Weights | None, noise: fl
 
 
 def _summed(operands: Sequence[Operand]) -> Weights | None:
-    """The labels' own a − b + c; None where their weights do not add up to one label."""
+    """Return the labels' own a − b + c; None where the weights do not add up to one label."""
     total: Counter[int] = Counter()
     for operand in operands:
         for label, weight in (operand.labels or {}).items():

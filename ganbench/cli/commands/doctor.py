@@ -30,6 +30,7 @@ def command(as_json: bool) -> int:
 
 
 def examine() -> dict[str, Any]:
+    """Return what the command shows, as JSON has it."""
     from pathlib import Path
 
     import torch
@@ -83,7 +84,7 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
 
 
 def _slow(found: dict[str, Any]) -> Iterator[str]:
-    """What would make runs slow or spoil their timings, and what to do."""
+    """Yield what would make runs slow or spoil their timings, and what to do."""
     cores, threads = found["threads"]["cores"], found["threads"]["torch"]
     if found["machine"]["device"] == "cpu":
         yield "no GPU: training runs on the CPU; keep to small images and budgets"

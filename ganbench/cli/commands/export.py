@@ -15,7 +15,7 @@ from ganbench.errors import ConfigError, RunError
 from ganbench.reports.exporters import FILES
 
 if TYPE_CHECKING:
-    from ganbench.reports.exporters.source import Source
+    from ganbench.reports.exporters.named_measurements import NamedMeasurements
 
 
 @click.command("export")
@@ -40,7 +40,7 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
     out. Ends with 3 where nothing was measured.
     """
     from ganbench.reports import exporters
-    from ganbench.reports.exporters.source import left_out
+    from ganbench.reports.exporters.named_measurements import left_out
 
     if against is not None and to != "junit":
         raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
@@ -57,17 +57,17 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
     return TRIAL_FAILED if nothing else OK
 
 
-def _source(run: Path, against: Path | None) -> Source:
+def _source(run: Path, against: Path | None) -> NamedMeasurements:
     from ganbench.cli.gating import policy_of, side
     from ganbench.gate.compare import compare
-    from ganbench.reports.exporters.source import Source
+    from ganbench.reports.exporters.named_measurements import NamedMeasurements
 
     found, own, created = side(run)
     if against is None:
-        return Source(found, created)
+        return NamedMeasurements(found, created)
     then, gate, _ = side(against)
     policy = policy_of(own or gate, (), (), None, [then, found])
-    return Source(found, created, compare(then, found, policy, (str(against), str(run))))
+    return NamedMeasurements(found, created, compare(then, found, policy, (str(against), str(run))))
 
 
 def _paths(to: str, out: Path | None) -> list[Path]:

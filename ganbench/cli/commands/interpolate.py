@@ -75,7 +75,7 @@ def command(
     ganbench interpolate results/mnist/bce --out walks.png
     ganbench interpolate results/mnist/bce --labels 3:8 --rows 4 --out classes.gif
     ganbench interpolate results/mnist/bce --between z --labels 3:8 --steps 8 --out both.png
-    """
+    """  # noqa: D205
     model_options.at_least(2, steps=steps)
     model_options.at_least(1, rows=rows)
     if labels and label:
@@ -107,6 +107,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Walk:
+    """A walk through what a model makes, column by column."""
+
     model: SavedModel
     steps: int
     rows: int
@@ -114,7 +116,10 @@ class Walk:
     along: Along | None
 
     def between_latents(self, label: int | None) -> Iterator[Column]:
-        """Each row between latents of its own, of one class or each of the next."""
+        """Yield columns in which each row walks between latents of its own.
+
+        They are of one class, or each row of the next.
+        """
         import torch
 
         labels, names = None, [""] * self.rows
@@ -127,7 +132,7 @@ class Walk:
             yield Column(self.model.images(latents, labels), "", names)
 
     def between_labels(self, first: int, second: int) -> Iterator[Column]:
-        """Each row of a latent of its own."""
+        """Yield columns that walk between two labels, each row of a latent of its own."""
         from ganbench.models.latents import draw, fractions
 
         latents = draw(self.model.architecture, self.rows, self.seed, "interpolate")
@@ -136,6 +141,7 @@ class Walk:
             yield Column(images, self._named(first, second, weight), [""] * self.rows)
 
     def both(self, first: int, second: int) -> Iterator[Column]:
+        """Yield columns that walk between latents, and in rows between two labels."""
         from ganbench.models.latents import fractions
 
         weights = fractions(max(2, self.rows))
@@ -198,7 +204,7 @@ def _write(columns: Iterator[Column], out: Path) -> None:
 
 
 def _rows(columns: Sequence[Column], side_by_side: bool = False) -> list[Row]:
-    """A walk in each row; or, of a single step, all walks beside each other."""
+    """Return a walk in each row; or, of a single step, all walks beside each other."""
     from ganbench.pictures.montage import Row, Tile
 
     captions = [Tile(caption=column.caption) for column in columns]

@@ -65,7 +65,7 @@ def command(
     \b
     ganbench nearest results/mnist/bce --out nearest.png
     ganbench nearest results/mnist/bce --by features --features mnist-cnn-v1 --out nearest.png
-    """
+    """  # noqa: D400
     model_options.at_least(1, n=count, k=k)
     if features and by != "features":
         raise ConfigError(f"--features {features}: add --by features")
@@ -90,7 +90,10 @@ def command(
 
 
 def _training_data(model: SavedModel) -> LabeledImages:
-    """Raises DataError where it is not there, or is no longer what the model was trained on."""
+    """Return the data that the model was trained on.
+
+    Raises DataError where it is not there, or is no longer the same.
+    """
     from ganbench.util import files
 
     root, begins = files.data().absolute(), _where_paths_begin(model.directory)

@@ -84,7 +84,7 @@ def command(
 
 
 def _refuse(arguments: BenchmarkArguments, jobs: int | None, out: Path | None) -> None:
-    """What decides a run has nothing to decide where one is there."""
+    """Refuse what decides a run, where one is there already."""
     given = {
         "--profile": arguments.profile,
         "--set": arguments.overrides,
@@ -169,7 +169,7 @@ def _plain_alarms(found: FalseAlarms | None) -> dict[str, Any] | None:
 
 
 def yaml(tolerances: dict[str, Tolerance]) -> str:
-    """For the benchmark file."""
+    """Return tolerances as the benchmark file has them."""
     if not tolerances:
         return ""
     lines = [

@@ -50,7 +50,7 @@ def command(
 
     What runs inside a part counts for the inner part alone: a loss that asks D is charged for its
     own arithmetic, and D for its forward. Leave the machine alone meanwhile.
-    """
+    """  # noqa: D205
     from ganbench.runs.benchmark import prepare
 
     loaded = prepare(arguments, tell)

@@ -136,7 +136,7 @@ def _comparison(report: Report, style: str) -> Callable[[], None]:
 
 
 def _nothing(report: Report, known: Sequence[Published]) -> str:
-    """What the run has, and what there is."""
+    """Say what the run has, and what is published."""
     ours = dict.fromkeys(o.trial.subject.dataset.name for o in report.outcomes)
     columns = [c.name for c in report.table.columns]
     there: dict[str, dict[str, None]] = {}

@@ -58,7 +58,7 @@ def command(
     ganbench sample results/mnist/bce -n 64 --out grid.png
     ganbench sample results/mnist/bce --per-label 10 --truncation 1.5 --out classes.png
     ganbench sample results/mnist/bce -n 50000 --seed 1 --out samples.npz
-    """
+    """  # noqa: D205
     model_options.at_least(1, n=count, per_label=per_label)
     if sum(option is not None for option in (label, per_label)) > 1:
         raise ConfigError("--label and --per-label exclude each other")
@@ -96,7 +96,7 @@ def _write(
 
 
 def _page(model: SavedModel, samples: Samples, per_label: int | None) -> Any:
-    """A row for every class where each has as many, else all in order, each with its class."""
+    """Draw a row for every class where each has as many, else all in order with their classes."""
     from ganbench.pictures import montage
 
     if per_label is not None:

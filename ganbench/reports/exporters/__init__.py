@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ganbench.reports.exporters.source import Export, Source
+    from ganbench.reports.exporters.named_measurements import Export, NamedMeasurements
 
 FILES = {
     "github-action-benchmark": ("gha-smaller.json", "gha-bigger.json"),
@@ -20,8 +20,8 @@ FILES = {
 """By format. Each has a module of its name here, whose `export` gives the texts in this order."""
 
 
-def render(to: str, source: Source) -> Export:
-    """In the format `to`."""
+def render(to: str, source: NamedMeasurements) -> Export:
+    """Return measurements in the format `to`."""
     module = importlib.import_module(f"{__name__}.{to.replace('-', '_')}")
     found: Export = module.export(source)
     return found

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 
-from ganbench.reports.exporters.source import Export, Number, Source, strict_json
+from ganbench.reports.exporters.named_measurements import (
+    Export,
+    NamedMeasurements,
+    Number,
+    strict_json,
+)
 
 BENCHMARK, MEASURE = 1024, 64  # bytes of UTF-8 in a name, at most
 DIGEST = 8
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file of medians with their quartiles."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for number in source.numbers:
         benchmark = shortened(f"{source.name}/{number.cell}", BENCHMARK)
@@ -26,7 +32,10 @@ def _metric(number: Number) -> dict[str, float]:
 
 
 def shortened(name: str, limit: int) -> str:
-    """A name that is too long ends in a digest of the whole, so that no two become one."""
+    """Return a name that fits; a longer one ends in a digest of the whole.
+
+    So no two become one.
+    """
     data = name.encode()
     if len(data) <= limit:
         return name

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ganbench.reports.exporters.source import Export, Source, strict_json
+from ganbench.reports.exporters.named_measurements import Export, NamedMeasurements, strict_json
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file of nested medians."""
     cells: dict[str, dict[str, float]] = {}
     for number in source.numbers:
         cells.setdefault(number.cell, {})[number.metric] = number.median

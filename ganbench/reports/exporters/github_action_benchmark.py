@@ -8,14 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ganbench.reports.exporters.source import SPREAD, Export, Number, Source, left_out, strict_array
+from ganbench.reports.exporters.named_measurements import (
+    SPREAD,
+    Export,
+    NamedMeasurements,
+    Number,
+    left_out,
+    strict_array,
+)
 from ganbench.util.messages import counted
 
 EMPTY = "no number of which {} is better is left, and the action refuses an empty file"
 
 
-def export(source: Source) -> Export:
-    """For `customSmallerIsBetter` and `customBiggerIsBetter`."""
+def export(source: NamedMeasurements) -> Export:
+    """Return the files for `customSmallerIsBetter` and `customBiggerIsBetter`."""
     sides: dict[str, list[Number]] = {"min": [], "max": [], "none": []}
     for number in source.numbers:
         sides[number.column.direction].append(number)
@@ -40,7 +47,7 @@ def _names(numbers: Iterable[Number]) -> list[str]:
     return [f"{n.cell}/{n.metric}" for n in numbers]
 
 
-def _entry(source: Source, number: Number) -> dict[str, Any]:
+def _entry(source: NamedMeasurements, number: Number) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": f"{source.name}/{number.cell}/{number.metric}",
         "value": number.median,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganbench.reports.exporters.source import Export, Source, line
+from ganbench.reports.exporters.named_measurements import Export, NamedMeasurements, line
 
 if TYPE_CHECKING:
     from ganbench.gate.compare import Comparison, Verdict
@@ -33,6 +33,8 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Case:
+    """One test case: a number of a cell and how it ended."""
+
     cell: str
     metric: str
     end: str = ""  # failure, error or skipped; empty: passed
@@ -40,7 +42,8 @@ class Case:
     message: str = ""
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file, in which each number of each cell is a test case."""
     found = source.comparison
     cases = list(_judged(source, found) if found else _plain(source))
     times = _times(source)
@@ -58,7 +61,7 @@ def export(source: Source) -> Export:
     return Export((f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n',))
 
 
-def _attributes(source: Source, cases: list[Case], seconds: float) -> dict[str, str]:
+def _attributes(source: NamedMeasurements, cases: list[Case], seconds: float) -> dict[str, str]:
     ends = [case.end for case in cases]
     found = {
         "name": source.name,
@@ -76,14 +79,14 @@ def _attributes(source: Source, cases: list[Case], seconds: float) -> dict[str, 
     return found
 
 
-def _properties(source: Source) -> Iterator[tuple[str, str]]:
+def _properties(source: NamedMeasurements) -> Iterator[tuple[str, str]]:
     for key, value in source.measurements.platform.items():
         yield f"platform.{line(key)}", line(value)
     for number in source.numbers:
         yield f"{number.cell}/{number.metric}", str(number.median)
 
 
-def _write(suite: ET.Element, source: Source, case: Case, seconds: float) -> None:
+def _write(suite: ET.Element, source: NamedMeasurements, case: Case, seconds: float) -> None:
     name = {"classname": f"{source.name}/{case.cell}", "name": case.metric}
     element = ET.SubElement(suite, "testcase", {**name, "time": f"{seconds:.3f}"})
     if case.end:
@@ -91,7 +94,7 @@ def _write(suite: ET.Element, source: Source, case: Case, seconds: float) -> Non
         end.text = None if case.end == "skipped" else case.message
 
 
-def _plain(source: Source) -> Iterator[Case]:
+def _plain(source: NamedMeasurements) -> Iterator[Case]:
     there = {(number.cell, number.column.name) for number in source.numbers}
     for id, cell in source.measurements.cells.items():
         name = source.cells[id]
@@ -112,7 +115,7 @@ def _status(name: str, cell: Measured) -> Case:
     return Case(name, STATUS, "error", "failed", f"{line(cell.ends)}{why}")
 
 
-def _judged(source: Source, found: Comparison) -> Iterator[Case]:
+def _judged(source: NamedMeasurements, found: Comparison) -> Iterator[Case]:
     """Cell by cell, the status first; where two verdicts are on one number, the graver."""
     cases = {(id, STATUS): Case(name, STATUS) for id, name in source.cells.items()}
     judged: set[tuple[str, str]] = set()
@@ -136,7 +139,7 @@ def _case(cell: str, verdict: Verdict) -> Case:
     return Case(cell, metric, end, word, evidence)
 
 
-def _times(source: Source) -> dict[str, float]:
+def _times(source: NamedMeasurements) -> dict[str, float]:
     """Seconds of all trials of a cell."""
     return {
         number.cell: sum(number.values.values())

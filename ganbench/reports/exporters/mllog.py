@@ -11,12 +11,19 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from ganbench.reports.exporters.source import Export, Number, Source, line, setting
+from ganbench.reports.exporters.named_measurements import (
+    Export,
+    NamedMeasurements,
+    Number,
+    line,
+    setting,
+)
 
 TOKEN = ":::MLLOG"
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file with the lines of all trials, one trial after the other."""
     lines: list[str] = []
     now = _start(source.created)
     for (_, seed), numbers in _trials(source).items():
@@ -26,7 +33,7 @@ def export(source: Source) -> Export:
     return Export(("".join(f"{text}\n" for text in lines),))
 
 
-def _trials(source: Source) -> dict[tuple[str, int], list[Number]]:
+def _trials(source: NamedMeasurements) -> dict[tuple[str, int], list[Number]]:
     found: dict[tuple[str, int], list[Number]] = {}
     for number in source.numbers:
         for seed in number.values:
@@ -35,7 +42,7 @@ def _trials(source: Source) -> dict[tuple[str, int], list[Number]]:
 
 
 def _trial(
-    source: Source, seed: int, numbers: list[Number], start: int, stop: int
+    source: NamedMeasurements, seed: int, numbers: list[Number], start: int, stop: int
 ) -> Iterator[str]:
     where = {"benchmark": source.name, "variant": numbers[0].cell, "seed": seed}
     batch_size = setting(numbers[0].measured, "schedule", "batch_size")

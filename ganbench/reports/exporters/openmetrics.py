@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ganbench.reports.exporters.source import Export, Number, Source, line
+from ganbench.reports.exporters.named_measurements import Export, NamedMeasurements, Number, line
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file with a family of medians for each number."""
     families: dict[str, list[Number]] = {}
     for number in source.numbers:
         families.setdefault(family(number.metric), []).append(number)
@@ -17,11 +18,14 @@ def export(source: Source) -> Export:
 
 
 def family(metric: str) -> str:
-    """ganbench_fid_pixels of fid@pixels. The label `metric` tells apart what becomes one."""
+    """Return the name of a family, as ganbench_fid_pixels of fid@pixels.
+
+    The label `metric` tells apart what becomes one.
+    """
     return f"ganbench_{re.sub('[^a-zA-Z0-9]+', '_', metric).strip('_') or 'unnamed'}"
 
 
-def _family(source: Source, name: str, numbers: Sequence[Number]) -> Iterator[str]:
+def _family(source: NamedMeasurements, name: str, numbers: Sequence[Number]) -> Iterator[str]:
     column = numbers[0].column
     better = {"min": "lower is better", "max": "higher is better"}.get(column.direction, "")
     about = ", ".join(filter(None, [line(column.unit), better]))
@@ -35,7 +39,7 @@ def _family(source: Source, name: str, numbers: Sequence[Number]) -> Iterator[st
 
 
 def _digits(value: float) -> str:
-    """Rounded where it is no count: GitLab compares texts."""
+    """Return a number rounded where it is no count: GitLab compares texts."""
     return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from ganbench.reports.exporters.source import Export, Number, Source, line, setting, strict_array
+from ganbench.reports.exporters.named_measurements import (
+    Export,
+    NamedMeasurements,
+    Number,
+    line,
+    setting,
+    strict_array,
+)
 
 
-def export(source: Source) -> Export:
+def export(source: NamedMeasurements) -> Export:
+    """Return one file with a record for each number of each cell."""
     platform = {key: line(value) for key, value in source.measurements.platform.items()}
     shared = {**_runners(platform), **_dependencies(platform)}
     return Export((strict_array({**_record(source, n), **shared} for n in source.numbers),))
 
 
-def _record(source: Source, number: Number) -> dict[str, Any]:
+def _record(source: NamedMeasurements, number: Number) -> dict[str, Any]:
     cell, column = number.measured, number.column
     return {
         "benchmark": {

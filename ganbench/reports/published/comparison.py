@@ -146,7 +146,7 @@ def _pairs(theirs: Published, groups: Sequence[_ColumnOfData]) -> Iterator[Pair]
 
 
 def _group_of(theirs: Published, groups: Sequence[_ColumnOfData]) -> _ColumnOfData | None:
-    """The column of the same features and setting, else that without a setting, else any."""
+    """Return the column of the same features and setting, else that without a setting, else any."""
     wanted = Name.of(theirs.metric)
     setting = theirs.protocol.setting or ""
     found = [

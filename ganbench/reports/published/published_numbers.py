@@ -44,7 +44,7 @@ BRIEF: dict[SpreadKind, tuple[str, str]] = {  # and what n counts
     "none": ("none", "run"),
 }
 Text = Annotated[str, Field(min_length=1)]
-Number = float | tuple[float, float]  # a value, or a value and its spread
+PrintedNumber = float | tuple[float, float]  # a value, or a value and its spread
 
 
 class Publication(Settings):
@@ -126,7 +126,7 @@ class PublishedRow(Settings):
     """One line of a published table: a model and its numbers."""
 
     model: Text  # or loss, as the source calls it
-    values: Annotated[dict[str, Number], Field(min_length=1)]  # by our columns' names
+    values: Annotated[dict[str, PrintedNumber], Field(min_length=1)]  # by our columns' names
     protocol: PublishedProtocol = PublishedProtocol()  # laid over the table's
     matches: Match | None = None
 

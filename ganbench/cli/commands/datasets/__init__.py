@@ -53,7 +53,7 @@ def command(ctx: click.Context, plugins: tuple[str, ...], as_json: bool) -> int:
 
 
 def described(registry: Any, name: str, root: Any) -> dict[str, Any]:
-    """A data set's state, or which options it needs before it has one."""
+    """Return a data set's state, or which options it needs before it has one."""
     entry = registry.lookup("dataset", name)
     fields = registry.options_model("dataset", name).model_fields
     required = [field for field, info in fields.items() if info.is_required()]

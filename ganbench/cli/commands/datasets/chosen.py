@@ -45,12 +45,17 @@ def arguments(function: F) -> F:
 
 @dataclass(frozen=True)
 class Chosen:
+    """The data set that a command line means."""
+
     label: str  # for the user, and for file names
     dataset: Dataset
 
 
 def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
-    """A name wins over a folder in the working directory, which ./ reaches. Raises ConfigError."""
+    """Return the data set of a name, or else of a folder in the working directory.
+
+    A name wins over a folder, which ./ reaches. Raises ConfigError where there is neither.
+    """
     from ganbench.registry import registry
 
     if not target:

@@ -31,6 +31,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Findings:
+    """What a look at a data set shows: what is there, whole or not, and of which classes."""
+
     label: str
     plugin: str
     image: str  # such as 3×64×64
@@ -43,7 +45,7 @@ class Findings:
     protocol: dict[str, Any]
 
     def plain(self) -> dict[str, Any]:
-        """For --json."""
+        """Return the findings as JSON has them."""
         found = asdict(self)
         for name, part in self.splits.items():
             counts = dict(zip(self.classes, part.per_class, strict=False))
@@ -52,11 +54,12 @@ class Findings:
 
     @property
     def problems(self) -> list[str]:
+        """Return every problem, files that were left out first."""
         return [*self.skipped, *self._empty()]
 
     @property
     def skipped(self) -> list[str]:
-        """Files that were left out, and why."""
+        """Return which files were left out, and why."""
         return list(dict.fromkeys(p for part in self.splits.values() for p in part.problems))
 
     def _empty(self) -> Iterator[str]:
@@ -131,6 +134,7 @@ def lines(found: Findings) -> Iterator[str]:
 
 
 def problem_lines(found: Findings) -> Iterator[str]:
+    """Yield the problems for people, as many as are read."""
     problems = found.problems
     yield "problems: " + (f"{len(problems):,}" if problems else "none")
     yield from (f"  - {problem}" for problem in problems[:TOLD])
@@ -139,7 +143,7 @@ def problem_lines(found: Findings) -> Iterator[str]:
 
 
 def table(found: Findings) -> Iterator[str]:
-    """Images of each class in each split, where the classes are few."""
+    """Yield how many images of each class each split has, where the classes are few."""
     if not found.classes or len(found.classes) > LISTED:
         return
     width = max(len("class"), *map(len, found.classes))
@@ -150,6 +154,7 @@ def table(found: Findings) -> Iterator[str]:
 
 
 def megabytes(size: float) -> str:
+    """Return a size in bytes as megabytes, or gigabytes from one on."""
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"
 
 

@@ -62,7 +62,7 @@ def command(
 
 
 def markdown(plugins: tuple[str, ...] = ()) -> str:
-    """A table of what is installed, by kind."""
+    """Return a table of what is installed, by kind."""
     from ganbench.registry import manifest
 
     lines = ["| kind | name | what it is |", "|---|---|---|"]

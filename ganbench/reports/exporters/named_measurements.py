@@ -47,17 +47,18 @@ class Number:
 
     @property
     def metric(self) -> str:
+        """Return the number's name in one line."""
         return line(self.column.name) or "unnamed"
 
     @cached_property
     def median(self) -> float:
-        """A whole number where it counts something."""
+        """Return the median over seeds, a whole number where it counts something."""
         found = statistics.median(self.values.values())
         return int(found) if self.column.kind == "count" and found.is_integer() else found
 
     @cached_property
     def quartiles(self) -> tuple[float, float] | None:
-        """None where one seed says nothing of the others."""
+        """Return the quartiles over seeds; None where one seed says nothing of the others."""
         if len(self.values) < 2:
             return None
         low, _, high = statistics.quantiles(self.values.values(), n=4, method="inclusive")
@@ -67,22 +68,26 @@ class Number:
 
     @property
     def spread(self) -> float | None:
+        """Return half the interquartile range over seeds; None of a single one."""
         return None if self.quartiles is None else (self.quartiles[1] - self.quartiles[0]) / 2
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedMeasurements:
+    """What is exported: measurements, under the names that all formats share."""
+
     measurements: Measurements
     created: str = ""  # when, as ISO 8601 has it
     comparison: Comparison | None = None  # of them with a baseline
 
     @cached_property
     def name(self) -> str:
+        """Return the benchmark's name in one line."""
         return line(self.measurements.name) or "ganbench"
 
     @cached_property
     def cells(self) -> dict[str, str]:
-        """Names by id."""
+        """Return the cells' names by id."""
         labels = {id: line(cell.label) for id, cell in self.measurements.cells.items()}
         found = Counter(labels.values())
         return {
@@ -92,6 +97,7 @@ class Source:
 
     @cached_property
     def numbers(self) -> tuple[Number, ...]:
+        """Return every number that has a finite median."""
         found = []
         for id, cell in self.measurements.cells.items():
             for series in cell.series.values():
@@ -108,7 +114,7 @@ class Source:
 
     @property
     def missing(self) -> list[str]:
-        """Names of the numbers that have no value."""
+        """Return the names of the numbers that have no value."""
         there = {(number.cell, number.column.name) for number in self.numbers}
         return [
             f"{self.cells[id]}/{line(name)}"
@@ -119,14 +125,17 @@ class Source:
 
 
 def line(text: str) -> str:
-    """The text in one line: what cannot be printed, as an escape of Python's."""
+    """Return the text in one line: what cannot be printed, as an escape of Python's."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def setting(cell: Measured, *keys: str) -> Any:
-    """Of the resolved cell; None where there is none, as in a baseline by other hands."""
+    """Return a setting of the resolved cell.
+
+    None where there is none, as in a baseline by other hands.
+    """
     found: Any = cell.settings
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
@@ -134,7 +143,7 @@ def setting(cell: Measured, *keys: str) -> Any:
 
 
 def left_out(names: Sequence[str], why: str) -> tuple[str, ...]:
-    """A note, or none."""
+    """Return a note on what was left out, or none."""
     if not names:
         return ()
     more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
@@ -142,10 +151,11 @@ def left_out(names: Sequence[str], why: str) -> tuple[str, ...]:
 
 
 def strict_json(value: Any) -> str:
+    """Return a value as indented JSON without NaN or Infinity."""
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def strict_array(entries: Iterable[Any]) -> str:
-    """A line each."""
+    """Return a JSON array with a line for each entry."""
     lines = [json.dumps(entry, allow_nan=False, ensure_ascii=False) for entry in entries]
     return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
