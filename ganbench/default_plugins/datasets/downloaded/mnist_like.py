@@ -11,14 +11,14 @@ import torch
 
 from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
 from ganbench.default_plugins.datasets.arrays import idx
-from ganbench.default_plugins.datasets.published.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
+from ganbench.default_plugins.datasets.downloaded.arrays import DownloadedArrays
 
 PARTS: dict[Split, str] = {"train": "train", "test": "t10k"}
 
 
 @dataclass(kw_only=True)
-class MnistLike(PublishedArrays):
+class MnistLike(DownloadedArrays):
     """A data set of four files, as those of MNIST."""
 
     own = ImageSpec(channels=1, resolution=28, num_classes=10)

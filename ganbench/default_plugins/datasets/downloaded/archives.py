@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ganbench import DataError, download
-from ganbench.default_plugins.datasets.published.checksums import Checksums, Digest, described
-from ganbench.default_plugins.datasets.published.extraction import unpack
+from ganbench.default_plugins.datasets.downloaded.checksums import Checksums, Digest, described
+from ganbench.default_plugins.datasets.downloaded.extraction import unpack
 
 Check = Callable[[Path], str | None]  # what is wrong with a file, or None
 Fetch = Callable[["Origin", Path, Check], None]

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 
 from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.published.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
+from ganbench.default_plugins.datasets.downloaded.arrays import DownloadedArrays
 
 CIFAR10_NAMES = "airplane automobile bird cat deer dog frog horse ship truck"
 CIFAR100_NAMES = """
@@ -28,7 +28,7 @@ train trout tulip turtle wardrobe whale willow_tree wolf woman worm
 
 
 @dataclass(kw_only=True)
-class CIFAR10(PublishedArrays):
+class CIFAR10(DownloadedArrays):
     """Small photographs, 50,000 + 10,000 images of 3×32×32 in 10 classes (Krizhevsky, 2009)."""
 
     name = "cifar10"

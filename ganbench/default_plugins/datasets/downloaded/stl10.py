@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ganbench import Dataset, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.published.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
+from ganbench.default_plugins.datasets.downloaded.arrays import DownloadedArrays
 
 FOLDER = "stl10_binary"
 LABELLED = ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin")
@@ -22,7 +22,7 @@ NAMES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "sh
 
 
 @dataclass(kw_only=True)
-class STL10(PublishedArrays):
+class STL10(DownloadedArrays):
     """Photographs of 3×96×96: 5,000 + 8,000 in 10 classes, 100,000 without (Coates et al., 2011).
 
     With `source: unlabeled` the training set is of those without a class, and none has a label.

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 
 from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.published import matlab
-from ganbench.default_plugins.datasets.published.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published.arrays import PublishedArrays
+from ganbench.default_plugins.datasets.downloaded import matlab
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
+from ganbench.default_plugins.datasets.downloaded.arrays import DownloadedArrays
 
 FILES: dict[Split, str] = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
 
 @dataclass(kw_only=True)
-class SVHN(PublishedArrays):
+class SVHN(DownloadedArrays):
     """House numbers, 73,257 + 26,032 digits in colour, 32×32 (Netzer et al., 2011); needs SciPy."""
 
     name = "svhn"

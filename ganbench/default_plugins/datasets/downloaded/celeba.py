@@ -20,8 +20,8 @@ from ganbench import (
     write_atomically,
 )
 from ganbench.default_plugins.datasets.celeba_attributes import CelebAAttributes
-from ganbench.default_plugins.datasets.published.archives import Archive, Check, Origin
-from ganbench.default_plugins.datasets.published.by_name import PublishedSet
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Check, Origin
+from ganbench.default_plugins.datasets.downloaded.dataset import DownloadedDataset
 
 FOLDER = "celeba"
 ARCHIVE, PICTURES = f"{FOLDER}/img_align_celeba.zip", f"{FOLDER}/img_align_celeba"
@@ -30,7 +30,7 @@ DRIVE = "https://drive.google.com/uc?id="
 
 
 @dataclass(kw_only=True)
-class CelebA(PublishedSet):
+class CelebA(DownloadedDataset):
     """162,770 + 19,962 aligned faces; attributes are classes (Liu et al., 2015); needs gdown.
 
     As celeba-attributes with the authors' partition: of k attributes there are 2^k classes.

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from ganbench import ImageSpec, LabeledImages, Split
 from ganbench.default_plugins.datasets.arrays.resizing import resized
-from ganbench.default_plugins.datasets.published.by_name import PublishedSet
+from ganbench.default_plugins.datasets.downloaded.dataset import DownloadedDataset
 
 
 @dataclass(kw_only=True)
-class PublishedArrays(PublishedSet):
+class DownloadedArrays(DownloadedDataset):
     """Data sets of arrays, of their own size or resized."""
 
     own: ClassVar[ImageSpec]

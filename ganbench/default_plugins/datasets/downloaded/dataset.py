@@ -17,18 +17,18 @@ from typing import Any, ClassVar
 import filelock
 
 from ganbench import DataError, Dataset, DatasetStatus, LabeledImages, Split, offline
-from ganbench.default_plugins.datasets.published.archives import (
+from ganbench.default_plugins.datasets.downloaded.archives import (
     Archive,
     Check,
     Origin,
     bring,
     fetched,
 )
-from ganbench.default_plugins.datasets.published.checksums import Checksums, Digest
+from ganbench.default_plugins.datasets.downloaded.checksums import Checksums, Digest
 
 
 @dataclass(kw_only=True)
-class PublishedSet(Dataset):
+class DownloadedDataset(Dataset):
     """Downloaded on first use, where that is allowed; checked then, and held to it ever after."""
 
     features = "pixels"

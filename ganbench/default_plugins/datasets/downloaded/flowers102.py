@@ -14,16 +14,16 @@ from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookim
 from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter, Preparation
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.prepared import prepared
-from ganbench.default_plugins.datasets.published import matlab
-from ganbench.default_plugins.datasets.published.archives import Archive, Origin
-from ganbench.default_plugins.datasets.published.by_name import PublishedSet
+from ganbench.default_plugins.datasets.downloaded import matlab
+from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
+from ganbench.default_plugins.datasets.downloaded.dataset import DownloadedDataset
 
 FOLDER = "flowers-102"
 PICTURES, LABELS, SPLITS = f"{FOLDER}/jpg", f"{FOLDER}/imagelabels.mat", f"{FOLDER}/setid.mat"
 
 
 @dataclass(kw_only=True)
-class Flowers102(PublishedSet):
+class Flowers102(DownloadedDataset):
     """Flowers, 1,020 + 6,149 photographs in 102 classes (Nilsback & Zisserman, 2008); needs SciPy.
 
     The 1,020 of the validation set are for training too with `source: train+val`.

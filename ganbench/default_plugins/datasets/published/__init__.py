@@ -1,3 +1,0 @@
-"""Data sets that everyone knows, by name: brought once, and held to their checksums."""
-
-ORDER = ("mnist_like", "cifar", "svhn", "stl10", "celeba", "flowers102")
