@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +17,13 @@ from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell, Plan, Reference, Spec
+from ganbench.records.columns import unclear
 from ganbench.records.schedule import Control, Precision, Schedule
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
 from ganbench.util import machine
+
+logger = logging.getLogger(__name__)
 
 
 def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int] = ()) -> Plan:
@@ -40,6 +44,8 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     if problems:
         hint = "\n  (on_incompatible: skip keeps such cells in the tables, as n/a with the reason)"
         raise ConfigError("\n".join(problems) + hint)
+    for why in dict.fromkeys(_unclear(cells, workshop)):
+        logger.warning(why)
     _refuse_twins(cells, config)
     cells = _told_apart(_shortly_named(cells))
     references = {
@@ -54,6 +60,13 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
         tuple(seeds) or config.run.seeds,
         device,
     )
+
+
+def _unclear(cells: Sequence[Cell], workshop: _Workshop) -> Iterator[str]:
+    """Yield what tables will have to say of metrics that don't name their features."""
+    for metric in {id(metric): metric for cell in cells for metric in cell.metrics}.values():
+        if why := unclear(workshop.build(metric).columns):
+            yield f"metric '{metric.name}': {why}"
 
 
 class _Workshop:

@@ -22,9 +22,10 @@ class Note(str):
     machine), protocols, failure (why a trial came to nothing) and missing (why a value is).
     """
 
-    kind: NoteKind
+    kind: NoteKind  # such as "ties" and "failure"
 
     def __new__(cls, kind: NoteKind, text: str) -> Note:
+        """Return the text with its kind."""
         note = super().__new__(cls, text)
         note.kind = kind
         return note

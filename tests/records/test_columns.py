@@ -6,9 +6,12 @@ import pytest
 from helpers.tables import BCE, FID, runs_of, shown, text
 
 from ganbench import Column, Report, Table
+from ganbench.config import benchmark_file, plan
+from ganbench.config.yaml_document import Document
 from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown
 from ganbench.errors import ContractError
 from ganbench.records.columns import Name
+from ganbench.registry.registry import load
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,41 @@ def test_setting_and_space_are_said_once():
     assert table.header(spent) == "s to fid@pixels 20 ↓"
     short = Column("fid@i", title="my fid")
     assert table.header(short) == "my fid @i"
+
+
+BARE_METRIC = """
+from dataclasses import dataclass
+from ganbench import Column, Metric, hookimpl
+
+@dataclass(kw_only=True)
+class Bare(Metric):
+    name = "bare"
+
+    @property
+    def columns(self):
+        return (Column("kid"),)
+
+    def compute(self, evaluation):
+        return {"kid": 1.0}
+
+@hookimpl
+def register_metrics(register):
+    register(Bare)
+"""
+
+
+def test_plan_says_once_that_a_metric_names_no_features(tmp_path, caplog, runs):
+    path = tmp_path / "bare_metric.py"
+    path.write_text(BARE_METRIC, "utf-8")
+    registry = load([str(path)])
+    for metrics in ("mode-coverage, bare", "mode-coverage"):
+        text = f"{runs.TEXT}evaluation: {{metrics: [{metrics}]}}\n"
+        asked = benchmark_file.parse(Document.parse(text, "b.yaml"), registry)
+        plan.make(asked, registry, device="cpu")
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == (
+        "metric 'bare': column 'kid' could be in any features; name them, as in kid@inception"
+    )
 
 
 @pytest.mark.parametrize("title", BARE)

@@ -33,6 +33,7 @@ from PIL import Image
 from ganbench import Report
 from ganbench.cli import cli
 from ganbench.default_plugins.reporters import html
+from ganbench.default_plugins.reporters.html import trials
 from ganbench.errors import ConfigError
 from ganbench.records.run_folder import Run
 
@@ -232,3 +233,26 @@ def test_report_prints_or_writes_the_page(report, tmp_path):
         CliRunner().invoke(
             cli, ["report", run, "--published", "--format", "html"], catch_exceptions=False
         )
+
+
+@pytest.mark.parametrize("limit", [30_000, 100_000, 1_000_000])
+def test_no_part_makes_the_page_larger_than_its_limit(report, tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(html, "MOST_BYTES", limit)
+    crowd = large(2000)
+    table = replace(crowd.table, notes=("a note of some length",) * 5000)
+    found = page(replace(crowd, table=table), tmp_path)
+    assert (tmp_path / "report.html").stat().st_size <= limit
+    assert "Left out to keep this file small." in found.one("main").text
+    assert sections(found)[0] == "results"
+
+
+def test_cards_that_take_more_than_was_thought_go_without_pictures(report, tmp_path, monkeypatch):
+    noise((400, 400), "RGB").save(folder_of(report, BCE) / "samples.png")
+    (folder_of(report, BCE) / "metrics.jsonl").write_text(windows(5))
+    monkeypatch.setattr(trials, "CARD_BYTES", -45_000)  # of each of two cells
+    monkeypatch.setattr(html, "MOST_BYTES", 120_000)
+    cells = page(report, tmp_path).section("cells")
+    assert (tmp_path / "report.html").stat().st_size <= 120_000
+    assert cells.all("figure", "curve")
+    assert not cells.all("img")
+    assert "1 pictures were left out" in cells.text

@@ -95,10 +95,9 @@ def _paragraph(body: str) -> Markup:
 
 def _cells(part: Part, view: ReportView, budget: ByteBudget) -> Part:
     """Return the part with as many pictures as fit; what cards take beside them is an estimate."""
-    for share in (1.0, 0.5, 0.0):
-        content = trials.section(view, int(share * budget.left))
-        full = Part(part.key, part.title, content)
-        if not content or budget.takes(full.section):
+    for share in (1.0, 0.5, 0.25):
+        full = Part(part.key, part.title, trials.section(view, int(share * budget.left)))
+        if budget.takes(full.section) and (full.content or share == 1.0):
             return full
     return part.left_out()
 
