@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter, Preparation
-from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
-from ganbench.default_plugins.datasets.image_files.prepared import prepared
 from ganbench.default_plugins.datasets.downloaded import matlab
 from ganbench.default_plugins.datasets.downloaded.archives import Archive, Origin
 from ganbench.default_plugins.datasets.downloaded.dataset import DownloadedDataset
+from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter, Preparation
+from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.prepared import prepared
 
 FOLDER = "flowers-102"
 PICTURES, LABELS, SPLITS = f"{FOLDER}/jpg", f"{FOLDER}/imagelabels.mat", f"{FOLDER}/setid.mat"
