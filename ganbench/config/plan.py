@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 from ganbench.config import compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
 from ganbench.config.schema import Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
@@ -84,15 +85,25 @@ class _Workshop:
         key = (choice.kind, choice.name, repr(choice.options), role)
         if key not in self._specs:
             built = self.registry.build(choice.kind, choice.name, choice.options)
-            source = self.registry.lookup(choice.kind, choice.name).source.identity
-            options = {f.name: getattr(built, f.name) for f in dataclasses.fields(built) if f.init}
-            self._specs[key] = Spec(choice.kind, choice.name, options, source)
+            entry = self.registry.lookup(choice.kind, choice.name)
+            counted, given = counted_options(built), {f.name for f in fields(built) if f.init}
+            options = {name: value for name, value in counted.items() if name in given}
+            self._specs[key] = Spec(
+                choice.kind, choice.name, options, entry.identity, entry.counted_source
+            )
         return self._specs[key]
+
+    def extractor_label(self, written: str) -> str:
+        """An extractor's one label, as columns are named: the options given that ids count."""
+        name, given = extractor_labels.parse(written)
+        counted = self.spec(_extractor_choice(written)).options
+        options = {key: value for key, value in sorted(given.items()) if key in counted}
+        return extractor_labels.compose(name, options)
 
     def with_options(self, spec: Spec, options: dict[str, Any]) -> Spec:
         key = (spec.kind, spec.name, f"all of {options!r}")
         if key not in self._specs:
-            self._specs[key] = dataclasses.replace(spec, options=options)
+            self._specs[key] = replace(spec, options=options)
         return self._specs[key]
 
     def build(self, spec: Spec) -> Any:
@@ -135,10 +146,10 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     try:
         g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
         compatibility.check_parts(parts, cell.schedule)
-        cell = dataclasses.replace(cell, g_norm=g_norm, d_norm=d_norm)
+        cell = replace(cell, g_norm=g_norm, d_norm=d_norm)
         compatibility.check_networks(parts, cell, workshop.buildable)
     except Incompatible as error:
-        return dataclasses.replace(cell, incompatible=str(error))
+        return replace(cell, incompatible=str(error))
     return cell
 
 
@@ -173,7 +184,7 @@ def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tup
                     f"extractor of its own for metric '{spec.name}'; name one, as in "
                     f"{spec.name}@pixels\n  known: {known_extractors}"
                 )
-            options = {**spec.options, "features": extractor_labels.canonical(chosen)}
+            options = {**spec.options, "features": workshop.extractor_label(chosen)}
             spec = workshop.with_options(spec, options)
         specs.append(spec)
     return tuple(specs)
@@ -183,18 +194,19 @@ def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) 
     names: dict[str | None, None] = dict.fromkeys(
         [dataset.judge, *(metric.options.get("features") for metric in metrics)]
     )
-    chosen = [extractor_labels.parse(name) for name in names if name is not None]
-    return tuple(
-        workshop.spec(FeatureExtractorChoice.model_validate({"name": name, **options}))
-        for name, options in chosen
-    )
+    return tuple(workshop.spec(_extractor_choice(name)) for name in names if name is not None)
+
+
+def _extractor_choice(label: str) -> FeatureExtractorChoice:
+    name, options = extractor_labels.parse(label)
+    return FeatureExtractorChoice.model_validate({"name": name, **options})
 
 
 def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
     training = request.settings.training
     recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
-    fields = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
-    chosen = {name: getattr(training, name) for name in fields}
+    names = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
+    chosen = {name: getattr(training, name) for name in names}
     resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
     if training.updates == "simultaneous" and resolved["n_critic"] != 1:
         raise ConfigError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -14,6 +14,7 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import Features, Unavailable
 from ganbench.contracts.images import ImageSpec, LabeledImages, Split
 from ganbench.contracts.moments import Moments
+from ganbench.contracts.options import counted_options
 from ganbench.records.columns import Column
 from ganbench.records.windows import Probe, Timings, Window
 
@@ -97,5 +98,4 @@ class Metric(ABC):
 
     def protocol(self) -> dict[str, Any]:
         """What, beside the samples and the extractors, decides the value."""
-        options = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return {"metric": self.name, "version": self.version, **options}
+        return {"metric": self.name, "version": self.version, **counted_options(self)}

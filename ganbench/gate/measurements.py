@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 from collections import Counter
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganbench.records.cells import NAMES, settings_of
 from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run, TrialOutcome, numbers
 
@@ -97,17 +97,13 @@ def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
     cell = outcomes[0].trial.cell
     assert cell is not None
     statuses = Counter(outcome.status for outcome in outcomes)
-    settings = {
-        key: value
-        for key, value in dataclasses.asdict(cell).items()
-        if key not in ("label", "axes", "incompatible")
-    }
+    settings = {name: value for name, value in settings_of(cell).items() if name not in NAMES}
     digests = {o.result["data"]["sha256"] for o in outcomes if o.result.get("data")}
     return Measured(
         id,
         cell.label,
         cell.axes.get("dataset", cell.dataset.name),
-        json.loads(json.dumps(settings)),  # as a baseline's file gives it back
+        json.loads(json.dumps(settings, default=settings_of)),  # as a baseline's file gives it back
         dict(statuses),
         _series(outcomes),
         "+".join(sorted(digests)),

@@ -71,11 +71,11 @@ class Parts:
 def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
     """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
     for spec in specs:
-        now = registry.lookup(spec.kind, spec.name).source.identity
-        if now != spec.source:
+        now = registry.lookup(spec.kind, spec.name)
+        if now.counted_source != spec.counted_source:
             raise GanbenchError(
-                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now} is what is "
-                "installed; install the former again, or start a new run"
+                f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now.identity} is "
+                "what is installed; install the former again, or start a new run"
             )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any
 
@@ -16,6 +16,13 @@ from ganbench.records.schedule import Control, Schedule
 
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
+
+NAMES = ("label", "axes", "incompatible")
+"""Of a cell's fields, those that are in no id: what tables call it, and why it cannot be built."""
+
+JUDGING = ("num_samples", "metrics", "extractors")
+"""Those that a training knows nothing of. Whatever else comes between it and the numbers, such as a
+sampler, belongs here too."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,12 @@ class Spec:
     name: str
     options: dict[str, Any]
     source: str  # distribution and version
+    counted_as: str = ""  # what ids take for the source; "": the source itself
+
+    @property
+    def counted_source(self) -> str:
+        """What ids take for the source."""
+        return self.counted_as or self.source
 
 
 @dataclass(frozen=True)
@@ -52,11 +65,16 @@ class Cell:
     @cached_property
     def id(self) -> str:
         """The first 10 hex digits of the SHA-256 of the resolved cell as canonical JSON."""
-        return _digest(self, without=("label", "axes", "incompatible"))
+        return _digest(self, without=NAMES)
+
+    @cached_property
+    def training_id(self) -> str:
+        """The same of what decides the training: equal for cells that only judging tells apart."""
+        return _digest(self, without=(*NAMES, *JUDGING))
 
     def renamed(self, label: str, axes: Mapping[str, str]) -> Cell:
-        """The same cell, as tables are to call it. Neither is in the id, which is kept."""
-        other = dataclasses.replace(self, label=label, axes=dict(axes))
+        """Return the same cell, as tables are to call it. Neither is in the id, which is kept."""
+        other = replace(self, label=label, axes=dict(axes))
         vars(other)["id"] = self.id
         return other
 
@@ -92,7 +110,8 @@ class Reference:
 
     @cached_property
     def id(self) -> str:
-        return _digest(self, without=("label", "axes"))
+        """As a cell's id."""
+        return _digest(self, without=NAMES)
 
 
 @dataclass(frozen=True)
@@ -111,42 +130,60 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _without_defaults(schedule: Schedule) -> dict[str, Any]:
-    """A setting that came later has a default, and left at it changes no older cell's id."""
-    return {
-        field.name: value
-        for field in dataclasses.fields(schedule)
-        if (value := getattr(schedule, field.name)) != field.default
-    }
-
-
 def slug(text: str) -> str:
     """A part of a file name."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
-def _digest(value: Any, without: Sequence[str]) -> str:
-    kept = {k: v for k, v in fields_of(value).items() if k not in without}
-    if isinstance(value, Cell):
-        kept["schedule"] = _without_defaults(value.schedule)
-    return hashlib.sha256(canonical_json(kept, value.label).encode()).hexdigest()[:10]
+def _digest(value: Cell | Reference, without: Sequence[str]) -> str:
+    counted = {name: part for name, part in _counted(value).items() if name not in without}
+    return hashlib.sha256(canonical_json(counted, value.label).encode()).hexdigest()[:10]
 
 
 def canonical_json(value: Any, label: str) -> str:
-    """Canonical, dataclasses as the mappings of their fields."""
+    """Return what ids are digests of, dataclasses as the mappings of what counts in them.
+
+    Raises GanbenchError with the cell's `label` where an option is not plain data.
+    """
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, default=fields_of)
+        return json.dumps(value, sort_keys=True, allow_nan=False, default=_counted)
     except TypeError as error:
         raise GanbenchError(f"an option of cell {label} is not plain data: {error}") from error
 
 
+def _counted(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass that ids count, one level deep.
+
+    What a record of ours was made of at first has no default. A field that came later has one, and
+    left at it changes no id.
+    """
+    found = settings_of(value)
+    if not isinstance(value, Spec | Schedule | Cell | Reference):
+        return found
+    defaults = _defaults(type(value))  # type: ignore[arg-type]
+    return {name: part for name, part in found.items() if part != defaults[name]}
+
+
+def settings_of(value: Any) -> dict[str, Any]:
+    """Return a dataclass as a mapping, one level deep; a spec's source as ids count it."""
+    found = fields_of(value)
+    if isinstance(value, Spec):
+        del found["counted_as"]
+        found["source"] = value.counted_source
+    return found
+
+
 def fields_of(value: Any) -> dict[str, Any]:
-    """A dataclass as a mapping, one level deep; what JSON makes of values that it does not know."""
+    """Return a dataclass as a mapping, one level deep. Raises TypeError where it is none.
+
+    It is what JSON makes of values that it does not know.
+    """
     if not dataclasses.is_dataclass(value):
         raise TypeError(f"{value!r} is of type {type(value).__name__}")
-    return {name: getattr(value, name) for name in _names(type(value))}  # type: ignore[arg-type]
+    return {name: getattr(value, name) for name in _defaults(type(value))}  # type: ignore[arg-type]
 
 
 @cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
+def _defaults(cls: type) -> dict[str, Any]:
+    """The default of each field of a dataclass, or MISSING."""
+    return {field.name: field.default for field in dataclasses.fields(cls)}

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
+import ganbench
 from ganbench.errors import RunError
 from ganbench.records.cells import Cell, Plan, Reference, slug
 from ganbench.util import files
@@ -48,6 +49,7 @@ COLUMNS = (
     "direction",
     "protocol",
     "reason",
+    "training",
 )
 
 
@@ -86,7 +88,9 @@ class Trial:
         return _adapter(Trial).validate_python(found)
 
     def write(self, path: Path) -> None:
-        files.write_json(path, asdict(self))
+        training = self.cell.training_id if self.cell else None
+        ids = {"cell_id": self.subject.id, "training_id": training}
+        files.write_json(path, {**asdict(self), **ids, "ganbench": ganbench.__version__})
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,7 @@ def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
             "direction": number.get("direction", "none"),
             "protocol": number.get("protocol", ""),
             "reason": number.get("reason", "") or outcome.reason,
+            "training": trial.cell.training_id if trial.cell else None,
         }
 
 

@@ -15,9 +15,16 @@ from ganbench.errors import ConfigError, PluginError
 from ganbench.records.cells import Spec
 from ganbench.registry import extractor_labels
 from ganbench.registry.discovery import Failure, PluginSource
+from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.kinds import KINDS
 from ganbench.registry.options import option_problems, options_model
 from ganbench.util.messages import Loc, known, suggestion
+
+FIRST_RELEASE = f"{PROJECT} 0.1.0"
+"""What built-ins are of in ids, whatever release this is, until their own `version` rises."""
+
+FIRST_VERSIONS = {("metric", "fid"): 2}
+"""The `version` that a built-in had in that release, where it was not 1."""
 
 _SENTENCE = re.compile(r".*?[.!?](?=\s+[A-Z]|$)")
 
@@ -34,6 +41,25 @@ class Entry:
     def name(self) -> str:
         """What benchmark files call it."""
         return self.cls.name  # type: ignore[attr-defined]
+
+    @property
+    def identity(self) -> str:
+        """What records hold as the plugin's source: it changes when the code does."""
+        return self.source.identity + self._raised
+
+    @property
+    def counted_source(self) -> str:
+        """What ids take for the source: it changes when the plugin's numbers may."""
+        is_ours = self.source.distribution == PROJECT
+        return FIRST_RELEASE + self._raised if is_ours else self.source.identity
+
+    @property
+    def _raised(self) -> str:
+        """A built-in's own version, where it has risen."""
+        version = getattr(self.cls, "version", 1)
+        at_first = FIRST_VERSIONS.get((self.kind, self.name), 1)
+        is_ours = self.source.distribution == PROJECT
+        return f" ({self.name} {version})" if is_ours and version != at_first else ""
 
     @property
     def summary(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pydantic
 
+from ganbench.contracts.options import SINCE, default_of
 from ganbench.util.messages import Loc, dotted, suggestion
 from ganbench.util.pydantic_errors import complaints
 
@@ -63,6 +64,11 @@ def _listed(model: type[pydantic.BaseModel]) -> str:
 
 
 def _default(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    if SINCE in field.metadata and default_of(field) is dataclasses.MISSING:
+        raise ValueError(
+            f"'{field.name}' is marked {SINCE} {field.metadata[SINCE]} and has no default; give it "
+            "the one under which nothing changes"
+        )
     if field.default_factory is not dataclasses.MISSING:
         return {"default_factory": field.default_factory}
     return {} if field.default is dataclasses.MISSING else {"default": field.default}

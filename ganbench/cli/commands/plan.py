@@ -80,6 +80,7 @@ def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None)
         "g_parameters": sizes[0] if sizes else None,
         "d_parameters": sizes[1] if sizes else None,
         "estimated_seconds": seconds,
+        "training_id": cell.training_id,
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import ganbench
 from ganbench.cli import options
 from ganbench.errors import GanbenchError, RunError
 
@@ -33,4 +34,11 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
         check_sources((spec for cell in run.plan.cells for spec in cell.specs()), found)
     except GanbenchError as error:
         raise RunError(f"{run.directory}: {error}") from error
+    begun = run.about.get("provenance", {}).get("ganbench", ganbench.__version__)
+    if begun != ganbench.__version__:
+        click.echo(
+            f"note: begun with ganbench {begun}, and goes on with {ganbench.__version__}; each "
+            "trial.json says which one ran it",
+            err=True,
+        )
     return finish(run, found, fail_fast=fail_fast, as_json=as_json, quiet=quiet)

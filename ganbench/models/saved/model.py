@@ -184,7 +184,7 @@ class _Plugins:
                 yield other
 
     def _other(self, spec: Spec) -> str | None:
-        now = self.registry.lookup(spec.kind, spec.name).source.identity
+        now = self.registry.lookup(spec.kind, spec.name).identity
         if now == spec.source:
             return None
         return f"{spec.kind} '{spec.name}' was trained with {spec.source}, and {now} is installed"
