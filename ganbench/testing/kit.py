@@ -12,13 +12,11 @@ import torch
 
 from ganbench.errors import ContractError
 from ganbench.registry.kinds import KINDS, Kind
+from ganbench.testing.rulebook import Rule
 from ganbench.testing.rules import declarations
 
 if TYPE_CHECKING:
     import pytest
-
-Rule = Callable[[Any], None]
-"""Raises AssertionError where a fresh instance of a plugin breaks one rule of its kind."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def checks_for(plugin: Any) -> list[Check]:
     name = str(getattr(cls, "name", cls.__name__))
     found = [
         Check(kind.word, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
-        for rule_name, rule in declarations.rules().items()
+        for rule_name, rule in declarations.rules(cls).items()
     ]
     for rule_name, rule in rules.items():
         found.append(Check(kind.word, name, rule_name, lambda rule=rule: rule(_fresh(plugin))))  # type: ignore[misc]

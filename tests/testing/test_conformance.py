@@ -1,20 +1,16 @@
-"""Every built-in obeys the rules of its kind, and how the kit itself behaves. That the rules catch
-what they are there for is shown in test_mutants_*.py."""
+"""Every built-in obeys the rules of its kind. That the rules catch what they are there for is shown
+in test_mutants_*.py, and how the kit behaves in test_kit.py."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 from helpers import mutants
 from PIL import Image
-from test_mutants_losses import SwappedGenerator, TermPerSample, UndeclaredReal
 
-from ganbench import ContractError
 from ganbench.default_plugins import architectures, conditionings, executors, losses, reporters
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
@@ -34,7 +30,7 @@ from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.default_plugins.metrics import conditional, coverage, frechet, numerics
 from ganbench.default_plugins.metrics.speed import Throughput, TimeTo
 from ganbench.registry.kinds import KINDS
-from ganbench.testing import check_plugin, checks_for, parametrize_with_checks
+from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures.networks import TinyConv
 
 
@@ -152,98 +148,3 @@ def test_every_built_in_is_checked():
 def test_every_kind_has_checks():
     for kind in KINDS.values():
         assert import_module(kind.rules).rules(kind.contract_class())
-
-
-class Undeclared(BCE):
-    name = "Not Kebab"
-
-
-def test_declarations_are_checked():
-    failed = mutants.failures(Undeclared)
-    assert "lower case with hyphens" in failed["name_is_kebab_case"]
-    assert "docstring" in failed["is_a_documented_dataclass"]
-
-
-@dataclass(kw_only=True)
-class HoldsATensor(BCE):
-    """An option that no YAML file can give."""
-
-    name = "holds-a-tensor"
-    weight: torch.Tensor = field(default_factory=lambda: torch.ones(()))
-
-
-def test_options_must_be_options():
-    failed = mutants.failures(HoldsATensor)
-    assert set(failed) == {"options_can_stand_in_yaml"}
-    assert "field(init=False)" in failed["options_can_stand_in_yaml"]
-
-
-@dataclass(kw_only=True)
-class Demanding(BCE):
-    """An option without a default."""
-
-    name = "demanding"
-    weight: float
-
-
-def test_option_without_default_is_explained():
-    message = next(r.message for r in check_plugin(Demanding) if r.check.startswith("terms"))
-    assert "give every field a default, or pass an instance" in message
-
-
-def test_instance_stands_in_for_its_class():
-    results = check_plugin(Demanding(weight=1.0))
-    assert len(results) == len(check_plugin(BCE))
-    assert all(result.passed for result in results)
-
-
-def test_message_names_plugin_and_remedy():
-    check = next(c for c in checks_for(TermPerSample) if c.name == "terms_are_finite_scalars")
-    with pytest.raises(
-        AssertionError, match=r"loss 'term-per-sample': .* shape \(4,\).*\.mean\(\)"
-    ):
-        check()
-
-
-def test_undeclared_input_gradient_is_a_contract_error():
-    name = "declared_input_gradients_are_the_ones_used"
-    check = next(c for c in checks_for(UndeclaredReal) if c.name == name)
-    with pytest.raises(ContractError, match="loss 'undeclared-real': input_gradient was read"):
-        check()
-
-
-def test_checks_leave_the_random_state_alone():
-    torch.manual_seed(3)
-    expected = torch.rand(1)
-    torch.manual_seed(3)
-    check_plugin(WGANGP)
-    assert torch.equal(torch.rand(1), expected)
-
-
-def test_other_classes_have_no_checks():
-    with pytest.raises(TypeError, match="int is no plugin"):
-        checks_for(int)
-
-
-def test_expected_failure_must_name_a_check():
-    with pytest.raises(ValueError, match="no_such_check"):
-        parametrize_with_checks(BCE, expected_failures={"no_such_check": "because"})
-
-
-def test_expected_failure_is_strict():
-    mark = parametrize_with_checks(
-        SwappedGenerator, expected_failures={"generator_raises_fake_logits": "on purpose"}
-    )
-    marked = {case.id: case.marks for case in mark.args[1] if case.marks}
-    ((xfail,),) = marked.values()
-    assert list(marked) == ["swapped-generator-generator_raises_fake_logits"]
-    assert xfail.name == "xfail"
-    assert xfail.kwargs["strict"] is True
-    assert xfail.kwargs["reason"] == "on purpose"
-
-
-@parametrize_with_checks(
-    SwappedGenerator, expected_failures={"generator_raises_fake_logits": "on purpose"}
-)
-def test_expected_failure_is_tolerated(check):
-    check()

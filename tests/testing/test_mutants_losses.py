@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from helpers import mutants
 from torch import Tensor, nn
 
-from ganbench import InputGradients, Loss, Regularizer, Step, Terms, norm_per_sample
-from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench import InputGradients, Loss, Regularizer, Step, Terms
+from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.testing import parametrize_with_checks
 
 
@@ -25,20 +24,6 @@ class WholeBatchNorm(WGANGP):
     def discriminator_loss(self, step: Step) -> Terms:
         scored = step.score(step.fake.images.detach(), step.real.labels, track_inputs=True)
         penalty = 10 * (scored.input_gradient.norm() - 1).square()
-        return {"w": step.fake.logits.mean() - step.real.logits.mean(), "penalty": penalty}
-
-
-@dataclass(kw_only=True)
-class NormOverChannels(WGANGP):
-    """The norm of each pixel, over channels alone."""
-
-    name = "norm-over-channels"
-    caught_by = {"penalty_sees_the_norm_over_whole_images"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        scored = step.score(step.fake.images.detach(), step.real.labels, track_inputs=True)
-        slope = (scored.input_gradient.square().sum(1) + 1e-12).sqrt()
-        penalty = 10 * (slope - 1).square().mean()
         return {"w": step.fake.logits.mean() - step.real.logits.mean(), "penalty": penalty}
 
 
@@ -194,103 +179,6 @@ class SigmoidTwice(BCE):
 
 
 @dataclass(kw_only=True)
-class DetachedPenalty(WGANGP):
-    """A penalty that is logged but trains nothing."""
-
-    name = "detached-penalty"
-    caught_by = {
-        "penalty_gradient_reaches_the_weights",
-        "discriminator_terms_reach_only_the_discriminator",
-    }
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        return {k: v.detach() if "penalty" in k else v for k, v in wgan(self, step).items()}
-
-
-@dataclass(kw_only=True)
-class PenaltyWithoutGraph(WGANGP):
-    """autograd.grad without create_graph, summed into the one term that has a gradient."""
-
-    name = "penalty-without-graph"
-    caught_by = {"penalty_gradient_reaches_the_weights"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        scored = step.score(step.fake.images.detach(), step.real.labels, track_inputs=True)
-        (slope,) = torch.autograd.grad(scored.logits.sum(), scored.images)
-        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
-        return {"d": step.fake.logits.mean() - step.real.logits.mean() + penalty}
-
-
-@dataclass(kw_only=True)
-class UndeclaredReal(BCE):
-    """R1 inside the loss, without its declaration."""
-
-    name = "undeclared-real"
-    caught_by = {"declared_input_gradients_are_the_ones_used"}
-    also = mutants.MOST
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        penalty = step.real.input_gradient.square().flatten(1).sum(1).mean()
-        return {**super().discriminator_loss(step), "r1": penalty}
-
-
-@dataclass(kw_only=True)
-class UndeclaredOwn(WGANGP):
-    """The penalty of WGAN-GP, but D may have batch norm."""
-
-    name = "undeclared-own"
-    input_gradients = InputGradients.NONE
-    caught_by = {"declared_input_gradients_are_the_ones_used"}
-
-
-@dataclass(kw_only=True)
-class DeclaredInVain(BCE):
-    """Input gradients that are declared and never read."""
-
-    name = "declared-in-vain"
-    input_gradients = InputGradients.REAL
-    caught_by = {"declared_input_gradients_are_the_ones_used"}
-
-
-@dataclass(kw_only=True)
-class ClampsInPlace(BCE):
-    """The step's own images are clamped."""
-
-    name = "clamps-in-place"
-    caught_by = {"inputs_are_not_modified"}
-    also = {"other_losses_may_track_any_batch"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        step.real.images.clamp_(-0.5, 0.5)
-        return super().discriminator_loss(step)
-
-
-@dataclass(kw_only=True)
-class SquaresInPlace(LSGAN):
-    """The logits that other losses share are overwritten."""
-
-    name = "squares-in-place"
-    caught_by = {"inputs_are_not_modified"}
-
-    def generator_loss(self, step: Step) -> Terms:
-        return {"adversarial": step.fake.logits.sub_(1).square().mean()}
-
-
-@dataclass(kw_only=True)
-class NoEpsilon(WGANGP):
-    """A root whose gradient at zero is not a number."""
-
-    name = "no-epsilon"
-    caught_by = {"constant_discriminator_has_finite_gradients"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        scored = step.score(step.fake.images.detach(), step.real.labels, track_inputs=True)
-        slope = scored.input_gradient.flatten(1).square().sum(1).sqrt()
-        penalty = 10 * (slope - 1).square().mean()
-        return {"w": step.fake.logits.mean() - step.real.logits.mean(), "penalty": penalty}
-
-
-@dataclass(kw_only=True)
 class LabelsInSecret(BCE):
     """Labels are used but not asked for."""
 
@@ -300,17 +188,6 @@ class LabelsInSecret(BCE):
     def generator_loss(self, step: Step) -> Terms:
         weights = 1.0 + step.fake.labels.float()
         return {"adversarial": (weights * F.softplus(-step.fake.logits)).mean()}
-
-
-@dataclass(kw_only=True)
-class KeepsAFunction(BCE):
-    """A field that cannot travel to another process."""
-
-    name = "keeps-a-function"
-    caught_by = {"survives_deepcopy_and_pickle"}
-
-    def __post_init__(self) -> None:
-        self._softplus = lambda x: F.softplus(x)
 
 
 @dataclass(kw_only=True)
@@ -326,128 +203,6 @@ class NeedsTwo(BCE):
     @staticmethod
     def _spread(logits: Tensor) -> Tensor:
         return ((logits - logits.mean()).square().sum() / (len(logits) - 1)).sqrt()
-
-
-def wgan(loss: WGANGP, step: Step) -> Terms:
-    return WGANGP.discriminator_loss(loss, step)
-
-
-def penalised(loss: WGANGP, step: Step, alpha: Tensor, labels: Tensor | None) -> Terms:
-    """WGAN-GP's terms with coefficients and labels of one's own."""
-    between = torch.lerp(step.fake.images, step.real.images, alpha)
-    scored = step.score(between, labels, track_inputs=True)
-    penalty = loss.gp_weight * (norm_per_sample(scored.input_gradient) - 1).square().mean()
-    return {"w": step.fake.logits.mean() - step.real.logits.mean(), "penalty": penalty}
-
-
-@dataclass(kw_only=True)
-class OneCoefficient(WGANGP):
-    """One interpolation coefficient for the whole batch."""
-
-    name = "one-coefficient"
-    caught_by = {"interpolates_each_sample_on_its_own"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        alpha = torch.rand_like(step.real.images[:1, :1, :1, :1])
-        return penalised(self, step, alpha, step.real.labels)
-
-
-@dataclass(kw_only=True)
-class CoefficientPerPixel(WGANGP):
-    """Images mixed pixel by pixel, off the line between a real and its fake."""
-
-    name = "coefficient-per-pixel"
-    caught_by = {"interpolates_each_sample_on_its_own"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        return penalised(self, step, torch.rand_like(step.real.images), step.real.labels)
-
-
-@dataclass(kw_only=True)
-class NumpyCoefficients(WGANGP):
-    """Coefficients that no seed of torch decides."""
-
-    name = "numpy-coefficients"
-    caught_by = {"draws_come_from_torch"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        drawn = np.random.rand(len(step.real.images), 1, 1, 1)
-        alpha = torch.tensor(drawn, dtype=torch.float32, device=step.real.images.device)
-        return penalised(self, step, alpha, step.real.labels)
-
-
-@dataclass(kw_only=True)
-class CoefficientsOnCPU(WGANGP):
-    """Coefficients that are always on the CPU."""
-
-    name = "coefficients-on-cpu"
-    caught_by = {"stays_on_the_device"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        alpha = torch.rand(len(step.real.images), 1, 1, 1)
-        return penalised(self, step, alpha, step.real.labels)
-
-
-@dataclass(kw_only=True)
-class TargetsOnCPU(LSGAN):
-    """Targets of D that are always on the CPU."""
-
-    name = "targets-on-cpu"
-    caught_by = {"stays_on_the_device"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        ones, zeros = torch.ones(len(step.real.images)), torch.zeros(len(step.real.images))
-        real, fake = F.mse_loss(step.real.logits, ones), F.mse_loss(step.fake.logits, zeros)
-        return {"real": real, "fake": fake}
-
-
-@dataclass(kw_only=True)
-class WaitsForTheDevice(BCE):
-    """A weight that is read back from the device in every step."""
-
-    name = "waits-for-the-device"
-    caught_by = {"stays_on_the_device"}
-
-    def generator_loss(self, step: Step) -> Terms:
-        weight = 2.0 if step.fake.logits.mean().item() < 0 else 1.0
-        return {"adversarial": weight * F.softplus(-step.fake.logits).mean()}
-
-
-@dataclass(kw_only=True)
-class ShuffledLabels(WGANGP):
-    """The penalty is taken under labels of other images."""
-
-    name = "shuffled-labels"
-    caught_by = {"own_images_keep_their_labels"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        alpha = torch.rand_like(step.real.images[:, :1, :1, :1])
-        labels = None if step.real.labels is None else step.real.labels.roll(1)
-        return penalised(self, step, alpha, labels)
-
-
-@dataclass(kw_only=True)
-class ForgottenLabels(WGANGP):
-    """The penalty is taken without labels."""
-
-    name = "forgotten-labels"
-    caught_by = {"own_images_keep_their_labels"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        alpha = torch.rand_like(step.real.images[:, :1, :1, :1])
-        return penalised(self, step, alpha, None)
-
-
-@dataclass(kw_only=True)
-class GeneratesWithoutLabels(Regularizer):
-    """More images are generated, for no class."""
-
-    name = "generates-without-labels"
-    caught_by = {"own_images_keep_their_labels"}
-
-    def generator_loss(self, step: Step) -> Terms:
-        others = step.generate(torch.randn_like(step.latents), None)
-        return {"spread": -(others - step.fake.images).abs().mean()}
 
 
 @dataclass(kw_only=True)
@@ -485,31 +240,6 @@ class GeneratorsLogOfSigmoid(BCE):
 
 
 @dataclass(kw_only=True)
-class AverageWithItsGraph(Regularizer):
-    """A moving average that nobody detached."""
-
-    name = "average-with-its-graph"
-    caught_by = {"steps_do_not_share_a_graph"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        mean = step.real.logits.mean()
-        self._average = 0.9 * getattr(self, "_average", mean) + 0.1 * mean
-        return {"held": (step.real.logits - self._average).square().mean() + 0 * mean}
-
-
-@dataclass(kw_only=True)
-class KeepsTheStep(BCE):
-    """The whole step is kept, and its memory with it."""
-
-    name = "keeps-the-step"
-    caught_by = {"steps_do_not_share_a_graph"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        self._seen = {"steps": [step]}
-        return super().discriminator_loss(step)
-
-
-@dataclass(kw_only=True)
 class DetachedGenerator(BCE):
     """G's images are scored anew, detached."""
 
@@ -536,18 +266,6 @@ class NoTerms(BCE):
 
     def generator_loss(self, step: Step) -> Terms:
         return {}
-
-
-@dataclass(kw_only=True)
-class LooksAtTracking(BCE):
-    """A term that changes where a regularizer beside it takes gradients."""
-
-    name = "looks-at-tracking"
-    caught_by = {"other_losses_may_track_any_batch"}
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        weight = 2.0 if step.real.images.requires_grad else 1.0
-        return {name: weight * term for name, term in super().discriminator_loss(step).items()}
 
 
 @dataclass(kw_only=True)

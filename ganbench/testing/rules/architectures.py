@@ -23,35 +23,19 @@ from ganbench.models.networks import (
 )
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import finite_gradients, random_images, shaken
+from ganbench.testing.rulebook import Rulebook
 
-Rule = Callable[[Architecture], None]
 RESOLUTIONS = (1, 2, 4, 8, 16, 28, 29, 32, 33, 48, 64, 100, 128, 256)
 SPECS = tuple(ImageSpec(channels, size) for size in RESOLUTIONS for channels in (1, 2, 3))
 COUNT = 4
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        norms_are_known,
-        latent_dim_is_positive,
-        unsupported_sizes_get_a_sentence,
-        claimed_sizes_build,
-        images_are_in_range,
-        images_depend_on_the_latent,
-        generator_norm_layers_receive_the_condition,
-        discriminator_norm_layers_are_made_by_the_factory,
-        generator_gradient_is_finite,
-        stays_on_the_device,
-        survives_deepcopy,
-    ]
-    named = {rule.__name__: rule for rule in found}
-    for norm in getattr(cls, "d_norms", ()):
-        if norm in PER_SAMPLE:
-            named[f"discriminator_is_per_sample[{norm}]"] = partial(_is_per_sample, norm)
-            named[f"gradient_penalty_passes_through[{norm}]"] = partial(_penalty_passes, norm)
-    return named
+def _per_sample_norms(cls: type) -> list[str]:
+    return [norm for norm in getattr(cls, "d_norms", ()) if norm in PER_SAMPLE]
 
 
+@rules.rule
 def norms_are_known(architecture: Architecture) -> None:
     known = ", ".join(PLAIN_NORMS)
     for field, norms in (("g_norms", architecture.g_norms), ("d_norms", architecture.d_norms)):
@@ -62,12 +46,14 @@ def norms_are_known(architecture: Architecture) -> None:
     assert architecture.d_norms, "d_norms is empty; ('none',) says that there are no norm layers"
 
 
+@rules.rule
 def latent_dim_is_positive(architecture: Architecture) -> None:
     found = getattr(architecture, "latent_dim", None)
     positive = isinstance(found, int) and found > 0
     assert positive, f"latent_dim is {found!r}; give it a default above zero"
 
 
+@rules.rule
 def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
     for image in SPECS:
         reason = architecture.unsupported(image)
@@ -79,6 +65,7 @@ def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
         )
 
 
+@rules.rule
 def claimed_sizes_build(architecture: Architecture) -> None:
     """On the meta device, where shapes are computed and nothing else."""
     for image in _claimed(architecture):
@@ -104,6 +91,7 @@ def claimed_sizes_build(architecture: Architecture) -> None:
             )
 
 
+@rules.rule
 def images_are_in_range(architecture: Architecture) -> None:
     for image in _smallest(architecture):
         generator = shaken(_generator(architecture, image), 1.0)
@@ -114,6 +102,7 @@ def images_are_in_range(architecture: Architecture) -> None:
         )
 
 
+@rules.rule
 def images_depend_on_the_latent(architecture: Architecture) -> None:
     """At whatever size of latent the conditioning asks for."""
     for image in _smallest(architecture):
@@ -127,6 +116,7 @@ def images_depend_on_the_latent(architecture: Architecture) -> None:
         )
 
 
+@rules.rule
 def generator_norm_layers_receive_the_condition(architecture: Architecture) -> None:
     for image in _smallest(architecture):
         made: list[_Recorder] = []
@@ -143,6 +133,7 @@ def generator_norm_layers_receive_the_condition(architecture: Architecture) -> N
             _assert_recorded(layer, (condition,))
 
 
+@rules.rule
 def discriminator_norm_layers_are_made_by_the_factory(architecture: Architecture) -> None:
     for image in _smallest(architecture):
         made: list[_Recorder] = []
@@ -156,6 +147,7 @@ def discriminator_norm_layers_are_made_by_the_factory(architecture: Architecture
             _assert_recorded(layer, ())
 
 
+@rules.rule
 def generator_gradient_is_finite(architecture: Architecture) -> None:
     image = next(_smallest(architecture))
     for norm in architecture.g_norms or ("none",):
@@ -166,6 +158,7 @@ def generator_gradient_is_finite(architecture: Architecture) -> None:
         assert finite_gradients(generator), f"a gradient is not finite under g_norm '{norm}'"
 
 
+@rules.rule
 def stays_on_the_device(architecture: Architecture) -> None:
     image = next(_smallest(architecture))
     generator = _generator(architecture, image).to("meta")
@@ -179,6 +172,7 @@ def stays_on_the_device(architecture: Architecture) -> None:
             )
 
 
+@rules.rule
 def survives_deepcopy(architecture: Architecture) -> None:
     """The average of the generator's weights is a copy of it."""
     image = next(_smallest(architecture))
@@ -193,7 +187,8 @@ def survives_deepcopy(architecture: Architecture) -> None:
     )
 
 
-def _is_per_sample(norm: str, architecture: Architecture) -> None:
+@rules.rule_for_each(_per_sample_norms)
+def discriminator_is_per_sample(norm: str, architecture: Architecture) -> None:
     for image in _smallest(architecture):
         _, discriminator = _players(architecture, image, d_norm=norm)
         images = random_images(COUNT, image)
@@ -217,7 +212,8 @@ def _logits(discriminator: ConditionalDiscriminator, images: Tensor) -> Tensor:
     return discriminator(images).logits
 
 
-def _penalty_passes(norm: str, architecture: Architecture) -> None:
+@rules.rule_for_each(_per_sample_norms)
+def gradient_penalty_passes_through(norm: str, architecture: Architecture) -> None:
     image = next(_smallest(architecture))
     _, discriminator = _players(architecture, image, d_norm=norm)
     shaken(discriminator, 0.05)  # residual branches may start at zero

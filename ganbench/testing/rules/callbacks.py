@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from ganbench.contracts.callbacks import Callback, TrialInfo
@@ -13,8 +12,8 @@ from ganbench.records.windows import Window
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.sandbox import contents, sandbox
+from ganbench.testing.rulebook import Rulebook
 
-Rule = Callable[[Callback], None]
 EARLY = "make what it needs in began(), and do without the rest in ended()"
 MARKS = ("kit-mark-of-one", "kit-mark-of-two")
 RESULTS = {
@@ -22,26 +21,17 @@ RESULTS = {
     "diverged": trials.lost("diverged", "the generator's term 'adversarial' became nan"),
     "failed": trials.lost("failed", f"RuntimeError: {trials.NASTY}"),
 }
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: dict[str, Rule] = {f"follows_a_trial[{s}]": partial(_follows, s) for s in RESULTS}
-    others = (
-        follows_a_trial_without_windows,
-        leaves_all_it_is_told_as_it_was,
-        writes_only_into_the_trials_directory,
-        trials_share_nothing,
-        survives_deepcopy_and_pickle,
-    )
-    return found | {rule.__name__: rule for rule in others}
-
-
-def _follows(status: str, callback: Callback) -> None:
+@rules.rule_for_each(lambda cls: RESULTS)
+def follows_a_trial(status: str, callback: Callback) -> None:
     remedy = "a result may hold no more than status, reason and seconds"
     with sandbox() as box, _blamed(f"a trial that ends as '{status}'", remedy):
         _follow(callback, trials.info(box.folder("trial")), RESULTS[status])
 
 
+@rules.rule
 def follows_a_trial_without_windows(callback: Callback) -> None:
     """As of one that fails in its first step."""
     with sandbox() as box, _blamed("a trial that ends before its first window", EARLY):
@@ -49,6 +39,7 @@ def follows_a_trial_without_windows(callback: Callback) -> None:
         callback.ended(copy.deepcopy(RESULTS["failed"]))
 
 
+@rules.rule
 def leaves_all_it_is_told_as_it_was(callback: Callback) -> None:
     with sandbox() as box:
         told: dict[str, Any] = {
@@ -64,6 +55,7 @@ def leaves_all_it_is_told_as_it_was(callback: Callback) -> None:
             assert value == before[what], f"it changes the {what}; a callback observes: copy it"
 
 
+@rules.rule
 def writes_only_into_the_trials_directory(callback: Callback) -> None:
     with sandbox() as box:
         _follow(callback, trials.info(box.folder("trial")))
@@ -73,6 +65,7 @@ def writes_only_into_the_trials_directory(callback: Callback) -> None:
         assert not left, f"it leaves the temporary files {left}; remove them when the trial ends"
 
 
+@rules.rule
 def trials_share_nothing(callback: Callback) -> None:
     """Two instances, each told of its own trial, in turns."""
     classes = [cls for cls in type(callback).__mro__ if cls not in (Callback, object)]
@@ -98,6 +91,7 @@ def trials_share_nothing(callback: Callback) -> None:
     assert not changed, f"it keeps state in the class, in {changed}; make it in __post_init__"
 
 
+@rules.rule
 def survives_deepcopy_and_pickle(callback: Callback) -> None:
     for _, twin in copies(callback):
         with sandbox() as box:

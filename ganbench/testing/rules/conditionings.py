@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -26,34 +25,25 @@ from ganbench.testing.fixtures.networks import (
     shaken,
     without_gradient,
 )
+from ganbench.testing.rulebook import Rulebook
 from ganbench.training.trainer import frozen
 
-Rule = Callable[[Conditioning], None]
 Players = tuple[ConditionalGenerator, ConditionalDiscriminator]
 SPECS = tuple(ImageSpec(channels, 8, classes) for channels in (1, 3) for classes in (2, 10))
 SPEC = ImageSpec(1, 8, 3)
 COUNT = 6
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        sizes_are_true,
-        any_channel_and_class_count_works,
-        every_parameter_gets_a_gradient,
-        samples_do_not_depend_on_their_neighbours,
-        gradient_penalty_passes_through,
-        added_terms_are_finite_scalars,
-        class_logits_are_given_as_declared,
-        stays_on_the_device,
-        survives_deepcopy,
-    ]
-    if getattr(cls, "needs_labels", True):
-        found += [labels_reach_a_player, labels_change_the_image, labels_change_the_logits]
-    else:
-        found += [labels_do_not_matter]
-    return {rule.__name__: rule for rule in found}
+def _needs_labels(cls: type) -> bool:
+    return bool(getattr(cls, "needs_labels", True))
 
 
+def _needs_no_labels(cls: type) -> bool:
+    return not _needs_labels(cls)
+
+
+@rules.rule
 def sizes_are_true(conditioning: Conditioning) -> None:
     for image in SPECS:
         latents, labels = torch.randn(COUNT, 5), random_labels(COUNT, image.num_classes)
@@ -66,12 +56,14 @@ def sizes_are_true(conditioning: Conditioning) -> None:
         assert shape == expected, f"image() gives {shape}, but `channels` promises {expected}"
 
 
+@rules.rule_where(_needs_labels)
 def labels_reach_a_player(conditioning: Conditioning) -> None:
     assert any(_conditioned(conditioning)), (
         "neither player's conditioner differs from the plain one; declare `needs_labels = False`"
     )
 
 
+@rules.rule_where(_needs_labels)
 def labels_change_the_image(conditioning: Conditioning) -> None:
     generator, _ = _players(conditioning)
     latents, labels = _latents(), random_labels(COUNT, SPEC.num_classes)
@@ -81,6 +73,7 @@ def labels_change_the_image(conditioning: Conditioning) -> None:
     assert moved.all(), "swapping the labels leaves the generator's image as it was"
 
 
+@rules.rule_where(_needs_labels)
 def labels_change_the_logits(conditioning: Conditioning) -> None:
     """D's logit, or the terms that the conditioner adds, as AC-GAN's do."""
     players = _players(conditioning)
@@ -95,6 +88,7 @@ def labels_change_the_logits(conditioning: Conditioning) -> None:
     )
 
 
+@rules.rule_where(_needs_no_labels)
 def labels_do_not_matter(conditioning: Conditioning) -> None:
     generator, discriminator = _players(conditioning)
     latents, images = _latents(), random_images(COUNT, SPEC)
@@ -109,6 +103,7 @@ def labels_do_not_matter(conditioning: Conditioning) -> None:
         )
 
 
+@rules.rule
 def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
     for image in SPECS:
         count = max(COUNT, image.num_classes)
@@ -132,6 +127,7 @@ def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
         assert finite_gradients(generator), f"a gradient for {image} is not finite"
 
 
+@rules.rule
 def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
     """In a step of a logistic loss with every class in the batch; the head's bias may lack it."""
     generator, discriminator = players = _players(conditioning)
@@ -149,6 +145,7 @@ def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
     assert not idle, f"the parameters {idle} get no gradient; use them, or do not make them"
 
 
+@rules.rule
 def samples_do_not_depend_on_their_neighbours(conditioning: Conditioning) -> None:
     generator, discriminator = _players(conditioning)
     latents, images = _latents(), random_images(COUNT, SPEC)
@@ -166,6 +163,7 @@ def samples_do_not_depend_on_their_neighbours(conditioning: Conditioning) -> Non
         )
 
 
+@rules.rule
 def gradient_penalty_passes_through(conditioning: Conditioning) -> None:
     _, discriminator = _players(conditioning)
     labels = random_labels(COUNT, SPEC.num_classes)
@@ -180,6 +178,7 @@ def gradient_penalty_passes_through(conditioning: Conditioning) -> None:
     )
 
 
+@rules.rule
 def added_terms_are_finite_scalars(conditioning: Conditioning) -> None:
     players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
@@ -191,6 +190,7 @@ def added_terms_are_finite_scalars(conditioning: Conditioning) -> None:
             assert torch.isfinite(term), f"term '{name}' is {float(term.detach())}"
 
 
+@rules.rule
 def class_logits_are_given_as_declared(conditioning: Conditioning) -> None:
     _, discriminator = _players(conditioning)
     labels = random_labels(COUNT, SPEC.num_classes)
@@ -202,6 +202,7 @@ def class_logits_are_given_as_declared(conditioning: Conditioning) -> None:
     assert given.shape == (COUNT, SPEC.num_classes), f"class logits have shape {tuple(given.shape)}"
 
 
+@rules.rule
 def stays_on_the_device(conditioning: Conditioning) -> None:
     generator, discriminator = players = _players(conditioning)
     generator.to("meta")
@@ -223,6 +224,7 @@ def stays_on_the_device(conditioning: Conditioning) -> None:
             )
 
 
+@rules.rule
 def survives_deepcopy(conditioning: Conditioning) -> None:
     """The average of the generator's weights is a copy of it."""
     generator, _ = _players(copy.deepcopy(conditioning))

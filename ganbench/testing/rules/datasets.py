@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -18,29 +18,18 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 from ganbench.errors import DataError
 from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
 
-Rule = Callable[[Dataset], None]
 POINTS = 10_000  # of a split that are compared with a mixture
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        splits_are_known,
-        extractors_are_named,
-        image_spec_reads_no_image,
-        status_reads_and_writes_nothing,
-        absent_data_is_a_data_error,
-        images_are_as_specified,
-        labels_are_class_ids,
-        loading_is_repeatable,
-        mixture_is_where_the_data_is,
-    ]
-    if "test" in getattr(cls, "splits", ()):
-        found += [test_set_is_another_one]
-    return {rule.__name__: rule for rule in found}
+def _has_a_test_set(cls: type) -> bool:
+    return "test" in getattr(cls, "splits", ())
 
 
+@rules.rule
 def splits_are_known(dataset: Dataset) -> None:
     splits = dataset.splits
     assert "train" in splits, f"splits are {splits}; there must be a 'train'"
@@ -49,6 +38,7 @@ def splits_are_known(dataset: Dataset) -> None:
     assert len(set(splits)) == len(splits), f"splits name one twice: {splits}"
 
 
+@rules.rule
 def extractors_are_named(dataset: Dataset) -> None:
     for field in ("features", "judge"):
         name = getattr(dataset, field)
@@ -57,6 +47,7 @@ def extractors_are_named(dataset: Dataset) -> None:
         )
 
 
+@rules.rule
 def image_spec_reads_no_image(dataset: Dataset) -> None:
     with _loading_forbidden(dataset, "image_spec()"):
         spec = _spec(dataset)
@@ -72,6 +63,7 @@ def image_spec_reads_no_image(dataset: Dataset) -> None:
         assert spec == dataset.image_spec(), "image_spec() differs from one call to the next"
 
 
+@rules.rule
 def status_reads_and_writes_nothing(dataset: Dataset) -> None:
     with tempfile.TemporaryDirectory() as name, _loading_forbidden(dataset, "status()"):
         root = Path(name)
@@ -82,6 +74,7 @@ def status_reads_and_writes_nothing(dataset: Dataset) -> None:
         assert not left, f"status() writes {left} into the data folder; only load() may"
 
 
+@rules.rule
 def absent_data_is_a_data_error(dataset: Dataset) -> None:
     root = files.data()
     if dataset.status(root).present:
@@ -106,6 +99,7 @@ def absent_data_is_a_data_error(dataset: Dataset) -> None:
         )
 
 
+@rules.rule
 def images_are_as_specified(dataset: Dataset) -> None:
     spec = _spec(dataset)
     for split, data in _splits(dataset):
@@ -134,6 +128,7 @@ def images_are_as_specified(dataset: Dataset) -> None:
             assert images.max() > 1, f"no value of '{split}' is above 1; uint8 goes up to 255"
 
 
+@rules.rule
 def labels_are_class_ids(dataset: Dataset) -> None:
     spec = _spec(dataset)
     for split, data in _splits(dataset):
@@ -156,6 +151,7 @@ def labels_are_class_ids(dataset: Dataset) -> None:
             assert not absent, f"no training image is of the classes {absent[:5]}"
 
 
+@rules.rule
 def loading_is_repeatable(dataset: Dataset) -> None:
     with seeded(1, others=1):
         once = list(_splits(dataset))
@@ -168,6 +164,7 @@ def loading_is_repeatable(dataset: Dataset) -> None:
         )
 
 
+@rules.rule_where(_has_a_test_set)
 def test_set_is_another_one(dataset: Dataset) -> None:
     found = {split: data.images for split, data in _splits(dataset)}
     if {"train", "test"} <= set(found):
@@ -176,6 +173,7 @@ def test_set_is_another_one(dataset: Dataset) -> None:
         )
 
 
+@rules.rule
 def mixture_is_where_the_data_is(dataset: Dataset) -> None:
     mixture, spec = dataset.mixture(), _spec(dataset)
     if mixture is None or spec is None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 from dataclasses import is_dataclass
 
 from ganbench.registry.admission import NAME
 from ganbench.registry.options import options_model
+from ganbench.testing.rulebook import Rulebook
+
+rules = Rulebook()
 
 
-def rules() -> dict[str, Callable[[type], None]]:
-    found = (name_is_kebab_case, is_a_documented_dataclass, options_can_stand_in_yaml)
-    return {rule.__name__: rule for rule in found}
-
-
+@rules.rule
 def name_is_kebab_case(cls: type) -> None:
     name = getattr(cls, "name", None)
     assert isinstance(name, str), "declare a class attribute `name`, the name that YAML files use"
@@ -23,6 +21,7 @@ def name_is_kebab_case(cls: type) -> None:
     )
 
 
+@rules.rule
 def is_a_documented_dataclass(cls: type) -> None:
     assert is_dataclass(cls), "decorate the class with @dataclass: its fields are its options"
     missing = sorted(getattr(cls, "__abstractmethods__", ()))
@@ -33,6 +32,7 @@ def is_a_documented_dataclass(cls: type) -> None:
     assert not generated, "give the class a docstring of one sentence; tables show it"
 
 
+@rules.rule
 def options_can_stand_in_yaml(cls: type) -> None:
     if not is_dataclass(cls):
         return

@@ -7,7 +7,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from unittest.mock import patch
@@ -15,9 +15,9 @@ from unittest.mock import patch
 from ganbench.contracts.executors import Executor, Resources, TrialRef
 from ganbench.records import run_folder
 from ganbench.testing.fixtures.sandbox import Sandbox, sandbox
+from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
 
-Rule = Callable[[Executor], None]
 PATIENCE = 60.0  # seconds until a trial that hangs is let go
 LINGERING = 1.0  # seconds in which a worker that was left behind shows itself
 
@@ -31,23 +31,15 @@ if (folder / "trial.json").exists():
 result = {"status": "failed", "reason": "a trial of the kit"}
 (folder / "result.json").write_text(json.dumps(result))
 """
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        no_trials_are_no_work,
-        every_trial_is_yielded_once,
-        dead_worker_gets_an_end,
-    ]
-    if hasattr(os, "mkfifo"):
-        found += [closing_stops_the_workers]
-    return {rule.__name__: rule for rule in found}
-
-
+@rules.rule
 def no_trials_are_no_work(executor: Executor) -> None:
     assert list(executor.run([], Resources())) == [], "it yields trials where it was given none"
 
 
+@rules.rule
 def every_trial_is_yielded_once(executor: Executor) -> None:
     with _workshop() as box:
         trials = [_trial(box, name) for name in ("one", "two", "three")]
@@ -61,6 +53,7 @@ def every_trial_is_yielded_once(executor: Executor) -> None:
         assert len(yielded) == len(trials), "it yields what is none of its trials"
 
 
+@rules.rule
 def dead_worker_gets_an_end(executor: Executor) -> None:
     """Of a trial whose result cannot be written, as on a full disk."""
     with _workshop() as box:
@@ -77,6 +70,7 @@ def dead_worker_gets_an_end(executor: Executor) -> None:
         _assert_ended(trial)
 
 
+@rules.rule_where(lambda cls: hasattr(os, "mkfifo"))
 def closing_stops_the_workers(executor: Executor) -> None:
     """Of two trials, the second waits for its trial.json, which is a pipe, for ever."""
     with _workshop() as box:

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,32 +14,18 @@ from torch import Tensor
 
 from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
 from ganbench.contracts.images import ImageSpec
+from ganbench.testing.fixtures.networks import random_pixels
 from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
 
-Rule = Callable[[FeatureExtractor], None]
 RESOLUTIONS = (1, 2, 4, 8, 16, 28, 32, 48, 64, 96, 128, 224, 256, 299)
 SPECS = tuple(ImageSpec(channels, size) for size in RESOLUTIONS for channels in (1, 2, 3))
 COUNT = 7
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        unsupported_images_get_a_sentence,
-        missing_weights_get_a_sentence,
-        embeddings_are_finite_rows,
-        probabilities_are_distributions,
-        features_do_not_depend_on_the_batch,
-        different_images_have_different_features,
-        features_are_repeatable,
-        features_carry_no_graph,
-        images_are_not_modified,
-        fingerprint_is_stable,
-        fingerprint_tells_options_apart,
-    ]
-    return {rule.__name__: rule for rule in found}
-
-
+@rules.rule
 def unsupported_images_get_a_sentence(extractor: FeatureExtractor) -> None:
     for image in SPECS:
         reason = extractor.unsupported(image)
@@ -49,6 +35,7 @@ def unsupported_images_get_a_sentence(extractor: FeatureExtractor) -> None:
         )
 
 
+@rules.rule
 def missing_weights_get_a_sentence(extractor: FeatureExtractor) -> None:
     """The rules that look at features pass where there are none on this machine."""
     reason = extractor.missing(files.data())
@@ -64,6 +51,7 @@ def missing_weights_get_a_sentence(extractor: FeatureExtractor) -> None:
             )
 
 
+@rules.rule
 def embeddings_are_finite_rows(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         function = extractor.load(image, files.data())
@@ -85,6 +73,7 @@ def embeddings_are_finite_rows(extractor: FeatureExtractor) -> None:
             )
 
 
+@rules.rule
 def probabilities_are_distributions(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         function = extractor.load(image, files.data())
@@ -101,6 +90,7 @@ def probabilities_are_distributions(extractor: FeatureExtractor) -> None:
             assert whole, f"the probabilities of {what} do not sum to one; give logits.softmax(1)"
 
 
+@rules.rule
 def features_do_not_depend_on_the_batch(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         function, images = extractor.load(image, files.data()), random_pixels(COUNT, image)
@@ -123,6 +113,7 @@ def features_do_not_depend_on_the_batch(extractor: FeatureExtractor) -> None:
         )
 
 
+@rules.rule
 def different_images_have_different_features(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         embedding = extractor.load(image, files.data())(random_pixels(COUNT, image)).embedding
@@ -131,6 +122,7 @@ def different_images_have_different_features(extractor: FeatureExtractor) -> Non
         )
 
 
+@rules.rule
 def features_are_repeatable(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         images = random_pixels(COUNT, image)
@@ -146,6 +138,7 @@ def features_are_repeatable(extractor: FeatureExtractor) -> None:
         )
 
 
+@rules.rule
 def features_carry_no_graph(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         found = extractor.load(image, files.data())(random_pixels(COUNT, image))
@@ -155,6 +148,7 @@ def features_carry_no_graph(extractor: FeatureExtractor) -> None:
             )
 
 
+@rules.rule
 def images_are_not_modified(extractor: FeatureExtractor) -> None:
     for image in _smallest(extractor):
         images = random_pixels(COUNT, image)
@@ -163,6 +157,7 @@ def images_are_not_modified(extractor: FeatureExtractor) -> None:
         assert torch.equal(images, before), "it changes the images it is given; work on a copy"
 
 
+@rules.rule
 def fingerprint_is_stable(extractor: FeatureExtractor) -> None:
     found = extractor.fingerprint()
     telling = isinstance(found, str) and found.strip()
@@ -175,6 +170,7 @@ def fingerprint_is_stable(extractor: FeatureExtractor) -> None:
     assert " at 0x" not in found, f"fingerprint() gives {found!r}, which names a place in memory"
 
 
+@rules.rule
 def fingerprint_tells_options_apart(extractor: FeatureExtractor) -> None:
     for option, other in _variants(extractor):
         if other.fingerprint() != extractor.fingerprint():
@@ -189,14 +185,6 @@ def fingerprint_tells_options_apart(extractor: FeatureExtractor) -> None:
                 f"option '{option}' changes the features and not fingerprint(), so that one's "
                 "statistics would be taken for the other's; put it into fingerprint()"
             )
-
-
-def random_pixels(count: int, image: ImageSpec) -> Tensor:
-    """Images as data sets hold them: uint8, or float32 for points."""
-    shape = (count, image.channels, image.resolution, image.resolution)
-    if image.resolution == 1:
-        return torch.rand(shape) * 2 - 1
-    return torch.randint(0, 256, shape, dtype=torch.uint8)
 
 
 def _batches(image: ImageSpec) -> Iterator[tuple[str, Tensor]]:

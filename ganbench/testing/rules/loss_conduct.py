@@ -20,8 +20,12 @@ from ganbench.testing.fixtures.loss_steps import (
 )
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
+
+rules = Rulebook()
 
 
+@rules.rule
 def inputs_are_not_modified(loss: Loss) -> None:
     for _, objective, tracked in objectives(loss):
         step = stage_for(loss).step(tracked)
@@ -31,6 +35,7 @@ def inputs_are_not_modified(loss: Loss) -> None:
             assert torch.equal(now, then), f"it changes the step's {name}; work on a copy"
 
 
+@rules.rule
 def other_losses_may_track_any_batch(loss: Loss) -> None:
     """A regularizer beside it may have every batch tracked; its terms stay the same."""
     stage = stage_for(loss)
@@ -43,6 +48,7 @@ def other_losses_may_track_any_batch(loss: Loss) -> None:
         )
 
 
+@rules.rule
 def draws_come_from_torch(loss: Loss) -> None:
     stage = stage_for(loss)
     found = []
@@ -57,6 +63,7 @@ def draws_come_from_torch(loss: Loss) -> None:
     )
 
 
+@rules.rule
 def steps_do_not_share_a_graph(loss: Loss) -> None:
     """Three rounds of training, in which every step goes backward through its own terms alone."""
     stage = stage_for(loss)
@@ -85,6 +92,7 @@ def steps_do_not_share_a_graph(loss: Loss) -> None:
             )
 
 
+@rules.rule
 def stays_on_the_device(loss: Loss) -> None:
     stage = stage_for(loss).to("meta")
     for player, terms in (
@@ -99,6 +107,7 @@ def stays_on_the_device(loss: Loss) -> None:
                 )
 
 
+@rules.rule
 def survives_deepcopy_and_pickle(loss: Loss) -> None:
     stage = stage_for(loss)
     expected = seeded_terms(loss, stage)

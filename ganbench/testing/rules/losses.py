@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -20,59 +20,21 @@ from ganbench.testing.fixtures.loss_steps import (
     stage_for,
     total,
 )
-from ganbench.testing.rules.loss_conduct import (
-    draws_come_from_torch,
-    inputs_are_not_modified,
-    other_losses_may_track_any_batch,
-    stays_on_the_device,
-    steps_do_not_share_a_graph,
-    survives_deepcopy_and_pickle,
-)
-from ganbench.testing.rules.penalties import (
-    constant_discriminator_has_finite_gradients,
-    declared_input_gradients_are_the_ones_used,
-    interpolates_each_sample_on_its_own,
-    own_images_keep_their_labels,
-    penalty_gradient_reaches_the_weights,
-    penalty_sees_the_norm_over_whole_images,
-)
+from ganbench.testing.rulebook import Rulebook
+from ganbench.testing.rules import loss_conduct, loss_penalties
 
-Rule = Callable[[Loss], None]
+SURE = 20.0  # a logit whose sigmoid is 1 in float32, as of a discriminator that has no doubt
+EXTREME = 200.0  # a logit whose exponential is infinite in float32
+LEAST_SLOPE = 1e-3  # less is no gradient: a sigmoid's slope at SURE is 2e-9
+
+rules = Rulebook(loss_conduct.rules, loss_penalties.rules)
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        terms_are_finite_scalars,
-        discriminator_terms_reach_only_the_discriminator,
-        generator_terms_reach_only_the_generator,
-        declared_input_gradients_are_the_ones_used,
-        discriminator_terms_are_means_over_samples,
-        constant_discriminator_has_finite_gradients,
-        any_batch_size_and_channel_count_works,
-        missing_labels_work,
-        inputs_are_not_modified,
-        other_losses_may_track_any_batch,
-        own_images_keep_their_labels,
-        draws_come_from_torch,
-        steps_do_not_share_a_graph,
-        stays_on_the_device,
-        survives_deepcopy_and_pickle,
-    ]
-    if not issubclass(cls, Regularizer):
-        found += [
-            discriminator_separates_real_from_fake,
-            generator_raises_fake_logits,
-            logits_are_unbounded,
-            confident_mistakes_still_give_a_gradient,
-            generator_learns_from_some_confident_discriminator,
-        ]
-    if getattr(cls, "input_gradients", InputGradients.NONE):
-        found += [penalty_gradient_reaches_the_weights, penalty_sees_the_norm_over_whole_images]
-    if InputGradients.OWN in getattr(cls, "input_gradients", InputGradients.NONE):
-        found += [interpolates_each_sample_on_its_own]
-    return {rule.__name__: rule for rule in found}
+def _is_no_regularizer(cls: type) -> bool:
+    return not issubclass(cls, Regularizer)
 
 
+@rules.rule
 def terms_are_finite_scalars(loss: Loss) -> None:
     for player, terms in _both(loss, stage_for(loss)):
         assert isinstance(terms, dict), f"the {player}'s loss returned no dict of named terms"
@@ -81,6 +43,7 @@ def terms_are_finite_scalars(loss: Loss) -> None:
             _assert_scalar(f"the {player}'s term '{name}'", term)
 
 
+@rules.rule
 def discriminator_terms_reach_only_the_discriminator(loss: Loss) -> None:
     stage = stage_for(loss)
     for name, term in stage.discriminator_terms(loss).items():
@@ -94,6 +57,7 @@ def discriminator_terms_reach_only_the_discriminator(loss: Loss) -> None:
         )
 
 
+@rules.rule
 def generator_terms_reach_only_the_generator(loss: Loss) -> None:
     stage = stage_for(loss)
     stage.discriminator_terms(loss)  # as in training: what it remembers may leak
@@ -108,6 +72,7 @@ def generator_terms_reach_only_the_generator(loss: Loss) -> None:
         )
 
 
+@rules.rule_where(_is_no_regularizer)
 def discriminator_separates_real_from_fake(loss: Loss) -> None:
     step, raise_real, raise_fake = levelled(loss, 0.4, 0.6, loss.input_gradients)
     real, fake = _slopes(total(loss.discriminator_loss(step)), raise_real, raise_fake)
@@ -115,14 +80,16 @@ def discriminator_separates_real_from_fake(loss: Loss) -> None:
     assert fake > 0, "raising the logits of fakes does not raise the discriminator's loss"
 
 
+@rules.rule_where(_is_no_regularizer)
 def generator_raises_fake_logits(loss: Loss) -> None:
     step, _, raise_fake = levelled(loss, 0.4, -0.5, InputGradients.NONE)  # below every target
     (fake,) = _slopes(total(loss.generator_loss(step)), raise_fake)
     assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
 
 
+@rules.rule_where(_is_no_regularizer)
 def logits_are_unbounded(loss: Loss) -> None:
-    for level in (-200.0, 200.0):
+    for level in (-EXTREME, EXTREME):
         for player, objective, tracked in objectives(loss):
             step, *leaves = levelled(loss, level, -level, tracked)
             value = total(objective(step))
@@ -134,27 +101,30 @@ def logits_are_unbounded(loss: Loss) -> None:
             )
 
 
+@rules.rule_where(_is_no_regularizer)
 def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
-    step, *leaves = levelled(loss, -20.0, 20.0, loss.input_gradients)
+    step, *leaves = levelled(loss, -SURE, SURE, loss.input_gradients)
     for kind, slope in zip(("reals", "fakes"), _slopes(_d_total(loss, step), *leaves), strict=True):
-        assert abs(slope) > 1e-3, (
+        assert abs(slope) > LEAST_SLOPE, (
             f"a discriminator that is surely wrong about {kind} gets no gradient; is a sigmoid "
             "applied to the logits before a loss that applies its own?"
         )
 
 
+@rules.rule_where(_is_no_regularizer)
 def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
     """Either sure that fakes are real or sure that they are not: some losses saturate at one."""
     slopes = []
-    for level in (-20.0, 20.0):
+    for level in (-SURE, SURE):
         step, _, raise_fake = levelled(loss, 0.0, level, InputGradients.NONE)
         slopes += _slopes(total(loss.generator_loss(step)), raise_fake)
-    assert max(map(abs, slopes)) > 1e-3, (
+    assert max(map(abs, slopes)) > LEAST_SLOPE, (
         "the generator gets no gradient from a discriminator that is sure of fakes, either way; is "
         "a sigmoid applied to the logits before a loss that applies its own?"
     )
 
 
+@rules.rule
 def discriminator_terms_are_means_over_samples(loss: Loss) -> None:
     """Equal samples give the same terms, however many there are."""
     for channels in (1, 3):
@@ -168,6 +138,7 @@ def discriminator_terms_are_means_over_samples(loss: Loss) -> None:
             )
 
 
+@rules.rule
 def any_batch_size_and_channel_count_works(loss: Loss) -> None:
     for count in (1, 5):
         for channels in (1, 3):
@@ -186,6 +157,7 @@ def any_batch_size_and_channel_count_works(loss: Loss) -> None:
                     _assert_scalar(f"the {player}'s term '{name}' {what}", term)
 
 
+@rules.rule
 def missing_labels_work(loss: Loss) -> None:
     if loss.needs_labels:
         return

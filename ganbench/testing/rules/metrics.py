@@ -6,36 +6,20 @@ import dataclasses
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
 
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.metrics import Metric
 from ganbench.records.columns import Column
 from ganbench.testing.fixtures.evaluations import EXTRACTOR, SCENES, KitEvaluation, Scene, probes
 from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
 
 Values = dict[str, float]
 DIRECTIONS = ("min", "max", "none")
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Callable[[Metric], None]]:
-    found = (
-        columns_are_declared_once,
-        columns_have_a_direction,
-        columns_do_not_change,
-        protocol_is_json,
-        protocol_holds_the_version,
-        values_are_the_declared_columns,
-        identical_sets_score_best,
-        worse_samples_score_worse,
-        order_of_samples_does_not_matter,
-        odd_samples_give_a_number_or_a_reason,
-        value_is_repeatable,
-        evaluation_is_not_modified,
-    )
-    return {rule.__name__: rule for rule in found}
-
-
+@rules.rule
 def columns_are_declared_once(metric: Metric) -> None:
     names = [column.name for column in metric.columns]
     twice = sorted(name for name, times in Counter(names).items() if times > 1)
@@ -44,6 +28,7 @@ def columns_are_declared_once(metric: Metric) -> None:
     assert not twice, f"the columns {twice} are declared twice; give each number its own name"
 
 
+@rules.rule
 def columns_have_a_direction(metric: Metric) -> None:
     for column in metric.columns:
         assert column.direction in DIRECTIONS, (
@@ -52,12 +37,14 @@ def columns_have_a_direction(metric: Metric) -> None:
         assert column.digits >= 0, f"column '{column.name}' has {column.digits} decimals"
 
 
+@rules.rule
 def columns_do_not_change(metric: Metric) -> None:
     assert metric.columns == dataclasses.replace(metric).columns, (  # type: ignore[type-var]
         "two metrics with the same options declare different columns; decide them by the options"
     )
 
 
+@rules.rule
 def protocol_is_json(metric: Metric) -> None:
     try:
         text = json.dumps(metric.protocol(), allow_nan=False)
@@ -70,6 +57,7 @@ def protocol_is_json(metric: Metric) -> None:
     )
 
 
+@rules.rule
 def protocol_holds_the_version(metric: Metric) -> None:
     protocol = metric.protocol()
     assert protocol.get("version") == metric.version, (
@@ -77,6 +65,7 @@ def protocol_holds_the_version(metric: Metric) -> None:
     )
 
 
+@rules.rule
 def values_are_the_declared_columns(metric: Metric) -> None:
     metric = _named(metric)
     declared = {column.name for column in metric.columns}
@@ -94,6 +83,7 @@ def values_are_the_declared_columns(metric: Metric) -> None:
     assert not missing, f"compute() never gives the declared columns {missing}; tried with {known}"
 
 
+@rules.rule
 def identical_sets_score_best(metric: Metric) -> None:
     """Noise may score better only where a collapse scores worse: that measures diversity."""
     metric = _named(metric)
@@ -109,6 +99,7 @@ def identical_sets_score_best(metric: Metric) -> None:
             )
 
 
+@rules.rule
 def worse_samples_score_worse(metric: Metric) -> None:
     metric = _named(metric)
     found: dict[str, bool] = {}
@@ -123,6 +114,7 @@ def worse_samples_score_worse(metric: Metric) -> None:
     )
 
 
+@rules.rule
 def order_of_samples_does_not_matter(metric: Metric) -> None:
     metric = _named(metric)
     for scene in SCENES:
@@ -135,6 +127,7 @@ def order_of_samples_does_not_matter(metric: Metric) -> None:
             )
 
 
+@rules.rule
 def odd_samples_give_a_number_or_a_reason(metric: Metric) -> None:
     metric = _named(metric)
     for scene in SCENES:
@@ -154,6 +147,7 @@ def odd_samples_give_a_number_or_a_reason(metric: Metric) -> None:
                 )
 
 
+@rules.rule
 def value_is_repeatable(metric: Metric) -> None:
     metric = _named(metric)
     for scene in SCENES:
@@ -167,6 +161,7 @@ def value_is_repeatable(metric: Metric) -> None:
         )
 
 
+@rules.rule
 def evaluation_is_not_modified(metric: Metric) -> None:
     metric = _named(metric)
     for scene in SCENES:

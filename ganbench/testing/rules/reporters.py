@@ -8,8 +8,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,10 +19,10 @@ from ganbench.contracts.reporters import Reporter
 from ganbench.records.report import Report, Section
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.sandbox import Files, contents, sandbox
+from ganbench.testing.rulebook import Rulebook
 
-Rule = Callable[[Reporter], None]
 LESS = (2.5, 6.0, "the generator is not told a class", 1200.0, 330.0)
-SCENES: dict[str, dict[str, list[dict[str, Any] | None]]] = {
+REPORTS: dict[str, dict[str, list[dict[str, Any] | None]]] = {
     "ordinary": {
         "reference": [trials.judged((0.001, 8.0, 0.99, *["nothing was trained"] * 2))],
         "bce": [trials.finished(), trials.finished((1.5, 7.0, 0.7, 1300.0, 322.0))],
@@ -38,35 +37,21 @@ SCENES: dict[str, dict[str, list[dict[str, Any] | None]]] = {
     },
     "nothing finished": {"reference": [None], "bce": [None, None], "lsgan": [None, None]},
 }
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    """Return every rule of reporters by its name."""
-    found: dict[str, Rule] = {
-        f"writes_the_report[{name}]": partial(_writes, name) for name in SCENES
-    }
-    others = (
-        report_is_left_alone,
-        writes_only_into_the_directory,
-        leaves_no_temporary_files,
-        json_is_strict,
-        nasty_text_breaks_nothing,
-        sections_are_sound,
-        writing_twice_is_writing_once,
-    )
-    return found | {rule.__name__: rule for rule in others}
-
-
-def _writes(name: str, reporter: Reporter) -> None:
+@rules.rule_for_each(lambda cls: REPORTS)
+def writes_the_report(name: str, reporter: Reporter) -> None:
     with _written(reporter, name):
         pass
 
 
+@rules.rule
 def report_is_left_alone(reporter: Reporter) -> None:
     """Check that neither the report nor the run's own files are changed."""
-    for name in SCENES:
+    for name in REPORTS:
         with sandbox() as box:
-            report = trials.report(box.folder("run"), SCENES[name])
+            report = trials.report(box.folder("run"), REPORTS[name])
             table, outcomes = copy.deepcopy((report.table, report.outcomes))
             frame, files = report.records.copy(), contents(box.folder("run"))
             _write(reporter, report)
@@ -78,18 +63,20 @@ def report_is_left_alone(reporter: Reporter) -> None:
             assert not lost, f"it changes the run's own files {lost}; write files of its own"
 
 
+@rules.rule
 def writes_only_into_the_directory(reporter: Reporter) -> None:
     """Check that nothing is written into the working directory, which is another one."""
     with sandbox() as box:
-        _write(reporter, trials.report(box.folder("run"), SCENES["ordinary"]))
+        _write(reporter, trials.report(box.folder("run"), REPORTS["ordinary"]))
         strays = box.strays()
         assert not strays, f"it writes {strays}; write into the `directory` that write() is given"
 
 
+@rules.rule
 def leaves_no_temporary_files(reporter: Reporter) -> None:
     """Check that no draft stays, neither beside the files nor in the temporary folder."""
     with sandbox() as box:
-        report = trials.report(box.folder("run"), SCENES["ordinary"])
+        report = trials.report(box.folder("run"), REPORTS["ordinary"])
         before = contents(box.folder("run"))
         _write(reporter, report)
         new = contents(box.folder("run")).keys() - before.keys()
@@ -97,9 +84,10 @@ def leaves_no_temporary_files(reporter: Reporter) -> None:
         assert not left, f"it leaves the temporary files {sorted(left)}; use write_atomically()"
 
 
+@rules.rule
 def json_is_strict(reporter: Reporter) -> None:
     """Check that JSON is JSON, without NaN and infinity."""
-    for name in SCENES:
+    for name in REPORTS:
         with _written(reporter, name) as files:
             for path, content in files.items():
                 suffix = Path(path).suffix
@@ -110,6 +98,7 @@ def json_is_strict(reporter: Reporter) -> None:
                     _read_strictly(path, text)
 
 
+@rules.rule
 def nasty_text_breaks_nothing(reporter: Reporter) -> None:
     """Check that a reason's own markup, commas and pipes are text in what is written."""
     with _written(reporter, "failed") as files:
@@ -128,11 +117,12 @@ def nasty_text_breaks_nothing(reporter: Reporter) -> None:
                 _assert_even(path, [[len(row) for row in rows]])
 
 
+@rules.rule
 def sections_are_sound(reporter: Reporter) -> None:
     """Check that what it adds to report.html is escaped, whole and loads nothing."""
-    for name in SCENES:
+    for name in REPORTS:
         with sandbox() as box:
-            report = trials.report(box.folder("run"), SCENES[name])
+            report = trials.report(box.folder("run"), REPORTS[name])
             for section in reporter.sections(report):
                 assert isinstance(section, Section), (
                     f"sections() gives a {type(section).__name__}; give ganbench.Section"
@@ -142,10 +132,11 @@ def sections_are_sound(reporter: Reporter) -> None:
                     _assert_sound(section)
 
 
+@rules.rule
 def writing_twice_is_writing_once(reporter: Reporter) -> None:
     """Check that a second time, as after `resume`, gives the same files."""
     with sandbox() as box:
-        report = trials.report(box.folder("run"), SCENES["ordinary"])
+        report = trials.report(box.folder("run"), REPORTS["ordinary"])
         sizes = []
         for _ in range(2):
             _write(reporter, report)
@@ -161,7 +152,7 @@ def writing_twice_is_writing_once(reporter: Reporter) -> None:
 def _written(reporter: Reporter, name: str) -> Iterator[Files]:
     """Yield the files that it makes of a report."""
     with sandbox() as box:
-        report = trials.report(box.folder("run"), SCENES[name])
+        report = trials.report(box.folder("run"), REPORTS[name])
         before = contents(box.folder("run"))
         try:
             _write(reporter, report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -14,35 +14,21 @@ from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import random_images
 from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
 
-Rule = Callable[[Transform], None]
 RESOLUTIONS = (1, 2, 4, 7, 8, 16, 28, 29, 32, 64)
 SPECS = tuple(ImageSpec(channels, size, 3) for size in RESOLUTIONS for channels in (1, 2, 3))
 COUNTS = (1, 2, 3, 4, 5, 6, 8, 9, 12)
 SEEDS = range(8)
 LARGEST = 16  # side of the images that are computed with; larger ones are only measured
+rules = Rulebook()
 
 
-def rules(cls: type) -> dict[str, Rule]:
-    found: list[Rule] = [
-        unsupported_batches_get_a_sentence,
-        shapes_are_as_promised,
-        images_stay_finite_float32,
-        gradient_reaches_every_image,
-        gradient_is_true,
-        images_are_not_modified,
-        draws_come_from_torch,
-        random_state_is_not_reset,
-        nothing_is_remembered,
-        survives_deepcopy_and_pickle,
-        works_under_autocast,
-        stays_on_the_device,
-    ]
-    if getattr(cls, "per_sample", True):
-        found += [output_is_made_of_its_own_image]
-    return {rule.__name__: rule for rule in found}
+def _is_per_sample(cls: type) -> bool:
+    return bool(getattr(cls, "per_sample", True))
 
 
+@rules.rule
 def unsupported_batches_get_a_sentence(transform: Transform) -> None:
     for image in SPECS:
         for count in COUNTS:
@@ -53,6 +39,7 @@ def unsupported_batches_get_a_sentence(transform: Transform) -> None:
             )
 
 
+@rules.rule
 def shapes_are_as_promised(transform: Transform) -> None:
     for image, count in _claimed(transform):
         promised = transform.image_spec(image)
@@ -80,6 +67,7 @@ def shapes_are_as_promised(transform: Transform) -> None:
             )
 
 
+@rules.rule
 def images_stay_finite_float32(transform: Transform) -> None:
     for image, count in _computed(transform):
         for images in (random_images(count, image), -torch.ones_like(random_images(count, image))):
@@ -90,6 +78,7 @@ def images_stay_finite_float32(transform: Transform) -> None:
             assert out.isfinite().all(), "an output is not finite; do not divide by what may be 0"
 
 
+@rules.rule
 def gradient_reaches_every_image(transform: Transform) -> None:
     for image, count in _computed(transform):
         reached = torch.zeros(count, dtype=torch.bool)
@@ -105,6 +94,7 @@ def gradient_reaches_every_image(transform: Transform) -> None:
         )
 
 
+@rules.rule
 def gradient_is_true(transform: Transform) -> None:
     """Along two directions, the outputs change as their gradient says."""
     size = 1e-2
@@ -120,6 +110,7 @@ def gradient_is_true(transform: Transform) -> None:
             )
 
 
+@rules.rule
 def images_are_not_modified(transform: Transform) -> None:
     for image, count in _computed(transform):
         images = random_images(count, image)
@@ -128,6 +119,7 @@ def images_are_not_modified(transform: Transform) -> None:
         assert torch.equal(images, before), "it changes the images it is given; work on a copy"
 
 
+@rules.rule
 def draws_come_from_torch(transform: Transform) -> None:
     for image, count in _computed(transform):
         images = random_images(count, image)
@@ -141,6 +133,7 @@ def draws_come_from_torch(transform: Transform) -> None:
         )
 
 
+@rules.rule
 def random_state_is_not_reset(transform: Transform) -> None:
     image, count = next(_computed(transform))
     after = []
@@ -153,6 +146,7 @@ def random_state_is_not_reset(transform: Transform) -> None:
     )
 
 
+@rules.rule_where(_is_per_sample)
 def output_is_made_of_its_own_image(transform: Transform) -> None:
     for image, count in _computed(transform):
         if count == 1:
@@ -170,6 +164,7 @@ def output_is_made_of_its_own_image(transform: Transform) -> None:
         assert moved, "an output does not depend on its own image; make it of that"
 
 
+@rules.rule
 def nothing_is_remembered(transform: Transform) -> None:
     image, count = next(_computed(transform))
     images = random_images(count, image)
@@ -183,6 +178,7 @@ def nothing_is_remembered(transform: Transform) -> None:
     )
 
 
+@rules.rule
 def survives_deepcopy_and_pickle(transform: Transform) -> None:
     image, count = next(_computed(transform))
     images = random_images(count, image)
@@ -193,6 +189,7 @@ def survives_deepcopy_and_pickle(transform: Transform) -> None:
         )
 
 
+@rules.rule
 def works_under_autocast(transform: Transform) -> None:
     """As trainers do with precision bfloat16."""
     for image, count in _computed(transform):
@@ -212,6 +209,7 @@ def works_under_autocast(transform: Transform) -> None:
             out.float().sum().backward()
 
 
+@rules.rule
 def stays_on_the_device(transform: Transform) -> None:
     for image, count in _computed(transform):
         images = random_images(count, image).to("meta")

@@ -25,7 +25,7 @@ from ganbench.default_plugins.features.dinov2 import (
 )
 from ganbench.default_plugins.features.weights import DINOV2_L14
 from ganbench.testing import parametrize_with_checks
-from ganbench.testing.rules.feature_extractors import random_pixels
+from ganbench.testing.fixtures.networks import random_pixels
 
 SMALL = {"width": 16, "depth": 2, "heads": 4, "grid": 37}
 

@@ -22,7 +22,7 @@ from ganbench.default_plugins.features.weights import INCEPTION
 from ganbench.default_plugins.metrics.frechet import FID, frechet_distance
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
-from ganbench.testing.rules.feature_extractors import random_pixels
+from ganbench.testing.fixtures.networks import random_pixels
 
 fidelity = pytest.importorskip("torch_fidelity", reason="needs pip install 'ganbench[inception]'")
 Network = fidelity.FeatureExtractorInceptionV3

@@ -13,7 +13,7 @@ from ganbench import ImageSpec, Moments
 from ganbench.default_plugins.features.random_conv import Pyramid, RandomConv
 from ganbench.default_plugins.metrics.frechet import frechet_distance
 from ganbench.testing import parametrize_with_checks
-from ganbench.testing.rules.feature_extractors import random_pixels
+from ganbench.testing.fixtures.networks import random_pixels
 
 PINNED = {0: 0.309063, 63: 0.251943, 64: 0.063484, 127: 0.12666, 128: 0.250555, 255: 0.06542}
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from ganbench.contracts.losses import Loss, Scored, Step
+from ganbench.contracts.losses import InputGradients, Loss, Scored, Step
 from ganbench.testing.fixtures.loss_steps import (
     ConstantGenerator,
     LinearCritic,
@@ -21,9 +21,21 @@ from ganbench.testing.fixtures.loss_steps import (
     stage_for,
     total,
 )
+from ganbench.testing.rulebook import Rulebook
 from ganbench.training.trainer import frozen
 
+rules = Rulebook()
 
+
+def _declares_input_gradients(cls: type) -> bool:
+    return bool(getattr(cls, "input_gradients", InputGradients.NONE))
+
+
+def _declares_own_images(cls: type) -> bool:
+    return InputGradients.OWN in getattr(cls, "input_gradients", InputGradients.NONE)
+
+
+@rules.rule
 def declared_input_gradients_are_the_ones_used(loss: Loss) -> None:
     stage = stage_for(loss)
     stage.discriminator_terms(loss)
@@ -36,6 +48,7 @@ def declared_input_gradients_are_the_ones_used(loss: Loss) -> None:
     assert not unused, f"its `input_gradients` declare {unused!r}, which it does not use"
 
 
+@rules.rule_where(_declares_input_gradients)
 def penalty_gradient_reaches_the_weights(loss: Loss) -> None:
     """Along random directions of D's weights, the loss changes as its gradient says."""
     stage = stage_for(loss)
@@ -55,6 +68,7 @@ def penalty_gradient_reaches_the_weights(loss: Loss) -> None:
         )
 
 
+@rules.rule_where(_declares_input_gradients)
 def penalty_sees_the_norm_over_whole_images(loss: Loss) -> None:
     """Two linear critics of one slope, in one pixel or in all, are penalised alike."""
     everywhere = torch.full((3, 4, 4), 1.5 / 48**0.5)
@@ -68,6 +82,7 @@ def penalty_sees_the_norm_over_whole_images(loss: Loss) -> None:
     )
 
 
+@rules.rule
 def constant_discriminator_has_finite_gradients(loss: Loss) -> None:
     stage = stage_for(loss)
     stage.discriminator = LinearCritic(torch.zeros(1, 4, 4), class_logits=loss.needs_class_logits)
@@ -82,6 +97,7 @@ def constant_discriminator_has_finite_gradients(loss: Loss) -> None:
         )
 
 
+@rules.rule_where(_declares_own_images)
 def interpolates_each_sample_on_its_own(loss: Loss) -> None:
     """Where a loss's own images lie between reals and fakes, each has its own place there."""
     first, second = (_shares_of_reals(loss, seed) for seed in (1, 2))
@@ -96,6 +112,7 @@ def interpolates_each_sample_on_its_own(loss: Loss) -> None:
     assert not (alike and drawn), f"one coefficient mixes all images of a batch; {remedy}"
 
 
+@rules.rule
 def own_images_keep_their_labels(loss: Loss) -> None:
     """Those differentiated at, that is: wrong labels elsewhere may be meant."""
     stage = stage_for(loss, count=6, resolution=8, classes=6)
