@@ -240,7 +240,7 @@ def test_cells_that_cannot_be_built_are_named_before_anything_is_written(tmp_pat
 
 
 def test_incompatible_cells_may_stay_in_the_table_with_their_reason(tmp_path: Path) -> None:
-    text = tiny.TINY.replace("conditioning: none", "on_incompatible: skip").replace(
+    text = tiny.INLINE.replace("conditioning: none", "on_incompatible: skip").replace(
         "matrix:\n", "matrix:\n  conditioning: [none, cbn]\n"
     )
     done = tiny.ganbench("run", tiny.write(tmp_path, text), "--out", "run", "--json", cwd=tmp_path)

@@ -160,7 +160,7 @@ def test_profile_and_override_cannot_import_code_either(tmp_path: Path) -> None:
 
 
 def test_plugin_that_changes_during_a_run_is_noticed(tmp_path: Path, wrong: Path) -> None:
-    text = tiny.TINY.replace("[bce, lsgan]", "[wrong]")
+    text = tiny.INLINE.replace("[bce, lsgan]", "[wrong]")
     done = tiny.ganbench(
         "run", tiny.write(tmp_path, text), "--plugin", "wrong.py", "--out", "run", cwd=tmp_path
     )

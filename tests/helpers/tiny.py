@@ -27,6 +27,9 @@ execution: {threads: 1}
 reporters: [markdown, csv, json]
 """
 
+# Where it does not matter that trials are processes of their own, each of which takes seconds.
+INLINE = TINY.replace("execution: {threads: 1}", "execution: {threads: 1, executor: inline}")
+
 TROUBLE = '''\
 """A loss for tests: trains as least squares, then does what it is told at the tenth step."""
 

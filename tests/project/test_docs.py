@@ -12,7 +12,7 @@ from types import ModuleType
 
 import click
 import pytest
-from helpers import tiny
+from helpers import tiny, warm
 
 from ganbench.cli import COMMANDS, cli
 from ganbench.config import benchmark_file, plan
@@ -117,7 +117,7 @@ def test_loss_of_the_readme_is_the_package_and_conforms() -> None:
 
 
 def test_loss_of_the_readme_trains(tmp_path: Path) -> None:
-    text = tiny.TINY.replace("[bce, lsgan]", "[hinge]")
+    text = tiny.INLINE.replace("[bce, lsgan]", "[hinge]")
     package = ROOT / "plugins" / "ganbench-hinge" / "ganbench_hinge.py"
     done = tiny.ganbench(
         "run", tiny.write(tmp_path, text), "--plugin", package, "--out", "run", cwd=tmp_path
@@ -169,10 +169,8 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     assert re.match(r"loss margin: (\d+) of \1 checks passed, \d", done.stdout)
     tests = next(text for text in fenced("python", GUIDE) if "parametrize_with_checks" in text)
     (folder / "test_my_loss.py").write_text(tests, "utf-8")
-    tested = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)],
-        cwd=folder, env=tiny.surroundings(), capture_output=True, text=True,
-    )  # fmt: skip
+    options = ("-q", "-p", "no:cacheprovider")
+    tested = warm.run("pytest", *options, folder, cwd=folder, environment=tiny.surroundings())
     assert tested.returncode == 0, tested.stdout
 
 
@@ -197,7 +195,8 @@ def test_run_of_the_guide_runs(guide_file: Path) -> None:
     arguments = shlex.split(line)[1:]
     arguments[1] = str(ROOT / arguments[1])
     short = ("--set", "training.budget.kimg=1", "--set", "matrix.dataset=[ring]", "--seeds", "0")
-    done = tiny.ganbench(*arguments, *short, "--out", "run", cwd=guide_file.parent)
+    inline = ("--set", "execution.executor=inline")
+    done = tiny.ganbench(*arguments, *short, *inline, "--out", "run", cwd=guide_file.parent)
     assert done.returncode == 0, done.stderr
     rows = tiny.results(guide_file.parent / "run")
     assert len(rows) == 4

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import tiny
+from helpers import tiny, warm
 
 from ganbench.gate import baseline
 from ganbench.gate.compare import Comparison, Policy, Verdict
@@ -34,15 +34,20 @@ PLATFORM = {"packages": {"torch": "2"}, "python": "3"}
 
 
 @pytest.fixture
-def tests(pytester: pytest.Pytester, monkeypatch):
+def tests(pytester: pytest.Pytester):
     """Runs pytest in a process of its own, beside one ordinary test."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
     pytester.makepyfile(test_ordinary="def test_ordinary(): pass")
     loaded = () if IS_INSTALLED else ("-p", MODULE)
 
-    def run(*arguments: object) -> pytest.RunResult:
-        return pytester.runpytest_subprocess(*loaded, "-p", "no:cacheprovider", *arguments)
+    def run(*arguments: object, cold: bool = False) -> pytest.RunResult:
+        options = (*loaded, "-p", "no:cacheprovider", *arguments)
+        if cold:
+            return pytester.runpytest_subprocess(*options)
+        done = warm.run("pytest", *options, cwd=pytester.path, environment=tiny.surroundings())
+        return pytest.RunResult(
+            done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0.0
+        )
 
     return run
 
@@ -112,7 +117,7 @@ def test_nothing_is_imported_where_nothing_is_asked(tests, pytester):
             assert not [name for name in {heavy} if name in sys.modules]
         """
     )
-    done = tests()
+    done = tests(cold=True)
     done.assert_outcomes(passed=2)
     assert "ganbench:" not in done.stdout.str()
 

@@ -49,8 +49,7 @@ def register_callbacks(register):
 
 def run(folder: Path, callbacks: str, *more: object):
     (folder / "diary.py").write_text(CALLBACK, "utf-8")
-    text = tiny.TINY.replace("[bce, lsgan]", "[bce]") + f"callbacks: {callbacks}\n"
-    text = text.replace("threads: 1", "threads: 1, executor: inline")  # fewer processes to start
+    text = tiny.INLINE.replace("[bce, lsgan]", "[bce]") + f"callbacks: {callbacks}\n"
     done = tiny.ganbench(
         "run", tiny.write(folder, text), "--plugin", "diary.py", "--out", "run", *more, cwd=folder
     )

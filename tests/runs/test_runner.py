@@ -21,10 +21,8 @@ from ganbench.registry.registry import Registry
 from ganbench.runs import runner
 from ganbench.util import machine
 
-INLINE = tiny.TINY.replace("threads: 1", "threads: 1, executor: inline")
 
-
-def started(tmp_path: Path, plugins: Registry, text: str = INLINE, **order: Any) -> Run:
+def started(tmp_path: Path, plugins: Registry, text: str = tiny.INLINE, **order: Any) -> Run:
     path = tiny.write(tmp_path, text)
     found = benchmark_file.load(path, plugins)
     planned = plan.make(found, plugins, device="cpu")
@@ -75,7 +73,7 @@ def test_only_trials_without_a_final_result_run_again(tmp_path: Path, plugins: R
 
 
 def test_diverged_trial_is_a_finding_and_not_run_again(tmp_path: Path, plugins: Registry) -> None:
-    text = INLINE.replace("log_every: 5", "log_every: 5, g_lr: 1e30, d_lr: 1e30")
+    text = tiny.INLINE.replace("log_every: 5", "log_every: 5, g_lr: 1e30, d_lr: 1e30")
     run = started(tmp_path, plugins, text)
     outcomes = runner.execute(run, plugins)
     assert {o.status for o in outcomes[1:]} == {"diverged"}
