@@ -29,6 +29,7 @@ class Check:
     run: Callable[[], None]
 
     def __call__(self) -> None:
+        """Raise AssertionError or ContractError with the sentence where the rule is broken."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
@@ -55,11 +56,15 @@ class Result:
 
     @property
     def passed(self) -> bool:
+        """Whether the plugin keeps the rule."""
         return self.message is None
 
 
 def checks_for(plugin: Any) -> list[Check]:
-    """Every check of the plugin's kind. `plugin` is a class, or an instance with small options."""
+    """Return every check of the plugin's kind.
+
+    `plugin` is a class, or an instance with small options. Raises TypeError where it is no plugin.
+    """
     cls = plugin if isinstance(plugin, type) else type(plugin)
     kind = _kind(cls)
     rules: dict[str, Rule] = import_module(kind.rules).rules(cls)
@@ -84,7 +89,7 @@ def parametrize_with_checks(
     """Parametrise a test's argument `check`: one test per plugin and check.
 
     `expected_failures` maps the name of a check to the reason why these plugins break it; such a
-    check must fail.
+    check must fail. Raises ValueError where it names no check of theirs.
     """
     import pytest
 

@@ -67,7 +67,7 @@ def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
 
 @rules.rule
 def claimed_sizes_build(architecture: Architecture) -> None:
-    """On the meta device, where shapes are computed and nothing else."""
+    """Sizes are built on the meta device, where shapes are computed and nothing else."""
     for image in _claimed(architecture):
         with on_meta("it"), torch.device("meta"):
             try:
@@ -104,7 +104,7 @@ def images_are_in_range(architecture: Architecture) -> None:
 
 @rules.rule
 def images_depend_on_the_latent(architecture: Architecture) -> None:
-    """At whatever size of latent the conditioning asks for."""
+    """It does so at whatever size of latent the conditioning asks for."""
     for image in _smallest(architecture):
         size = architecture.latent_dim + 3
         generator = shaken(_generator(architecture, image, latent_dim=size), 0.05)

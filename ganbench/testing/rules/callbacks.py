@@ -33,7 +33,7 @@ def follows_a_trial(status: str, callback: Callback) -> None:
 
 @rules.rule
 def follows_a_trial_without_windows(callback: Callback) -> None:
-    """As of one that fails in its first step."""
+    """A trial that fails in its first step is such a one."""
     with sandbox() as box, _blamed("a trial that ends before its first window", EARLY):
         callback.began(trials.info(box.folder("trial")))
         callback.ended(copy.deepcopy(RESULTS["failed"]))
@@ -67,7 +67,7 @@ def writes_only_into_the_trials_directory(callback: Callback) -> None:
 
 @rules.rule
 def trials_share_nothing(callback: Callback) -> None:
-    """Two instances, each told of its own trial, in turns."""
+    """Two instances are told, each of its own trial, in turns."""
     classes = [cls for cls in type(callback).__mro__ if cls not in (Callback, object)]
     before = [_containers(cls) for cls in classes]
     twins = (callback, next(twin for _, twin in copies(callback)))

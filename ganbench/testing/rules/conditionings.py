@@ -75,7 +75,7 @@ def labels_change_the_image(conditioning: Conditioning) -> None:
 
 @rules.rule_where(_needs_labels)
 def labels_change_the_logits(conditioning: Conditioning) -> None:
-    """D's logit, or the terms that the conditioner adds, as AC-GAN's do."""
+    """They change D's logit, or the terms that the conditioner adds, as AC-GAN's do."""
     players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
     if not _conditioned(conditioning)[1]:
@@ -129,7 +129,7 @@ def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
 
 @rules.rule
 def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
-    """In a step of a logistic loss with every class in the batch; the head's bias may lack it."""
+    """The step is a logistic loss's, with every class in the batch; the head's bias may lack it."""
     generator, discriminator = players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
     with frozen(generator.parameters()):

@@ -1,5 +1,7 @@
-"""What every data set must do. Data is kept where runs keep it; where it is absent, so are most
-of the checks."""
+"""What every data set must do.
+
+Data is kept where runs keep it; where it is absent, so are most of the checks.
+"""
 
 from __future__ import annotations
 

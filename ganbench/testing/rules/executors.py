@@ -1,5 +1,7 @@
-"""What every executor must do. The worker that its processes find is a light one, whose trials end
-at once as `failed`."""
+"""What every executor must do.
+
+The worker that its processes find is a light one, whose trials end at once as `failed`.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,7 @@ def every_trial_is_yielded_once(executor: Executor) -> None:
 
 @rules.rule
 def dead_worker_gets_an_end(executor: Executor) -> None:
-    """Of a trial whose result cannot be written, as on a full disk."""
+    """The trial is one whose result cannot be written, as on a full disk."""
     with _workshop() as box:
         trial = _trial(box, "doomed")
         (trial.directory / run_folder.RESULT / "in the way").mkdir(parents=True)

@@ -65,7 +65,7 @@ def draws_come_from_torch(loss: Loss) -> None:
 
 @rules.rule
 def steps_do_not_share_a_graph(loss: Loss) -> None:
-    """Three rounds of training, in which every step goes backward through its own terms alone."""
+    """In three rounds of training, every step goes backward through its own terms alone."""
     stage = stage_for(loss)
     remedy = "detach what it remembers from one step to the next"
     for stage.iteration in range(3):

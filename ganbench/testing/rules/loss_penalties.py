@@ -114,7 +114,7 @@ def interpolates_each_sample_on_its_own(loss: Loss) -> None:
 
 @rules.rule
 def own_images_keep_their_labels(loss: Loss) -> None:
-    """Those differentiated at, that is: wrong labels elsewhere may be meant."""
+    """Only those differentiated at must: wrong labels elsewhere may be meant."""
     stage = stage_for(loss, count=6, resolution=8, classes=6)
     stage.labels = torch.randperm(6)
     for player, objective, tracked in objectives(loss):
@@ -155,8 +155,10 @@ class _Told:
 
 
 def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
-    """How much of each pixel of the loss's own images is the real's and not the fake's, or None
-    where the images are not between them."""
+    """How much of each pixel of the loss's own images is the real's and not the fake's.
+
+    None where the images are not between them.
+    """
     stage = stage_for(loss)
     stage.images = 0.2 + 0.6 * torch.rand(stage.images.shape)
     stage.generator = ConstantGenerator(torch.full(stage.images.shape[1:], -0.5))
@@ -174,8 +176,10 @@ def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
 
 
 def _partner(image: Tensor, step: Step) -> int | None:
-    """The index of the real and the fake between which, or near which, an image lies, where one
-    pair is much nearer than the others."""
+    """The index of the real and the fake between which, or near which, an image lies.
+
+    None where no pair is much nearer than the others.
+    """
     fake = step.fake.images.detach().flatten(1)
     along = step.real.images.detach().flatten(1) - fake
     offset = image.flatten() - fake

@@ -113,7 +113,7 @@ def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
 
 @rules.rule_where(_is_no_regularizer)
 def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
-    """Either sure that fakes are real or sure that they are not: some losses saturate at one."""
+    """It is sure that fakes are real or sure that they are not: some losses saturate at one."""
     slopes = []
     for level in (-SURE, SURE):
         step, _, raise_fake = levelled(loss, 0.0, level, InputGradients.NONE)

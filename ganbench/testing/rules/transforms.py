@@ -191,7 +191,7 @@ def survives_deepcopy_and_pickle(transform: Transform) -> None:
 
 @rules.rule
 def works_under_autocast(transform: Transform) -> None:
-    """As trainers do with precision bfloat16."""
+    """Trainers with precision bfloat16 run it so."""
     for image, count in _computed(transform):
         images = random_images(count, image).requires_grad_()
         try:
