@@ -10,7 +10,9 @@ from pathlib import Path
 from helpers import tiny
 
 
-def start_hanging(tmp_path: Path, run: Path, text: str = tiny.TINY) -> subprocess.Popen[str]:
+def start_hanging(
+    tmp_path: Path, run: Path, text: str = tiny.UNCONTROLLED
+) -> subprocess.Popen[str]:
     """A run whose second cell never ends."""
     text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
     benchmark = tiny.write(tmp_path, text)

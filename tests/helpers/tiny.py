@@ -27,6 +27,9 @@ execution: {threads: 1}
 reporters: [markdown, csv, json]
 """
 
+# Without the real test set, whose trial is a process too.
+UNCONTROLLED = TINY.replace("num_samples: 200,", "num_samples: 200, controls: [],")
+
 # Where it does not matter that trials are processes of their own, each of which takes seconds.
 INLINE = TINY.replace("execution: {threads: 1}", "execution: {threads: 1, executor: inline}")
 

@@ -12,7 +12,7 @@ import pytest
 from helpers import tiny
 from helpers.hanging import alive, start_hanging, wait_until, worker_of
 
-TROUBLED = tiny.TINY.replace("[bce, lsgan]", "[{name: trouble, does: DOES}, bce]")
+TROUBLED = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[{name: trouble, does: DOES}, bce]")
 
 
 def run_with_trouble(tmp_path: Path, does: str, *more: str) -> subprocess.CompletedProcess[str]:

@@ -187,7 +187,7 @@ def test_run_directory_reads_back_as_it_was_planned(tmp_path: Path, plugins: Reg
 def test_workers_keep_the_memory_they_free_unless_told_otherwise(
     tmp_path: Path, own: str | None
 ) -> None:
-    tiny.write(tmp_path)
+    tiny.write(tmp_path, tiny.UNCONTROLLED)
     changes = {} if own is None else {"GLIBC_TUNABLES": own}
     done = tiny.ganbench("run", "tiny.yaml", "--out", "out", cwd=tmp_path, **changes)
     assert done.returncode == 0, done.stderr

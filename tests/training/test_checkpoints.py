@@ -149,7 +149,7 @@ def test_loss_that_keeps_what_cannot_be_kept_costs_only_the_checkpoints(tmp_path
 
 
 def test_kill_9_in_the_middle_and_resume_give_the_weights_of_one_go(tmp_path):
-    text = tiny.TINY.replace("execution: {threads: 1}", "execution: {threads: 1, checkpoint: 1e-6}")
+    text = tiny.UNCONTROLLED.replace("threads: 1", "threads: 1, checkpoint: 1e-6")
     run, other = tmp_path / "run", tmp_path / "other"
     process = start_hanging(tmp_path, run, text)
     wait_until(lambda: list(run.glob("trials/trouble*/checkpoint.pt")), process)
