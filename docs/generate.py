@@ -62,17 +62,17 @@ def contracts() -> str:
     parts = []
     for kind in KINDS.values():
         cls, by = kind.contract_class(), f"Registered by `{kind.hook}(register)`."
-        parts.append(f"### {kind.contract}\n\n{by} {_first(cls)}\n\n{_table(cls)}")
+        parts.append(f"### {kind.contract}\n\n{by} {_said(cls)}\n\n{_table(cls)}")
     met = ["| class | fields and methods |", "|---|---|"]
     for name in HELPERS:
         cls = getattr(ganbench, name)
         members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
-        met.append(f"| **{name}**: {_first(cls)} | {members} |")
+        met.append(f"| **{name}**: {_said(cls)} | {members} |")
     parts.append("### What they meet\n\n" + "\n".join(met))
     parts.append("### What reporters are handed")
     for name in REPORTED:
         cls = getattr(ganbench, name)
-        parts.append(f"**{name}**: {_first(cls)}\n\n{_table(cls)}")
+        parts.append(f"**{name}**: {_said(cls)}\n\n{_table(cls)}")
     return "\n\n".join(parts)
 
 
@@ -99,7 +99,7 @@ def _members(cls: type) -> Iterator[tuple[str, str]]:
         if name == "__call__" or not name.startswith("_"):
             signature = _signature(function)
             signature = signature.replace("() ->", ":") if read else signature
-            yield f"{name}{signature}", _first(function)
+            yield f"{name}{signature}", _said(function)
 
 
 def _remark(cls: type, name: str) -> str:
@@ -120,10 +120,11 @@ def _signature(function: Callable[..., object]) -> str:
     return text.replace("'", "").replace("|", "or")
 
 
-def _first(thing: object) -> str:
-    """The first paragraph of the documentation, on one line."""
-    text = inspect.cleandoc(thing.__doc__ or "").split("\n\n")[0]
-    return "" if text.startswith(f"{getattr(thing, '__name__', '')}(") else " ".join(text.split())
+def _said(thing: object) -> str:
+    """The documentation, on one line."""
+    text = inspect.cleandoc(thing.__doc__ or "")
+    written = not text.startswith(f"{getattr(thing, '__name__', '')}(")  # else dataclass wrote it
+    return " ".join(text.split()).replace("|", "\\|") if written else ""
 
 
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {

@@ -15,7 +15,10 @@ NormFactory = Callable[[int], nn.Module]
 
 
 class Architecture(ABC):
-    """Subclasses are dataclasses of their options and must have a `latent_dim`."""
+    """A generator and a discriminator, as backbones that never see a label.
+
+    Subclasses are dataclasses of their options and must have a `latent_dim`.
+    """
 
     name: ClassVar[str]  # in benchmark files
     g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none")
@@ -25,18 +28,21 @@ class Architecture(ABC):
     latent_dim: int  # of the noise, before a conditioning adds to it
 
     def unsupported(self, image: ImageSpec) -> str | None:
-        """Why images of this shape cannot be built, or None."""
+        """Return why images of this shape cannot be built, or None."""
         return None
 
     def latents(
         self, count: int, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> Tensor:  # (count, latent_dim)
-        """Draws from the prior, of `generator`'s device: standard normal unless overridden."""
+        """Draw (count, latent_dim) from the prior: standard normal unless overridden.
+
+        `generator` decides the draw, and lives on `device`.
+        """
         return torch.randn(count, self.latent_dim, generator=generator, device=device)
 
     @abstractmethod
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
-        """A module called as module(z, condition) -> (N, C, H, W) in [-1, 1].
+        """Return a module called as module(z, condition) -> (N, C, H, W) in [-1, 1].
 
         Make every norm layer with norm(channels); call it as layer(h, condition). A module whose
         `sees_noise` is true is called as module(z, condition, noise), with the latents as they
@@ -45,11 +51,13 @@ class Architecture(ABC):
 
     @abstractmethod
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
-        """A module called as module(images) -> (N, module.feature_dim).
+        """Return a module called as module(images) -> (N, module.feature_dim).
 
         No head: the conditioning adds it. Norm layers are called as layer(h).
         """
 
     def finish_head(self, head: nn.Module) -> None:  # noqa: B027
-        """Change what the conditioning adds to the discriminator's backbone: how it starts, or
-        that it has no bias. Most architectures need nothing here."""
+        """Change what the conditioning adds to the discriminator's backbone, in place.
+
+        How it starts, or that it has no bias, say. Most architectures need nothing here.
+        """

@@ -23,21 +23,22 @@ class TrialInfo:
 
 
 class Callback(ABC):
-    """Told of one trial's progress, in the trial's own process. Subclasses are dataclasses of
-    their options.
+    """What is told of one trial's progress, in the trial's own process.
 
-    It observes and changes nothing. An exception that it raises ends the trial as `failed`: a
-    tracker that may be lost should catch its own.
+    Subclasses are dataclasses of their options. It observes and changes nothing. An exception that
+    it raises ends the trial as `failed`: a tracker that may be lost should catch its own.
     """
 
     name: ClassVar[str]  # in benchmark files
 
     def began(self, trial: TrialInfo) -> None:  # noqa: B027
-        """Before the first step."""
+        """Take notice that the trial begins: its first step is next."""
 
     def window(self, window: Window) -> None:  # noqa: B027
-        """After every `training.log_every` iterations: means of all terms, and the speed."""
+        """Take the means of all terms, and the speed, of `training.log_every` iterations."""
 
     def ended(self, result: dict[str, Any]) -> None:  # noqa: B027
-        """However it ended after `began`: `result` is what result.json will hold, its `status`
-        included."""
+        """Take notice that the trial ended, however it did so after `began`.
+
+        `result` is what result.json will hold, its `status` included.
+        """

@@ -16,7 +16,10 @@ from ganbench.contracts.losses import DiscriminatorOutput, Step, Terms
 
 
 class PlainNorm(Protocol):
-    def __call__(self, channels: int, *, affine: bool = True) -> nn.Module: ...
+    """A maker of the norm layers that the cell's `g_norm` names."""
+
+    def __call__(self, channels: int, *, affine: bool = True) -> nn.Module:
+        """Return a layer called as layer(h); without a scale and a shift where not `affine`."""
 
 
 class Unconditioned(nn.Module):
@@ -27,17 +30,19 @@ class Unconditioned(nn.Module):
         self.norm = norm
 
     def forward(self, h: Tensor, condition: Tensor | None) -> Tensor:
+        """Normalise `h` (N, C, ...) to the same shape."""
         return self.norm(h)
 
 
 class LinearHead(nn.Module):
-    """One logit, linear in the features."""
+    """A head of one logit, linear in the features."""
 
     def __init__(self, feature_dim: int) -> None:
         super().__init__()
         self.linear = nn.Linear(feature_dim, 1)
 
     def forward(self, features: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
+        """Judge features (N, F), whatever their labels: logits are (N,)."""
         return DiscriminatorOutput(self.linear(features).squeeze(1), features)
 
 
@@ -50,15 +55,16 @@ class GeneratorConditioner(nn.Module):
         super().__init__()
         self.latent_dim = latent_dim  # of what latent() returns
 
-    def latent(self, z: Tensor, labels: Tensor | None) -> Tensor:  # (N, Z) -> (N, latent_dim)
+    def latent(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return what the backbone starts from, (N, Z) -> (N, latent_dim)."""
         return z
 
     def condition(self, labels: Tensor | None) -> Tensor | None:
-        """What the backbone hands, unopened, to each of its norm layers."""
+        """Return what the backbone hands, unopened, to each of its norm layers."""
         return None
 
     def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
-        """A norm layer, called as layer(h, condition)."""
+        """Return a norm layer for maps of `channels`, called as layer(h, condition)."""
         return Unconditioned(plain(channels))
 
 
@@ -69,32 +75,40 @@ class DiscriminatorConditioner(nn.Module):
         super().__init__()
         self.channels = channels  # of what image() returns
 
-    def image(self, images: Tensor, labels: Tensor | None) -> Tensor:  # -> (N, channels, H, W)
+    def image(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Return what the backbone sees, (N, C, H, W) -> (N, channels, H, W)."""
         return images
 
     def head(self, feature_dim: int) -> nn.Module:
-        """A module called as head(features, labels) -> DiscriminatorOutput."""
+        """Return a module called as head(features, labels) -> DiscriminatorOutput."""
         return LinearHead(feature_dim)
 
     def discriminator_loss(self, step: Step) -> Terms:
-        """Terms that the method adds to the adversarial loss, such as AC-GAN's cross-entropy."""
+        """Return scalars that D minimises beside its loss, such as AC-GAN's cross-entropy.
+
+        Odena et al., "Conditional Image Synthesis with Auxiliary Classifier GANs", ICML 2017.
+        """
         return {}
 
     def generator_loss(self, step: Step) -> Terms:
+        """Return scalars that G minimises beside its loss."""
         return {}
 
 
 class Conditioning:
-    """A pair of conditioners. Subclasses are dataclasses of their options."""
+    """A way for labels to enter both players: it makes one conditioner for each.
+
+    Subclasses are dataclasses of their options.
+    """
 
     name: ClassVar[str]  # in benchmark files
-    needs_labels: ClassVar[bool] = True
+    needs_labels: ClassVar[bool] = True  # whether the data must have classes
     gives_class_logits: ClassVar[bool] = False  # whether D's head classifies too
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        """How labels enter G."""
+        """Return how labels enter G, whose latents are (N, latent_dim) before."""
         return GeneratorConditioner(latent_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        """How labels enter D."""
+        """Return how labels enter D, for images of this shape and number of classes."""
         return DiscriminatorConditioner(image.channels)

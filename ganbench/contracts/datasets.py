@@ -11,7 +11,7 @@ from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, M
 
 
 class Dataset(ABC):
-    """Subclasses are dataclasses of their options."""
+    """A source of images, with labels or without. Subclasses are dataclasses of their options."""
 
     name: ClassVar[str]  # in benchmark files
     splits: ClassVar[tuple[Split, ...]] = ("train", "test")  # without "test": no reference row
@@ -20,29 +20,34 @@ class Dataset(ABC):
 
     @abstractmethod
     def image_spec(self) -> ImageSpec:
-        """Shape and classes, without reading any image: `plan` needs it."""
+        """Return shape and classes, without reading any image: `plan` needs it."""
 
     @abstractmethod
     def load(self, split: Split, root: Path) -> LabeledImages:
-        """The whole split. May download into `root`; raises DataError on damaged data."""
+        """Return the whole split. May download into `root`.
+
+        Raises DataError where the data is missing and cannot be had, or damaged.
+        """
 
     @abstractmethod
     def status(self, root: Path) -> DatasetStatus:
-        """Where the data is and whether it is there and verified; loads and downloads nothing."""
+        """Say where the data is and whether it is there and verified; load and download nothing."""
 
     def class_names(self) -> tuple[str, ...]:
-        """What the classes are called, without reading any image; (): their ids are their names."""
+        """Name the classes, without reading any image; (): their ids are their names."""
         return ()
 
     def protocol(self) -> dict[str, Any]:
-        """How images were prepared (crop, resize filter, ...): part of every metric's protocol."""
+        """Say how images were prepared (crop, resize filter): part of every metric's protocol."""
         return {}
 
     def damage(self, root: Path) -> Iterable[str]:
-        """What is wrong with the files, each with the reason: `ganbench datasets verify`. May read
-        all of them; downloads nothing."""
+        """Find what is wrong with the files, each with the reason, for `ganbench datasets verify`.
+
+        May read all of them; downloads nothing.
+        """
         return ()
 
     def mixture(self) -> Mixture | None:
-        """The distribution itself, where it is a known mixture of Gaussians."""
+        """Return the distribution itself, where it is a known mixture of Gaussians."""
         return None

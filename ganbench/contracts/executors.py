@@ -18,12 +18,13 @@ class TrialRef:
 
     @property
     def id(self) -> str:
+        """The name of its directory."""
         return self.directory.name
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the runner gives an executor to share out."""
+    """What the runner gives an executor to share out among trials."""
 
     jobs: int = 1  # trials at once
     threads: int = 1  # of each trial

@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from ganbench.contracts.images import ImageSpec
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 class Features(NamedTuple):
-    """What an extractor says of a batch of images."""
+    """What an extractor says of a batch of N images."""
 
     embedding: Tensor  # (N, F) float32
     probabilities: Tensor | None = None  # (N, K) of classes
@@ -25,11 +26,11 @@ class FeatureExtractor(ABC):
     name: ClassVar[str]  # in benchmark files
 
     def unsupported(self, image: ImageSpec) -> str | None:
-        """Why images of this shape have no features here, or None."""
+        """Return why images of this shape have no features here, or None."""
         return None
 
     def missing(self, root: Path) -> str | None:
-        """Why there are no features on this machine, such as weights that are not at hand, or None.
+        """Return why there are no features on this machine, such as missing weights, or None.
 
         Downloads nothing. The text says what to do, and tables show it in the numbers' place.
         """
@@ -44,19 +45,19 @@ class FeatureExtractor(ABC):
 
     @abstractmethod
     def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        """A function of a batch of images as data sets hold them (uint8, or float32 points).
+        """Return a function of images (N, C, H, W) as data sets hold them: uint8, or float32.
 
         Raises Unavailable where weights are missing, DataError where they are not the right ones.
         """
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """Changes when the features do; part of the cache key and of every protocol."""
+        """Return a text that changes when the features do, part of caches' keys and protocols."""
 
     def protocol(self) -> dict[str, Any]:
-        """What a reader must know of the features: weights, layer, resizing, range of values."""
+        """Say what a reader must know of the features: weights, layer, resizing, value range."""
         return {}
 
 
 class Unavailable(Exception):
-    """Why a number does not exist here; the text is what tables show in its place."""
+    """The reason why a number does not exist here; its text is what tables show in its place."""

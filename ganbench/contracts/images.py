@@ -1,4 +1,4 @@
-"""Frozen values that travel between the layers. Importing this module does not import torch."""
+"""Images and what is known of them, as all rooms hand them on; does not import torch."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-import torch
-from torch import Tensor
 
 Split = Literal["train", "test"]
 
@@ -72,5 +68,5 @@ class DatasetStatus:
 
 
 def quantise(images: Tensor) -> Tensor:
-    """[-1, 1] -> uint8, clamped and rounded to the nearest."""
-    return images.mul(127.5).add(127.5).clamp(0, 255).round().to(torch.uint8)
+    """Turn [-1, 1] into uint8 in [0, 255], clamped and rounded to the nearest."""
+    return images.mul(127.5).add(127.5).clamp(0, 255).round().byte()

@@ -53,6 +53,7 @@ class Scored:
 
     @cached_property
     def output(self) -> DiscriminatorOutput:
+        """All that D says of the images, asked once."""
         return self._discriminator(self.images, self.labels)
 
     @property
@@ -61,11 +62,13 @@ class Scored:
         return "output" in vars(self)
 
     @property
-    def logits(self) -> Tensor:  # (N,)
+    def logits(self) -> Tensor:
+        """D's verdicts, (N,), unbounded: higher is more real."""
         return self.output.logits
 
     @property
-    def features(self) -> Tensor:  # (N, F)
+    def features(self) -> Tensor:
+        """What D's head saw, (N, F), in float32."""
         return self.output.features.float()  # only where they are read
 
     @cached_property
@@ -84,16 +87,25 @@ class Scored:
 
 
 class Score(Protocol):
+    """D, to be asked about images of a loss's own making."""
+
     def __call__(
         self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
-    ) -> Scored: ...
+    ) -> Scored:
+        """Return images (N, C, H, W) in [-1, 1] with what D says of them.
+
+        Give `track_inputs` where their `input_gradient` will be read.
+        """
 
 
 @dataclass(frozen=True)
 class Step:
-    """One player's step. `fake.images[i]` was generated for the label of `real.images[i]`, unless
-    the benchmark asks for `fake_labels: random`, as it may for losses that do not say
-    `pairs_labels`; `fake.labels` says for which."""
+    """What a loss sees of one player's step.
+
+    `fake.images[i]` was generated for the label of `real.images[i]`, unless the benchmark asks for
+    `fake_labels: random`, as it may for losses that do not say `pairs_labels`; `fake.labels` says
+    for which.
+    """
 
     real: Scored
     fake: Scored  # graph to G in the generator's step, none in the discriminator's
@@ -124,7 +136,7 @@ class Loss(ABC):
     name: ClassVar[str]  # in benchmark files
     recipe: ClassVar[Recipe] = Recipe()  # the schedule it was published with
     input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
-    needs_labels: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False  # whether the data must have classes
     needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
     whole_batch: ClassVar[bool] = False
     """Whether a term is no mean over images (batch statistics, a count of steps): such a loss
@@ -136,11 +148,11 @@ class Loss(ABC):
 
     @abstractmethod
     def discriminator_loss(self, step: Step) -> Terms:
-        """Named scalars that D minimises."""
+        """Return named scalars that D minimises."""
 
     @abstractmethod
     def generator_loss(self, step: Step) -> Terms:
-        """Named scalars that G minimises."""
+        """Return named scalars that G minimises."""
 
     def after_discriminator_step(self, discriminator: nn.Module) -> None:  # noqa: B027
         """Constrain D's weights once its optimiser has stepped. Most losses need nothing here."""
@@ -150,12 +162,14 @@ class Regularizer(Loss):
     """A loss that only makes sense beside another; adds nothing unless overridden."""
 
     def discriminator_loss(self, step: Step) -> Terms:
+        """Return named scalars that D minimises beside the loss's own."""
         return {}
 
     def generator_loss(self, step: Step) -> Terms:
+        """Return named scalars that G minimises beside the loss's own."""
         return {}
 
 
 def norm_per_sample(x: Tensor, eps: float = 1e-12) -> Tensor:
-    """The Euclidean norm of each sample, (N, ...) -> (N,), with a finite gradient at zero."""
+    """Return each sample's Euclidean norm, (N, ...) -> (N,), with a finite gradient at zero."""
     return (x.flatten(1).square().sum(1) + eps).sqrt()

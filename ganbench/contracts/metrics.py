@@ -6,17 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import Features, Unavailable
 from ganbench.contracts.images import ImageSpec, LabeledImages, Split
-from ganbench.contracts.moments import Moments
 from ganbench.contracts.options import counted_options
 from ganbench.records.columns import Column
 from ganbench.records.windows import Probe, Timings, Window
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ganbench.contracts.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -40,18 +42,25 @@ class Evaluation(Protocol):
     directory: Path | None  # of the trial, for pictures; None: nowhere
 
     def features(self, extractor: str) -> Features:
-        """Of the fakes. Large ones lie in a file that is mapped into memory: work in chunks."""
+        """Return the fakes' features, of an extractor's label such as `random-conv(seed=3)`.
+
+        Large ones lie in a file that is mapped into memory: work in chunks. Raises Unavailable
+        where there are none.
+        """
 
     def real(self, extractor: str, label: int | None = None) -> Moments:
-        """Of the training set, or of one of its classes; cached on disk."""
+        """Return the moments of the training set's features, or of one class's; cached on disk."""
 
     def real_features(
         self, extractor: str, split: Split = "train", count: int | None = None
     ) -> Features:
-        """Of `count` real images, always the same random ones, or of the split; cached on disk."""
+        """Return features of `count` real images, always the same random ones; cached on disk.
+
+        Without a `count`, of the whole split.
+        """
 
     def reals(self, split: Split = "train", count: int | None = None) -> LabeledImages:
-        """The images that `real_features` describes, in the same order."""
+        """Return the images that `real_features` describes, in the same order."""
 
     def remember(
         self,
@@ -59,18 +68,27 @@ class Evaluation(Protocol):
         compute: Callable[[], dict[str, Tensor]],
         splits: tuple[Split, ...] = ("train",),
     ) -> dict[str, Tensor]:
-        """Tensors that real data alone decides, cached on disk: `name` tells them from all others,
-        versions and options included; `splits` are those they were computed from."""
+        """Return tensors that real data alone decides, computed once and cached on disk.
+
+        `name` tells them from all others, versions and options included; `splits` are those they
+        were computed from.
+        """
 
     def classes(self) -> Tensor:
-        """The class of each fake, (N,), as the data set's judge sees it, or Unavailable."""
+        """Return the class of each fake, (N,), as the data set's judge sees it.
+
+        Raises Unavailable where there is no judge.
+        """
 
     def class_shares(self) -> Tensor:
-        """The share of each class in the training set, (K,) float64; Unavailable without any."""
+        """Return the share of each class in the training set, (K,) float64.
+
+        Raises Unavailable where it has no labels.
+        """
 
 
 class Metric(ABC):
-    """Subclasses are dataclasses of their options.
+    """A way from samples to numbers. Subclasses are dataclasses of their options.
 
     An option named `features` that is None becomes the data set's own extractor in the plan.
     """
@@ -90,12 +108,14 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, evaluation: Evaluation) -> Mapping[str, float | Unavailable]:
-        """The declared columns. One that means nothing for such data is left out; one that has no
-        value this time gets an Unavailable with the reason in its place. None is ever made up.
+        """Return a value for each declared column.
+
+        One that means nothing for such data is left out; one that has no value this time gets an
+        Unavailable with the reason in its place. None is ever made up.
 
         Raises Unavailable where there is no value at all.
         """
 
     def protocol(self) -> dict[str, Any]:
-        """What, beside the samples and the extractors, decides the value."""
+        """Say what, beside the samples and the extractors, decides the value."""
         return {"metric": self.name, "version": self.version, **counted_options(self)}

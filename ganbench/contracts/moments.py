@@ -12,7 +12,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and covariance of N feature vectors, in float64."""
+    """The mean and the covariance of N feature vectors of F dimensions, in float64."""
 
     num_samples: int
     mean: Tensor  # (F,)
@@ -20,7 +20,7 @@ class Moments:
 
     @classmethod
     def of(cls, batches: Iterable[Tensor]) -> Moments:
-        """Of all rows (N, F) of all batches. Raises ValueError with fewer than two rows."""
+        """Return those of all rows (N, F) of all batches. Raises ValueError for fewer than two."""
         sums = MomentSums()
         for batch in batches:
             sums.add(batch)
@@ -50,7 +50,7 @@ class MomentSums:
         self._shift = self._sum = self._products = torch.empty(0, dtype=torch.float64)
 
     def add(self, batch: Tensor) -> None:
-        """`batch` (N, F) of any floating type."""
+        """Add the rows of a batch (N, F) of any floating type."""
         if not len(batch):
             return
         x = batch.double()
@@ -62,6 +62,7 @@ class MomentSums:
         self._products += x.T @ x
 
     def merge(self, other: MomentSums) -> None:
+        """Add what another has seen, as if all its rows had been added here (Chan et al., 1979)."""
         if not other.count:
             return
         if not self.count:
@@ -73,7 +74,7 @@ class MomentSums:
         self.count += other.count
 
     def moments(self) -> Moments:
-        """Raises ValueError with fewer than two samples."""
+        """Return the moments of all rows so far. Raises ValueError with fewer than two."""
         if self.count < 2:
             raise ValueError(f"a covariance needs at least two samples, and there are {self.count}")
         mean = self._sum / self.count

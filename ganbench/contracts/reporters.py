@@ -18,8 +18,9 @@ class Reporter(ABC):
 
     @abstractmethod
     def write(self, report: Report, directory: Path) -> None:
-        """`report.table` is the summary, `report.records` every value in long form (a DataFrame).
+        """Show or write the results.
 
+        `report.table` is the summary, `report.records` every value in long form (a DataFrame).
         Files go into `directory`; what the user asked for goes to standard output.
         """
 

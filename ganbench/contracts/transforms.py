@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
-
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from ganbench.contracts.images import ImageSpec
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 class Transform(ABC):
-    """Applied to every batch, real or fake, before D's conditioner sees it, in both players' steps.
+    """What D sees in the place of every batch, real or fake, in both players' steps.
 
-    G trains through it, so it must be differentiable in the images. What it draws, it draws from
-    torch's own generators, so that a seed decides it. Subclasses are dataclasses of their options.
+    It comes before D's conditioner. G trains through it, so it must be differentiable in the
+    images. What it draws, it draws from torch's own generators, so that a seed decides it.
+    Subclasses are dataclasses of their options.
     """
 
     name: ClassVar[str]  # in benchmark files
@@ -23,13 +25,13 @@ class Transform(ABC):
     gradient per image, and the plan refuses losses and conditionings that want them."""
 
     def unsupported(self, image: ImageSpec, batch_size: int) -> str | None:
-        """Why batches of this shape cannot be transformed, or None."""
+        """Return why batches of this shape cannot be transformed, or None."""
         return None
 
     def image_spec(self, image: ImageSpec) -> ImageSpec:
-        """The shape of what `apply` returns for images of this shape."""
+        """Return the shape of what `apply` returns for images of this shape."""
         return image
 
     @abstractmethod
     def apply(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] -> (N, C', H', W'), or fewer where not per sample."""
+        """Turn images (N, C, H, W) in [-1, 1] into (N, C', H', W'), or fewer if not per sample."""

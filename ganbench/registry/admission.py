@@ -73,7 +73,7 @@ def check_class(kind: Kind, cls: type, source: PluginSource) -> None:
 
 @functools.cache
 def _declarations(contract: type) -> set[str]:
-    """The class attributes by which plugins of this contract describe themselves."""
+    """Return the class attributes by which plugins of this contract describe themselves."""
     return {
         name
         for cls in contract.__mro__

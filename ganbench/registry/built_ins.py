@@ -27,7 +27,7 @@ def found_built_ins() -> list[FoundPlugin]:
 
 
 def _with_hooks(folder: Path, package: str) -> Iterator[str]:
-    """The modules of a package that define hooks: itself, its modules, and its packages'."""
+    """Yield the modules of a package that define hooks: itself, its modules, its packages'."""
     init = (folder / "__init__.py").read_bytes()
     if _defines_hooks(init):
         yield package
@@ -50,7 +50,7 @@ def _defines_hooks(source: bytes) -> bool:
 
 
 def _order(source: bytes) -> tuple[str, ...]:
-    """What a package says of the order of its modules."""
+    """Read what a package says of the order of its modules."""
     if b"ORDER" not in source:
         return ()
     for part in ast.parse(source).body:

@@ -34,7 +34,7 @@ class PluginSource:
 
     @property
     def identity(self) -> str:
-        """What records hold: it changes when the code does."""
+        """What records hold of the plugin: it changes when the code does."""
         return f"{self} sha256:{self.digest[:12]}" if self.digest else str(self)
 
 
@@ -56,8 +56,11 @@ class FoundPlugin:
 
 
 def found_entry_points() -> tuple[list[FoundPlugin], list[Failure]]:
-    """The installed plugins that GANBENCH_LOAD_PLUGINS admits, and those whose name is another's
-    too; imports none of them. Raises PluginError where the variable names what is not installed."""
+    """Return the installed plugins that GANBENCH_LOAD_PLUGINS admits; import none of them.
+
+    Beside them stand those whose name is another's too. Raises PluginError where the variable names
+    what is not installed.
+    """
     points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
     by_name: dict[str, dict[str, FoundPlugin]] = {}
     for point in _admitted(points):
@@ -77,7 +80,7 @@ def found_entry_points() -> tuple[list[FoundPlugin], list[Failure]]:
 
 
 def _admitted(points: list[Any]) -> list[Any]:
-    """Those that GANBENCH_LOAD_PLUGINS names, by plugin or distribution; all where it is unset."""
+    """Keep what GANBENCH_LOAD_PLUGINS names, by plugin or distribution; all where it is unset."""
     listed = os.environ.get("GANBENCH_LOAD_PLUGINS")
     if listed is None:
         return points
@@ -94,12 +97,15 @@ def _admitted(points: list[Any]) -> list[Any]:
 
 
 def _canonical(name: str) -> str:
-    """Distributions are one whether written with a hyphen, a dot or an underscore."""
+    """Spell a distribution in one way, whether it has a hyphen, a dot or an underscore."""
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
 
 
 def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
-    """The module of a `--plugin` value: a path to a Python file, or a module's dotted name."""
+    """Import a `--plugin` value: a path to a Python file, or a module's dotted name.
+
+    Raises PluginError where there is no such file, and whatever goes wrong in the import.
+    """
     path = Path(plugin) if is_file(plugin) else None
     try:
         module = _import_file(path) if path else importlib.import_module(plugin)
@@ -113,7 +119,7 @@ def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
 
 
 def is_file(plugin: str) -> bool:
-    """Whether a `--plugin` value is a path. Raises PluginError where there is no such file."""
+    """Say whether a `--plugin` value is a path. Raises PluginError where there is no such file."""
     if not plugin.endswith(".py") and os.sep not in plugin:
         return False
     if not Path(plugin).is_file():
@@ -122,7 +128,7 @@ def is_file(plugin: str) -> bool:
 
 
 def source_digest(module: ModuleType) -> str:
-    """Of the source files of a module and of the package around it; empty where there are none."""
+    """Return the SHA-256 of the source of a module and the package around it; "" for none."""
     around = sys.modules.get(module.__name__.partition(".")[0], module)
     folders = [Path(folder) for folder in getattr(around, "__path__", ())]
     files = sorted((file.relative_to(top), file) for top in folders for file in top.rglob("*.py"))

@@ -11,20 +11,23 @@ _LABEL = re.compile(r"(?P<name>[^()@]+)(?:\((?P<options>[^()]*)\))?")
 
 
 def compose(name: str, options: Mapping[str, Any]) -> str:
-    """Raises ValueError where an option is more than a number, a word, true, false or null."""
+    """Return the label of an extractor with these options.
+
+    Raises ValueError where an option is more than a number, a word, true, false or null.
+    """
     return (
         f"{name}({','.join(f'{k}={_word(k, v)}' for k, v in options.items())})" if options else name
     )
 
 
 def canonical(label: str) -> str:
-    """The same extractor's one label: options in alphabetical order."""
+    """Return the same extractor's one label: options in alphabetical order."""
     name, options = parse(label)
     return compose(name, dict(sorted(options.items())))
 
 
 def parse(label: str) -> tuple[str, dict[str, Any]]:
-    """The name and the options. Raises ValueError where the text is neither."""
+    """Return the name and the options. Raises ValueError where the text is no such label."""
     found = _LABEL.fullmatch(label.strip())
     if not found:
         raise ValueError(

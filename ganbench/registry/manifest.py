@@ -46,7 +46,7 @@ class _NotStatic(Exception):
 
 
 def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
-    """The built-ins, the installed plugins and `plugins` (files or modules, as `--plugin` takes).
+    """List the built-ins, the installed plugins and `plugins`, files or modules as for `--plugin`.
 
     A plugin whose source does not tell what it registers is imported where `load` allows it. One
     that gives nothing is listed with the reason as its `problem`, and so is every name that is
@@ -71,7 +71,7 @@ def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
 
 
 def _plugins(points: Sequence[FoundPlugin], named: Sequence[str]) -> Iterator[FoundPlugin]:
-    """The built-ins, the installed plugins and those that are named beside them."""
+    """Find the built-ins, the installed plugins and those that are named beside them."""
     yield from found_built_ins()
     yield from points
     for name in dict.fromkeys(named):
@@ -110,7 +110,7 @@ def _about(source: PluginSource) -> tuple[str, str, str]:
 
 
 def _read(module: str, source: PluginSource) -> list[Listed]:
-    """What the hooks of a module register. Raises _NotStatic."""
+    """Read what the hooks of a module register. Raises _NotStatic."""
     path = Path(module) if is_file(module) else _source_file(module)
     tree = ast.parse(path.read_bytes())
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
@@ -138,7 +138,7 @@ def _check_api(tree: ast.Module) -> None:
 
 
 def _source_file(module: str) -> Path:
-    """Where a module's source is; its parent packages are located, not imported."""
+    """Find where a module's source is; its parent packages are located, not imported."""
     locations: Sequence[str] | None = None
     origin = None
     parts = module.split(".")
@@ -167,7 +167,7 @@ def _is_hook(function: ast.FunctionDef) -> bool:
 
 
 def _registered(hook: ast.FunctionDef) -> Iterator[str]:
-    """The names of the classes handed to `register`, directly or by a loop over a literal list."""
+    """Yield the classes handed to `register`, directly or by a loop over a literal list."""
     for statement in hook.body:
         uses = sum(isinstance(n, ast.Name) and n.id == "register" for n in ast.walk(statement))
         match statement:
@@ -186,7 +186,7 @@ def _registered(hook: ast.FunctionDef) -> Iterator[str]:
 
 
 def _class(tree: ast.Module, name: str, package: str, *, follow: bool = True) -> ast.ClassDef:
-    """The class's definition, here or in the module that it is imported from."""
+    """Find the class's definition, here or in the module that it is imported from."""
     for part in tree.body:
         if isinstance(part, ast.ClassDef) and part.name == name:
             return part

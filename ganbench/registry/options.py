@@ -16,7 +16,7 @@ from ganbench.util.pydantic_errors import complaints
 
 
 def options_model(cls: type) -> type[pydantic.BaseModel]:
-    """A model that validates a dataclass's fields, strictly, and knows their types' names."""
+    """Return a model that validates a dataclass's fields, strictly, and has their types' names."""
     config = pydantic.ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
     )
@@ -39,7 +39,7 @@ def option_problems(
     options: Mapping[str, Any],
     error: pydantic.ValidationError,
 ) -> list[tuple[Loc, str]]:
-    """Where below the choice something is wrong, and what."""
+    """Say where below the choice something is wrong, and what."""
     found: list[tuple[Loc, str]] = []
     for loc, message in complaints(model, options, error):
         if len(loc) == 1 and loc[0] not in model.model_fields:
@@ -53,7 +53,7 @@ def option_problems(
 
 
 def type_names(model: type[pydantic.BaseModel]) -> dict[str, str]:
-    """Each option's type as its class's source writes it."""
+    """Return each option's type as its class's source writes it."""
     extras = {name: info.json_schema_extra for name, info in model.model_fields.items()}
     return {name: str(extra["x-type"]) for name, extra in extras.items() if isinstance(extra, dict)}
 

@@ -116,7 +116,7 @@ class Registry(Catalog):
             ) from error
 
     def _marked(self, module: ModuleType) -> list[str]:
-        """The functions of a module that `@hookimpl` stands above."""
+        """Return the functions of a module that `@hookimpl` stands above."""
         options = self._manager.parse_hookimpl_opts
         return [name for name in dir(module) if options(module, name) is not None]
 

@@ -25,7 +25,7 @@ FILES = ("pyproject.toml", "README.md", "benchmark.yaml", "module.py", "test.py"
 
 
 def write(kind: str, name: str, into: Path) -> Path:
-    """A package `ganbench-NAME` in the folder `into`; nothing that exists is touched.
+    """Write a package `ganbench-NAME` into the folder `into`; nothing that exists is touched.
 
     Raises PluginError, and leaves nothing behind, where the name cannot be a plugin's or is one's
     already, and where the folder is there or cannot be written.
@@ -52,11 +52,12 @@ def write(kind: str, name: str, into: Path) -> Path:
 
 
 def module_name(name: str) -> str:
+    """Return the name of the module of a plugin called `name`."""
     return f"ganbench_{name.replace('-', '_')}"
 
 
 def _contents(kind: str, name: str) -> dict[str, str]:
-    """The text of every file of the package. Raises PluginError where the name is not fit."""
+    """Return the text of every file of the package. Raises PluginError for an unfit name."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > LONGEST_NAME:
         raise PluginError(
             f"'{name}' cannot be a plugin's name; use lower-case words joined by hyphens, such as "
@@ -98,7 +99,7 @@ def _check_free(kind: str, name: str) -> None:
 
 
 def _bound(source: str) -> list[str]:
-    """Every name that a module imports, and every class that it defines."""
+    """List every name that a module imports, and every class that it defines."""
     names = []
     for part in ast.parse(source).body:
         if isinstance(part, ast.Import | ast.ImportFrom):
@@ -109,7 +110,7 @@ def _bound(source: str) -> list[str]:
 
 
 def _template(kind: str, file: str) -> str:
-    """A kind's own template of a file, or the one that all kinds share."""
+    """Read a kind's own template of a file, or the one that all kinds share."""
     folder = files("ganbench.registry") / "templates"
     own = folder / kind / f"{file}.template"
     return (own if own.is_file() else folder / f"{file}.template").read_text("utf-8")
