@@ -7,7 +7,7 @@ import sys
 
 from helpers import tiny
 
-LIGHT = [
+LIGHT = (
     "callbacks",
     "datasets",
     "executors",
@@ -16,7 +16,7 @@ LIGHT = [
     "metrics",
     "reporters",
     "transforms",
-]
+)
 
 
 def test_contracts_that_need_no_torch_do_not_import_it() -> None:
