@@ -22,7 +22,7 @@ import common
 import yaml
 
 from ganbench import Executor, Resources, TrialRef
-from ganbench.cli.output import look_seldom_for_garbage
+from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.config import benchmark_file, plan
 from ganbench.records.run_folder import RESULT
 from ganbench.registry import registry

@@ -1,7 +1,6 @@
 """What the process says when it ends."""
 
 OK = 0
-REGRESSED = 1  # a gated regression; a plugin that failed its checks
 USAGE = 2  # usage, configuration or plugin error
 TRIAL_FAILED = 3  # a trial failed or diverged, or nothing could be measured
 NOT_COMPARABLE = 4  # no usable baseline, or nothing that could be compared

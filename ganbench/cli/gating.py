@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,19 +66,6 @@ github_summary = click.option(
     is_flag=True,
     help="Append Markdown to the step's summary in GitHub Actions, and annotate gated verdicts.",
 )
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Collect no garbage meanwhile.
-
-    Of millions of live values it finds none to free, and takes a third of the time.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class Side(NamedTuple):

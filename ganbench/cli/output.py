@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import sys
 from typing import Any
-
-
-def look_seldom_for_garbage() -> None:
-    """Collect garbage seldom, in a command that builds many objects, drops few, and ends.
-
-    To look for it as often as Python does by default takes a third of the time of ten thousand
-    cells.
-    """
-    gc.set_threshold(200_000, 50, 50)
 
 
 def json_text(value: Any) -> str:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ganbench.cli import options
-from ganbench.errors import RunError
-
-if TYPE_CHECKING:
-    pass
-
+from ganbench.cli.garbage import uncollected
 from ganbench.cli.gating import (
     GATES_DIFFER,
     conclude,
@@ -22,8 +17,8 @@ from ganbench.cli.gating import (
     parse_fail_on,
     policy_of,
     side,
-    uncollected,
 )
+from ganbench.errors import RunError
 
 
 @click.command("compare")

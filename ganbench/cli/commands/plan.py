@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
-from ganbench.cli.output import look_seldom_for_garbage, print_json, tell
+from ganbench.cli.garbage import look_seldom_for_garbage
+from ganbench.cli.output import print_json, tell
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.exit_codes import OK
-from ganbench.cli.output import look_seldom_for_garbage
+from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.errors import ConfigError, NothingSelected, RunError
 
 if TYPE_CHECKING:

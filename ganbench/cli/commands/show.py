@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from ganbench.cli import options
-from ganbench.cli.output import look_seldom_for_garbage, print_json
+from ganbench.cli.garbage import look_seldom_for_garbage
+from ganbench.cli.output import print_json
 
 
 @click.command("show")
