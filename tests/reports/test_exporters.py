@@ -6,122 +6,36 @@ import hashlib
 import json
 import re
 import shlex
-import shutil
 import time
-import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-from helpers import tiny
+from helpers.exported import (
+    CREATED,
+    FID,
+    MARGIN,
+    MODES,
+    PLAIN,
+    SIZE,
+    TEN,
+    cell,
+    each_format,
+    each_source,
+    side,
+    strictly,
+    text_of,
+)
 
-from ganbench.cli import cli
-from ganbench.errors import BaselineError, ConfigError, RunError
-from ganbench.gate import baseline
-from ganbench.gate.compare import Policy, compare
-from ganbench.gate.measurements import Measured, Measurements, Series
+from ganbench.gate.measurements import Measurements
 from ganbench.records.columns import Column
-from ganbench.records.run_folder import Run
 from ganbench.reports import exporters
 from ganbench.reports.exporters.bencher import shortened
 from ganbench.reports.exporters.named_measurements import NamedMeasurements, line
 from ganbench.reports.exporters.openmetrics import family
-from ganbench.util import files
 
 jsonschema = pytest.importorskip("jsonschema")
-
-SHORT = tiny.TINY.replace("execution: {threads: 1}", "execution: {threads: 1, executor: inline}")
-FID = Column("fid@pixels", "", "min", gated=True)
-MODES = Column("modes", "", "max", gated=True)
-MARGIN = Column("margin", "nats", "max")
-SECONDS = Column("seconds", "s", kind="timing")
-SIZE = Column("g-parameters", kind="count", gated=True)
-CREATED = "2026-01-02T03:04:05+00:00"
-PLATFORM = {"device": "A Processor", "threads": "1", "torch": "2.14.1", "python": "3.11.7"}
-TEN = [1.00, 1.01, 0.99, 1.02, 0.98, 1.03, 0.97, 1.04, 0.96, 1.005]
-HOSTILE = [
-    "\"double\" 'single' `back`",
-    "two\nlines\r\tand a tab",
-    "<b>&amp;</b>]]><!--",
-    'a=b,c{d="e"} 7',
-    "ünï—cödé 模型 🎲\u200d\u2028",
-    "\x00\x1b[31m\x7f\ufffe",
-    "lone \ud800 surrogate",
-    "#hash # EOF",
-    "\\back\\slash\\",
-    ':::MLLOG {"key": "run_stop"}',
-    " padded ",
-    "",
-    "NaN",
-    "x" * 1500,
-    "x" * 1499 + "y",
-    "模" * 800,
-]
-
-
-def cell(
-    values: Mapping[Column, Sequence[float]],
-    *,
-    id: str = "c0",
-    label: str = "ring/bce",
-    statuses: dict[str, int] | None = None,
-    reasons: tuple[str, ...] = (),
-    first_seed: int = 0,
-) -> Measured:
-    series = {
-        column.name: Series(column, dict(enumerate(numbers, start=first_seed)), "p0")
-        for column, numbers in values.items()
-    }
-    schedule = {"schedule": {"precision": "float32", "batch_size": 50}}
-    return Measured(id, label, "ring", schedule, statuses or {"ok": 3}, series, "d0", reasons)
-
-
-def side(*cells: Measured, name: str = "bench") -> Measurements:
-    return Measurements(name, {c.id: c for c in cells}, PLATFORM)
-
-
-THREE = cell(
-    {
-        FID: [3.0, 1.0, 2.0],
-        MODES: [8, 7, 7],
-        MARGIN: [-0.5, 0.0, -1.0],
-        SECONDS: [1.5, 2.5, 3.5],
-        SIZE: [100, 100, 100],
-    }
-)
-PLAIN = NamedMeasurements(side(THREE), CREATED)
-TAUNTS = NamedMeasurements(
-    side(
-        *(cell({FID: TEN, SIZE: [5]}, id=f"c{i}", label=label) for i, label in enumerate(HOSTILE)),
-        cell({replace(FID, name=n, unit=n): TEN for n in HOSTILE}, id="columns", label="columns"),
-        name="be\nnch <1>",
-    ),
-    CREATED,
-)
-SOURCES = {"plain": PLAIN, "hostile": TAUNTS}
-each_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-each_format = pytest.mark.parametrize("to", list(exporters.FILES))
-
-
-def text_of(to: str, source: NamedMeasurements) -> str:
-    (text,) = exporters.render(to, source).texts
-    return text
-
-
-def strictly(text: str) -> Any:
-    """JSON without NaN, Infinity, or a key that stands twice."""
-
-    def refuse(name: str) -> None:
-        raise AssertionError(name)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        assert len(dict(pairs)) == len(pairs)
-        return dict(pairs)
-
-    return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
 
 
 def valid(schema: dict[str, Any], value: Any) -> None:
@@ -431,140 +345,6 @@ def test_mllog_has_a_run_for_each_trial():
     assert {"namespace", "time_ms", "event_type", "key", "value", "metadata"} == set(lines[0])
 
 
-# What Ant's schema and Jenkins' both allow: attributes (those that one requires, and others) and
-# children, in order.
-JUNIT: dict[str, tuple[set[str], set[str], str]] = {
-    "testsuites": (set(), set(), "(testsuite )*"),
-    "testsuite": (
-        {"name", "package", "id", "hostname", "tests", "failures", "errors", "time", "timestamp"},
-        {"skipped"},
-        "properties (testcase )*system-out system-err ",
-    ),
-    "properties": (set(), set(), "(property )*"),
-    "property": ({"name", "value"}, set(), ""),
-    "testcase": (
-        {"name", "classname", "time"},
-        set(),
-        "((failure )|(error )|(skipped ))?",
-    ),
-    "failure": ({"type", "message"}, set(), ""),
-    "error": ({"type", "message"}, set(), ""),
-    "skipped": ({"type", "message"}, set(), ""),
-    "system-out": (set(), set(), ""),
-    "system-err": (set(), set(), ""),
-}
-
-
-def junit(source: NamedMeasurements) -> tuple[str, dict[tuple[str, str], Any]]:
-    """The text, seen to fit, and its cases by cell and metric as junitparser reads them."""
-    junitparser = pytest.importorskip("junitparser")
-    text = text_of("junit", source)
-    for element in ET.fromstring(text.encode()).iter():
-        required, optional, children = JUNIT[element.tag]
-        assert required <= set(element.attrib) <= required | optional
-        assert re.fullmatch(children, "".join(f"{child.tag} " for child in element))
-    (suite,) = junitparser.JUnitXml.fromstring(text.encode())
-    assert (suite.name, suite.tests) == (source.name, len(list(suite)))
-    results = [type(r).__name__ for case in suite for r in case.result]
-    counts = (suite.failures, suite.errors, suite.skipped)
-    assert counts == tuple(results.count(kind) for kind in ("Failure", "Error", "Skipped"))
-    cases = {(c.classname.removeprefix(f"{source.name}/"), c.name): c for c in suite}
-    assert len(cases) == suite.tests
-    return text, cases
-
-
-def end(case: Any) -> tuple[str, str, str]:
-    if not case.result:
-        return ("passed", "", "")
-    (result,) = case.result
-    return (type(result).__name__.lower(), result.type, result.message)
-
-
-@each_source
-def test_junit_is_parsed(source):
-    _, cases = junit(source)
-    assert len(cases) == len(source.numbers) + len(source.measurements.cells)
-    assert {name for name, _ in cases} == set(source.cells.values())
-
-
-def test_junit_has_values_as_properties_and_seconds_of_all_trials():
-    text, cases = junit(PLAIN)
-    assert '<property name="ring/bce/fid@pixels" value="2.0" />' in text
-    assert '<property name="platform.torch" value="2.14.1" />' in text
-    assert cases["ring/bce", "status"].time == 7.5
-    assert all(end(case) == ("passed", "", "") for case in cases.values())
-
-
-def test_junit_without_comparison_has_errors_for_failed_trials():
-    lost = cell(
-        {FID: [1.0, 2.0], MODES: []},
-        statuses={"ok": 2, "failed": 1},
-        reasons=("out of\n<ideas>",),
-    )
-    lost.series["modes"] = Series(MODES, {}, "p0", "no sample is finite")
-    _, cases = junit(NamedMeasurements(side(lost), CREATED))
-    assert end(cases["ring/bce", "status"]) == (
-        "error",
-        "failed",
-        "2 ok, 1 failed: out of\\n<ideas>",
-    )
-    assert end(cases["ring/bce", "fid@pixels"])[0] == "passed"
-    assert end(cases["ring/bce", "modes"]) == ("skipped", "missing", "no sample is finite")
-
-
-def test_junit_with_comparison_ends_as_the_verdicts_do():
-    def column(name: str) -> Column:
-        return Column(name, "", "min", gated=True)
-
-    worse, noisy, same, gone, extra = map(column, ("worse", "noisy", "same", "gone", "extra"))
-    loose = replace(worse, name="loose", gated=False)
-    then = side(
-        cell({worse: TEN, noisy: TEN, same: TEN, gone: TEN, loose: TEN}),
-        cell({same: TEN}, id="c1", label="other"),
-        cell({same: TEN}, id="c2", label="old <cell>"),
-    )
-    now = side(
-        cell(
-            {
-                worse: [2.0, 2.1, 2.2],
-                noisy: [0.9, 1.3, 1.2],
-                same: [1.0, 1.001, 0.999],
-                extra: [1.0],
-                loose: [2.0, 2.1, 2.2],
-            },
-            first_seed=50,
-        ),
-        cell({same: TEN[:2]}, id="c1", label="other", statuses={"ok": 2, "diverged": 1}),
-        cell({same: TEN}, id="c3", label="new & cell"),
-    )
-    found = compare(then, now, Policy())
-    _, cases = junit(NamedMeasurements(now, CREATED, found))
-    ends = {key: end(case) for key, case in cases.items()}
-    evidence = {(v.label, v.metric): v.evidence for v in found.verdicts}
-    assert {key: (kind, type) for key, (kind, type, _) in ends.items()} == {
-        ("ring/bce", "status"): ("passed", ""),
-        ("ring/bce", "worse"): ("failure", "regressed"),
-        ("ring/bce", "noisy"): ("skipped", "inconclusive"),
-        ("ring/bce", "same"): ("passed", ""),
-        ("ring/bce", "gone"): ("error", "missing"),
-        ("ring/bce", "extra"): ("skipped", "new"),
-        ("ring/bce", "loose"): ("skipped", "regressed"),
-        ("other", "status"): ("error", "failed"),
-        ("other", "same"): ("passed", ""),
-        ("new & cell", "status"): ("skipped", "new"),
-        ("old <cell>", "status"): ("error", "missing"),
-    }
-    assert ends["ring/bce", "worse"][2] == evidence["ring/bce", "worse"]
-    assert ends["ring/bce", "loose"][2].startswith("not gated: regressed: n 3 against 10")
-
-
-def test_junit_of_other_data_is_incomparable():
-    then, now = cell({FID: TEN}), replace(cell({FID: TEN}), data="d1", statuses={"failed": 1})
-    source = NamedMeasurements(side(now), CREATED, compare(side(then), side(now), Policy()))
-    _, cases = junit(source)
-    assert end(cases["ring/bce", "status"])[:2] == ("error", "failed")  # the graver of two
-
-
 @each_format
 def test_numbers_that_are_not_finite_are_left_out(to):
     nan, inf, huge = float("nan"), float("inf"), 1.7e308
@@ -616,140 +396,3 @@ def test_ten_thousand_cells_take_seconds(many, to):
     found = exporters.render(to, many)
     assert sum(map(len, found.texts)) > 500_000
     assert time.perf_counter() - start < 20  # two or less where the machine is idle
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    """A run of one cell and two seeds."""
-    folder = tmp_path_factory.mktemp("finished")
-    out = folder / "run"
-    done = invoke(
-        "run",
-        tiny.write(folder, SHORT),
-        "--quiet",
-        "--seeds",
-        "0,1",
-        "--only",
-        "loss=bce",
-        "--out",
-        out,
-    )
-    assert done.return_value == 0, done.output
-    return out
-
-
-@pytest.fixture
-def run(finished, tmp_path) -> Path:
-    """A copy of it, measured by a clean tree."""
-    copy = tmp_path / "run"
-    shutil.copytree(finished, copy)
-    about = json.loads((copy / "run.json").read_text())
-    about["provenance"]["git"] = {"ganbench": None, "benchmark": None}
-    files.write_json(copy / "run.json", about)
-    return copy
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch) -> Path:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def invoke(*arguments: object):
-    """The exit code is in `return_value`, as `main` gets it; errors are raised."""
-    return CliRunner().invoke(
-        cli, [str(a) for a in arguments], standalone_mode=False, catch_exceptions=False
-    )
-
-
-@each_format
-def test_files_are_written_here_and_named(finished, here, to):
-    done = invoke("export", finished, "--to", to)
-    assert done.return_value == 0, done.output
-    assert done.stdout.split() == list(exporters.FILES[to])
-    assert {path.name for path in here.iterdir()} == set(exporters.FILES[to])
-    assert b"nan" not in b"".join(path.read_bytes() for path in here.iterdir()).lower()
-
-
-def test_baseline_is_exported_as_its_run_is(run, here):
-    baseline.of(Run.read(run), "a test", min_seeds=2).write(here / "tiny.json")
-    for to in exporters.FILES:
-        for source, folder in ((run, "a"), (here / "tiny.json", "b")):
-            (here / folder).mkdir(exist_ok=True)
-            assert invoke("export", source, "--to", to, "--out", folder).return_value == 0
-    for path in (here / "a").iterdir():
-        assert path.read_text("utf-8") == (here / "b" / path.name).read_text("utf-8")
-
-
-def test_out_is_a_file_or_a_folder_where_there_are_several(finished, here):
-    assert invoke("export", finished, "--to", "dvc", "--out", "new/m.json").return_value == 0
-    assert json.loads((here / "new/m.json").read_text())["tiny"]
-    done = invoke("export", finished, "--to", "github-action-benchmark", "--out", "gha")
-    assert {path.name for path in (here / "gha").iterdir()} == {
-        "gha-smaller.json",
-        "gha-bigger.json",
-    }
-    assert "note: left out" in done.stderr
-
-
-@pytest.mark.parametrize("to", ["github-action-benchmark", "dvc"])
-def test_place_that_cannot_be_written_is_named(finished, here, to):
-    (here / "file").write_text("")
-    with pytest.raises(RunError, match=r"^file/below.*: cannot be written: \w+"):
-        invoke("export", finished, "--to", to, "--out", "file/below")
-    assert (here / "file").read_text() == ""
-
-
-def test_file_in_the_place_of_a_folder_is_named(finished, here):
-    (here / "file").write_text("")
-    with pytest.raises(RunError, match="cannot be written"):
-        invoke("export", finished, "--to", "github-action-benchmark", "--out", "file")
-
-
-def test_unknown_format_lists_the_known(finished, here):
-    done = tiny.ganbench("export", finished, "--to", "asv", cwd=here)
-    assert done.returncode == 2
-    assert all(f"'{to}'" in done.stderr for to in exporters.FILES)
-
-
-def test_baseline_goes_with_junit_alone(finished, here):
-    with pytest.raises(ConfigError, match="--to junit only"):
-        invoke("export", finished, "--to", "dvc", "--against", finished)
-    assert not list(here.iterdir())
-
-
-def test_run_against_itself_has_no_failure(finished, here):
-    done = invoke("export", finished, "--to", "junit", "--against", finished)
-    assert done.return_value == 0, done.output
-    text = Path("junit.xml").read_text("utf-8")
-    assert 'failures="0" errors="0"' in text
-    assert 'type="incomparable"' in text  # timings
-
-
-@pytest.mark.parametrize("to", ["dvc", "junit"])
-def test_run_without_a_number_ends_with_3(run, here, to):
-    for path in (run / "trials").iterdir():
-        shutil.rmtree(path)
-    done = invoke("export", run, "--to", to)
-    assert done.return_value == 3
-    assert "no trial has given a number" in done.stderr
-    assert Path("junit.xml").exists() == (to == "junit")
-    assert not Path("metrics.json").exists()
-    answer = json.loads(invoke("export", run, "--to", "dvc", "--json").stdout)
-    assert answer["error"]["exit_code"] == 3
-
-
-def test_what_is_no_run_is_named(here):
-    with pytest.raises(BaselineError, match="nowhere"):
-        invoke("export", "nowhere", "--to", "dvc")
-    with pytest.raises(RunError, match="not a run"):
-        invoke("export", ".", "--to", "dvc")
-
-
-def test_json_says_what_was_written(finished, here):
-    done = invoke("export", finished, "--to", "bencher", "--json")
-    answer = strictly(done.stdout)
-    assert (answer["to"], answer["files"]) == ("bencher", ["bmf.json"])
-    assert answer["numbers"] > 10
