@@ -35,7 +35,6 @@ class Stopwatch:
 
     now: Callable[[], float] = time.perf_counter  # waits for the device, where there is one
     seconds: dict[str, dict[str, float]] = field(default_factory=dict)  # step -> part
-    calls: dict[str, dict[str, int]] = field(default_factory=dict)
     _step: str = ""
     _open: list[tuple[str, float]] = field(default_factory=list)  # parts, and since when
 
@@ -63,8 +62,6 @@ class Stopwatch:
         now = self.now()
         self._pause(now)
         self._open.append((name, now))
-        counts = self.calls.setdefault(self._step, {})
-        counts[name] = counts.get(name, 0) + 1
 
     def end(self) -> None:
         """End the part that was begun last."""
@@ -77,7 +74,6 @@ class Stopwatch:
     def reset(self) -> None:
         """Forget what was measured so far; no part may be open."""
         self.seconds.clear()
-        self.calls.clear()
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function that does the same and counts for this part."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import torch
+from torch import Tensor, nn
 
-from ganbench import ImageSpec, LabeledImages
+from ganbench import ImageSpec, LabeledImages, Step, Terms
 from ganbench.default_plugins.conditionings import Concat
-from ganbench.default_plugins.losses import BCE
+from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.models.networks import build
 from ganbench.records.schedule import Schedule
 from ganbench.testing.fixtures.networks import TinyConv
@@ -60,3 +61,33 @@ def trainer_of(
         device=CPU,
         on_window=on_window or (lambda window: None),
     )
+
+
+def weights(module: nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@dataclass(kw_only=True)
+class Spy(WGANGP):
+    """WGAN-GP that keeps the labels of everything it saw."""
+
+    name = "spy"
+    seen: list[tuple[str, Step]] = field(default_factory=list)
+    scored: list[Tensor | None] = field(default_factory=list)
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        self.seen.append(("discriminator", step))
+
+        def score(images, labels, *, track_inputs=False):
+            self.scored.append(labels)
+            return step.score(images, labels, track_inputs=track_inputs)
+
+        return super().discriminator_loss(replace(step, score=score))
+
+    def generator_loss(self, step: Step) -> Terms:
+        self.seen.append(("generator", step))
+        return super().generator_loss(step)

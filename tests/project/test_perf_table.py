@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import os
 from pathlib import Path
 
 import pytest
+from helpers import perf
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "results/perf/measured.jsonl"
@@ -16,12 +15,7 @@ MEASURED = ROOT / "results/perf/measured.jsonl"
 
 @pytest.fixture(scope="module")
 def bench():
-    spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks/perf/bench.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return perf.script("bench")
 
 
 def measured() -> list[dict]:
@@ -54,9 +48,8 @@ def test_rows_say_target_and_spread(bench):
     ]  # fmt: skip
 
 
-def test_a_run_is_measured_trial_by_trial(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks/perf"))
-    matrix = importlib.import_module("matrix")
+def test_a_run_is_measured_trial_by_trial(tmp_path):
+    matrix = perf.script("matrix")
     (tmp_path / "run.json").write_text('{"execution": {"jobs": 1}}')
     common = {"plugins": 0.2, "data": 0.1, "total": 8.0}
     ends = {"b": 30.0, "a": 10.0, "c": 30.0}  # two within one tick of the clock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -133,58 +133,3 @@ class Steep(BCE):
 def test_a_gradient_that_is_not_finite_is_divergence():
     with pytest.raises(Diverged, match=r"^g gradient norm became nan after 0\.0 kimg"):
         trainer_of(Steep(), log_every=1).run()
-
-
-# Pieces of a batch
-
-
-@pytest.mark.parametrize("loss", [BCE(), replace(WGANGP(), gp_weight=0.0)], ids=["bce", "wgan"])
-@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
-def test_pieces_give_the_gradients_of_the_whole_batch(loss, updates):
-    whole, pieces = (
-        trainer_of(loss, micro_batch=size, updates=updates, optimizer="sgd", kimg=0.032).run()
-        for size in (None, 2)
-    )
-    for a, b in zip(whole.generator.parameters(), pieces.generator.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
-    for a, b in zip(whole.windows, pieces.windows, strict=True):
-        assert b.d_terms == pytest.approx(a.d_terms, abs=1e-5)
-        assert b.g_terms == pytest.approx(a.g_terms, abs=1e-5)
-        assert b.signals == pytest.approx(a.signals, abs=1e-4)
-
-
-def test_the_networks_see_no_more_than_a_piece_at_once():
-    trainer = trainer_of(BCE(), micro_batch=2)
-    sizes = set()
-    for net in (trainer.generator, trainer.discriminator):
-        net.register_forward_hook(lambda net, given, made: sizes.add(len(given[0])))
-    trainer.iterate()
-    assert sizes == {2}
-
-
-# Labels of fakes
-
-
-@dataclass(kw_only=True)
-class LabelSpy(BCE):
-    name = "label-spy"
-
-    def __post_init__(self) -> None:
-        self.seen: list[tuple[list[int], list[int]]] = []
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        self.seen.append((step.real.labels.tolist(), step.fake.labels.tolist()))
-        return super().discriminator_loss(step)
-
-
-def test_random_labels_of_fakes_are_drawn_anew_and_uniform():
-    spy = LabelSpy()
-    trainer_of(spy, fake_labels="random", kimg=2.4).run()
-    real, fake = zip(*spy.seen, strict=True)
-    assert real != fake
-    drawn = torch.tensor(fake).flatten()
-    shares = drawn.bincount(minlength=3) / len(drawn)
-    assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.05)
-    again = LabelSpy()
-    trainer_of(again, fake_labels="random", kimg=2.4).run()
-    assert again.seen == spy.seen

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 import torch
+from helpers import perf
 from helpers.tiny_trainer import CPU, SCHEDULE
 
 from ganbench import ImageSpec, LabeledImages
@@ -33,22 +30,12 @@ G_NAMES = {
 }
 
 
-def loop() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks/perf/reference_loop.py"
-    spec = importlib.util.spec_from_file_location("reference_loop", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("kind", LOSSES)
 def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last):
     """Each step from the same weights and Adam's averages: rounding alone would part two free runs
     within ten steps."""
-    reference = loop()
+    reference = perf.script("reference_loop")
     reference.N_CRITIC["wgan-gp"] = 2
     critic_steps = reference.N_CRITIC[kind]
     draws = torch.Generator().manual_seed(1)

@@ -11,7 +11,7 @@ MAX_SAMPLES = 200  # whose distances are taken
 
 
 def diversity(images: Tensor, labels: Tensor | None = None) -> float:
-    """The mean distance of two images (N, ...): root mean square over pixels in [-1, 1].
+    """Return the mean distance of two images (N, ...): root mean square over pixels in [-1, 1].
 
     Where labels are given, of two images of the same label. Of more than 200 images, or so many of
     a label, 200 are looked at; fewer than two have no distance, which is NaN.

@@ -16,7 +16,7 @@ Series = Sequence[float]
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Whatever is missing is not looked at."""
+    """What is known of a training; whatever is missing is not looked at."""
 
     windows: Sequence[Window] = ()
     diversity: Sequence[tuple[float, float]] = ()  # by kimg, of the same latents
@@ -28,13 +28,15 @@ class Evidence:
 
     @property
     def iterations(self) -> int:
+        """The iterations that the log has."""
         return self.windows[-1].iteration if self.windows else 0
 
     def signal(self, name: str) -> Series:
+        """Return a signal, such as d_real, of each window that has it."""
         return [w.signals[name] for w in self.windows if name in w.signals]
 
     def terms(self) -> Iterator[tuple[str, Series]]:
-        """Each term of either player by a name that says whose it is."""
+        """Yield each term of either player, by a name that says whose it is."""
         for player, part in PLAYERS.items():
             names = dict.fromkeys(name for window in self.windows for name in part(window))
             for name in names:
@@ -55,11 +57,6 @@ class Evidence:
         return any("wasserstein" in window.d_terms for window in self.windows)
 
     @property
-    def has_boundary(self) -> bool:
-        """Whether D's output says real or fake, as that of a Wasserstein critic does not."""
-        return bool(self.signal("d_real_accuracy"))
-
-    @property
     def spread(self) -> float | None:
         """The last samples' diversity as a part of the real images'."""
         if not self.diversity or not self.real_diversity:
@@ -68,7 +65,7 @@ class Evidence:
         return ratio if math.isfinite(ratio) else None
 
     def value(self, name: str) -> float | None:
-        """Of the first column of that name, whatever definition or features it adds."""
+        """Return the first column of that name, whatever definition or features it adds."""
         for column, value in self.values.items():
             if column == name or column.startswith((f"{name}[", f"{name}@")):
                 return value
@@ -82,16 +79,16 @@ PLAYERS: Mapping[str, Callable[[Window], Mapping[str, float]]] = {
 
 
 def early(series: Series) -> float:
-    """The median of the first half."""
+    """Return the median of the first half."""
     return median(series[: max(1, len(series) // 2)])
 
 
 def late(series: Series) -> float:
-    """The median of the last half: what lasted."""
+    """Return the median of the last half: what lasted."""
     return median(series[len(series) // 2 :])
 
 
 def quarters(series: Series) -> list[float]:
-    """The medians of four stretches; of at least four values."""
+    """Return the medians of four stretches of a series of at least four values."""
     ends = [round(len(series) * i / 4) for i in range(5)]
     return [median(series[start:end]) for start, end in pairwise(ends)]

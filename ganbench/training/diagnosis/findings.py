@@ -27,7 +27,7 @@ class Finding:
 
 
 def lines(findings: Sequence[Finding]) -> str:
-    """Plain sentences for the log: what was seen, and what to try; "" where there is nothing."""
+    """Return plain sentences for the log: what was seen and what to try; "" without findings."""
     return "\n".join(
         f"diagnosis: {finding.title}: {finding.seen}\n  try: {'; '.join(finding.remedies)}"
         for finding in findings

@@ -61,7 +61,7 @@ Rule = Callable[[Evidence], Finding | None]
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
-    """The troubles seen in this training; an empty list is no promise that there are none."""
+    """Return the troubles seen in this training; an empty list promises nothing."""
     found = _all(evidence, (constant_data, divergence))
     if found or evidence.iterations < ENOUGH:
         return found  # what the other rules look at are then consequences, or too young
@@ -76,7 +76,7 @@ def _all(evidence: Evidence, rules: tuple[Rule, ...]) -> list[Finding]:
 
 
 def constant_data(evidence: Evidence) -> Finding | None:
-    """Every real image the same: a mistake in the data, of which no training can tell."""
+    """Find that every real image is the same: a mistake in the data, of which no training tells."""
     real = evidence.real_diversity
     if real is None or not real <= CONSTANT:
         return None
@@ -88,7 +88,7 @@ def constant_data(evidence: Evidence) -> Finding | None:
 
 
 def divergence(evidence: Evidence) -> Finding | None:
-    """Terms or gradients without bound, or a critic that sees the distance grow."""
+    """Find terms or gradients without bound, or a critic that sees the distance grow."""
     seen = evidence.failure or "; ".join([*_not_finite(evidence), *_exploded(evidence)])
     seen = seen or _widened(evidence)
     if not seen:
@@ -97,7 +97,10 @@ def divergence(evidence: Evidence) -> Finding | None:
 
 
 def discriminator_overpowers(evidence: Evidence) -> Finding | None:
-    """D right on everything, so that its loss is near 0 and saturates (Arjovsky & Bottou, 2017)."""
+    """Find a D that is right on everything.
+
+    Its loss is then near 0 and saturates (Arjovsky & Bottou, 2017).
+    """
     real, fake = evidence.signal("d_real_accuracy"), evidence.signal("d_fake_accuracy")
     if not real or not fake or min(late(real), late(fake)) < PERFECT or _good(evidence):
         return None
@@ -112,7 +115,7 @@ def discriminator_overpowers(evidence: Evidence) -> Finding | None:
 
 
 def generator_overpowers(evidence: Evidence) -> Finding | None:
-    """D fooled by nearly everything, though samples are not known to be good (Foster, 2023)."""
+    """Find a D that G nearly always fools, with samples not known to be good (Foster, 2023)."""
     fooled = evidence.signal("g_accuracy")
     if not fooled or late(fooled) < FOOLED or _good(evidence):
         return None
@@ -128,7 +131,7 @@ def generator_overpowers(evidence: Evidence) -> Finding | None:
 
 
 def mode_collapse(evidence: Evidence) -> Finding | None:
-    """Classes or modes lost, or samples that no longer differ (Goodfellow, 2016)."""
+    """Find lost classes or modes, or samples that no longer differ (Goodfellow, 2016)."""
     modes, alike = [*_lost_modes(evidence)], [*_lost_diversity(evidence)]
     if not modes and not alike:
         return None
@@ -138,7 +141,7 @@ def mode_collapse(evidence: Evidence) -> Finding | None:
 
 
 def uninformative_critic(evidence: Evidence) -> Finding | None:
-    """D tells real from fake no better than a coin, or a critic sees no distance; samples are poor.
+    """Find a D no better than a coin, or a critic that sees no distance, where samples are poor.
 
     Where they are not, that is what an equilibrium looks like (Goodfellow et al., 2014).
     """
