@@ -47,8 +47,26 @@ if TYPE_CHECKING:
     from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
     from ganbench.records.columns import Column
-    from ganbench.records.report import Report, Section
-    from ganbench.records.run_folder import TrialOutcome
+    from ganbench.records.report import Report, Section, load_run
+    from ganbench.records.results import (
+        DataSeen,
+        Environment,
+        Finding,
+        MetricValue,
+        Parameters,
+        TrainingCounts,
+        TrialResult,
+    )
+    from ganbench.records.run_folder import Run, Trial, TrialOutcome
+    from ganbench.records.run_info import (
+        Execution,
+        GitState,
+        Machine,
+        PluginChoice,
+        Provenance,
+        RunInfo,
+    )
+    from ganbench.records.status import Status
     from ganbench.records.table import Note, Row, Summary, Table
     from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
@@ -77,8 +95,12 @@ _HOMES = {
     "records.windows": "Probe Timings Window",
     "pictures": "save_grid",
     "models.saved.model": "SavedModel Samples load_model",
-    "records.report": "Report Section",
-    "records.run_folder": "TrialOutcome",
+    "records.report": "Report Section load_run",
+    "records.results": "DataSeen Environment Finding MetricValue Parameters TrainingCounts "
+    "TrialResult",
+    "records.run_folder": "Run Trial TrialOutcome",
+    "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
+    "records.status": "Status",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",
     "util.progress": "tracked",

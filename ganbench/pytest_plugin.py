@@ -131,13 +131,13 @@ class Judge:
 
     def _is_finished(self) -> bool:
         from ganbench.errors import RunError
-        from ganbench.records.run_folder import FINAL, Run
+        from ganbench.records.run_folder import Run
 
         try:
             run = Run.read(self.out)
         except RunError:
             return False
-        return run.plan.id == self.plan.id and all(o.status in FINAL for o in run.outcomes())
+        return run.plan.id == self.plan.id and all(o.status.is_final for o in run.outcomes())
 
 
 def _trained(arguments: Sequence[str], out: Path) -> str:
@@ -367,7 +367,7 @@ def _of_run(path: Path) -> tuple[Plan, dict[str, Any]]:
     from ganbench.records.run_folder import Run
 
     run = Run.read(path)
-    return run.plan, run.about.get("gate", {})
+    return run.plan, run.info.gate
 
 
 def _planned(arguments: Sequence[str]) -> tuple[Plan, dict[str, Any]]:

@@ -11,8 +11,8 @@ import threading
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,7 +20,9 @@ import ganbench
 from ganbench.contracts.callbacks import Callback
 from ganbench.errors import told
 from ganbench.models.parts import check_sources
-from ganbench.records.run_folder import RESULT, SCHEMA_VERSION, TRIAL, Trial
+from ganbench.records.results import Environment, TrialResult
+from ganbench.records.run_folder import RESULT, TRIAL, Trial
+from ganbench.records.status import Status
 from ganbench.registry import registry
 from ganbench.runs.cell_trial import CellTrial
 from ganbench.runs.clock import clocked
@@ -30,6 +32,7 @@ from ganbench.util import files
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    """Run the trial that the command line names, and return the exit code: 0, or 3."""
     parser = argparse.ArgumentParser(prog="python -m ganbench.worker", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument(
@@ -46,33 +49,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(directory: Path) -> int:
-    """Run the trial and write its result. Returns 0 when the trial is `ok`, else 3."""
+    """Run the trial and write its result. Return 0 when the trial is `ok`, else 3."""
     started = time.perf_counter()
-    result: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "status": "ok", "reason": ""}
     callbacks: list[Callback] = []
     try:
         trial = Trial.read(directory / TRIAL)
-        result.update(_work(trial, directory, callbacks))
+        result = _work(trial, directory, callbacks)
     except Exception as error:
-        result.update(_failed(error))
-    result["seconds"] = {**result.get("seconds", {}), "total": time.perf_counter() - started}
+        result = _failed(TrialResult(), error)
+    took = time.perf_counter() - started
+    result = replace(result, seconds={**result.seconds, "total": took})
     for callback in callbacks:
         try:
-            callback.ended(result)
+            callback.ended(result.plain())
         except Exception as error:
-            result.update(_failed(error, f"callback '{callback.name}': "))
-    files.write_json(directory / RESULT, result)
+            result = _failed(result, error, f"callback '{callback.name}': ")
+    files.write_json(directory / RESULT, result.plain())
     (directory / checkpoints.NAME).unlink(missing_ok=True)  # what failed begins anew
-    return 0 if result["status"] == "ok" else 3
+    return 0 if result.status is Status.OK else 3
 
 
-def _failed(error: Exception, whose: str = "") -> dict[str, Any]:
-    """The status and the reason, with the traceback in the log."""
+def _failed(result: TrialResult, error: Exception, whose: str = "") -> TrialResult:
+    """The result with the error as its end, whose traceback goes to the log."""
     traceback.print_exc()
-    return {"status": "failed", "reason": f"{whose}{told(error)}"}
+    return replace(result, status=Status.FAILED, reason=f"{whose}{told(error)}")
 
 
-def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str, Any]:
+def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResult:
     """What the trial found; `callbacks` is filled with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
     seconds: dict[str, float] = {}
@@ -84,18 +87,18 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> dict[str,
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)
         found = CellTrial(trial, trial.cell, plugins, directory, callbacks, seconds).run()
-    return {**found, "seconds": seconds, "environment": _environment(trial)}
+    return replace(found, seconds=seconds, environment=_environment(trial))
 
 
-def _environment(trial: Trial) -> dict[str, Any]:
-    return {
-        "ganbench": ganbench.__version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "device": trial.device,
-        "threads": torch.get_num_threads(),
-        "allocator": os.environ.get("GLIBC_TUNABLES", ""),
-    }
+def _environment(trial: Trial) -> Environment:
+    return Environment(
+        ganbench=ganbench.__version__,
+        torch=str(torch.__version__),
+        python=platform.python_version(),
+        device=trial.device,
+        threads=torch.get_num_threads(),
+        allocator=os.environ.get("GLIBC_TUNABLES", ""),
+    )
 
 
 def _stop_at_end_of_input() -> None:

@@ -103,7 +103,7 @@ def measure(asked: argparse.Namespace, out: Path, file: Path, *versions: str) ->
 def caught(out: Path) -> Iterator[tuple[str, int | None]]:
     """Of each timing, after how many of the rounds it had regressed for good; None: never."""
     sides = ab.read(out)
-    gate = Run.read(out / "round-1" / "head").about.get("gate", {})
+    gate = Run.read(out / "round-1" / "head").info.gate
     history: dict[str, list[str]] = {}
     for count in range(1, len(sides["head"]) + 1):
         both = ab.reconciled({side: found[:count] for side, found in sides.items()})

@@ -15,6 +15,7 @@ from typing import Any
 
 import ganbench
 from ganbench.default_plugins.executors import KEEP_MEMORY
+from ganbench.records.run_info import GitState
 from ganbench.runs import provenance
 from ganbench.util import files, machine
 
@@ -98,12 +99,12 @@ def say(what: str, **found: Any) -> None:
 def _origin() -> dict[str, Any]:
     import torch
 
-    git = provenance.git_state(ROOT) or {"commit": "unknown", "dirty": True}
+    git = provenance.git_state(ROOT) or GitState("unknown", True)
     return {
         "cpu": machine.cpu_name(),
         "cores": machine.cores(),
         "ganbench": ganbench.__version__,
-        "commit": git["commit"] + ("-dirty" if git["dirty"] else ""),
+        "commit": git.commit + ("-dirty" if git.dirty else ""),
         "torch": torch.__version__,
         "time": provenance.now(),
     }

@@ -84,8 +84,7 @@ def side(path: Path) -> Side:
 
     if path.is_dir():
         run = Run.read(path)
-        created = str(run.about.get("created", ""))
-        return Side(Measurements.of(run), run.about.get("gate", {}), created)
+        return Side(Measurements.of(run), run.info.gate, run.info.created)
     found = baseline.read(path)
     return Side(found.measurements, found.gate, found.created)
 

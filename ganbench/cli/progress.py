@@ -143,10 +143,11 @@ def summary(outcome: TrialOutcome) -> str:
     name = f"{trial.subject.label} seed {trial.seed}" if trial.cell else trial.subject.label
     if outcome.status != "ok":
         return f"{name}: {outcome.status}: {outcome.reason}"
-    numbers = [m for m in outcome.result["metrics"] if m["value"] is not None]
-    first = f", {numbers[0]['name']} {numbers[0]['value']:.3f}" if numbers else ""
-    troubles = "".join(f"; {finding['title']}" for finding in outcome.result.get("diagnosis", []))
-    return f"{name}: ok{first}, {_clock(outcome.result['seconds']['total'])}{troubles}"
+    result = outcome.result
+    known = [(m.column.name, m.value) for m in result.metrics if m.value is not None]
+    first = f", {known[0][0]} {known[0][1]:.3f}" if known else ""
+    troubles = "".join(f"; {finding.title}" for finding in result.diagnosis)
+    return f"{name}: ok{first}, {_clock(result.seconds.get('total', 0.0))}{troubles}"
 
 
 def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:

@@ -50,11 +50,11 @@ def show(run: Run, registry: Registry, *, as_json: bool) -> None:
     report = benchmark.report(run, registry, console=not as_json)
     if as_json:
         table = report.table.plain()
-        print_json({"run": str(run.directory), "id": run.about["id"], **table})
+        print_json({"run": str(run.directory), "id": run.info.id, **table})
 
 
 def exit_code(outcomes: Sequence[TrialOutcome]) -> int:
     """3 where a trial has no good end, or none was measured at all."""
-    statuses = {o.status for o in outcomes}
-    bad = statuses & {"failed", "diverged", "timeout", "unfinished"}
-    return TRIAL_FAILED if bad or "ok" not in statuses else OK
+    statuses = {o.status.value for o in outcomes}
+    owed = any(o.status.lacks_result for o in outcomes)
+    return TRIAL_FAILED if owed or "ok" not in statuses else OK

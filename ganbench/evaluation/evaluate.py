@@ -7,7 +7,6 @@ import json
 import math
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,23 +18,14 @@ from ganbench.contracts.metrics import Metric
 from ganbench.errors import ContractError, DataError, noting
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
-from ganbench.records.columns import MEANINGLESS, Column
-
-
-@dataclass(frozen=True)
-class ComputedValue:
-    """One number with everything needed to defend it, or the reason why there is none."""
-
-    column: Column
-    value: float | None
-    protocol: str  # id
-    reason: str = ""
+from ganbench.records.columns import MEANINGLESS
+from ganbench.records.results import MetricValue
 
 
 class Evaluated(NamedTuple):
     """All numbers of one evaluation."""
 
-    values: list[ComputedValue]
+    values: list[MetricValue]
     protocols: dict[str, dict[str, Any]]  # by id
     seconds: dict[str, float]  # by each metric's first column; first uses of extractors included
 
@@ -57,7 +47,7 @@ def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluate
         found.protocols[identity] = protocol
         for column in metric.columns:
             value, why = _value_of(numbers.get(column.name), reason)
-            found.values.append(ComputedValue(column, value, identity, why))
+            found.values.append(MetricValue(column, value, identity, why))
     return found
 
 

@@ -50,20 +50,20 @@ def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
     _refuse_unclean(run)
     _refuse_failures(run, measurements)
     _refuse_few(run, measurements, min_seeds)
-    about = run.about
+    info = run.info
     return Baseline(
         SCHEMA_VERSION,
-        about["created"],
+        info.created,
         reason.strip(),
         {
-            "plan": about["plan"],
-            "profile": about["profile"],
-            "overrides": about["overrides"],
-            "ganbench": about["provenance"]["ganbench"],
-            "git": about["provenance"]["git"],
-            "packages": about["provenance"]["packages"],
+            "plan": info.plan,
+            "profile": info.profile,
+            "overrides": list(info.overrides),
+            "ganbench": info.provenance.ganbench,
+            "git": {k: v and dataclasses.asdict(v) for k, v in info.provenance.git.items()},
+            "packages": info.provenance.packages,
         },
-        about.get("gate", {}),
+        info.gate,
         measurements,
     )
 
@@ -110,8 +110,7 @@ def read(path: Path) -> Baseline:
 
 
 def _refuse_unclean(run: Run) -> None:
-    states = {k: v for k, v in run.about["provenance"]["git"].items() if v}
-    dirty = [name for name, state in states.items() if state["dirty"]]
+    dirty = [name for name, state in run.info.provenance.git.items() if state and state.dirty]
     if dirty:
         raise BaselineError(
             f"{run.directory}: measured with uncommitted changes ({', '.join(dirty)}), so nobody "
@@ -131,7 +130,7 @@ def _refuse_failures(run: Run, measurements: Measurements) -> None:
 
 
 def _refuse_few(run: Run, measurements: Measurements, min_seeds: int) -> None:
-    named = run.about.get("gate", {}).get("metrics")
+    named = run.info.gate.get("metrics")
     for cell in measurements.cells.values():
         judged = [
             series

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.records.cells import NAMES, settings_of
 from ganbench.records.columns import Column
-from ganbench.records.run_folder import Run, TrialOutcome, numbers
-
-BAD = ("failed", "diverged", "timeout", "unfinished")
-_COLUMN = Column.__dataclass_fields__
+from ganbench.records.run_folder import Run, TrialOutcome
+from ganbench.records.run_info import RunInfo
+from ganbench.records.status import Status
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,8 @@ class Measured:
 
     @property
     def bad(self) -> int:
-        """Return how many trials ended badly."""
-        return sum(self.statuses.get(status, 0) for status in BAD)
+        """Return how many trials ended badly, or not at all."""
+        return sum(self.statuses.get(status, 0) for status in Status if status.lacks_result)
 
     @property
     def ends(self) -> str:
@@ -70,35 +69,34 @@ class Measurements:
         protocols: dict[str, dict[str, Any]] = {}
         for outcomes in found.values():
             for outcome in outcomes:
-                protocols.update(outcome.result.get("protocols", {}))
+                protocols.update(outcome.result.protocols)
         return cls(
             run.plan.name,
             {id: _measured(id, outcomes) for id, outcomes in found.items()},
-            platform_of(run.about),
+            platform_of(run.info),
             protocols,
         )
 
 
-def platform_of(about: Mapping[str, Any]) -> dict[str, str]:
+def platform_of(info: RunInfo) -> dict[str, str]:
     """Return what decides the last digits of numbers and every timing.
 
     Clock speed and host name do not.
     """
-    machine, packages = about["machine"], about["provenance"]["packages"]
     return {
-        "device": str(machine["device_name"]),
-        "threads": str(about["execution"]["threads"]),
-        "torch": str(packages["torch"]),
-        "python": str(about["provenance"]["python"]),
+        "device": info.machine.device_name,
+        "threads": str(info.execution.threads),
+        "torch": str(info.provenance.packages.get("torch")),
+        "python": info.provenance.python,
     }
 
 
 def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
     cell = outcomes[0].trial.cell
     assert cell is not None
-    statuses = Counter(outcome.status for outcome in outcomes)
+    statuses = Counter(outcome.status.value for outcome in outcomes)
     settings = {name: value for name, value in settings_of(cell).items() if name not in NAMES}
-    digests = {o.result["data"]["sha256"] for o in outcomes if o.result.get("data")}
+    digests = {o.result.data.sha256 for o in outcomes if o.result.data}
     return Measured(
         id,
         cell.label,
@@ -107,7 +105,7 @@ def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
         dict(statuses),
         _series(outcomes),
         "+".join(sorted(digests)),
-        tuple(dict.fromkeys(o.reason for o in outcomes if o.status in BAD and o.reason)),
+        tuple(dict.fromkeys(o.reason for o in outcomes if o.status.lacks_result and o.reason)),
     )
 
 
@@ -117,23 +115,19 @@ def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
     protocols: dict[str, dict[str, None]] = {}
     reasons: dict[str, str] = {}
     for outcome in outcomes:
-        for number in numbers(outcome.result):
-            name = number["name"]
-            columns[name] = Column(**{k: number[k] for k in _COLUMN if k in number})
+        for number in outcome.result.numbers():
+            name = number.column.name
+            columns[name] = number.column
             values.setdefault(name, {})
-            if number.get("protocol"):
-                protocols.setdefault(name, {})[number["protocol"]] = None
-            if _is_number(number.get("value")):
-                values[name][outcome.trial.seed] = float(number["value"])
-            elif number.get("reason"):
-                reasons[name] = number["reason"]
+            if number.protocol:
+                protocols.setdefault(name, {})[number.protocol] = None
+            if number.value is not None and math.isfinite(number.value):
+                values[name][outcome.trial.seed] = float(number.value)
+            elif number.reason:
+                reasons[name] = number.reason
     return {
         name: Series(
             column, values[name], "+".join(sorted(protocols.get(name, {}))), reasons.get(name, "")
         )
         for name, column in columns.items()
     }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

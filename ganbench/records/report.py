@@ -6,14 +6,18 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ganbench.records.cells import MAIN_AXES
+from ganbench.records.cells import MAIN_AXES, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
-from ganbench.records.run_folder import Run, TrialOutcome, numbers
+from ganbench.records.results import MetricValue
+from ganbench.records.run_folder import Run, TrialOutcome
+from ganbench.records.run_info import RunInfo
+from ganbench.records.status import Status
 from ganbench.records.table import Mark, Note, Row, Summary, Table
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """What reporters get."""
+    """A run with its results, read back: what reporters are handed and `load_run` returns."""
 
     run: Run
     outcomes: tuple[TrialOutcome, ...]  # of every trial, references first
@@ -49,10 +53,34 @@ class Report:
         outcomes = tuple(run.outcomes())
         return cls(run, outcomes, summarize(run, outcomes))
 
+    @property
+    def info(self) -> RunInfo:
+        """What was asked, of what versions and on what machine."""
+        return self.run.info
+
+    @property
+    def plan(self) -> Plan:
+        """Every cell, resolved."""
+        return self.run.plan
+
     @cached_property
     def records(self) -> pd.DataFrame:
         """Every number of every trial, in long form: a line for each."""
         return self.run.frame()
+
+    def frame(self) -> pd.DataFrame:
+        """Return `records`, to be changed at will."""
+        return self.records.copy()
+
+
+def load_run(path: str | Path) -> Report:
+    """Return the run in a folder, with its trials' results and its table.
+
+    Nothing is run, no plugin is loaded and torch is not imported. A damaged file of a trial costs
+    only what it holds, and the trial's `reason` says so. Raises RunError where the folder holds no
+    run, or `run.json` or `plan.json` is damaged.
+    """
+    return Report.of(Run.read(Path(path)))
 
 
 @dataclass
@@ -62,22 +90,22 @@ class _Group:
     outcomes: list[TrialOutcome] = field(default_factory=list)
 
     @cached_property
-    def numbers(self) -> dict[str, list[Mapping[str, Any]]]:
-        found: dict[str, list[Mapping[str, Any]]] = {}
+    def numbers(self) -> dict[str, list[MetricValue]]:
+        found: dict[str, list[MetricValue]] = {}
         for outcome in self.outcomes:
-            for number in numbers(outcome.result):
-                found.setdefault(_with_space(number["name"]), []).append(number)
+            for number in outcome.result.numbers():
+                found.setdefault(_with_space(number.column.name), []).append(number)
         return found
 
     def summary(self, name: str) -> Summary:
         named = self.numbers.get(name, [])
-        found = [m for m in named if m["value"] is not None]
-        values = [float(m["value"]) for m in found]
-        reasons = [m["reason"] for m in named if m.get("reason")]
+        found = [m for m in named if m.value is not None]
+        values = [float(m.value) for m in named if m.value is not None]
+        reasons = [m.reason for m in named if m.reason]
         reasons += [o.reason for o in self.outcomes if o.reason]
         if not values:
             return Summary(None, None, 0, reason=reasons[0] if reasons else "")
-        protocols = frozenset(m["protocol"] for m in found if m.get("protocol"))
+        protocols = frozenset(m.protocol for m in found if m.protocol)
         if len(protocols) > 1:
             ids = ", ".join(sorted(protocols))
             why = f"values of different protocols ({ids}) are not averaged"
@@ -100,15 +128,13 @@ def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
 
 
 def _columns(groups: Iterable[_Group]) -> list[Column]:
-    names = [f.name for f in fields(Column)]
     found: dict[str, Column] = {}
     for group in groups:
         for outcome in group.outcomes:
-            for metric in outcome.result.get("metrics", []):
-                name = _with_space(metric["name"])
+            for metric in outcome.result.metrics:
+                name = _with_space(metric.column.name)
                 if name not in found:
-                    known = {k: metric[k] for k in names if k in metric}
-                    found[name] = Column(**{**known, "name": name})
+                    found[name] = replace(metric.column, name=name)
     return [*found.values(), *SIZES_AND_TIME]
 
 
@@ -121,17 +147,16 @@ def _row(group: _Group, columns: Sequence[Column]) -> Row:
     outcomes = group.outcomes
     first = outcomes[0].trial
     statuses = [o.status for o in outcomes]
-    ok = statuses.count("ok")
     return Row(
         label=first.subject.label,
         axes=dict(first.subject.axes),
         is_reference=first.cell is None,
-        n=ok,
-        failed=sum(s in ("failed", "diverged", "timeout") for s in statuses),
+        n=statuses.count(Status.OK),
+        failed=sum(s.ended_badly for s in statuses),
         values={c.name: group.summary(c.name) for c in columns},
         status=", ".join(dict.fromkeys(statuses)),
         reasons=tuple(dict.fromkeys(o.reason for o in outcomes if o.reason)),
-        alone=all(o.result.get("timings", {}).get("alone", True) for o in outcomes),
+        alone=all(o.result.timings is None or o.result.timings.alone for o in outcomes),
     )
 
 
@@ -201,13 +226,12 @@ def _notes(
         yield Note("ties", "≈: tied with the best within the standard errors of both.")
     yield from (Note("features", text) for text in _feature_notes(columns))
     yield from (Note("budget", text) for text in _budget_notes(groups))
-    about = run.about
     precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
-    machine, execution = about["machine"], about["execution"]
+    machine, execution = run.info.machine, run.info.execution
     yield Note(
         "device",
-        f"Device {machine['device']} ({machine['device_name']}), {execution['threads']} thread(s) "
-        f"per trial, {execution['jobs']} trial(s) at a time, {precisions}.",
+        f"Device {machine.device} ({machine.device_name}), {execution.threads} thread(s) "
+        f"per trial, {execution.jobs} trial(s) at a time, {precisions}.",
     )
     if any(not row.alone for row in rows):
         yield Note("shared", "*: measured while other trials shared the machine.")
@@ -273,8 +297,8 @@ def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
     labels_of: dict[tuple[float, int, int], dict[str, None]] = {}
     for group in groups.values():
         for outcome in group.outcomes:
-            if training := outcome.result.get("training"):
-                key = (training["images"] / 1000, training["g_updates"], training["d_updates"])
+            if training := outcome.result.training:
+                key = (training.images / 1000, training.g_updates, training.d_updates)
                 budgets.setdefault(key, {})[outcome.trial.subject.axes.get("loss", "")] = None
                 labels_of.setdefault(key, {})[outcome.trial.subject.label] = None
     times = Counter(loss for losses in budgets.values() for loss in losses)

@@ -14,25 +14,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
 import ganbench
 from ganbench.errors import RunError
+from ganbench.records import results, stored
 from ganbench.records.cells import Cell, Plan, Reference, slug
+from ganbench.records.columns import Column
+from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
+from ganbench.records.run_info import Execution, PluginChoice, RunInfo
+from ganbench.records.status import Status
 from ganbench.util import files
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SCHEMA_VERSION = 1
 RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
 TRIAL, RESULT, END = "trial.json", "result.json", "end.json"
 
-FINAL = ("ok", "diverged", "incompatible")  # `resume` runs the others again
+T = TypeVar("T")
 COLUMNS = (
     "run",
     "cell",
@@ -65,11 +69,12 @@ class Trial:
     alone: bool
     plugins: tuple[str, ...]  # of --plugin
     run: str = ""  # the benchmark's name
-    callbacks: tuple[dict[str, Any], ...] = ()  # names and options
+    callbacks: tuple[PluginChoice, ...] = ()
     checkpoint: float | None = None  # seconds between two
 
     @property
     def subject(self) -> Cell | Reference:
+        """The cell or the reference."""
         found = self.cell or self.reference
         assert found is not None
         return found
@@ -82,12 +87,14 @@ class Trial:
 
     @classmethod
     def read(cls, path: Path) -> Trial:
+        """Return what a worker was told. Raises RunError where the file is missing or damaged."""
         found = files.read_json(path)
         if found is None:
             raise RunError(f"{path}: missing or not whole; a trial begins with this file")
-        return _adapter(Trial).validate_python(found)
+        return _typed(cls, found, f"{path}:")
 
     def write(self, path: Path) -> None:
+        """Write the file that a worker begins with, with the cell's ids for whoever reads it."""
         training = self.cell.training_id if self.cell else None
         ids = {"cell_id": self.subject.id, "training_id": training}
         files.write_json(path, {**asdict(self), **ids, "ganbench": ganbench.__version__})
@@ -99,98 +106,128 @@ class TrialOutcome:
 
     trial: Trial
     directory: Path
-    result: dict[str, Any]  # of result.json, or of end.json, or empty
+    result: TrialResult
 
     @property
-    def status(self) -> str:
-        """ok, diverged, failed, timeout, incompatible or unfinished."""
-        if self.trial.cell is not None and self.trial.cell.incompatible:
-            return "incompatible"
-        return self.result.get("status", "unfinished")
+    def status(self) -> Status:
+        """How it ended, or that it has not; a cell that cannot be built is incompatible."""
+        return Status.INCOMPATIBLE if self._incompatible else self.result.status
 
     @property
     def reason(self) -> str:
-        if self.trial.cell is not None and self.trial.cell.incompatible:
-            return self.trial.cell.incompatible
-        return self.result.get("reason", "")
+        """Why it is not ok; else empty."""
+        return self._incompatible or self.result.reason
+
+    @property
+    def _incompatible(self) -> str:
+        return (self.trial.cell and self.trial.cell.incompatible) or ""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's directory, read back."""
+    """A run's folder, with its two files read back; the trials are read when they are asked for."""
 
     directory: Path
-    about: dict[str, Any]
+    info: RunInfo
     plan: Plan
 
     @classmethod
     def read(cls, directory: Path) -> Run:
-        """Raises RunError where the directory holds no run."""
-        about, plan = files.read_json(directory / RUN), files.read_json(directory / PLAN)
-        if about is None or plan is None:
-            missing = RUN if about is None else PLAN
+        """Return the run in a folder. Raises RunError where the folder holds none."""
+        info, plan = files.read_json(directory / RUN), files.read_json(directory / PLAN)
+        if info is None or plan is None:
+            missing = RUN if info is None else PLAN
             raise RunError(
                 f"{directory}: not a run of ganbench: {missing} is missing or not whole; "
                 "`ganbench list` shows the runs"
             )
-        found = about.get("schema_version") if isinstance(about, dict) else None
+        found = info.get("schema_version") if isinstance(info, dict) else None
         if found != SCHEMA_VERSION:
             raise RunError(
                 f"{directory}: {RUN} is of schema version {found}, and this ganbench reads "
                 f"{SCHEMA_VERSION}; use the version that wrote it"
             )
-        try:
-            return cls(directory, about, _adapter(Plan).validate_python(plan))
-        except pydantic.ValidationError as error:
-            raise RunError(
-                f"{directory}: {PLAN} is not as ganbench writes it: {error.errors()[0]['msg']}"
-            ) from error
+        told = "{}: {} is not as ganbench writes it:"
+        return cls(
+            directory,
+            _typed(RunInfo, info, told.format(directory, RUN)),
+            _typed(Plan, plan, told.format(directory, PLAN)),
+        )
 
-    @property
-    def trials(self) -> list[Trial]:
-        return trials_of(self.plan, self.about["execution"])
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """All trials, references first: they fill the cache of real statistics for the others."""
+        return tuple(_trials(self.plan, self.info.execution))
 
     def outcomes(self) -> list[TrialOutcome]:
+        """Return every trial with what its folder says now."""
         return [self.outcome(trial) for trial in self.trials]
 
     def outcome(self, trial: Trial) -> TrialOutcome:
+        """Return a trial with what its folder says now."""
         directory = self.directory / TRIALS / trial.id
-        result = files.read_json(directory / RESULT) or files.read_json(directory / END) or {}
-        return TrialOutcome(trial, directory, result)
+        return TrialOutcome(trial, directory, result_in(directory))
 
     def frame(self) -> pd.DataFrame:
-        """The long form: one row per trial and number."""
+        """Return the long form: a row for each trial and number, with the columns of COLUMNS."""
         import pandas as pd
 
-        rows = [row for outcome in self.outcomes() for row in _rows(self.about["id"], outcome)]
+        rows = [row for outcome in self.outcomes() for row in _rows(self.info.id, outcome)]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
+    def remember_data(self, seen: dict[str, DataSeen]) -> None:
+        """Write into run.json what data the trials have seen, by data set."""
+        path = self.directory / RUN
+        written = files.read_json(path) or asdict(self.info)
+        data = {name: asdict(found) for name, found in seen.items()}
+        files.write_json(path, {**written, "data": data})
 
-def trials_of(plan: Plan, execution: dict[str, Any]) -> list[Trial]:
-    """References first: they fill the cache of real statistics for the others."""
+
+def result_in(directory: Path) -> TrialResult:
+    """Return the result in a trial's folder, or how the trial ended without one."""
+    return results.read(directory / RESULT, directory / END)
+
+
+def info_in(directory: Path) -> RunInfo | None:
+    """Return what run.json in a folder says; None where it is missing or damaged."""
+    found = files.read_json(directory / RUN)
+    try:
+        return stored.typed(RunInfo, found)
+    except pydantic.ValidationError:
+        return None
+
+
+def write_plan(path: Path, plan: Plan) -> None:
+    """Write every cell of a plan, resolved."""
+    files.write_json(path, asdict(plan))
+
+
+def _typed(cls: type[T], found: Any, told: str) -> T:
+    try:
+        return stored.typed(cls, found)
+    except pydantic.ValidationError as error:
+        wrong = stored.problems(cls, found, error)
+        raise RunError(f"{told} {'; '.join(wrong)}") from error
+
+
+def _trials(plan: Plan, execution: Execution) -> Iterator[Trial]:
     subjects: list[tuple[Cell | None, Reference | None, int]] = [
         (None, reference, 0) for reference in plan.references
     ]
     subjects += [(cell, None, seed) for cell in plan.cells for seed in plan.seeds]
-    return [
-        Trial(
+    for cell, reference, seed in subjects:
+        yield Trial(
             cell,
             reference,
             seed,
             plan.device,
-            execution["threads"],
-            execution["jobs"] == 1,
-            tuple(execution["plugins"]),
+            execution.threads,
+            execution.jobs == 1,
+            execution.plugins,
             plan.name,
-            tuple(execution["callbacks"]),
-            execution.get("checkpoint"),
+            execution.callbacks,
+            execution.checkpoint,
         )
-        for cell, reference, seed in subjects
-    ]
-
-
-def write_plan(path: Path, plan: Plan) -> None:
-    files.write_json(path, asdict(plan))
 
 
 def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
@@ -201,44 +238,16 @@ def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
         "label": subject.label,
         **{axis: subject.axes.get(axis, "") for axis in COLUMNS[3:7]},
         "seed": trial.seed if trial.cell else None,
-        "status": outcome.status,
+        "status": outcome.status.value,
     }
-    for number in list(numbers(outcome.result)) or [{"name": "", "reason": outcome.reason}]:
+    for number in list(outcome.result.numbers()) or [MetricValue(Column(""), None)]:
         yield {
             **shared,
-            "metric": number["name"],
-            "value": number.get("value"),
-            "unit": number.get("unit", ""),
-            "direction": number.get("direction", "none"),
-            "protocol": number.get("protocol", ""),
-            "reason": number.get("reason", "") or outcome.reason,
+            "metric": number.column.name,
+            "value": number.value,
+            "unit": number.column.unit,
+            "direction": number.column.direction,
+            "protocol": number.protocol,
+            "reason": number.reason or outcome.reason,
             "training": trial.cell.training_id if trial.cell else None,
         }
-
-
-def numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A trial's metrics, and its counts and durations in the same form."""
-    yield from result.get("metrics", [])
-    training, parameters = result.get("training", {}), result.get("parameters", {})
-    found = {
-        ("kimg", "kimg", "count"): training["images"] / 1000 if training else None,
-        ("g-updates", "", "count"): training.get("g_updates"),
-        ("d-updates", "", "count"): training.get("d_updates"),
-        ("g-parameters", "", "count"): parameters.get("generator"),
-        ("d-parameters", "", "count"): parameters.get("discriminator"),
-        ("seconds", "s", "timing"): result.get("seconds", {}).get("total"),
-    }
-    for (name, unit, kind), value in found.items():
-        if value is not None:
-            yield {
-                "name": name,
-                "unit": unit,
-                "kind": kind,
-                "gated": kind == "count",
-                "value": value,
-            }
-
-
-@cache
-def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
-    return pydantic.TypeAdapter(cls)

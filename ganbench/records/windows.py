@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -34,14 +30,14 @@ class Probe:
     kimg: float
     seconds: float
     values: dict[str, float | None]  # by column
-    directions: dict[str, str]  # of the columns: min, max or none
+    directions: dict[str, str] = field(default_factory=dict)  # of the columns: min, max or none
 
 
 @dataclass(frozen=True)
 class Timings:
     """What one trial took. Windows are stretches of training between two reads of the clock."""
 
-    train_seconds: float
+    train_seconds: float = 0.0
     images_per_second: tuple[float, ...] = ()  # real images shown to D, one value a window
     g_steps_per_second: tuple[float, ...] = ()
     samples_per_second: float | None = None

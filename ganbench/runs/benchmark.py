@@ -164,8 +164,8 @@ def report(run: Run, registry: Registry, *, console: bool) -> Report:
     """
     from ganbench.runs import runner
 
-    chosen = [r for r in run.about["reporters"] if console or r["name"] != "console"]
-    reporters = [registry.build("reporter", r["name"], r["options"]) for r in chosen]
+    chosen = [r for r in run.info.reporters if console or r.name != "console"]
+    reporters = [registry.build("reporter", r.name, r.options) for r in chosen]
     return runner.report(run, registry, reporters)
 
 

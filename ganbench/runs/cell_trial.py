@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.contracts.images import LabeledImages
@@ -20,7 +19,9 @@ from ganbench.models.saved import files as saved
 from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
 from ganbench.records import cells
+from ganbench.records.results import Finding, Parameters, TrainingCounts, TrialResult
 from ganbench.records.run_folder import TRIAL, Trial
+from ganbench.records.status import Status
 from ganbench.records.windows import Probe, Timings, Window
 from ganbench.registry import registry
 from ganbench.runs.clock import clocked
@@ -54,7 +55,7 @@ class CellTrial:
         self.watched = watches.Watched.of(self.parts.metrics)
         self._log = _logger(directory)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> TrialResult:
         """What result.json says of it."""
         with clocked(self.seconds, "data"), noting(partial(loading, self.cell.dataset)):
             self.data = self.parts.dataset.load("train", files.data())
@@ -81,15 +82,16 @@ class CellTrial:
             alone=self.trial.alone,
         )
         judged = self._judge(fake, trained, timings)
-        saved.write_card(self.directory, judged["metrics"])
-        return {
-            **judged,
-            "diagnosis": self._diagnosis({m["name"]: m["value"] for m in judged["metrics"]}),
-            "probes": [asdict(probe) for probe in self.probes],
-            "resumed_at_kimg": resumed_at,
-            **_counts(trained),
-            "timings": asdict(timings),
-        }
+        saved.write_card(self.directory, judged.metrics)
+        return replace(
+            judged,
+            diagnosis=self._diagnosis({m.column.name: m.value for m in judged.metrics}),
+            probes=tuple(self.probes),
+            resumed_at_kimg=resumed_at,
+            training=_counts(trained),
+            parameters=_parameters(trained),
+            timings=timings,
+        )
 
     def _prepare(self) -> None:
         """The trainer, the pictures, the checkpoints and the callbacks of this trial."""
@@ -120,7 +122,7 @@ class CellTrial:
             asdict(self.cell),
         )  # fmt: skip
         for choice in trial.callbacks:
-            self.callbacks.append(self.plugins.build("callback", **choice))
+            self.callbacks.append(self.plugins.build("callback", choice.name, choice.options))
             with noting(partial(_name_of, self.callbacks[-1])):
                 self.callbacks[-1].began(about)
 
@@ -139,10 +141,10 @@ class CellTrial:
         self.gallery.rewind(resumed_at or 0.0)
         return resumed_at
 
-    def _diverged(self, error: Diverged) -> dict[str, Any]:
+    def _diverged(self, error: Diverged) -> TrialResult:
         self.gallery.end_early(self.trainer.windows)
         diagnosed = self._diagnosis({}, failure=str(error))
-        return {"status": "diverged", "reason": str(error), "diagnosis": diagnosed}
+        return TrialResult(status=Status.DIVERGED, reason=str(error), diagnosis=diagnosed)
 
     def _tell(self, window: Window) -> None:
         self._log(window)
@@ -178,9 +180,7 @@ class CellTrial:
             {name: v.column.direction for name, v in found.items()},
         )
 
-    def _diagnosis(
-        self, values: dict[str, float | None], failure: str = ""
-    ) -> list[dict[str, Any]]:
+    def _diagnosis(self, values: dict[str, float | None], failure: str = "") -> tuple[Finding, ...]:
         """What went wrong by the look of it, also said in the log."""
         mixture = self.parts.dataset.mixture()
         found = diagnosis.diagnose(
@@ -196,11 +196,9 @@ class CellTrial:
         )
         if found:
             print(diagnosis.lines(found), flush=True)
-        return [asdict(finding) for finding in found]
+        return tuple(found)
 
-    def _judge(
-        self, fake: LabeledImages, trained: TrainingResult, timings: Timings
-    ) -> dict[str, Any]:
+    def _judge(self, fake: LabeledImages, trained: TrainingResult, timings: Timings) -> TrialResult:
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
@@ -216,20 +214,18 @@ class CellTrial:
             return judged(judge, self.parts.metrics)
 
 
-def _counts(trained: TrainingResult) -> dict[str, Any]:
+def _counts(trained: TrainingResult) -> TrainingCounts:
     progress = trained.progress
-    return {
-        "training": {
-            "images": progress.images,
-            "iterations": progress.iteration,
-            "g_updates": progress.g_updates,
-            "d_updates": progress.d_updates,
-        },
-        "parameters": {
-            "generator": sum(p.numel() for p in trained.generator.parameters()),
-            "discriminator": sum(p.numel() for p in trained.discriminator.parameters()),
-        },
-    }
+    return TrainingCounts(
+        progress.images, progress.iteration, progress.g_updates, progress.d_updates
+    )
+
+
+def _parameters(trained: TrainingResult) -> Parameters:
+    return Parameters(
+        generator=sum(p.numel() for p in trained.generator.parameters()),
+        discriminator=sum(p.numel() for p in trained.discriminator.parameters()),
+    )
 
 
 def _take_passed(waiting: list[int], shown: int) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from ganbench.errors import noting
 from ganbench.evaluation import controls, trial_evaluation
 from ganbench.records import cells
+from ganbench.records.results import TrialResult
 from ganbench.registry import registry
 from ganbench.runs.clock import clocked
 from ganbench.runs.judging import judged, loading
@@ -16,8 +16,8 @@ from ganbench.util import files
 
 def judge_control(
     reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
-) -> dict[str, Any]:
-    """Real images judged as a generator's samples are."""
+) -> TrialResult:
+    """Return how real images are judged; what each part took is added to `seconds`."""
     dataset = plugins.build_spec(reference.dataset)
     with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
         made = controls.make(reference.control, dataset, reference.num_samples, files.data())

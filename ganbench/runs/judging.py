@@ -1,35 +1,29 @@
-"""A trial's judge, and what result.json says of its numbers."""
+"""Samples judged: the metrics' values, and the data that they were compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
-import ganbench
+from ganbench.contracts.metrics import Metric
 from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.records import cells
+from ganbench.records.results import DataSeen, TrialResult
+from ganbench.records.status import Status
 
 
-def judged(
-    judge: trial_evaluation.TrialEvaluation, metrics: Sequence[ganbench.Metric]
-) -> dict[str, Any]:
-    found = evaluate(metrics, judge)
-    return {
-        "metrics": [
-            {**asdict(v.column), "value": v.value, "protocol": v.protocol, "reason": v.reason}
-            for v in found.values
-        ],
-        "protocols": found.protocols,
-        "data": {
-            "sha256": judge.real_data.digest(),
-            "num_images": len(judge.real_data.train),
-            "problems": list(judge.real_data.problems),
-        },
-        "metric_seconds": found.seconds,
-    }
+def judged(judge: trial_evaluation.TrialEvaluation, metrics: Sequence[Metric]) -> TrialResult:
+    """Return the result of a trial that has been no more than judged."""
+    found, real = evaluate(metrics, judge), judge.real_data
+    return TrialResult(
+        status=Status.OK,
+        metrics=tuple(found.values),
+        protocols=found.protocols,
+        data=DataSeen(real.digest(), len(real.train), tuple(real.problems)),
+        metric_seconds=found.seconds,
+    )
 
 
 def loading(dataset: cells.Spec) -> str:
+    """Return the note of an error that came up while a data set was loaded."""
     return f"while loading data set '{dataset.name}' of {dataset.source}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ganbench
+from ganbench.records.run_info import GitState, Machine, Provenance
 from ganbench.registry.registry import Registry
 from ganbench.util import machine
 
@@ -20,28 +21,29 @@ PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "pandas", "pydantic
 
 
 def now() -> str:
+    """Return the time in UTC, to the second, as ISO 8601 has it."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-def describe(registry: Registry, device: str, config: Path) -> dict[str, Any]:
-    """Everything but the benchmark itself."""
-    return {
-        "ganbench": ganbench.__version__,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-        "plugins": sorted({entry.source.identity for entry in registry.entries()}),
-        "failed_plugins": {str(f.source): f.reason for f in registry.failures},
-        "argv": list(sys.argv),
-        "git": {
+def describe(registry: Registry, config: Path) -> Provenance:
+    """Return the versions, commits and arguments of a run that begins now."""
+    return Provenance(
+        ganbench=ganbench.__version__,
+        python=platform.python_version(),
+        packages={name: version(name) for name in PACKAGES},
+        plugins=tuple(sorted({entry.source.identity for entry in registry.entries()})),
+        failed_plugins={str(f.source): f.reason for f in registry.failures},
+        argv=tuple(sys.argv),
+        git={
             "ganbench": git_state(Path(ganbench.__file__).parent),
             "benchmark": git_state(config.resolve().parent),
         },
-        "weights": fingerprints(registry),
-    }
+        weights=fingerprints(registry),
+    )
 
 
 def fingerprints(registry: Registry) -> dict[str, str]:
-    """Of every feature extractor that needs no options, for they judge the samples."""
+    """Return those of the feature extractors without required options, for they judge samples."""
     return {
         entry.name: _fingerprint(registry, entry.name)
         for entry in registry.entries("feature extractor")
@@ -58,23 +60,25 @@ def _fingerprint(registry: Registry, name: str) -> str:
 
 
 def version(distribution: str) -> str | None:
+    """Return the version of an installed package, or None."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def git_state(folder: Path) -> dict[str, Any] | None:
-    """The commit that a folder's repository is at, and whether it has changes; None outside one."""
+def git_state(folder: Path) -> GitState | None:
+    """Return what a folder's repository is at; None where the folder is in none."""
     commit = _git(folder, ["rev-parse", "HEAD"])
     if not commit or not _git(folder, ["ls-files", "."]):
         return None  # none, or of somebody else's repository, in which this is installed
-    return {"commit": commit, "dirty": bool(_git(folder, ["status", "--porcelain", "-uno"]))}
+    return GitState(commit, bool(_git(folder, ["status", "--porcelain", "-uno"])))
 
 
-def hardware(device: str) -> dict[str, Any]:
+def hardware(device: str) -> Machine:
+    """Return this machine as it is now, seen from a device."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {**machine.describe(device), "load_average": load}
+    return Machine(**machine.describe(device), load_average=load)
 
 
 def _fields(registry: Registry, name: str) -> list[Any]:

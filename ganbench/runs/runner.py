@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import filelock
 import yaml
 
 from ganbench.config.benchmark_file import Config
+from ganbench.config.schema import Choice
 from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, with_sections
 from ganbench.errors import RunError
@@ -22,6 +23,8 @@ from ganbench.records import run_folder
 from ganbench.records.cells import Plan
 from ganbench.records.report import Report
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
+from ganbench.records.run_info import Execution, PluginChoice, RunInfo
+from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
 from ganbench.runs import provenance
 from ganbench.util import files, machine
@@ -73,13 +76,13 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
             f"{directory}: not empty ({', '.join(sorted(strangers)[:3])}…) and no run of ganbench; "
             "name a new or empty folder with --out"
         )
-    about = _about(planned, order, registry)
+    info = _info(planned, order, registry)
     try:
         (directory / run_folder.TRIALS).mkdir(parents=True, exist_ok=True)
         files.write_text(directory / "config.source.yaml", order.config.document.text)
         files.write_text(directory / "config.resolved.yaml", _yaml(order.config.document.data()))
         run_folder.write_plan(directory / run_folder.PLAN, planned)
-        files.write_json(directory / run_folder.RUN, about)  # last: now it is a run
+        files.write_json(directory / run_folder.RUN, asdict(info))  # last: now it is a run
     except OSError as error:
         raise RunError(
             f"{directory}: cannot be written: {error.strerror}; name another folder with --out"
@@ -117,12 +120,12 @@ def execute(
     """
     observer = observer or Observer()
     with _locked(run):
-        waiting = [o for o in run.outcomes() if o.status not in run_folder.FINAL]
+        waiting = [o for o in run.outcomes() if not o.status.is_final]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         try:
             for outcome in _run_trials(run, registry, waiting):
                 observer.finished(outcome)
-                if fail_fast and outcome.status != "ok":
+                if fail_fast and outcome.status is not Status.OK:
                     break
         finally:
             observer.ended()
@@ -146,15 +149,14 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
 def _run_trials(
     run: Run, registry: Registry, waiting: Sequence[TrialOutcome]
 ) -> Iterator[TrialOutcome]:
-    execution = run.about["execution"]
-    cwd = Path(run.about["cwd"])
+    execution = run.info.execution
+    cwd = Path(run.info.cwd)
     if not cwd.is_dir():
         raise RunError(
             f"{run.directory}: it was begun in {cwd}, where its relative paths begin, and that "
             "folder is gone; make it again, or start a new run"
         )
-    chosen = execution["executor"]
-    executor = registry.build("executor", chosen["name"], chosen["options"])
+    executor = registry.build("executor", execution.executor.name, execution.executor.options)
     trials = {}
     for outcome in waiting:
         outcome.directory.mkdir(parents=True, exist_ok=True)
@@ -164,10 +166,10 @@ def _run_trials(
         trials[outcome.trial.id] = outcome.trial
     references = [TrialRef(o.directory, o.trial.subject.label) for o in waiting]
     resources = Resources(
-        jobs=execution["jobs"],
-        threads=execution["threads"],
-        devices=_gpus(run.plan.device, execution["jobs"]),
-        timeout_seconds=execution["timeout"],
+        jobs=execution.jobs,
+        threads=execution.threads,
+        devices=_gpus(run.plan.device, execution.jobs),
+        timeout_seconds=execution.timeout,
         cwd=cwd,
     )
     finished = executor.run(references, resources)
@@ -202,35 +204,38 @@ def _same(run: Run, planned: Plan) -> Run:
     )
 
 
-def _about(planned: Plan, order: Order, registry: Registry) -> dict[str, Any]:
-    execution = order.config.run.execution
+def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
+    settings = order.config.run
     share = max(1, machine.cores() // order.jobs)
     created = provenance.now()
-    return {
-        "schema_version": run_folder.SCHEMA_VERSION,
-        "id": f"{planned.name}-{planned.id}-{created}",
-        "name": planned.name,
-        "plan": planned.id,
-        "created": created,
-        "cwd": os.getcwd(),
-        "config": str(order.config_path),
-        "config_sha256": hashlib.sha256(order.config.document.text.encode()).hexdigest(),
-        "profile": order.profile,
-        "overrides": list(order.overrides),
-        "execution": {
-            "executor": execution.executor.model_dump(),
-            "jobs": order.jobs,
-            "threads": execution.threads or share,
-            "timeout": execution.timeout,
-            "checkpoint": execution.checkpoint,
-            "plugins": [_absolute(plugin) for plugin in order.plugins],
-            "callbacks": [choice.model_dump() for choice in order.config.run.callbacks],
-        },
-        "gate": order.config.run.gate.model_dump(),
-        "reporters": [choice.model_dump() for choice in order.config.run.reporters],
-        "machine": provenance.hardware(planned.device),
-        "provenance": provenance.describe(registry, planned.device, order.config_path),
-    }
+    return RunInfo(
+        id=f"{planned.name}-{planned.id}-{created}",
+        name=planned.name,
+        plan=planned.id,
+        created=created,
+        cwd=os.getcwd(),
+        config=str(order.config_path),
+        config_sha256=hashlib.sha256(order.config.document.text.encode()).hexdigest(),
+        profile=order.profile,
+        overrides=order.overrides,
+        execution=Execution(
+            executor=_choice(settings.execution.executor),
+            jobs=order.jobs,
+            threads=settings.execution.threads or share,
+            timeout=settings.execution.timeout,
+            checkpoint=settings.execution.checkpoint,
+            plugins=tuple(map(_absolute, order.plugins)),
+            callbacks=tuple(map(_choice, settings.callbacks)),
+        ),
+        gate=settings.gate.model_dump(),
+        reporters=tuple(map(_choice, settings.reporters)),
+        machine=provenance.hardware(planned.device),
+        provenance=provenance.describe(registry, order.config_path),
+    )
+
+
+def _choice(choice: Choice) -> PluginChoice:
+    return PluginChoice(choice.name, choice.options)
 
 
 def _absolute(plugin: str) -> str:
@@ -244,9 +249,8 @@ def _write_records(run: Run) -> None:
     files.write_atomically(
         run.directory / "results.csv", lambda path: frame.to_csv(path, index=False)
     )
-    seen = {o.trial.subject.axes["dataset"]: o.result.get("data") for o in run.outcomes()}
-    data = {name: found for name, found in seen.items() if found}
-    files.write_json(run.directory / run_folder.RUN, {**run.about, "data": data})
+    seen = {o.trial.subject.axes["dataset"]: o.result.data for o in run.outcomes()}
+    run.remember_data({name: found for name, found in seen.items() if found})
 
 
 @contextmanager

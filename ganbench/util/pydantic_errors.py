@@ -41,9 +41,7 @@ _LIMITS = {
 }
 
 
-def complaints(
-    model: type[pydantic.BaseModel], data: Any, error: pydantic.ValidationError
-) -> Iterator[tuple[Loc, str]]:
+def complaints(model: Any, data: Any, error: pydantic.ValidationError) -> Iterator[tuple[Loc, str]]:
     """Yield each problem that pydantic found in `data`: where it is, and a sentence."""
     expected: dict[Loc, list[str]] = {}
     errors = error.errors(include_url=False)

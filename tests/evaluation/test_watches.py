@@ -16,6 +16,7 @@ from ganbench.default_plugins.metrics.speed import TimeTo
 from ganbench.errors import ConfigError
 from ganbench.evaluation.watches import Watched
 from ganbench.records import run_folder
+from ganbench.records.run_info import Execution, RunInfo
 from ganbench.registry import registry
 from ganbench.runs.cell_trial import CellTrial
 from ganbench.training import readahead
@@ -153,8 +154,8 @@ def watched_trial(directory, text):
     path.write_text(text)
     plugins = registry.load()
     planned = plan.make(benchmark_file.load(path, plugins), plugins, device="cpu")
-    execution = {"threads": 1, "jobs": 1, "plugins": [], "callbacks": [], "checkpoint": 1e-6}
-    trial = run_folder.trials_of(planned, execution)[-1]
+    asked = run_folder.Run(directory, RunInfo(execution=Execution(checkpoint=1e-6)), planned)
+    trial = asked.trials[-1]
     trial.write(directory / run_folder.TRIAL)
     carried_out = CellTrial(trial, trial.cell, plugins, directory, [], {})
-    return {**carried_out.run(), "diversity": carried_out.diversity}
+    return {**carried_out.run().plain(), "diversity": carried_out.diversity}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ganbench.errors import BaselineError, RunError
 from ganbench.gate import baseline
 from ganbench.gate.measurements import Measurements
 from ganbench.records.run_folder import Run
+from ganbench.records.run_info import GitState
 from ganbench.util import files
 
 SHORT = tiny.TINY.replace("execution: {threads: 1}", "execution: {threads: 1, executor: inline}")
@@ -69,8 +71,7 @@ def test_run_is_unchanged_against_itself(run, banked):
 
 
 def test_uncommitted_changes_are_refused(run):
-    about = run.about
-    about["provenance"]["git"]["ganbench"]["dirty"] = True
+    run.info.provenance.git["ganbench"] = GitState("a" * 40, dirty=True)
     with pytest.raises(BaselineError, match=r"changes \(ganbench\).*commit, and run it"):
         baseline.of(run, "why", min_seeds=3)
 
@@ -209,7 +210,7 @@ def test_senseless_options_are_sentences(run, banked, arguments, code, says):
 
 
 def test_gate_that_was_edited_by_hand_is_a_sentence_and_exit_code_4(run, banked):
-    files.write_json(run.directory / "run.json", {**run.about, "gate": {"alpha": 7}})
+    files.write_json(run.directory / "run.json", {**asdict(run.info), "gate": {"alpha": 7}})
     done = tiny.ganbench("compare", banked, run.directory, cwd=banked.parent)
     assert (done.returncode, "gate cannot be used: alpha: " in done.stderr) == (4, True)
 

@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -219,11 +219,17 @@ def windows(
     return "".join(f"{json.dumps(line)}\n" for line in lines)
 
 
+def changed(report: Report, how: Callable[[TrialOutcome], dict[str, Any]]) -> Report:
+    """The same with changes to its trials' results."""
+    made = (replace(o, result=replace(o.result, **how(o))) for o in report.outcomes)
+    return replace(report, outcomes=tuple(made))
+
+
 def large(count: int, seeds: int = 1) -> Report:
     """`count` cells that share nothing but their columns."""
     rng = np.random.default_rng(0)
     folder = Path("nowhere")
-    table, run, trial, row = template()
+    table, run, outcome, row = template()
     rows, outcomes = [], []
     for i in range(count):
         axes = {**row.axes, "loss": f"loss-{i}"}
@@ -233,14 +239,14 @@ def large(count: int, seeds: int = 1) -> Report:
             for name, s in row.values.items()
         }
         rows.append(replace(row, axes=axes, label=label, values=values))
-        cell = replace(trial.cell, axes=axes, label=label)
+        cell = replace(outcome.trial.cell, axes=axes, label=label)
         for seed in range(seeds):
-            one = replace(trial, cell=cell, seed=seed)
-            outcomes.append(TrialOutcome(one, folder / one.id, trials.finished()))
+            one = replace(outcome.trial, cell=cell, seed=seed)
+            outcomes.append(replace(outcome, trial=one, directory=folder / one.id))
     return Report(run, tuple(outcomes), replace(table, rows=tuple(rows)))
 
 
 def template() -> tuple[Any, ...]:
     with tempfile.TemporaryDirectory() as folder:
         report = trials.report(Path(folder), {"bce": [trials.finished()]})
-    return report.table, report.run, report.outcomes[0].trial, report.table.rows[0]
+    return report.table, report.run, report.outcomes[0], report.table.rows[0]

@@ -66,7 +66,7 @@ def recorded(runs: Any):
         }
         results[REAL] = [runs.reference(usual)]
         run = runs.write(results, text or runs.TEXT.replace("lsgan]", "lsgan, wgan-gp]"))
-        about = {**run.about, "provenance": PLATFORM, "gate": _gate()}
+        about = {**dataclasses.asdict(run.info), "provenance": PLATFORM, "gate": _gate()}
         files.write_json(run.directory / "run.json", about)
         return Run.read(run.directory)
 

@@ -16,6 +16,7 @@ from ganbench.config import benchmark_file, plan
 from ganbench.default_plugins.executors import KEEP_MEMORY
 from ganbench.errors import RunError
 from ganbench.records import run_folder
+from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import runner
@@ -36,8 +37,8 @@ def test_run_with_the_inline_executor_gives_every_trial_a_result(
     run = started(tmp_path, plugins)
     outcomes = runner.execute(run, plugins)
     assert [o.status for o in outcomes] == ["ok"] * 3
-    training = outcomes[1].result["training"]
-    assert training == {"images": 1000, "iterations": 20, "g_updates": 20, "d_updates": 20}
+    training = outcomes[1].result.training
+    assert training == TrainingCounts(images=1000, iterations=20, g_updates=20, d_updates=20)
     assert (run.directory / "results.csv").exists()
 
 
@@ -155,7 +156,7 @@ def test_threads_are_the_trial_s_share_of_cores(
 ) -> None:
     monkeypatch.setattr(machine, "cores", lambda: 8)
     text = tiny.TINY.replace("execution: {threads: 1}\n", "")
-    assert started(tmp_path, plugins, text, jobs=3).about["execution"]["threads"] == 2
+    assert started(tmp_path, plugins, text, jobs=3).info.execution.threads == 2
 
 
 def test_directory_that_is_no_run_is_refused(tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_run_directory_reads_back_as_it_was_planned(tmp_path: Path, plugins: Reg
     assert again.plan == run.plan
     assert again.plan.id == run.plan.id
     assert [t.id for t in again.trials] == [t.id for t in run.trials]
-    assert run_folder.Run.read(run.directory).about["config"].endswith("tiny.yaml")
+    assert run_folder.Run.read(run.directory).info.config.endswith("tiny.yaml")
 
 
 @pytest.mark.parametrize("own", [None, "glibc.malloc.check=0"])

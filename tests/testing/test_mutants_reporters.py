@@ -90,7 +90,7 @@ class WantsTraining(Page):
     also = mutants.MOST
 
     def parts(self, report: Report) -> list[str]:
-        return [str(outcome.result["training"]["images"]) for outcome in report.outcomes]
+        return [str(outcome.result.training.images) for outcome in report.outcomes]
 
 
 @dataclass(kw_only=True)

@@ -31,10 +31,12 @@ def command(as_json: bool) -> int:
 
 def examine() -> dict[str, Any]:
     """Return what the command shows, as JSON has it."""
+    from dataclasses import asdict
     from pathlib import Path
 
     import torch
 
+    import ganbench
     from ganbench.cli.commands.datasets import described
     from ganbench.registry import registry
     from ganbench.runs import provenance
@@ -45,10 +47,10 @@ def examine() -> dict[str, Any]:
     datasets = [described(plugins, name, files.data()) for name in plugins.names("dataset")]
     found: dict[str, Any] = {
         "versions": {
-            "ganbench": provenance.describe(plugins, device, Path("."))["ganbench"],
+            "ganbench": ganbench.__version__,
             **{name: provenance.version(name) for name in provenance.PACKAGES},
         },
-        "machine": provenance.hardware(device),
+        "machine": asdict(provenance.hardware(device)),
         "devices": machine.devices(),
         "precision": machine.resolve_precision("auto", device),
         "threads": {

@@ -35,21 +35,14 @@ def command(root: Path, as_json: bool) -> int:
 def _summary(directory: Path) -> dict[str, Any]:
     """From files alone: no plugin is loaded."""
     from ganbench.records import run_folder
-    from ganbench.util import files
 
-    about = files.read_json(directory / run_folder.RUN)
-    about = about if isinstance(about, dict) else {}
-    statuses: Counter[str] = Counter()
-    for trial in _trials(directory):
-        result = files.read_json(trial / run_folder.RESULT) or files.read_json(
-            trial / run_folder.END
-        )
-        statuses[(result or {}).get("status", "unfinished")] += 1
+    info = run_folder.info_in(directory)
+    statuses = Counter(run_folder.result_in(trial).status.value for trial in _trials(directory))
     return {
         "directory": str(directory),
-        "name": about.get("name", "?"),
-        "id": about.get("id", "?"),
-        "created": about.get("created", "?"),
+        "name": (info and info.name) or "?",
+        "id": (info and info.id) or "?",
+        "created": (info and info.created) or "?",
         "trials": dict(statuses),
     }
 

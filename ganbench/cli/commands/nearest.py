@@ -113,12 +113,10 @@ def _training_data(model: SavedModel) -> LabeledImages:
 
 def _check_the_same(model: SavedModel, name: str, data: LabeledImages, begins: Path) -> None:
     from ganbench.evaluation.real_data import digest
-    from ganbench.records.run_folder import RESULT
-    from ganbench.util import files
+    from ganbench.records.run_folder import result_in
 
-    result = files.read_json(model.directory / RESULT) or {}
-    known = result.get("data", {}).get("sha256")
-    same = digest(data) == known if known else len(data) == model.config.num_images
+    known = result_in(model.directory).data
+    same = digest(data) == known.sha256 if known else len(data) == model.config.num_images
     if not same:
         raise DataError(
             f"{model.directory}: data set '{name}' is not what the model was trained on: "
@@ -129,11 +127,10 @@ def _check_the_same(model: SavedModel, name: str, data: LabeledImages, begins: P
 
 def _where_paths_begin(directory: Path) -> Path:
     """Where the run was begun; of a copied folder, here."""
-    from ganbench.records.run_folder import RUN
-    from ganbench.util import files
+    from ganbench.records.run_folder import info_in
 
-    about = files.read_json(directory.absolute().parent.parent / RUN)
-    begun = Path(about["cwd"]) if isinstance(about, dict) and "cwd" in about else Path.cwd()
+    info = info_in(directory.absolute().parent.parent)
+    begun = Path(info.cwd) if info else Path.cwd()
     return begun if begun.is_dir() else Path.cwd()
 
 

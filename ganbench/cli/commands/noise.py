@@ -110,7 +110,7 @@ def _run(arguments: BenchmarkArguments, jobs: int | None, out: Path | None, *, q
     prepared = benchmark.prepare(arguments, tell)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
     outcomes = executed(run, prepared.registry, quiet=quiet)
-    bad = [o for o in outcomes if o.status not in ("ok", "incompatible")]
+    bad = [o for o in outcomes if o.status.lacks_result]
     if bad:
         raise MeasurementError(
             f"{run.directory}: {bad[0].trial.subject.label} {bad[0].status}: {bad[0].reason}; "

@@ -101,11 +101,11 @@ def _table(report: Report, style: str) -> Callable[[], None]:
 
     plugins = registry.load()
     reporter = plugins.build("reporter", style, {})
-    chosen = report.run.about.get("reporters", ()) if style == "html" else ()
-    known = [r for r in chosen if r["name"] in plugins.names("reporter")]  # without --plugin
+    chosen = report.info.reporters if style == "html" else ()
+    known = [r for r in chosen if r.name in plugins.names("reporter")]  # without --plugin
 
     def write() -> None:
-        added = [plugins.build("reporter", r["name"], r["options"]) for r in known]
+        added = [plugins.build("reporter", r.name, r.options) for r in known]
         with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
             reporter.write(with_sections(report, added), Path(folder))
             if style in FILES:
@@ -256,7 +256,7 @@ def _csv(run: Run, pairs: Sequence[Pair]) -> None:
 def _json(run: Run, pairs: Sequence[Pair]) -> None:
     document = {
         "run": str(run.directory),
-        "id": run.about["id"],
+        "id": run.info.id,
         "note": NOTE,
         "published": [_plain(pair) for pair in pairs],
     }

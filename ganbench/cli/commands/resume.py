@@ -29,7 +29,7 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     from ganbench.registry import registry
 
     run = Run.read(run_dir)
-    found = registry.load(run.about["execution"]["plugins"])
+    found = registry.load(run.info.execution.plugins)
     try:
         check_sources((spec for cell in run.plan.cells for spec in cell.specs()), found)
     except GanbenchError as error:

@@ -24,7 +24,7 @@ def command(run_dir: Path, as_json: bool) -> int:
     run = Run.read(run_dir)
     report = Report.of(run)
     if as_json:
-        print_json({"run": str(run_dir), "id": run.about["id"], **report.table.plain()})
+        print_json({"run": str(run_dir), "id": run.info.id, **report.table.plain()})
         return 0
     console = registry.load().build("reporter", "console", {})  # a run may name code of anyone's
     console.write(report, run.directory)

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ganbench.records.results import MetricValue
+
 PROJECT = "ganbench"
 
 
-def text(config: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]] | None = None) -> str:
+def text(config: Mapping[str, Any], metrics: Sequence[MetricValue] | None = None) -> str:
     """Markdown; the numbers are those of result.json, where they are known yet."""
     return "\n".join(
         [
@@ -77,22 +79,21 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "versions", f"ganbench {config['ganbench']}, torch {_plain(config['torch'])}"
 
 
-def _numbers(metrics: Sequence[Mapping[str, Any]] | None) -> list[str]:
+def _numbers(metrics: Sequence[MetricValue] | None) -> list[str]:
     pointer = "Protocols and everything else are in `result.json` beside this file."
     if not metrics:
         return ["They are in `result.json` beside this file, once the trial has been judged."]
     rows = [
-        (_code(m["name"]), _value(m), _code(m["protocol"]) if m.get("protocol") else "")
-        for m in metrics
+        (_code(m.column.name), _value(m), _code(m.protocol) if m.protocol else "") for m in metrics
     ]
     return [*_table(("metric", "value", "protocol"), rows), "", pointer]
 
 
-def _value(metric: Mapping[str, Any]) -> str:
-    if metric["value"] is None:
-        return _plain(f"— ({metric['reason']})")
-    number = f"{metric['value']:,.{metric.get('digits', 3)}f}"
-    return _plain(f"{number} {metric.get('unit', '')}".strip())
+def _value(metric: MetricValue) -> str:
+    if metric.value is None:
+        return _plain(f"— ({metric.reason})")
+    number = f"{metric.value:,.{metric.column.digits}f}"
+    return _plain(f"{number} {metric.column.unit}".strip())
 
 
 def _use(config: Mapping[str, Any]) -> Iterator[str]:

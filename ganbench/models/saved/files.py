@@ -8,7 +8,7 @@ README.md          the model card
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -26,6 +26,7 @@ from ganbench.errors import ContractError, DataError
 from ganbench.models.parts import Parts
 from ganbench.models.saved import card
 from ganbench.records.cells import Spec
+from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Trial
 from ganbench.util import files
 
@@ -90,7 +91,7 @@ def write(
     files.write_json(directory / CONFIG, asdict(config))
 
 
-def write_card(directory: Path, metrics: list[dict[str, Any]]) -> None:
+def write_card(directory: Path, metrics: Sequence[MetricValue]) -> None:
     """The model card again, with a trial's numbers."""
     config = read_config(directory)
     files.write_text(directory / CARD, card.text(asdict(config), metrics))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganbench.errors import RunError
 from ganbench.models.saved.files import CONFIG, WEIGHTS
-from ganbench.records.run_folder import END, RESULT, TRIAL, TRIALS
+from ganbench.records.run_folder import TRIAL, TRIALS, result_in
 from ganbench.util import files
 
 LISTED = 30
@@ -70,6 +70,6 @@ def _why_none(directory: Path) -> str:
         return f"no model in it: a model is a folder with {WEIGHTS} and {CONFIG}"
     if told.get("reference"):
         return "no model in it: the trial judged real images, and trained nothing"
-    result = files.read_json(directory / RESULT) or files.read_json(directory / END) or {}
-    status, reason = result.get("status", "unfinished"), result.get("reason", "")
-    return f"no model in it: the trial is {status}" + (f": {reason}" if reason else "")
+    result = result_in(directory)
+    why = f": {result.reason}" if result.reason else ""
+    return f"no model in it: the trial is {result.status}{why}"

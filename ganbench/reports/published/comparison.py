@@ -12,6 +12,7 @@ from ganbench.gate.differences import differences
 from ganbench.records.cells import Cell, Reference
 from ganbench.records.columns import Column, Name
 from ganbench.records.report import Report
+from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import TrialOutcome
 from ganbench.records.table import Row, Summary
 from ganbench.reports.published.published_numbers import Published, PublishedProtocol
@@ -28,7 +29,7 @@ class Ours:
     column: Column
     text: str
     protocol: Mapping[str, Any]  # as evaluation stored it
-    training: Mapping[str, Any]
+    training: TrainingCounts | None
 
     @property
     def summary(self) -> Summary:
@@ -112,9 +113,7 @@ def _ours(
 ) -> Ours:
     ids = row.values[column.name].protocols
     protocols = [
-        outcome.result.get("protocols", {}).get(identity)
-        for outcome in outcomes
-        for identity in sorted(ids)
+        outcome.result.protocols.get(identity) for outcome in outcomes for identity in sorted(ids)
     ]
     return Ours(
         row=row,
@@ -122,7 +121,7 @@ def _ours(
         column=column,
         text=report.table.text(row, column),
         protocol=next((found for found in protocols if found), {}),
-        training=next((found for o in outcomes if (found := o.result.get("training"))), {}),
+        training=next((found for o in outcomes if (found := o.result.training)), None),
     )
 
 
@@ -249,21 +248,21 @@ def _architecture(cell: Cell, theirs: ArchitectureChoice | None) -> Aspect:
     return Aspect("architecture", mine, theirs.label)
 
 
-def _budget(protocol: PublishedProtocol, training: Mapping[str, Any]) -> Aspect:
+def _budget(protocol: PublishedProtocol, training: TrainingCounts | None) -> Aspect:
     """In the first unit that both sides know."""
-    images = training.get("images")
+    images = training.images if training else None
     ours = {
         "kimg": images / 1000 if images else None,
-        "G updates": training.get("g_updates"),
-        "D updates": training.get("d_updates"),
+        "G updates": training.g_updates if training else None,
+        "D updates": training.d_updates if training else None,
     }
     theirs = (protocol.kimg, protocol.g_updates, protocol.d_updates)
     for (unit, mine), other in zip(ours.items(), theirs, strict=True):
         if mine is not None and other is not None:
             close = math.isclose(mine, other, rel_tol=0.01)  # it ends with a whole batch
             return Aspect(f"budget in {unit}", other if close else mine, other)
-    mine = f"{images / 1000:,.10g} kimg" if images else None
-    return Aspect("budget", mine, protocol.budget)
+    whole = f"{images / 1000:,.10g} kimg" if images else None
+    return Aspect("budget", whole, protocol.budget)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,27 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal[
-    "constant-data",
-    "divergence",
-    "discriminator-overpowers",
-    "generator-overpowers",
-    "mode-collapse",
-    "uninformative-critic",
-]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One trouble, with the numbers it was seen in."""
-
-    kind: Kind
-    title: str
-    seen: str
-    remedies: tuple[str, ...]
+from ganbench.records.results import Finding
 
 
 def lines(findings: Sequence[Finding]) -> str:

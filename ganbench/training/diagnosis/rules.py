@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
+from ganbench.records.results import Finding
 from ganbench.training.diagnosis import remedies
 from ganbench.training.diagnosis.evidence import Evidence, Series, early, late, quarters
-from ganbench.training.diagnosis.findings import Finding
 
 ENOUGH = 400
 """Iterations. Of a shorter training nothing can be said but that it diverged: D is ahead at first,

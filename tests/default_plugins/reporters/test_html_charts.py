@@ -6,9 +6,9 @@ import json
 import math
 
 import pytest
-from helpers.pages import BCE, FID, LSGAN, REAL, folder_of, large, page, parsed, windows
+from helpers.pages import BCE, FID, LSGAN, REAL, changed, folder_of, large, page, parsed, windows
 
-from ganbench import Report
+from ganbench import Probe, Report, TrialResult
 from ganbench.default_plugins.reporters.html import curves
 from ganbench.default_plugins.reporters.html.scale import MARGIN, Scale, compact
 
@@ -100,9 +100,9 @@ def test_curves_come_from_the_windows(report, tmp_path):
 
 
 def test_curves_of_probes(report, tmp_path):
-    values = [{"kimg": k, "values": {FID: 10.0 / k}} for k in (1, 2, 4)]
-    (outcome,) = [o for o in report.outcomes if o.directory == folder_of(report, BCE)]
-    outcome.result["probes"] = values
+    probes = tuple(Probe(k, k, {FID: 10.0 / k}) for k in (1, 2, 4))
+    folder = folder_of(report, BCE)
+    report = changed(report, lambda o: {"probes": probes} if o.directory == folder else {})
     (chart,) = page(report, tmp_path).section("cells").all("figure", "curve")
     assert chart.one("b").text == f"{FID} on the way"
 
@@ -113,7 +113,7 @@ def test_long_and_wild_curves_are_thinned_and_cut(tmp_path):
         value = {500: 1e30, 501: math.nan, 502: math.inf}.get(i, math.sin(i / 1000))
         lines.append(json.dumps({"kimg": i / 10, "d_terms": {"real": value}, "g_terms": {}}))
     (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, "7", "[1]", '{"kimg": null}', "{"]))
-    (chart,) = curves.charts(tmp_path, {})
+    (chart,) = curves.charts(tmp_path, TrialResult())
     drawn = parsed(curves.picture(chart))
     (line,) = drawn.all("polyline")
     assert len(str(line.attributes["points"]).split()) <= curves.MOST_POINTS

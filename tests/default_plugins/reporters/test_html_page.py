@@ -18,6 +18,7 @@ from helpers.pages import (
     LSGAN,
     REAL,
     SPEED,
+    changed,
     folder_of,
     large,
     noise,
@@ -30,7 +31,8 @@ from helpers.pages import (
 )
 from PIL import Image
 
-from ganbench import Report
+import ganbench
+from ganbench import DataSeen, Finding, GitState, Probe, Provenance, Report
 from ganbench.cli import cli
 from ganbench.default_plugins.reporters import html
 from ganbench.default_plugins.reporters.html import trials
@@ -59,26 +61,27 @@ def test_the_page_stays_small_and_says_what_is_left_out(report, tmp_path, monkey
 
 
 def test_what_was_asked_and_provenance(report, tmp_path):
-    about = {
-        **report.run.about,
-        "created": "2026-01-02T03:04:05+00:00",
-        "profile": "smoke",
-        "overrides": ["training.budget.kimg=20"],
-        "provenance": {
-            "ganbench": "0.1.0",
-            "packages": {"torch": "2.6", "numpy": None},
-            "plugins": ["mine 1.0"],
-            "argv": ["/usr/lib/ganbench/__main__.py", "run", "a b.yaml"],
-            "git": {"ganbench": {"commit": "c0ffee", "dirty": True}, "benchmark": None},
-        },
-        "data": {"ring": {"sha256": "abcd", "num_images": 1234}},
-    }
-    run = replace(report.run, about=about)
+    info = replace(
+        report.info,
+        created="2026-01-02T03:04:05+00:00",
+        profile="smoke",
+        overrides=("training.budget.kimg=20",),
+        provenance=Provenance(
+            ganbench="0.1.0",
+            packages={"torch": "2.6", "numpy": None},
+            plugins=("mine 1.0",),
+            argv=("/usr/lib/ganbench/__main__.py", "run", "a b.yaml"),
+            git={"ganbench": GitState("c0ffee", dirty=True), "benchmark": None},
+        ),
+        data={"ring": DataSeen("abcd", 1234)},
+    )
+    run = replace(report.run, info=info)
     (run.directory / "config.source.yaml").write_text(
         "# why <not>\nname: bench\nlist:\n  - x: '#'\n"
     )
     (run.directory / "config.resolved.yaml").write_text("description: two <losses>\n")
-    report.outcomes[0].result["protocols"] = {"aaaa1111": {"metric": "fid", "path": "</pre>"}}
+    protocols = {"aaaa1111": {"metric": "fid", "path": "</pre>"}}
+    report = changed(report, lambda o: {"protocols": protocols})
     found = page(replace(report, run=run), tmp_path)
     assert found.one("p", "description").text == "two <losses>"
     assert "2026-01-02 03:04 UTC" in found.one("header").text
@@ -101,12 +104,17 @@ def test_what_was_asked_and_provenance(report, tmp_path):
 
 def test_nothing_is_taken_for_markup(report, tmp_path):
     plain = written(report, tmp_path)
-    about = {**report.run.about, "profile": HOSTILE, "id": HOSTILE, "created": HOSTILE}
-    made = {"plugins": [HOSTILE], "packages": {HOSTILE: HOSTILE}, "argv": [HOSTILE, HOSTILE]}
-    about |= {"overrides": [HOSTILE], "provenance": made}
-    finding = dict.fromkeys(("kind", "player", "seen"), HOSTILE) | {"remedies": [HOSTILE]}
+    made = Provenance(plugins=(HOSTILE,), packages={HOSTILE: HOSTILE}, argv=(HOSTILE, HOSTILE))
+    info = replace(report.info, profile=HOSTILE, id=HOSTILE, created=HOSTILE, provenance=made)
+    info = replace(info, overrides=(HOSTILE,))
     plan = replace(report.run.plan, name=HOSTILE)
-    run = Run(report.run.directory, about, plan)
+    run = Run(report.run.directory, info, plan)
+    hostile = {
+        "diagnosis": (Finding(HOSTILE, HOSTILE, HOSTILE, (HOSTILE,)),),
+        "protocols": {HOSTILE: {HOSTILE: HOSTILE}},
+        "probes": tuple(Probe(k, k, {HOSTILE: 1.0}) for k in (1, 2)),
+    }
+    report = changed(report, lambda o: {**hostile, "reason": HOSTILE if o.reason else ""})
     for name in ("config.source.yaml", "config.resolved.yaml"):
         (run.directory / name).write_text(f"description: {json.dumps(HOSTILE)}\n# {HOSTILE}")
     for outcome in report.outcomes:
@@ -114,11 +122,6 @@ def test_nothing_is_taken_for_markup(report, tmp_path):
         Image.new("L", (8, 8)).save(outcome.directory / "samples.png")
         (outcome.directory / "worker.log").write_text(HOSTILE)
         (outcome.directory / "metrics.jsonl").write_text(windows(3, term=HOSTILE))
-        outcome.result["diagnosis"] = [finding]
-        outcome.result["protocols"] = {HOSTILE: {HOSTILE: HOSTILE}}
-        outcome.result["probes"] = [{"kimg": k, "values": {HOSTILE: 1.0}} for k in (1, 2)]
-        if outcome.result.get("reason"):
-            outcome.result["reason"] = HOSTILE
     column = replace(report.table.columns[0], name=f"{HOSTILE}@x", title=HOSTILE)
     rows = tuple(
         replace(
@@ -202,9 +205,14 @@ def test_a_run_of_no_trials_has_a_page(runs, tmp_path):
 
 def test_results_of_strange_shapes_do_no_harm(report, tmp_path):
     for outcome in report.outcomes:
-        outcome.result.update(probes=None, protocols=[], diagnosis=None, seconds=None)
-    about = {**report.run.about, "provenance": None, "machine": {}, "data": [], "execution": {}}
-    page(replace(report, run=replace(report.run, about=about)), tmp_path)
+        path = outcome.directory / "result.json"
+        if path.exists():
+            odd = {"probes": None, "protocols": [], "diagnosis": [{}, "text", 7], "seconds": 1}
+            path.write_text(json.dumps({**json.loads(path.read_text()), **odd}))
+    (report.run.directory / "run.json").write_text('{"schema_version": 1}')
+    found = page(ganbench.load_run(report.run.directory), tmp_path)
+    assert "result.json: " in found.text
+    assert "diagnosis.0.kind" in found.text
 
 
 def test_ten_thousand_trials_are_no_trouble(tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from helpers.pages import BCE, LSGAN, content_of, decoded, folder_of, noise, page, windows
+from helpers.pages import BCE, LSGAN, changed, content_of, decoded, folder_of, noise, page, windows
 from PIL import Image, features
 
-from ganbench import Report
+from ganbench import Finding, Report, TrialOutcome
 from ganbench.default_plugins.reporters.html import pictures
 
 
@@ -95,19 +96,18 @@ def test_curves_png_stands_in_where_there_are_no_windows(report, tmp_path):
 
 
 def test_findings_are_grouped_with_their_remedies(report, tmp_path):
-    finding = {"kind": "mode-collapse", "player": "generator", "seen": "2 of 8 modes <i>"}
-    odd: list[Any] = [
-        {**finding, "remedies": ["packing", "r1"]},
-        {**finding, "remedies": "minibatch"},
-        *({}, "text", 7, {"kind": None, "seen": [1]}),
-    ]
-    for outcome in report.outcomes:
-        outcome.result["diagnosis"] = odd if outcome.trial.subject.label == BCE else {"kind": 1}
-    report.outcomes[-1].result["diagnosis"] = [{"kind": "divergence", "title": "it diverged"}]
-    collapse, other, titled = page(report, tmp_path).section("diagnosis").all("article")
-    assert collapse.one("h3").text == "Mode collapse (generator)"
+    collapsed = Finding("mode-collapse", "", "2 of 8 modes <i>", ("packing", "r1"))
+    twice = (collapsed, replace(collapsed, remedies=("minibatch",)))
+    diverged = (Finding("divergence", "it diverged", "", ()),)
+
+    def found(outcome: TrialOutcome) -> dict[str, Any]:
+        if outcome is report.outcomes[-1]:
+            return {"diagnosis": diverged}
+        return {"diagnosis": twice} if outcome.trial.subject.label == BCE else {}
+
+    collapse, titled = page(changed(report, found), tmp_path).section("diagnosis").all("article")
+    assert collapse.one("h3").text == "Mode collapse"
     seen, tries = (node.all("li") for node in collapse.all("ul"))
     assert [li.text for li in seen] == [f"bce, seed {s}: 2 of 8 modes <i>" for s in (0, 0, 1, 1)]
     assert [li.text for li in tries] == ["packing", "r1", "minibatch"]
-    assert other.one("h3").text == "Finding"
     assert titled.one("h3").text == "It diverged"

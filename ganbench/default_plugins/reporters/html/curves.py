@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganbench import TrialResult
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import finite
 from ganbench.default_plugins.reporters.html.scale import Scale, compact
@@ -43,7 +44,7 @@ class Chart:
     series: dict[str, Places]
 
 
-def charts(directory: Path, result: Mapping[str, Any]) -> list[Chart]:
+def charts(directory: Path, result: TrialResult) -> list[Chart]:
     """Return the charts of a trial: terms of both losses, signals, and what was followed."""
     windows = _windows(directory / "metrics.jsonl")
     found = [
@@ -141,13 +142,13 @@ def _signals(windows: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> 
     }
 
 
-def _probes(result: Mapping[str, Any]) -> Iterator[Chart]:
+def _probes(result: TrialResult) -> Iterator[Chart]:
     """Yield what was followed during training, a chart for each number."""
     series: dict[str, Places] = {}
-    for probe in result.get("probes") or ():
-        for name, value in probe["values"].items():
-            if finite(value) is not None:
-                series.setdefault(name, []).append((probe["kimg"], value))
+    for probe in result.probes:
+        for name, value in probe.values.items():
+            if value is not None and finite(value) is not None:
+                series.setdefault(name, []).append((probe.kimg, value))
     for name, places in series.items():
         yield Chart(f"{name} on the way", {name: places})
 

@@ -25,7 +25,7 @@ def section(view: ReportView) -> list[Markup]:
     """Return an article for each reason, with the trials that it stopped."""
     groups: dict[tuple[str, str], list[TrialOutcome]] = {}
     for outcome in view.report.outcomes:
-        if outcome.status not in ("ok", "unfinished"):
+        if outcome.status.is_failure:
             groups.setdefault((outcome.status, _kind(outcome)), []).append(outcome)
     items = map(_group, list(groups.values())[:MOST_REASONS])
     kept, rest = ByteBudget(MOST_BYTES).fitting(items)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from ganbench import Finding
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import ReportView
@@ -25,40 +24,23 @@ class _Kind:
 
 def section(view: ReportView) -> list[Markup]:
     """Return an article for each kind of finding, with where it was seen and what to try."""
-    kinds: dict[tuple[str, str], _Kind] = {}
+    kinds: dict[str, _Kind] = {}
     for row in view.cells:
         for outcome in row.outcomes:
-            for finding in _findings(outcome.result):
-                kind, player = _text(finding.get("kind")), _text(finding.get("player"))
-                title = _text(finding.get("title")) or kind
-                found = kinds.setdefault((kind, player), _Kind(_title(title, player)))
+            for finding in outcome.result.diagnosis:
+                found = kinds.setdefault(finding.kind, _Kind(_title(finding)))
                 whose = f"{row.brief}, seed {outcome.trial.seed}"
-                found.seen.append((whose, _text(finding.get("seen"))))
-                found.remedies.update(dict.fromkeys(_remedies(finding)))
+                found.seen.append((whose, finding.seen[:LENGTH]))
+                found.remedies.update((remedy[:LENGTH], None) for remedy in finding.remedies)
     kept, rest = ByteBudget(MOST_BYTES).fitting(map(_block, kinds.values()))
     if rest:
         kept.append(element("p", f"{rest:,} more are in the trials' result.json.", class_="more"))
     return kept
 
 
-def _findings(result: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    found = result.get("diagnosis")
-    for finding in found if isinstance(found, list) else []:
-        if isinstance(finding, dict):
-            yield finding
-
-
-def _remedies(finding: Mapping[str, Any]) -> list[str]:
-    remedies = finding.get("remedies")
-    if isinstance(remedies, str):
-        return [remedies[:LENGTH]]
-    return [_text(r) for r in remedies] if isinstance(remedies, list) else []
-
-
-def _title(name: str, player: str) -> str:
-    words = name.replace("-", " ").replace("_", " ") or "finding"
-    whose = f" ({player})" if player and player.lower() not in words.lower() else ""
-    return words[:1].upper() + words[1:] + whose
+def _title(finding: Finding) -> str:
+    words = (finding.title or finding.kind)[:LENGTH].replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def _block(kind: _Kind) -> Markup:
@@ -73,7 +55,3 @@ def _block(kind: _Kind) -> Markup:
     return element(
         "article", element("h3", kind.title), element("ul", seen), advice, class_="finding"
     )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)[:LENGTH]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ganbench import Report
+from ganbench import Report, Status
 from ganbench.default_plugins.reporters.html import (
     bars,
     failures,
@@ -25,7 +25,7 @@ from ganbench.default_plugins.reporters.html.markup import Content, Markup, elem
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 HERE = Path(__file__).parent
-BAD = ("failed", "diverged", "timeout", "incompatible")
+BAD = [status for status in Status if status.is_failure]
 
 
 @dataclass(frozen=True)
@@ -129,16 +129,15 @@ def _document(view: ReportView, parts: Sequence[Part]) -> str:
 
 
 def _header(view: ReportView) -> Markup:
-    about, table = view.report.run.about, view.table
+    info, table = view.report.info, view.table
     description = _description(view.report.run.directory)
-    created = str(about.get("created") or "")[:16].replace("T", " ")
-    machine = about.get("machine") or {}
+    created = info.created[:16].replace("T", " ")
     datasets = list(dict.fromkeys(row.dataset for row in view.cells if row.dataset))
     facts: list[tuple[str, Content]] = [
         ("trials", _progress(view)),
         ("data", ", ".join(datasets[:6]) + ("…" if len(datasets) > 6 else "")),
-        ("device", str(machine.get("device") or "")),
-        ("profile", str(about.get("profile") or "")),
+        ("device", info.machine.device),
+        ("profile", info.profile or ""),
         ("begun", f"{created} UTC" if created else ""),
     ]
     return element(
@@ -153,7 +152,8 @@ def _header(view: ReportView) -> Markup:
 def _progress(view: ReportView) -> list[Markup]:
     counts = Counter(outcome.status for outcome in view.report.outcomes)
     bad = sum(counts[status] for status in BAD)
-    told = [f"{counts[status]:,} {status}" for status in ("ok", "unfinished") if counts[status]]
+    others = [status for status in Status if not status.is_failure and counts[status]]
+    told = [f"{counts[status]:,} {status}" for status in others]
     shown = [element("span", ", ".join(told))] if told else []
     if bad:
         texts = [f"{counts[status]:,} {status}" for status in BAD if counts[status]]

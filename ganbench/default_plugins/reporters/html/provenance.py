@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganbench import DataSeen, GitState, Machine
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
 from ganbench.default_plugins.reporters.html.rows import ReportView
@@ -20,46 +21,46 @@ Pairs = Iterable[tuple[str, Content]]
 
 def asked(view: ReportView) -> list[Markup]:
     """Return how the run was asked for, with the benchmark file."""
-    about = view.report.run.about
-    execution = about.get("execution") or {}
+    info = view.report.info
+    execution = info.execution
     pairs = [
-        ("benchmark", _text(about.get("config"))),
-        ("profile", _text(about.get("profile"))),
-        ("changed", "\n".join(map(str, about.get("overrides") or ()))),
+        ("benchmark", info.config),
+        ("profile", info.profile or ""),
+        ("changed", "\n".join(info.overrides)),
         ("seeds", ", ".join(map(str, view.report.run.plan.seeds[:100]))),
-        ("device", _device(about)),
-        ("threads", _text(execution.get("threads"))),
-        ("trials at a time", _text(execution.get("jobs"))),
-        ("time limit", _seconds(execution.get("timeout"))),
-        ("plugins named", "\n".join(map(str, execution.get("plugins") or ()))),
-        ("command", _command(about)),
+        ("device", _device(info.machine)),
+        ("threads", str(execution.threads)),
+        ("trials at a time", str(execution.jobs)),
+        ("time limit", f"{execution.timeout:g} s" if execution.timeout is not None else ""),
+        ("plugins named", "\n".join(execution.plugins)),
+        ("command", _command(info.provenance.argv)),
     ]
     return [facts(pairs), *_source(view.report.run.directory)]
 
 
 def section(view: ReportView) -> list[Markup]:
     """Return versions, machine, data and protocols of the run."""
-    about = view.report.run.about
-    made, machine = about.get("provenance") or {}, about.get("machine") or {}
-    packages = made.get("packages") or {}
+    info = view.report.info
+    made, machine = info.provenance, info.machine
+    memory, load = machine.memory_bytes, machine.load_average
     pairs = [
-        ("run", _text(about.get("id"))),
-        ("plan", _text(about.get("plan"))),
-        ("begun", _text(about.get("created"))),
-        ("ganbench", _text(made.get("ganbench"))),
-        ("python", _text(made.get("python"))),
-        ("packages", ", ".join(f"{k} {v}" for k, v in packages.items() if v)),
-        ("plugins", ", ".join(map(str, made.get("plugins") or ()))),
-        ("failed plugins", _listed(made.get("failed_plugins"))),
-        *((f"git: {name}", text) for name, text in _commits(made.get("git"))),
-        ("file's SHA-256", _text(about.get("config_sha256"))),
-        ("platform", _text(machine.get("platform"))),
-        ("processor", _text(machine.get("cpu"))),
-        ("cores", _text(machine.get("cores"))),
-        ("memory for the run", _gigabytes(machine.get("memory_bytes"))),
-        ("load at the start", _load(machine.get("load_average"))),
-        ("data", _data(about.get("data"))),
-        ("extractors", _listed(made.get("weights"))),
+        ("run", info.id),
+        ("plan", info.plan),
+        ("begun", info.created),
+        ("ganbench", made.ganbench),
+        ("python", made.python),
+        ("packages", ", ".join(f"{k} {v}" for k, v in made.packages.items() if v)),
+        ("plugins", ", ".join(made.plugins)),
+        ("failed plugins", _listed(made.failed_plugins)),
+        *((f"git: {k}", _commit(state)) for k, state in made.git.items() if state),
+        ("file's SHA-256", info.config_sha256),
+        ("platform", machine.platform),
+        ("processor", machine.cpu),
+        ("cores", "" if machine.cores is None else str(machine.cores)),
+        ("memory for the run", "" if memory is None else f"{memory / 1e9:.1f} GB"),
+        ("load at the start", "" if load is None else f"{load:.2f}"),
+        ("data", "\n".join(_data(name, found) for name, found in info.data.items())),
+        ("extractors", _listed(made.weights)),
     ]
     return [facts(pairs), *_protocols(view)]
 
@@ -104,10 +105,8 @@ def _yaml_line(line: str) -> Markup:
 def _protocols(view: ReportView) -> list[Markup]:
     found: dict[str, Any] = {}
     for outcome in view.report.outcomes:
-        protocols = outcome.result.get("protocols")
-        if isinstance(protocols, dict):
-            for name, protocol in protocols.items():
-                found.setdefault(name, protocol)
+        for name, protocol in outcome.result.protocols.items():
+            found.setdefault(name, protocol)
     if not found:
         return []
     columns = _columns(view)
@@ -135,51 +134,25 @@ def _columns(view: ReportView) -> dict[str, str]:
     return {protocol: ", ".join(names) for protocol, names in found.items()}
 
 
-def _device(about: Mapping[str, Any]) -> str:
-    machine = about.get("machine") or {}
-    name, device = _text(machine.get("device_name")), _text(machine.get("device"))
+def _device(machine: Machine) -> str:
+    name, device = machine.device_name, machine.device
     return f"{device} ({name})" if name and device else device or name
 
 
-def _command(about: Mapping[str, Any]) -> str:
-    argv = (about.get("provenance") or {}).get("argv")
-    if not isinstance(argv, list) or not argv:
+def _command(argv: Sequence[str]) -> str:
+    if not argv:
         return ""
-    first = "ganbench" if Path(str(argv[0])).name in ("ganbench", "__main__.py") else str(argv[0])
-    return shlex.join([first, *map(str, argv[1:])])
+    first = "ganbench" if Path(argv[0]).name in ("ganbench", "__main__.py") else argv[0]
+    return shlex.join([first, *argv[1:]])
 
 
-def _commits(git: Any) -> Iterator[tuple[str, str]]:
-    for name, state in (git if isinstance(git, dict) else {}).items():
-        if isinstance(state, dict) and state.get("commit"):
-            yield name, f"{state['commit']}{', with changes' if state.get('dirty') else ''}"
+def _commit(state: GitState) -> str:
+    return f"{state.commit}{', with changes' if state.dirty else ''}"
 
 
-def _data(data: Any) -> str:
-    pairs = data.items() if isinstance(data, dict) else ()
-    texts = [
-        f"{name}: {found.get('num_images', 0):,} images, SHA-256 {found.get('sha256', 'unknown')}"
-        for name, found in pairs
-        if isinstance(found, dict)
-    ]
-    return "\n".join(texts)
+def _data(name: str, found: DataSeen) -> str:
+    return f"{name}: {found.num_images:,} images, SHA-256 {found.sha256}"
 
 
-def _listed(values: Any) -> str:
-    return "\n".join(f"{k}: {v}" for k, v in values.items()) if isinstance(values, dict) else ""
-
-
-def _gigabytes(value: Any) -> str:
-    return f"{value / 1e9:.1f} GB" if isinstance(value, int | float) else ""
-
-
-def _load(value: Any) -> str:
-    return f"{value:.2f}" if isinstance(value, int | float) else ""
-
-
-def _seconds(value: Any) -> str:
-    return f"{value:g} s" if isinstance(value, int | float) else ""
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+def _listed(values: Mapping[str, str]) -> str:
+    return "\n".join(f"{k}: {v}" for k, v in values.items())

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ganbench import Column, Report, Row, Summary, Table
+from ganbench import Column, Report, Row, Summary, Table, TrialOutcome, TrialResult
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.layout import is_cost, varied
-
-if TYPE_CHECKING:
-    from ganbench import TrialOutcome
 
 UNNAMED = "@unnamed-features"  # what the table adds to a name that could be in any
 
@@ -167,12 +164,12 @@ def ranked(rows: Sequence[ReportRow], column: Column) -> list[ReportRow]:
     return sorted(rows, key=place)
 
 
-def measured(result: Mapping[str, Any], column: Column) -> float | None:
+def measured(result: TrialResult, column: Column) -> float | None:
     """Return what one trial has in a column of the table, or None."""
     names = (column.name, column.name.replace(UNNAMED, ""))
-    for metric in result.get("metrics", ()):
-        if metric.get("name") in names:
-            return finite(metric.get("value"))
+    for metric in result.metrics:
+        if metric.column.name in names:
+            return finite(metric.value)
     return None
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from ganbench import Status, TrialOutcome
 from ganbench.default_plugins.reporters.html import curves, pictures
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.pictures import Album
 from ganbench.default_plugins.reporters.html.rows import ReportRow, ReportView, finite, title_of
-
-if TYPE_CHECKING:
-    from ganbench import TrialOutcome
 
 MOST_CELLS, MOST_SEEDS, MOST_NUMBERS = 48, 8, 3
 MOST_CURVE_BYTES = 2_000_000
@@ -22,7 +19,11 @@ ROWS = (2, 3, 4)  # cards in a row that the style sheet has, so that rows are th
 
 def shown(view: ReportView) -> list[ReportRow]:
     """Return the cells that get a card."""
-    return [row for row in view.first(MOST_CELLS) if any(o.result for o in row.outcomes)]
+    return [row for row in view.first(MOST_CELLS) if any(map(_has_ended, row.outcomes))]
+
+
+def _has_ended(outcome: TrialOutcome) -> bool:
+    return outcome.result.status is not Status.UNFINISHED
 
 
 def section(view: ReportView, most_bytes: int) -> list[Markup]:
@@ -140,7 +141,7 @@ def _figure(kind: pictures.Kind, image: Markup) -> Markup:
 
 
 def _told(outcome: TrialOutcome) -> str:
-    seconds = finite((outcome.result.get("seconds") or {}).get("total"))
+    seconds = finite(outcome.result.seconds.get("total"))
     took = "" if seconds is None else f", {_clock(seconds)}"
     return f" {outcome.status}{took}"
 

@@ -1,0 +1,168 @@
+"""What came of a trial, as result.json holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from ganbench.records import stored
+from ganbench.records.columns import Column
+from ganbench.records.status import Status
+from ganbench.records.windows import Probe, Timings
+from ganbench.util import files
+
+SCHEMA_VERSION = 1  # of run.json and result.json
+_COLUMN = tuple(one.name for one in fields(Column))
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One number with everything needed to defend it, or the reason why there is none."""
+
+    column: Column
+    value: float | None
+    protocol: str = ""  # its id
+    reason: str = ""
+
+
+def _with_column(found: Any) -> Any:
+    """A value as files have it, flat, with what belongs to its column set apart."""
+    if not isinstance(found, dict):
+        return found
+    return {**found, "column": {key: found[key] for key in _COLUMN if key in found}}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One trouble of a training, with the numbers it was seen in."""
+
+    kind: str  # such as mode-collapse
+    title: str
+    seen: str
+    remedies: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataSeen:
+    """The real images that samples were compared with."""
+
+    sha256: str
+    num_images: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingCounts:
+    """How long a training was. `images` counts real images shown to the discriminator."""
+
+    images: int
+    iterations: int = 0
+    g_updates: int = 0
+    d_updates: int = 0
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The sizes of the networks, in weights."""
+
+    generator: int
+    discriminator: int
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a worker ran on."""
+
+    ganbench: str = ""
+    torch: str = ""
+    python: str = ""
+    device: str = ""
+    threads: int = 0
+    allocator: str = ""  # GLIBC_TUNABLES
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """All that is known of how a trial went. What does not apply, or is lost, is at its default."""
+
+    schema_version: int = SCHEMA_VERSION
+    status: Status = Status.UNFINISHED
+    reason: str = ""  # why it is not ok
+    metrics: tuple[Annotated[MetricValue, pydantic.BeforeValidator(_with_column)], ...] = ()
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
+    data: DataSeen | None = None
+    metric_seconds: dict[str, float] = field(default_factory=dict)
+    diagnosis: tuple[Finding, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    resumed_at_kimg: float | None = None  # None: it ran in one go
+    training: TrainingCounts | None = None  # of a whole one
+    parameters: Parameters | None = None
+    timings: Timings | None = None
+    seconds: dict[str, float] = field(default_factory=dict)  # of each part, and in `total`
+    environment: Environment | None = None
+
+    @classmethod
+    def lost(cls, status: Status, reason: str) -> TrialResult:
+        """Return the result of a trial that came to nothing."""
+        return cls(status=status, reason=reason)
+
+    def numbers(self) -> Iterator[MetricValue]:
+        """Yield the metrics' values, and counts and durations in the same form."""
+        yield from self.metrics
+        if counts := self.training:
+            yield MetricValue(KIMG, counts.images / 1000)
+            yield MetricValue(G_UPDATES, counts.g_updates)
+            yield MetricValue(D_UPDATES, counts.d_updates)
+        if self.parameters:
+            yield MetricValue(G_PARAMETERS, self.parameters.generator)
+            yield MetricValue(D_PARAMETERS, self.parameters.discriminator)
+        if "total" in self.seconds:
+            yield MetricValue(SECONDS, self.seconds["total"])
+
+    def plain(self) -> dict[str, Any]:
+        """Return the result as result.json holds it; without a training, what is empty is out."""
+        found = asdict(self)
+        found["status"] = self.status.value
+        found["metrics"] = [{**one.pop("column"), **one} for one in found["metrics"]]
+        if self.training is None:
+            found = {k: v for k, v in found.items() if v or k in ("status", "reason")}
+        return found
+
+
+def _count(name: str) -> Column:
+    return Column(name, kind="count", gated=True)
+
+
+KIMG, G_UPDATES, D_UPDATES = map(_count, ("kimg", "g-updates", "d-updates"))
+G_PARAMETERS, D_PARAMETERS = map(_count, ("g-parameters", "d-parameters"))
+SECONDS = Column("seconds", "s", kind="timing")
+
+
+def read(*paths: Path) -> TrialResult:
+    """Return what the first of these files that is there and whole says.
+
+    A damaged part costs only itself: it is at its default, and the reason says what is wrong. Where
+    there is no file, the trial is unfinished.
+    """
+    for path in paths:
+        if found := files.read_json(path):
+            return _parsed(path, found)
+    return TrialResult()
+
+
+def _parsed(path: Path, found: Any) -> TrialResult:
+    if not isinstance(found, dict):
+        return TrialResult(reason=f"{path}: expected a mapping, found {type(found).__name__}")
+    try:
+        return stored.typed(TrialResult, found)
+    except pydantic.ValidationError as error:
+        broken = {one["loc"][0] for one in error.errors(include_url=False)}
+        wrong = "; ".join(stored.problems(TrialResult, found, error))
+        kept = {key: value for key, value in found.items() if key not in broken}
+        whole = stored.typed(TrialResult, kept)
+        reasons = filter(None, [whole.reason, f"{path}: {wrong}"])
+        return replace(whole, reason="; ".join(reasons))

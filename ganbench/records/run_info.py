@@ -1,0 +1,87 @@
+"""What was asked of a run, of what versions and on what machine, as run.json holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganbench.records.results import SCHEMA_VERSION, DataSeen
+
+
+@dataclass(frozen=True)
+class PluginChoice:
+    """A plugin by its name, with the options that were given."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How trials are run."""
+
+    executor: PluginChoice = PluginChoice("local")
+    jobs: int = 1  # trials at a time
+    threads: int = 1  # of each
+    timeout: float | None = None  # seconds of one trial
+    checkpoint: float | None = None  # seconds between two
+    plugins: tuple[str, ...] = ()  # of --plugin
+    callbacks: tuple[PluginChoice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The hardware, and how busy it was when the run began."""
+
+    platform: str = ""
+    cpu: str = ""
+    cores: int | None = None  # that the run may use
+    memory_bytes: int | None = None
+    device: str = ""
+    device_name: str = ""
+    auto_precision: str = ""  # what `precision: auto` is there, and why
+    load_average: float | None = None  # of a minute
+
+
+@dataclass(frozen=True)
+class GitState:
+    """The commit that a folder was at, and whether it had changes."""
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a run must remember to be defended: versions, commits and arguments."""
+
+    ganbench: str = ""
+    python: str = ""
+    packages: dict[str, str | None] = field(default_factory=dict)  # versions; None: not there
+    plugins: tuple[str, ...] = ()
+    failed_plugins: dict[str, str] = field(default_factory=dict)  # and why
+    argv: tuple[str, ...] = ()
+    git: dict[str, GitState | None] = field(default_factory=dict)  # of ganbench and the benchmark
+    weights: dict[str, str] = field(default_factory=dict)  # fingerprints by feature extractor
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """All that run.json says. What a file lacks is at its default; what it has more is ignored."""
+
+    schema_version: int = SCHEMA_VERSION
+    id: str = ""
+    name: str = ""  # of the benchmark
+    plan: str = ""  # its id
+    created: str = ""  # as ISO 8601 has it, UTC
+    cwd: str = "."  # where relative paths begin
+    config: str = ""  # the benchmark file
+    config_sha256: str = ""
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    execution: Execution = Execution()
+    gate: dict[str, Any] = field(default_factory=dict)  # of the benchmark file
+    reporters: tuple[PluginChoice, ...] = ()
+    machine: Machine = Machine()
+    provenance: Provenance = Provenance()
+    data: dict[str, DataSeen] = field(default_factory=dict)  # by data set, once trials saw it

@@ -1,0 +1,31 @@
+"""Reading of JSON files as the types that they hold; what is wrong is told with its place."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+import pydantic
+
+from ganbench.util.pydantic_errors import complaints
+
+T = TypeVar("T")
+
+
+def typed(cls: type[T], found: Any) -> T:
+    """Return plain data as an instance of `cls`; unknown keys are ignored.
+
+    Raises pydantic.ValidationError.
+    """
+    key: Any = cls  # which mypy takes for no Hashable
+    return _adapter(key).validate_python(found)
+
+
+def problems(cls: Any, found: Any, error: pydantic.ValidationError) -> list[str]:
+    """Return what was expected and what was found instead, a text for each place."""
+    return [text for _, text in complaints(cls, found, error)]
+
+
+@cache
+def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
+    return pydantic.TypeAdapter(cls)
