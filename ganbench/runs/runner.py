@@ -234,7 +234,7 @@ def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
     )
 
 
-def _choice(choice: Choice) -> PluginChoice:
+def _choice(choice: Choice[Any]) -> PluginChoice:
     return PluginChoice(choice.name, choice.options)
 
 
