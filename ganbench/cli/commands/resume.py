@@ -34,7 +34,7 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
         check_sources((spec for cell in run.plan.cells for spec in cell.specs()), found)
     except GanbenchError as error:
         raise RunError(f"{run.directory}: {error}") from error
-    begun = run.about.get("provenance", {}).get("ganbench", ganbench.__version__)
+    begun = run.info.provenance.ganbench or ganbench.__version__
     if begun != ganbench.__version__:
         click.echo(
             f"note: begun with ganbench {begun}, and goes on with {ganbench.__version__}; each "
