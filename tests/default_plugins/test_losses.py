@@ -6,33 +6,13 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from helpers.critics import Linear, step_of
+from torch import Tensor
 
-from ganbench import DiscriminatorOutput, Loss, Scored, Step, norm_per_sample
+from ganbench import DiscriminatorOutput, Loss, Scored, Step
 from ganbench.contracts.losses import InputGradients
 from ganbench.default_plugins.losses import BCE, CONVINCED, LSGAN, WGANGP
-from ganbench.errors import ConfigError, ContractError
-
-
-class Linear(nn.Module):
-    """D(x) = w.x, and a record of what it was asked."""
-
-    def __init__(self, weight: Tensor) -> None:  # (C, H, W)
-        super().__init__()
-        self.weight = nn.Parameter(weight)
-        self.asked: list[tuple[Tensor, Tensor | None]] = []
-
-    def forward(self, images: Tensor, labels: Tensor | None) -> DiscriminatorOutput:
-        self.asked.append((images.detach(), labels))
-        return DiscriminatorOutput((images * self.weight).sum((1, 2, 3)), images.flatten(1))
-
-
-def step_of(real: Tensor, fake: Tensor, discriminator, labels: Tensor | None = None) -> Step:
-    def score(images, labels, *, track_inputs=False):
-        return Scored(images, labels, discriminator, track_inputs=track_inputs)
-
-    latents = torch.zeros(len(real), 2)
-    return Step(score(real, labels), score(fake, labels), latents, 0, score, lambda z, y: fake)
+from ganbench.errors import ConfigError
 
 
 def step_with_logits(real: list[float], fake: list[float]) -> tuple[Step, Tensor, Tensor]:
@@ -344,40 +324,6 @@ def test_wgan_gp_penalty_is_finite_for_a_constant_critic():
     assert terms["gradient_penalty"].item() == pytest.approx(10, rel=1e-4)
     (gradient,) = torch.autograd.grad(terms["gradient_penalty"], critic.weight)
     assert gradient.isfinite().all()
-
-
-@pytest.mark.parametrize("value", [0.0, 3.0])
-def test_norm_per_sample_has_a_finite_gradient(value):
-    x = torch.full((2, 1, 2, 2), value, requires_grad=True)
-    norms = norm_per_sample(x)
-    norms.sum().backward()
-    torch.testing.assert_close(norms, torch.full((2,), 2 * value), atol=2e-6, rtol=1e-5)
-    torch.testing.assert_close(x.grad, torch.full_like(x, 0.5 if value else 0.0))
-
-
-def test_norm_per_sample_is_over_everything_but_the_sample():
-    x = torch.randn(5, 3, 2, 4)
-    torch.testing.assert_close(norm_per_sample(x), x.flatten(1).norm(dim=1))
-
-
-def test_input_gradient_of_a_linear_critic_is_its_weight():
-    critic = Linear(torch.randn(3, 2, 2))
-    scored = Scored(torch.randn(4, 3, 2, 2), None, critic, track_inputs=True)
-    torch.testing.assert_close(scored.input_gradient, critic.weight.expand(4, -1, -1, -1))
-
-
-def test_untracked_input_gradient_says_what_to_declare():
-    scored = Scored(torch.randn(4, 3, 2, 2), None, Linear(torch.randn(3, 2, 2)))
-    with pytest.raises(ContractError, match="declare them in the loss's `input_gradients`"):
-        _ = scored.input_gradient
-
-
-def test_unread_scores_are_never_computed():
-    critic = Linear(torch.randn(1, 2, 2))
-    step = step_of(*torch.randn(2, 3, 1, 2, 2), critic)
-    BCE().generator_loss(step)
-    BCE().generator_loss(step)
-    assert len(critic.asked) == 1
 
 
 @pytest.mark.parametrize(
