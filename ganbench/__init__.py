@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.metrics import Evaluation, Metric, Watch
     from ganbench.contracts.moments import Moments, MomentSums
-    from ganbench.contracts.reporters import Reporter
+    from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
@@ -86,6 +86,7 @@ _HOMES = {
     "norm_per_sample",
     "contracts.metrics": "Evaluation Watch",
     "contracts.moments": "Moments MomentSums",
+    "contracts.reporters": "markdown_cell spreadsheet_cell",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",

@@ -10,6 +10,8 @@ from typing import ClassVar
 
 from ganbench.records.report import Report, Section
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 class Reporter(ABC):
     """Shows or writes a run's results. Subclasses are dataclasses of their options."""
@@ -38,3 +40,14 @@ def with_sections(report: Report, reporters: Iterable[Reporter]) -> Report:
     """Return the report with the sections that the reporters add to report.html, in order."""
     sections = tuple(section for one in reporters for section in one.sections(report))
     return replace(report, sections=sections)
+
+
+def markdown_cell(text: str) -> str:
+    """Return text that breaks no cell of a Markdown table and is taken for no markup."""
+    line = " ".join(text.splitlines())
+    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+def spreadsheet_cell(value: object) -> object:
+    """Return a value that no spreadsheet takes for a formula: a quote comes before such text."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

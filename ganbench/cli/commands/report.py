@@ -38,6 +38,7 @@ ENDINGS = {
     ".html": "html",
     ".htm": "html",
 }
+PIPE_WIDTH = 140
 HEADS = ("ours", "value", "n", "theirs", "value", "±", "source", "protocol")
 NOTE = (
     "Numbers of different protocols say nothing about each other, so no row has a winner; what "
@@ -205,7 +206,6 @@ def _print(run: Run, pairs: Sequence[Pair]) -> None:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from ganbench.default_plugins.reporters import PIPE_WIDTH
     from ganbench.reports.published.comparison import SAME
 
     width = None if sys.stdout.isatty() else PIPE_WIDTH
@@ -230,27 +230,31 @@ def _print(run: Run, pairs: Sequence[Pair]) -> None:
 
 
 def _markdown(run: Run, pairs: Sequence[Pair]) -> None:
-    from ganbench.default_plugins.reporters import escaped
+    from ganbench.contracts.reporters import markdown_cell
 
-    print(f"# {escaped(run.plan.name)} beside published numbers")
+    print(f"# {markdown_cell(run.plan.name)} beside published numbers")
     for title, group in _sections(pairs).items():
-        lines = [HEADS, ("---",) * len(HEADS), *(map(escaped, _cells(pair)) for pair in group)]
+        lines = [
+            HEADS,
+            ("---",) * len(HEADS),
+            *(map(markdown_cell, _cells(pair)) for pair in group),
+        ]
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        print(f"\n## {escaped(title)}\n\n{body}")
+        print(f"\n## {markdown_cell(title)}\n\n{body}")
     print()
     for note in [NOTE, *_sources(pairs)]:
-        print(f"- {escaped(note)}")
+        print(f"- {markdown_cell(note)}")
 
 
 def _csv(run: Run, pairs: Sequence[Pair]) -> None:
-    from ganbench.default_plugins.reporters import harmless
+    from ganbench.contracts.reporters import spreadsheet_cell
 
     rows = [_plain(pair) for pair in pairs]
     writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         texts = {k: "; ".join(v) if isinstance(v, list) else v for k, v in row.items()}
-        writer.writerow({k: "" if v is None else harmless(v) for k, v in texts.items()})
+        writer.writerow({k: "" if v is None else spreadsheet_cell(v) for k, v in texts.items()})
 
 
 def _json(run: Run, pairs: Sequence[Pair]) -> None:

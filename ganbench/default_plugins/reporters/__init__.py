@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from ganbench import hookimpl
-from ganbench.default_plugins.reporters.console import PIPE_WIDTH, Console
-from ganbench.default_plugins.reporters.files import CSV, JSON, harmless
+from ganbench.default_plugins.reporters.console import Console
+from ganbench.default_plugins.reporters.files import CSV, JSON
 from ganbench.default_plugins.reporters.html import HTML
-from ganbench.default_plugins.reporters.markdown_table import Markdown, escaped, markdown
+from ganbench.default_plugins.reporters.markdown_table import Markdown, markdown
 
 __all__ = [
     "CSV",
     "HTML",
     "JSON",
-    "PIPE_WIDTH",
     "Console",
     "Markdown",
-    "escaped",
-    "harmless",
     "markdown",
 ]
 

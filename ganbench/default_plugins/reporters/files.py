@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench import Report, Reporter, Table, write_atomically
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from ganbench import Report, Reporter, Table, spreadsheet_cell, write_atomically
 
 
 @dataclass(kw_only=True)
@@ -48,9 +46,4 @@ def _csv_lines(table: Table) -> Iterator[list[object]]:
         numbers = [x for s in summaries for x in (s.mean, s.error)]
         axes = [row.axes.get(axis, "") for axis in table.axes]
         cells = [row.label, *axes, row.n, row.failed, row.status, *numbers]
-        yield ["" if cell is None else harmless(cell) for cell in cells]
-
-
-def harmless(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: a quote comes before such text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+        yield ["" if cell is None else spreadsheet_cell(cell) for cell in cells]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench import Report, Reporter, Table, write_atomically
+from ganbench import Report, Reporter, Table, markdown_cell, write_atomically
 from ganbench.default_plugins.reporters.layout import cells
 
 
@@ -23,18 +23,12 @@ class Markdown(Reporter):
 def markdown(table: Table) -> str:
     """Return the table in GitHub's Markdown, with its notes as a list."""
     heads = [*table.axes, "n", *(table.header(c) for c in table.columns), "status"]
-    heads = [escaped(head) for head in heads]
+    heads = [markdown_cell(head) for head in heads]
     rules = [*["---"] * len(table.axes), *["---:"] * (len(heads) - len(table.axes) - 1), "---"]
     lines = [heads, rules]
     for row in table.rows:
         texts = cells(table, row, table.axes, table.columns, bold=lambda text: f"**{text}**")
-        lines.append([escaped(cell) for cell in [*texts, row.status]])
+        lines.append([markdown_cell(cell) for cell in [*texts, row.status]])
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    notes = "\n".join(f"- {escaped(note)}" for note in table.notes)
+    notes = "\n".join(f"- {markdown_cell(note)}" for note in table.notes)
     return f"# {table.name}\n\n{body}\n\n{notes}\n"
-
-
-def escaped(text: str) -> str:
-    """Return text that breaks no cell of a Markdown table and is taken for no markup."""
-    line = " ".join(text.splitlines())
-    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
