@@ -51,6 +51,8 @@ class CellRequest:
 
 @dataclass(frozen=True)
 class Config:
+    """A benchmark file, validated: what concerns the run, and every cell that is asked for."""
+
     run: RunSettings
     cells: tuple[CellRequest, ...]
     document: Document  # after the profile and the overrides
@@ -58,7 +60,7 @@ class Config:
 
     @property
     def place_of_dataset(self) -> str:
-        """Where the file names its data: `file:line:column`."""
+        """The place where the file names its data, as `file:line:column`."""
         own = self.document.child("dataset") is not None
         return self.document.where(("dataset",) if own else ("matrix", "dataset"))
 
@@ -81,16 +83,20 @@ def parse(
     profile: str | None = None,
     overrides: Iterable[str] = (),
 ) -> Config:
-    """The same for a document that is read already."""
+    """Validate a document that is read already. Raises ConfigError with every problem found."""
     return validated(laid_over(document, profile, overrides), registry)
 
 
 def read(path: Path, *, profile: str | None = None, overrides: Iterable[str] = ()) -> Document:
-    """The benchmark file with the profile and the overrides laid over it; nothing is validated."""
+    """Return the benchmark file with the profile and the overrides laid over it, not validated."""
     return laid_over(Document.read(path), profile, overrides)
 
 
 def laid_over(document: Document, profile: str | None, overrides: Iterable[str]) -> Document:
+    """Return the document with the profile merged in, and each `a.b=value` of the overrides.
+
+    Raises ConfigError for a profile that is not there and an override that is none.
+    """
     document = _with_profile(document, profile)
     for assignment in overrides:
         document = document.with_override(assignment, flat=("matrix",))
@@ -98,7 +104,10 @@ def laid_over(document: Document, profile: str | None, overrides: Iterable[str])
 
 
 def plugins_of(document: Document, path: Path) -> list[str]:
-    """What the file's `plugins` name: modules, and files relative to the benchmark file."""
+    """Return what `plugins` names: modules, and files with the benchmark file's folder before them.
+
+    Raises ConfigError where it is no list of texts.
+    """
     named = document.data().get("plugins") or []
     if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise ConfigError(
@@ -109,7 +118,7 @@ def plugins_of(document: Document, path: Path) -> list[str]:
 
 
 def validated(document: Document, registry: Registry) -> Config:
-    """Raises ConfigError with every problem found."""
+    """Return the settings of a whole document. Raises ConfigError with every problem found."""
     data = document.data()
     problems = Problems(document)
     for key in data:
@@ -279,7 +288,7 @@ def _validated(
     problems: Problems,
     written: Callable[[Loc], Loc],
 ) -> Any | None:
-    """The model of `data`, or None and problems noted. JSON rules, so that a list is a tuple."""
+    """Return the model of `data` by JSON's rules, where a list is a tuple, or note its problems."""
     try:
         return model.model_validate_json(json.dumps(data))
     except pydantic.ValidationError as error:

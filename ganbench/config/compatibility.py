@@ -17,6 +17,10 @@ from ganbench.util.messages import quoted
 
 
 def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tuple[str, str]:
+    """Return the norms of G and D: as asked, else the first that architecture and losses allow.
+
+    Raises Incompatible where a norm that is asked for is not offered, or none is allowed.
+    """
     offered = parts.architecture.g_norms or ("none",)
     if g_asked is not None and g_asked not in offered:
         raise Incompatible(
@@ -28,7 +32,10 @@ def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tup
 
 
 def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
-    """The discriminator's norm: as asked, else the architecture's first that the losses allow."""
+    """Return D's norm: as asked, else the architecture's first that the losses allow.
+
+    Raises Incompatible where there is none.
+    """
     offered = architecture.d_norms or ("none",)
     penalised = [loss.name for loss in losses if loss.input_gradients]
     allowed = [n for n in offered if not penalised or n in networks.PER_SAMPLE]
@@ -84,9 +91,10 @@ Buildable = dict[tuple[int, str, str], str | None]
 
 
 def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
-    """That they can be made at all: a third party's may refuse options in ways of its own.
+    """Raise Incompatible where networks cannot be made: a third party's may refuse options.
 
-    What is found is kept in `buildable`, for as long as whoever owns it keeps the parts.
+    What is found is kept in `buildable`, for as long as whoever owns it keeps the parts. The
+    networks are made on the device `meta`, so that nothing is allocated.
     """
     key = (id(parts), cell.g_norm, cell.d_norm)
     if key not in buildable:

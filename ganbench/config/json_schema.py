@@ -26,7 +26,7 @@ _SECTIONS = {
 
 
 def benchmark_schema(registry: Registry) -> Schema:
-    """Of the whole file. What is possible is what is installed."""
+    """Return the schema of a whole file, in draft 07. What is possible is what is installed."""
     run, cell = _settings(RunSettings), _settings(CellSettings)
     defs: Schema = {**run.pop("$defs"), **cell.pop("$defs")}
     defs |= {name: _choice(registry, part[KIND]) for name, part in defs.items() if KIND in part}
@@ -51,25 +51,27 @@ def _settings(model: type[pydantic.BaseModel]) -> Schema:
     for name, part in json.loads(text)["$defs"].items():
         text = text.replace(f'"{name}"', f'"{part["title"]}"')
         text = text.replace(f'"{_DEFS}{name}"', f'"{_DEFS}{part["title"]}"')
-    schema: Schema = _plain(json.loads(text))
+    schema: Schema = _in_draft_07(json.loads(text))
     return {**schema, "$defs": dict(sorted(schema["$defs"].items()))}
 
 
 def _of(model: type[pydantic.BaseModel]) -> Schema:
-    schema: Schema = _plain(model.model_json_schema())
+    schema: Schema = _in_draft_07(model.model_json_schema())
     schema.setdefault("$defs", {})
     return schema
 
 
-def _plain(schema: Any) -> Any:
+def _in_draft_07(schema: Any) -> Any:
     """In words of draft 07: tuples by `items`; defaults as a file would write them, no titles."""
     if isinstance(schema, list):
-        return [_plain(part) for part in schema]
+        return [_in_draft_07(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: _plain(part) for key, part in schema.items() if key not in _DROPPED}
+    kept = {key: _in_draft_07(part) for key, part in schema.items() if key not in _DROPPED}
     if "properties" in schema:  # where a key is a name, whatever it is
-        kept["properties"] = {name: _plain(part) for name, part in schema["properties"].items()}
+        kept["properties"] = {
+            name: _in_draft_07(part) for name, part in schema["properties"].items()
+        }
     default = _as_written(schema.get("default"))
     if "default" in schema and not isinstance(default, dict):
         kept["default"] = default
@@ -88,7 +90,7 @@ def _as_written(default: Any) -> Any:
 
 
 def _partial(schema: Any) -> Any:
-    """What a profile may say: any part of it, to be merged."""
+    """Let any part be left out, as in a profile, which is merged."""
     if isinstance(schema, list):
         return [_partial(part) for part in schema]
     if not isinstance(schema, dict):
@@ -117,7 +119,7 @@ def _choice(registry: Registry, kind: str) -> Schema:
 
 
 def _with_features(registry: Registry) -> str:
-    """A pattern of `metric@extractor`, for the metrics that have features."""
+    """Match `metric@extractor`, for the metrics that have features."""
     metrics = [
         name
         for name in registry.names("metric")
@@ -162,7 +164,7 @@ def _conditioning() -> Schema:
 
 
 def _matrix(properties: Schema, defs: Schema) -> Schema:
-    """Lists of what the same keys take at the top level; `training.x` for one setting of it."""
+    """List what the same keys take at the top level; `training.x` for one setting of it."""
     values = {axis: _bare(properties[axis]) for axis in AXES}
     settings = {
         f"^{re.escape(section)}\\.{name}$": _bare(part)

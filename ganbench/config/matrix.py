@@ -29,14 +29,17 @@ Rule = Mapping[str, Any]
 
 
 def names(value: Any) -> str | None:
-    """The name by which a rule may mean a value: `{name: wgan-gp, gp_weight: 5}` is 'wgan-gp'."""
+    """Return the name by which a rule may mean a value, or None.
+
+    `{name: wgan-gp, gp_weight: 5}` is 'wgan-gp'.
+    """
     if isinstance(value, Mapping):
         return value.get("name")
     return value if isinstance(value, str) else None
 
 
 def matches(rule: Rule, combination: Mapping[str, Value]) -> bool:
-    """Whether every key of the rule is in the combination with that value, or that name."""
+    """Return whether every key of the rule is in the combination with that value, or that name."""
     return all(
         key in combination and _means(wanted, combination[key].value)
         for key, wanted in rule.items()
@@ -50,11 +53,11 @@ def _means(wanted: Any, value: Any) -> bool:
 def expand(
     axes: Mapping[str, Sequence[Any]], include: Sequence[Rule], exclude: Sequence[Rule]
 ) -> tuple[list[Combination], list[int]]:
-    """The combinations, and the indices of the exclude rules that matched none.
+    """Return the combinations, and the indices of the exclude rules that matched none.
 
-    The product in the order of declaration; `exclude` first, by partial match; then each `include`
-    is merged into every combination whose original values it does not contradict, and is a new
-    combination where there is none.
+    They are the product in the order of declaration; `exclude` first, by partial match; then each
+    `include` is merged into every combination whose original values it does not contradict, and
+    is a new combination where there is none.
     """
     product = _product(axes)
     idle = [i for i, rule in enumerate(exclude) if not any(matches(rule, c) for c in product)]
@@ -91,7 +94,7 @@ MAX_CELLS = 100_000
 def combinations(
     data: Mapping[str, Any], problems: Problems
 ) -> tuple[list[Combination], list[str]]:
-    """What the file's matrix asks for, and warnings; nothing where there are problems."""
+    """Return what the file's matrix asks for, and warnings; neither where there are problems."""
     if "matrix" not in data:
         return [{}], []
     table = data["matrix"]

@@ -28,8 +28,11 @@ logger = logging.getLogger(__name__)
 
 
 def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int] = ()) -> Plan:
-    """Resolve every cell. Raises ConfigError for cells that cannot be built, unless they may be
-    skipped, and for two cells that are the same."""
+    """Return the plan with every cell resolved, and the seeds given in place of the file's.
+
+    Raises ConfigError for cells that cannot be built, unless they may be skipped, and for two cells
+    that are the same; DataError where the shape of the data is not to be had.
+    """
     cells, problems = [], []
     workshop = _Workshop(registry)
     for request in config.cells:
@@ -94,7 +97,7 @@ class _Workshop:
         return self._specs[key]
 
     def extractor_label(self, written: str) -> str:
-        """An extractor's one label, as columns are named: the options given that ids count."""
+        """Return an extractor's one label, as columns have it: the given options that ids count."""
         name, given = extractor_labels.parse(written)
         counted = self.spec(_extractor_choice(written)).options
         options = {key: value for key, value in sorted(given.items()) if key in counted}
@@ -154,7 +157,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
 
 
 def _axes(request: CellRequest) -> dict[str, str]:
-    """What names a cell in tables: its parts, and whatever else the matrix varies."""
+    """Name a cell for tables: by its parts, and whatever else the matrix varies."""
     asked = request.settings
     axes = {
         "dataset": asked.dataset.label,
@@ -171,7 +174,7 @@ def _axes(request: CellRequest) -> dict[str, str]:
 
 
 def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tuple[Spec, ...]:
-    """A metric's open `features` becomes the data set's own extractor."""
+    """Give metrics with open `features` the data set's own extractor."""
     specs = []
     for choice in request.settings.evaluation.metrics:
         spec = workshop.spec(choice)
@@ -296,7 +299,7 @@ def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
-    """The values of the axes; the data set's only where there are several."""
+    """Join the values of the axes; the data set's only where there are several."""
     shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
     return "/".join(shown)
 

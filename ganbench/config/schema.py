@@ -16,6 +16,8 @@ from ganbench.util.messages import an, brief
 
 
 class Settings(BaseModel):
+    """A mapping of a benchmark file: strict types, no unknown keys, nothing infinite."""
+
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
@@ -62,6 +64,7 @@ class Choice(Settings, Generic[Word]):
 
     @property
     def label(self) -> str:
+        """The choice in one word, as tables have it: `wgan-gp(gp_weight=5)`."""
         given = ",".join(f"{key}={brief(value)}" for key, value in self.options.items())
         return f"{self.name}({given})" if given else self.name
 
@@ -119,12 +122,15 @@ class ConditioningChoice(Settings):
 
     @property
     def label(self) -> str:
+        """One word where both sides are the same, else `GENERATOR+DISCRIMINATOR`."""
         if self.generator == self.discriminator:
             return self.generator.label
         return f"{self.generator.label}+{self.discriminator.label}"
 
 
 class Budget(Settings):
+    """How long a cell trains."""
+
     kimg: PositiveFloat = Field(default=100.0, description="thousands of real images shown to D")
 
 
@@ -167,6 +173,8 @@ class Training(Settings):
 
 
 class EvaluationSettings(Settings):
+    """How generators are judged, and beside which rows of real images."""
+
     num_samples: Annotated[int, Field(ge=2)] = 10_000
     controls: tuple[Control, ...] = Field(
         default=("test",), description="rows of real images, right and wrong, to read others by"
@@ -218,6 +226,8 @@ Seconds = Annotated[
 
 
 class Execution(Settings):
+    """How trials are run; none of it changes what they give."""
+
     executor: ExecutorChoice = ExecutorChoice(name="local")
     jobs: PositiveInt = Field(default=1, description="trials at once")
     threads: PositiveInt | None = Field(
@@ -331,7 +341,7 @@ TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
 
 
 def section_of(info: Any) -> type[Settings] | None:
-    """The settings below a key, where it is neither a value nor a choice of plugin."""
+    """Return the settings below a key, or None where it is a value or a choice of plugin."""
     kind = getattr(info, "annotation", None)
     sections = (Training, Budget, EvaluationSettings, Execution, Gate)
     return kind if isinstance(kind, type) and issubclass(kind, sections) else None

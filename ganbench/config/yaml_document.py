@@ -60,7 +60,7 @@ class Document:
 
     @classmethod
     def read(cls, path: Path) -> Document:
-        """Raises ConfigError where the file cannot be read or is not one YAML mapping."""
+        """Read a file. Raises ConfigError where it cannot be read or is not one YAML mapping."""
         try:
             if path.is_dir():
                 raise ConfigError(f"{path}: is a folder; name a benchmark file inside it")
@@ -78,6 +78,7 @@ class Document:
 
     @classmethod
     def parse(cls, text: str, name: str) -> Document:
+        """Read a text; places in it are of file `name`. Raises ConfigError, as `read` does."""
         root = _compose(text, name)
         if root is None:
             raise ConfigError(f"{name}:1:1: the file is empty; write a mapping of settings")
@@ -86,11 +87,14 @@ class Document:
         return cls(name, text, root)
 
     def merged(self, other: MappingNode) -> Document:
-        """This document with another mapping laid over it: mappings merge, all else replaces."""
+        """Return it with another mapping laid over it: mappings merge, all else replaces."""
         return Document(self.name, self.text, _merge(self.root, other))
 
     def with_override(self, assignment: str, *, flat: Container[str] = ()) -> Document:
-        """With `a.b.c=value` set; the value is YAML. Below a key in `flat`, `b.c` is one key."""
+        """Return it with `a.b.c=value` set; the value is YAML.
+
+        Below a key in `flat`, `b.c` is one key. Raises ConfigError where it is no assignment.
+        """
         path, equals, value = assignment.partition("=")
         keys = path.strip().split(".")
         label = f"--set {assignment}"
@@ -107,22 +111,24 @@ class Document:
         return self.merged(node)
 
     def without(self, key: str) -> Document:
+        """Return it without a key of the top level."""
         kept = [(k, v) for k, v in self.root.value if k.value != key]
         root = MappingNode(self.root.tag, kept, self.root.start_mark, self.root.end_mark)
         return Document(self.name, self.text, root)
 
     def child(self, *loc: str) -> Node | None:
+        """Return the node below these keys, or None."""
         node: Node | None = self.root
         for key in loc:
             node = _get(node, key) if isinstance(node, MappingNode) else None
         return node
 
     def data(self) -> dict[str, Any]:
-        """The plain values."""
+        """Return the values without their places."""
         return plain(self.root)
 
     def where(self, loc: Sequence[str | int]) -> str:
-        """`file:line:column` of the value at `loc`, or of its nearest parent that exists."""
+        """Return `file:line:column` of the value at `loc`, or of its nearest parent that exists."""
         node: Node = self.root
         place = node
         for step in loc:
@@ -144,15 +150,17 @@ class Problems:
     messages: dict[str, None] = field(default_factory=dict)
 
     def add(self, loc: Sequence[str | int], message: str) -> None:
+        """Note a complaint about the value at `loc`; the same one twice is one."""
         self.messages[f"{self.document.where(loc)}: {message}"] = None
 
     def raise_any(self) -> None:
+        """Raise ConfigError with all complaints, one a line, where there are any."""
         if self.messages:
             raise ConfigError("\n".join(self.messages))
 
 
 def plain(node: Node) -> Any:
-    """The values of a node, with every key as text."""
+    """Return the values of a node, with every key as text."""
     if isinstance(node, MappingNode):
         return {key.value: plain(value) for key, value in node.value}
     if isinstance(node, SequenceNode):

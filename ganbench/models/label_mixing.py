@@ -23,10 +23,10 @@ from ganbench.errors import ContractError
 def mixed_labels(
     weights: Mapping[int, float], count: int, device: torch.device | str = "cpu"
 ) -> Iterator[Tensor]:
-    """`count` labels that are each a mixture of classes, for as long as the context lasts.
+    """Yield `count` labels that are each a mixture of classes, for as long as the context lasts.
 
-    Of a single class they are plain labels. Raises ContractError where a network does with labels
-    what cannot be done with mixtures, or does nothing with them.
+    `weights` are by class id. Of a single class they are plain labels. Raises ContractError where a
+    network does with labels what cannot be done with mixtures, or does nothing with them.
     """
     parts = {label: weight for label, weight in weights.items() if weight}
     plain = [torch.full((count,), label, device=device) for label in parts]
@@ -78,7 +78,7 @@ class _Mixing(TorchFunctionMode):
         return self._together([func(*a, **k) for a, k in self._each(args, kwargs)], func)
 
     def _each(self, args: Any, kwargs: Any) -> Iterator[tuple[Any, Any]]:
-        """The arguments for one class after the other."""
+        """Yield the arguments for one class after the other."""
         for i in range(len(self.weights)):
             yield tree_map(lambda x: x.parts[i] if isinstance(x, _Mixture) else x, (args, kwargs))  # noqa: B023
 

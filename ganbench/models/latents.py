@@ -27,9 +27,10 @@ def draw(
     name: str = "samples",
     truncation: float | None = None,
 ) -> Tensor:  # (count, Z)
-    """Latents, made on the CPU: the same on every device.
+    """Return latents (count, latent_dim), made on the CPU: the same on every device.
 
-    With a truncation, coordinates beyond it are drawn again (Brock et al., 2019).
+    With a truncation, coordinates beyond it are drawn again (Brock et al., 2019). Raises
+    ConfigError for one that keeps next to nothing of the prior.
     """
     if truncation is None:
         return draw_latents(architecture, count, seed, name)
@@ -42,7 +43,7 @@ def draw(
 
 
 def draw_each(architecture: Architecture, numbers: Sequence[int], seed: int, name: str) -> Tensor:
-    """Numbered latents: one of them is the same however many there are."""
+    """Return numbered latents, (numbers, latent_dim): each is the same however many there are."""
     return torch.cat([architecture.latents(1, stream(seed, f"{name} {i}")) for i in numbers])
 
 
@@ -60,7 +61,7 @@ def _check_reachable(architecture: Architecture, truncation: float) -> None:
 
 
 def natural_path(architecture: Architecture) -> Path:
-    """Along a sphere for a normal prior, all of whose draws lie near one; else straight.
+    """Return `slerp` for a normal prior, whose draws all lie near a sphere; else `lerp`.
 
     Between two draws from a uniform prior, a line stays within it; a normal prior is told from
     others by the fourth moment of its draws.
@@ -77,19 +78,22 @@ def _tried(architecture: Architecture) -> Tensor:
 
 
 def walk(start: Tensor, end: Tensor, steps: int, path: Path) -> Tensor:
-    """From the latents (N, Z) of one end to those of the other, both included: (steps, N, Z)."""
+    """Return the way from latents (N, Z) to others, both included: (steps, N, Z)."""
     between = slerp if path == "slerp" else torch.lerp
     return torch.stack([between(start, end, weight) for weight in fractions(steps)])
 
 
 def fractions(steps: int) -> list[float]:
-    """From 0 to 1, both exact."""
+    """Return evenly spaced numbers from 0 to 1, both exact; at least two."""
     return [step / (steps - 1) for step in range(steps)]
 
 
 def slerp(start: Tensor, end: Tensor, weight: float) -> Tensor:
-    """Along the great circle between the directions (Shoemake, 1985), while the norm goes evenly
-    from one end's to the other's: never through the empty middle of a normal prior."""
+    """Return latents (N, Z) between two, `weight` of the way (Shoemake, 1985).
+
+    The direction goes along the great circle while the norm goes evenly from one end's to the
+    other's: never through the empty middle of a normal prior.
+    """
     norms = start.norm(dim=1, keepdim=True), end.norm(dim=1, keepdim=True)
     a, b = (x.double() / norm.clamp(min=1e-12) for x, norm in zip((start, end), norms, strict=True))
     angle = torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))[:, None] * 2

@@ -21,6 +21,8 @@ from ganbench.contracts.transforms import Transform
 
 
 class ConditionalGenerator(nn.Module):
+    """A backbone with the conditioner that tells it the labels."""
+
     def __init__(
         self, conditioner: GeneratorConditioner, backbone: nn.Module, image: ImageSpec
     ) -> None:
@@ -31,12 +33,15 @@ class ConditionalGenerator(nn.Module):
         self.sees_noise = bool(getattr(backbone, "sees_noise", False))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images (N, C, H, W) in float32 of latents (N, Z) and class ids (N,)."""
         latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
         noise = (z,) if self.sees_noise else ()
         return self.backbone(latent, condition, *noise).float()  # float32, also under autocast
 
 
 class ConditionalDiscriminator(nn.Module):
+    """A backbone behind the transforms, with the conditioner that owns its head."""
+
     def __init__(
         self,
         conditioner: DiscriminatorConditioner,
@@ -51,6 +56,7 @@ class ConditionalDiscriminator(nn.Module):
         self.head = conditioner.head(feature_dim)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        """Return what D says of images (N, C, H, W) and class ids (N,), logits in float32."""
         for transform in self.transforms:
             images = transform.apply(images)
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
@@ -81,7 +87,7 @@ PER_SAMPLE = frozenset(PLAIN_NORMS) - {"batch"}
 
 
 def shown_to_d(image: ImageSpec, transforms: Sequence[Transform]) -> ImageSpec:
-    """The shape of what is left of an image when all transforms are done."""
+    """Return the shape of what is left of an image when all transforms are done."""
     return reduce(lambda spec, transform: transform.image_spec(spec), transforms, image)
 
 
@@ -95,7 +101,7 @@ def build(
     d_norm: str,
     transforms: Sequence[Transform] = (),
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
-    """The generator and the discriminator of a cell, on the default device."""
+    """Return the generator and the discriminator of a cell, made on the default device."""
     g_side = g_conditioning.generator(architecture.latent_dim, image.num_classes)
     shown = shown_to_d(image, transforms)
     d_side = d_conditioning.discriminator(shown)

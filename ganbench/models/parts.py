@@ -40,10 +40,12 @@ class Parts:
 
     @classmethod
     def of(cls, cell: Cell, registry: Registry) -> Parts:
+        """Build a cell's plugins. Raises ConfigError where one is not there or refuses options."""
         return cls.built(cell, registry.build_spec)
 
     @classmethod
     def built(cls, cell: Cell, build: Callable[[Spec], Any]) -> Parts:
+        """Build a cell's plugins by a function of a spec, which may share them between cells."""
         dataset: Dataset = build(cell.dataset)
         return cls(
             dataset,
@@ -57,6 +59,7 @@ class Parts:
         )
 
     def networks(self, cell: Cell) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
+        """Return the cell's networks, untrained, on the default device."""
         return build(
             self.architecture,
             self.g_conditioning,
@@ -80,13 +83,13 @@ def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
 
 
 def networks_key(cell: Cell) -> str:
-    """The same for cells whose networks are the same before training."""
+    """Return a text that is the same for cells whose networks are the same before training."""
     parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
     return canonical_json(parts, cell.label)
 
 
 def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
-    """Trainable parameters of the generator and of the discriminator; nothing is allocated."""
+    """Return the trainable parameters of G and of D, counted; nothing is allocated."""
     parts = Parts.of(cell, registry)
     with torch.device("meta"):
         networks = parts.networks(cell)

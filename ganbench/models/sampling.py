@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.images import ImageSpec, LabeledImages, quantise
-from ganbench.models import sampling
 from ganbench.models.networks import BatchNorm, ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.util.random_streams import stream
@@ -33,7 +32,10 @@ class Sampler:
     dtype: torch.dtype  # of the data set's images
 
     def draw(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
-        """So many images, and the seconds that generating them took, calibration not counted."""
+        """Return so many images, and the seconds that generating took, calibration not counted.
+
+        Batch norm's statistics are estimated anew before, and change in the generator.
+        """
         enough = calibration_samples(generator.image)
         recalibrate(
             generator,
@@ -52,24 +54,24 @@ class Sampler:
 
 
 def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> Tensor:
-    """Class ids (count,) from the distribution `shares` (K,), the data set's own."""
+    """Return class ids (count,) from the distribution `shares` (K,), the data set's own."""
     return torch.multinomial(shares, count, replacement=True, generator=stream(seed, name))
 
 
 def draw_latents(
     architecture: Architecture, count: int, seed: int, name: str = "samples"
 ) -> Tensor:
-    """(count, latent_dim) from the architecture's prior, on the CPU: the same on every device."""
+    """Return latents (count, latent_dim) from the prior, made on the CPU: the same everywhere."""
     return architecture.latents(count, stream(seed, name))
 
 
 def at_once(image: ImageSpec) -> int:
-    """How many images are made at once, so that large ones do not fill the memory."""
+    """Return how many images are made at once, so that large ones do not fill the memory."""
     return max(16, min(BATCH, LARGE_BATCH // _values(image)))
 
 
 def calibration_samples(image: ImageSpec) -> int:
-    """How many latents batch norm's statistics are estimated by: fewer where images are large."""
+    """Return how many latents estimate batch norm's statistics: fewer where images are large."""
     return max(FEWEST, min(CALIBRATION_SAMPLES, 8 * LARGE_BATCH // _values(image)))
 
 
@@ -80,8 +82,10 @@ def recalibrate(
     labels: Tensor | None,
     device: torch.device,
 ) -> None:
-    """Estimate batch norm's running statistics anew: those at hand are the live weights', not the
-    average's."""
+    """Estimate batch norm's running statistics anew from latents (N, Z) and labels (N,).
+
+    Those at hand are of the live weights, and not of their average.
+    """
     batch_size = min(CALIBRATION_BATCH, at_once(generator.image))
     norms = [m for m in generator.modules() if isinstance(m, BatchNorm)]
     if not norms:
@@ -106,7 +110,7 @@ def generate(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Images (N, C, H, W) on the CPU: float32 in [-1, 1], or quantised to uint8 batch by batch."""
+    """Return images (N, C, H, W) on the CPU: float32 in [-1, 1], or uint8, batch by batch."""
     images, size = torch.empty(0), at_once(generator.image)
     with evaluating(generator):
         for at, (z, y) in enumerate(_batches(latents, labels, size, device)):
@@ -120,6 +124,7 @@ def generate(
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode for as long as the context lasts."""
     was_training = module.training
     module.eval()
     try:
@@ -140,9 +145,8 @@ def _batches(
         yield latents[part].to(device), None if labels is None else labels[part].to(device)
 
 
-def make_sampler(parts: Parts, data: LabeledImages, seed: int, device: str) -> sampling.Sampler:
+def make_sampler(parts: Parts, data: LabeledImages, seed: int, device: str) -> Sampler:
+    """Return a trial's sampler, whose labels come as often as in the training data `data`."""
     labels = data.labels if parts.g_conditioning.needs_labels else None
     shares = None if labels is None else labels.bincount().double()
-    return sampling.Sampler(
-        parts.architecture, shares, seed, torch.device(device), data.images.dtype
-    )
+    return Sampler(parts.architecture, shares, seed, torch.device(device), data.images.dtype)

@@ -26,6 +26,8 @@ STYLES = ("-", "--", ":", "-.")
 
 @dataclass(frozen=True)
 class Panel:
+    """A plot of the page: which numbers of the windows it shows, and on what axis."""
+
     title: str
     part: Callable[[Window], Mapping[str, float]]  # of a window: the curves' values
     keys: Mapping[str, str] | None = None  # of the part, with the curves' names; None: all
@@ -63,7 +65,7 @@ Curve = tuple[Sequence[float], Sequence[float]]  # kimg, value; None of them but
 
 
 def save_curves(windows: Sequence[Window], path: Path) -> None:
-    """A PNG of each player's terms, D's outputs and accuracies, and the gradient norms by kimg.
+    """Write a PNG of each player's terms, D's outputs and accuracies, and gradient norms by kimg.
 
     Panels of which nothing was logged are left out; values that are not finite are gaps.
     """

@@ -27,10 +27,10 @@ def save_grid(
     row_names: Sequence[str] = (),
     caption: str = "",
 ) -> None:
-    """A PNG of uint8 images (N, C, H, W), row by row, each row with its name before it.
+    """Write a PNG of uint8 images (N, C, H, W), row by row, each row with its name before it.
 
     One channel is grey and three are colours; any other number is shown as grey planes side by
-    side, of which there are at most four.
+    side, of which there are at most four. Raises ValueError for anything but such images.
     """
     sheet = draw_grid(images, columns, row_names, caption)
     write_atomically(path, lambda temporary: sheet.save(temporary, format="PNG"))
@@ -39,7 +39,7 @@ def save_grid(
 def draw_grid(
     images: Tensor, columns: int, row_names: Sequence[str] = (), caption: str = ""
 ) -> Image.Image:
-    """What `save_grid` saves."""
+    """Return what `save_grid` saves, as a picture."""
     _check(images, columns)
     tiles = _tiles(images)
     height, width = tiles.shape[1:3]
@@ -64,7 +64,7 @@ def draw_grid(
 
 
 def grid_classes(num_classes: int) -> list[int]:
-    """The classes that a sheet has rows for: all of them, or 20 evenly spread where they are many.
+    """Return the classes that a sheet has rows for: all, or 20 evenly spread where they are many.
 
     The first and the last are among them.
     """
@@ -74,7 +74,7 @@ def grid_classes(num_classes: int) -> list[int]:
 
 
 def grid_labels(num_classes: int, columns: int) -> Tensor:
-    """Each of `grid_classes` `columns` times, in rows."""
+    """Return the class id of each tile, row by row: each of `grid_classes` `columns` times."""
     return torch.tensor(grid_classes(num_classes)).repeat_interleave(columns)
 
 

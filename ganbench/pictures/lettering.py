@@ -12,18 +12,18 @@ LONGEST = 28  # characters of a name beside a row
 
 @lru_cache
 def font(size: int = 13) -> ImageFont.FreeTypeFont:
-    """The one that matplotlib carries: Pillow's own knows no letter beyond ASCII."""
+    """Return the font that matplotlib carries: Pillow's own knows no letter beyond ASCII."""
     import matplotlib
 
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def width(text: str) -> int:
-    """In pixels, rounded up."""
+    """Return how wide a text is in pixels, rounded up."""
     return -(-int(font().getlength(text) * 64) // 64)
 
 
 def one_line(name: str) -> str:
-    """A name as it stands beside a row: short, without line breaks."""
+    """Return a name as it stands beside a row: short, without line breaks."""
     line = " ".join(name.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -29,18 +29,22 @@ MILLISECONDS, HELD = 90, 600  # of a moving picture's frames, and of those where
 
 @dataclass(frozen=True, eq=False)
 class Tile:
+    """A picture of a page with the caption below it."""
+
     image: Tensor | None = None  # (C, H, W) uint8, or float32 in [-1, 1]; None: an empty place
     caption: str = ""  # below it; may have several lines
 
 
 @dataclass(frozen=True, eq=False)
 class Row:
+    """Tiles side by side, with a name before them."""
+
     tiles: Sequence[Tile]
     name: str = ""  # before it
 
 
 def draw(rows: Sequence[Row], title: str = "") -> Image.Image:
-    """Rows of tiles in columns. Raises ConfigError where the page would be enormous."""
+    """Draw rows of tiles in columns. Raises ConfigError where the page would be enormous."""
     _check_size([tile for row in rows for tile in row.tiles])
     pictures = [[_picture(tile) for tile in row.tiles] for row in rows]
     widths = [_column_width(rows, pictures, at) for at in range(max(map(len, pictures)))]
@@ -67,13 +71,13 @@ def draw(rows: Sequence[Row], title: str = "") -> Image.Image:
 
 
 def sheet(tiles: Sequence[Tile], columns: int, title: str = "") -> Image.Image:
-    """Tiles in rows of `columns`."""
+    """Draw tiles in rows of `columns`. Raises ConfigError where the page would be enormous."""
     rows = [Row(tiles[at : at + columns]) for at in range(0, len(tiles), columns)]
     return draw(rows, title)
 
 
 def save(page: Image.Image, path: Path) -> None:
-    """As a PNG."""
+    """Write a page as a PNG."""
     write_atomically(path, lambda temporary: page.save(temporary, format="PNG"))
 
 
@@ -97,7 +101,10 @@ def save_moving(frames: Sequence[Image.Image], path: Path) -> None:
 
 
 def plain(image: Tensor) -> Image.Image:
-    """The image itself, pixel by pixel."""
+    """Return an image (C, H, W) itself, pixel by pixel.
+
+    Raises ConfigError where it is neither grey nor coloured.
+    """
     pixels = (image if image.dtype == torch.uint8 else quantise(image)).cpu()
     if len(pixels) not in (1, 3):
         raise ConfigError(

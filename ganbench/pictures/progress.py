@@ -35,7 +35,7 @@ Frame = tuple[str, Image.Image]  # its title and its picture
 
 
 def points(total_images: int) -> list[int]:
-    """How many real images are shown at each frame, the last at the budget's end."""
+    """Return how many real images are shown at each frame, the last at the budget's end."""
     return sorted({max(1, round(total_images * percent / 100)) for percent in PERCENTS})
 
 
@@ -59,7 +59,7 @@ class ProgressFrames:
                 path.unlink(missing_ok=True)
 
     def add(self, kimg: float, samples: Tensor) -> None:
-        """A frame of uint8 images (N, C, H, W), or of float32 points (N, 2) or (N, 2, 1, 1)."""
+        """Keep a frame of uint8 images (N, C, H, W), or float32 points (N, 2) or (N, 2, 1, 1)."""
         picture = self._drawn(samples)
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{round(1000 * kimg):012d}.png"
@@ -161,7 +161,7 @@ def _is_grey(frame: Image.Image) -> bool:
 
 
 def _palette(frames: Sequence[Image.Image]) -> Image.Image:
-    """The 256 colours that all frames share, as an image whose palette they are."""
+    """Choose the 256 colours that all frames share; the image's palette holds them."""
     sheet = Image.new("RGB", (LOOK, LOOK * len(frames)))
     for at, frame in enumerate(frames):
         sheet.paste(frame.resize((LOOK, LOOK), Image.Resampling.NEAREST), (0, at * LOOK))

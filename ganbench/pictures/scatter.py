@@ -18,13 +18,13 @@ MOST_POINTS = 5000
 
 
 def save_scatter(points: Tensor, mixture: Mixture | None, path: Path) -> None:
-    """A PNG of generated points (N, 2) over the centres of the real ones."""
+    """Write a PNG of generated points (N, 2) over the centres of the real ones."""
     figure = _figure(points, mixture)
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
 
 
 def draw_scatter(points: Tensor, mixture: Mixture | None) -> Image.Image:
-    """What `save_scatter` saves."""
+    """Return what `save_scatter` saves, as a picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(_figure(points, mixture))

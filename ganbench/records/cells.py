@@ -80,10 +80,11 @@ class Cell:
 
     @property
     def losses(self) -> tuple[Spec, ...]:
+        """The adversarial loss, then the regularizers."""
         return (self.loss, *self.regularizers)
 
     def trained_specs(self) -> Iterator[Spec]:
-        """The plugins that take part in training."""
+        """Yield the plugins that take part in training."""
         yield from self.losses
         yield self.g_conditioning
         yield self.d_conditioning
@@ -91,6 +92,7 @@ class Cell:
         yield from self.transforms
 
     def specs(self) -> Iterator[Spec]:
+        """Yield every plugin of the cell."""
         yield self.dataset
         yield from self.trained_specs()
         yield from self.metrics
@@ -110,12 +112,14 @@ class Reference:
 
     @cached_property
     def id(self) -> str:
-        """As a cell's id."""
+        """The first 10 hex digits of the SHA-256 of the row as canonical JSON."""
         return _digest(self, without=NAMES)
 
 
 @dataclass(frozen=True)
 class Plan:
+    """What a run will do: every cell and reference, the seeds of the cells, and the device."""
+
     name: str
     cells: tuple[Cell, ...]
     references: tuple[Reference, ...]
@@ -131,7 +135,7 @@ class Plan:
 
 
 def slug(text: str) -> str:
-    """A part of a file name."""
+    """Return a text as a part of a file name: letters, digits and dots, at most 80 of them."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
@@ -152,7 +156,7 @@ def canonical_json(value: Any, label: str) -> str:
 
 
 def _counted(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass that ids count, one level deep.
+    """Return what ids count of a dataclass, one level deep.
 
     What a record of ours was made of at first has no default. A field that came later has one, and
     left at it changes no id.
@@ -185,5 +189,5 @@ def fields_of(value: Any) -> dict[str, Any]:
 
 @cache
 def _defaults(cls: type) -> dict[str, Any]:
-    """The default of each field of a dataclass, or MISSING."""
+    """Return the default of each field of a dataclass, or MISSING."""
     return {field.name: field.default for field in dataclasses.fields(cls)}

@@ -13,7 +13,7 @@ PROJECT = "ganbench"
 
 
 def text(config: Mapping[str, Any], metrics: Sequence[MetricValue] | None = None) -> str:
-    """Markdown; the numbers are those of result.json, where they are known yet."""
+    """Return the card in Markdown; the numbers are those of result.json, where they are known."""
     return "\n".join(
         [
             "---",
@@ -21,7 +21,7 @@ def text(config: Mapping[str, Any], metrics: Sequence[MetricValue] | None = None
             "tags: [gan, ganbench]",
             "---",
             "",
-            f"# {_plain(config['benchmark'] or 'model')}: {_plain(config['cell']['label'])}",
+            f"# {_escaped(config['benchmark'] or 'model')}: {_escaped(config['cell']['label'])}",
             "",
             *_what(config),
             "",
@@ -54,7 +54,7 @@ def _what(config: Mapping[str, Any]) -> Iterator[str]:
     )
     names = config["class_names"] or [str(i) for i in range(image["num_classes"])]
     if names:
-        listed = ", ".join(map(_plain, names[:20])) + (", …" if len(names) > 20 else "")
+        listed = ", ".join(map(_escaped, names[:20])) + (", …" if len(names) > 20 else "")
         yield f"{len(names)} classes: {listed}."
 
 
@@ -76,7 +76,7 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "updates of G and D", f"{training['g_updates']:,}, {training['d_updates']:,}"
     yield "seed", str(config["seed"])
     yield "trial", _code(config["trial"])
-    yield "versions", f"ganbench {config['ganbench']}, torch {_plain(config['torch'])}"
+    yield "versions", f"ganbench {config['ganbench']}, torch {_escaped(config['torch'])}"
 
 
 def _numbers(metrics: Sequence[MetricValue] | None) -> list[str]:
@@ -91,9 +91,9 @@ def _numbers(metrics: Sequence[MetricValue] | None) -> list[str]:
 
 def _value(metric: MetricValue) -> str:
     if metric.value is None:
-        return _plain(f"— ({metric.reason})")
+        return _escaped(f"— ({metric.reason})")
     number = f"{metric.value:,.{metric.column.digits}f}"
-    return _plain(f"{number} {metric.column.unit}".strip())
+    return _escaped(f"{number} {metric.column.unit}".strip())
 
 
 def _use(config: Mapping[str, Any]) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _use(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _others(config: Mapping[str, Any]) -> list[str]:
-    """The plugins of third parties in the networks."""
+    """List the plugins of third parties in the networks."""
     cell = config["cell"]
     specs = [cell["architecture"], cell["g_conditioning"], cell["d_conditioning"]]
     sources = dict.fromkeys(spec["source"] for spec in [*specs, *cell["transforms"]])
@@ -139,6 +139,6 @@ def _code(value: str) -> str:
     return f"`{' '.join(str(value).replace('`', chr(39)).split())}`".replace("|", "\\|")
 
 
-def _plain(value: object) -> str:
-    """Nothing in a name is markup."""
+def _escaped(value: object) -> str:
+    """Escape a text, for nothing in a name is markup."""
     return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(str(value).split()))

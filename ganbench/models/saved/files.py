@@ -53,7 +53,7 @@ class NetworkSpecs:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """config.json."""
+    """What config.json holds."""
 
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -75,13 +75,17 @@ class ModelConfig:
 
     @property
     def networks(self) -> NetworkSpecs:
+        """The part of the cell that the networks are built from."""
         return _adapter(NetworkSpecs).validate_python(self.cell)
 
 
 def write(
     directory: Path, trial: Trial, parts: Parts, data: LabeledImages, trained: TrainingResult
 ) -> None:
-    """Everything of the folder; config.json, which vouches for the weights, comes last."""
+    """Write the whole folder; config.json, which vouches for the weights, comes last.
+
+    Raises ContractError where a network keeps something beside tensors.
+    """
     weights = directory / WEIGHTS
     tensors = {**_tensors("generator", trained.generator)}
     tensors |= _tensors("discriminator", trained.discriminator)
@@ -92,13 +96,13 @@ def write(
 
 
 def write_card(directory: Path, metrics: Sequence[MetricValue]) -> None:
-    """The model card again, with a trial's numbers."""
+    """Write the model card again, with a trial's numbers."""
     config = read_config(directory)
     files.write_text(directory / CARD, card.text(asdict(config), metrics))
 
 
 def read_config(directory: Path) -> ModelConfig:
-    """Raises DataError where there is none that this ganbench can read."""
+    """Read config.json. Raises DataError where there is none that this ganbench can read."""
     path = directory / CONFIG
     if not path.is_file():
         raise DataError(
@@ -126,7 +130,7 @@ def read_config(directory: Path) -> ModelConfig:
 
 
 def read_weights(directory: Path, config: ModelConfig, player: Player, network: nn.Module) -> None:
-    """Into the network. Raises DataError where they are damaged or another's."""
+    """Load a player's weights into its network. Raises DataError where they do not belong there."""
     path = directory / WEIGHTS
     if not path.is_file():
         raise DataError(f"{path}: missing; {CONFIG} is there, so copy the folder again")

@@ -13,7 +13,7 @@ LISTED = 30
 
 
 def find(path: Path) -> Path:
-    """A folder that holds a model. Raises RunError with what there is instead.
+    """Return the folder of a model. Raises RunError with what there is instead.
 
     RUN/TRIAL means RUN/trials/TRIAL, and the beginning of a trial's name is enough where no other
     begins so. A run with a single model means that one.

@@ -39,7 +39,7 @@ class Samples:
 
 @dataclass(frozen=True, eq=False)
 class SavedModel:
-    """What `load_model` gives."""
+    """A trained generator to draw images from, as `load_model` gives it."""
 
     directory: Path
     config: ModelConfig
@@ -51,6 +51,7 @@ class SavedModel:
 
     @property
     def image(self) -> ImageSpec:
+        """The shape of its images, and the number of classes."""
         return self.config.image
 
     @property
@@ -70,11 +71,12 @@ class SavedModel:
         seed: int = 0,
         truncation: float | None = None,
     ) -> Samples:
-        """New images. The same seed gives the same ones.
+        """Return `n` new images. The same seed gives the same ones.
 
         `labels` is a class for all of them, by id or name, or one id for each; by default they are
         drawn as often as in the training data. With a `truncation`, coordinates of the latents
-        beyond it are drawn again (Brock et al., 2019).
+        beyond it are drawn again (Brock et al., 2019). Raises ConfigError for a label that there is
+        not, and a truncation that next to nothing of the prior is within.
         """
         if n < 1:
             raise ConfigError(f"expected at least one image, found {n}")
@@ -83,17 +85,17 @@ class SavedModel:
         return Samples(self.images(drawn, asked), asked, drawn)
 
     def images(self, drawn: Tensor, labels: Tensor | None) -> Tensor:
-        """Those of latents (N, Z) and labels (N,), as the data set's own."""
+        """Return the images of latents (N, Z) and labels (N,), in the data set's own type."""
         dtype = torch.uint8 if self.config.values == "uint8" else torch.float32
         return sampling.generate(self.generator, drawn, labels, self.device, dtype=dtype)
 
     def label(self, text: str | int) -> int:
-        """The id of a class that the generator can be asked for. Raises ConfigError."""
+        """Return the id of a class that the generator can be asked for. Raises ConfigError."""
         self.require_labels()
         return self.class_id(text)
 
     def class_id(self, text: str | int) -> int:
-        """The id of a class of the training data. Raises ConfigError with what is possible."""
+        """Return the id of a class of the training data. Raises ConfigError where there is none."""
         names = self.class_names
         if isinstance(text, str) and text in names:
             return names.index(text)
@@ -109,6 +111,7 @@ class SavedModel:
         )
 
     def require_labels(self) -> None:
+        """Raise ConfigError where the generator takes no labels."""
         if not self.labelled:
             raise ConfigError(
                 f"{self.directory}: this model's generator takes no labels: its conditioning is "
@@ -116,7 +119,7 @@ class SavedModel:
             )
 
     def discriminator(self) -> networks.ConditionalDiscriminator:
-        """The discriminator, whose plugins are checked too. Raises GanbenchError."""
+        """Return the discriminator, whose plugins are checked too. Raises GanbenchError."""
         specs = self.config.networks
         network = networks.build(
             self.architecture,
@@ -131,11 +134,12 @@ class SavedModel:
         return network.eval().to(self.device)
 
     def dataset(self) -> Dataset:
-        """The data that it was trained on. Raises GanbenchError."""
+        """Return the data set that it was trained on. Raises GanbenchError."""
         return self._plugins.built(self.config.networks.dataset)
 
     @property
     def registry(self) -> Registry:
+        """The plugins that were loaded with it."""
         return self._plugins.registry
 
     def _labels(self, labels: Labels, count: int, seed: int) -> Tensor | None:
@@ -178,7 +182,7 @@ class _Plugins:
             raise ConfigError(f"{self.directory}: {error}") from error
 
     def notes(self, specs: Sequence[Spec]) -> Iterator[str]:
-        """What another version of a plugin than at training builds."""
+        """Tell what another version of a plugin than at training builds."""
         for spec in specs:
             if other := self._other(spec):
                 yield other
@@ -214,7 +218,7 @@ def load_model(
     plugins: Sequence[str] = (),
     allow_other_versions: bool = False,
 ) -> SavedModel:
-    """The model in a folder, or of a run's trial. Raises GanbenchError.
+    """Load the model in a folder, or of a run's trial. Raises GanbenchError.
 
     `plugins` are files or modules that `--plugin` named at training; nothing that the folder names
     is imported by itself. A plugin of a third party must be of the version at training, unless
