@@ -99,7 +99,9 @@ def _asked(server: subprocess.Popen[str], job: Mapping[str, Any]) -> int:
         server.kill()
         _server.cache_clear()
         raise subprocess.TimeoutExpired(str(job["arguments"]), PATIENCE)
-    return int(server.stdout.readline())
+    answer = server.stdout.readline()
+    assert answer, "the warm process has ended; what it said is on this one's standard error"
+    return int(answer)
 
 
 def serve() -> None:
