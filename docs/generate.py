@@ -39,8 +39,40 @@ HELPERS = (
     "Resources",
 )
 """Public classes that plugins meet and do not subclass to be registered."""
-REPORTED = ("Report", "Table", "Row", "Summary", "Note", "Section", "TrialOutcome")
+REPORTED = (
+    "Report",
+    "Table",
+    "Row",
+    "Summary",
+    "Note",
+    "Section",
+    "TrialOutcome",
+)
 """Public classes that reporters are handed, beside Column."""
+RECORDED = (
+    "TrialResult",
+    "Status",
+    "MetricValue",
+    "Finding",
+    "DataSeen",
+    "TrainingCounts",
+    "Parameters",
+    "Environment",
+    "Trial",
+    "Run",
+    "RunInfo",
+    "Execution",
+    "PluginChoice",
+    "Machine",
+    "Provenance",
+    "GitState",
+    "Plan",
+    "Cell",
+    "Reference",
+    "Spec",
+    "Schedule",
+)
+"""Public classes of what a run writes down, which reporters find in the others."""
 
 
 def plugins() -> str:
@@ -63,17 +95,22 @@ def contracts() -> str:
     for kind in KINDS.values():
         cls, by = kind.contract_class(), f"Registered by `{kind.hook}(register)`."
         parts.append(f"### {kind.contract}\n\n{by} {_said(cls)}\n\n{_table(cls)}")
-    met = ["| class | fields and methods |", "|---|---|"]
-    for name in HELPERS:
-        cls = getattr(ganbench, name)
-        members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
-        met.append(f"| **{name}**: {_said(cls)} | {members} |")
-    parts.append("### What they meet\n\n" + "\n".join(met))
+    parts.append("### What they meet\n\n" + _overview(HELPERS))
     parts.append("### What reporters are handed")
     for name in REPORTED:
         cls = getattr(ganbench, name)
         parts.append(f"**{name}**: {_said(cls)}\n\n{_table(cls)}")
+    parts.append("In them are the files of a run, as types:\n\n" + _overview(RECORDED))
     return "\n\n".join(parts)
+
+
+def _overview(names: tuple[str, ...]) -> str:
+    lines = ["| class | fields and methods |", "|---|---|"]
+    for name in names:
+        cls = getattr(ganbench, name)
+        members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
+        lines.append(f"| **{name}**: {_said(cls)} | {members} |")
+    return "\n".join(lines)
 
 
 def _table(cls: type) -> str:
@@ -87,6 +124,7 @@ def _members(cls: type) -> Iterator[tuple[str, str]]:
         if not name.startswith("_"):
             text = getattr(annotation, "__forward_arg__", annotation)  # a NamedTuple's
             plain = re.sub(r"ClassVar\[(.*)\]", r"\1", text)
+            plain = re.sub(r"Annotated\[(\w+), .*\)\]", r"\1", plain)
             yield f"{name}: {plain}".replace("|", "or"), _remark(cls, name)
     for name, value in vars(cls).items():
         read = isinstance(value, property) or hasattr(value, "attrname")  # a cached property

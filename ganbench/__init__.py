@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
+    from ganbench.records.cells import Cell, Plan, Reference, Spec
     from ganbench.records.columns import Column
     from ganbench.records.report import Report, Section, load_run
     from ganbench.records.results import (
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         Provenance,
         RunInfo,
     )
+    from ganbench.records.schedule import Schedule
     from ganbench.records.status import Status
     from ganbench.records.table import Note, Row, Summary, Table
     from ganbench.records.windows import Probe, Timings, Window
@@ -92,6 +94,7 @@ _HOMES = {
     "util.files": "cache write_atomically",
     "registry.hookspecs": "hookimpl",
     "contracts.images": "DatasetStatus ImageSpec LabeledImages Mixture Split",
+    "records.cells": "Cell Plan Reference Spec",
     "records.columns": "Column",
     "records.windows": "Probe Timings Window",
     "pictures": "save_grid",
@@ -101,6 +104,7 @@ _HOMES = {
     "TrialResult",
     "records.run_folder": "Run Trial TrialOutcome",
     "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
+    "records.schedule": "Schedule",
     "records.status": "Status",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",

@@ -120,7 +120,7 @@ class Reference:
 class Plan:
     """What a run will do: every cell and reference, the seeds of the cells, and the device."""
 
-    name: str
+    name: str  # of the benchmark
     cells: tuple[Cell, ...]
     references: tuple[Reference, ...]
     seeds: tuple[int, ...]

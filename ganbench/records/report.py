@@ -42,9 +42,9 @@ class Section:
 class Report:
     """A run with its results, read back: what reporters are handed and `load_run` returns."""
 
-    run: Run
+    run: Run  # its folder
     outcomes: tuple[TrialOutcome, ...]  # of every trial, references first
-    table: Table
+    table: Table  # the summary
     sections: tuple[Section, ...] = ()  # that the run's reporters add to report.html
 
     @classmethod
