@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 
 import ganbench
@@ -238,7 +239,7 @@ def test_a_plan_that_is_read_back_has_the_same_ids(own: Registry, tmp_path: Path
     put(own, "loss", Nested)
     made = the_cell(own, "loss={name: bce, curves: [{end: 2.0}]}")
     files.write_json(tmp_path / "cell.json", dataclasses.asdict(made))
-    read = run_folder._adapter(Cell).validate_python(files.read_json(tmp_path / "cell.json"))
+    read = pydantic.TypeAdapter(Cell).validate_python(files.read_json(tmp_path / "cell.json"))
     assert (read.id, read.training_id) == (made.id, made.training_id)
 
 
