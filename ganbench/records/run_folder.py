@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pydantic
 
-import ganbench
 from ganbench.errors import RunError
 from ganbench.records import results, stored
 from ganbench.records.cells import Cell, Plan, Reference, slug
@@ -97,7 +96,7 @@ class Trial:
         """Write the file that a worker begins with, with the cell's ids for whoever reads it."""
         training = self.cell.training_id if self.cell else None
         ids = {"cell_id": self.subject.id, "training_id": training}
-        files.write_json(path, {**asdict(self), **ids, "ganbench": ganbench.__version__})
+        files.write_json(path, {**asdict(self), **ids})
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from ganbench.config import benchmark_file
-from ganbench.config.yaml_document import Document
 from ganbench.errors import ConfigError
 from ganbench.registry.registry import Registry
 
@@ -22,26 +21,6 @@ name: bench
 dataset: mnist
 architecture: dcgan
 """
-
-
-@pytest.fixture
-def parse(plugins: Registry):
-    def parse(text: str, **how) -> benchmark_file.Config:
-        return benchmark_file.parse(Document.parse(text, "b.yaml"), plugins, **how)
-
-    return parse
-
-
-@pytest.fixture
-def refused(parse):
-    """The message with which a text is refused."""
-
-    def refused(text: str, **how) -> str:
-        with pytest.raises(ConfigError) as caught:
-            parse(text, **how)
-        return str(caught.value)
-
-    return refused
 
 
 def test_plain_file_is_one_cell_with_defaults(parse) -> None:
@@ -329,93 +308,3 @@ def test_a_huge_matrix_is_refused_before_it_is_built(refused) -> None:
         for name in ("batch_size", "n_critic", "log_every", "g_lr", "d_lr")
     )
     assert "9,509,900,499 combinations; at most 100,000" in refused(PLAIN + f"matrix: {{{axes}}}\n")
-
-
-PROFILES = (
-    OPEN
-    + """\
-matrix: {loss: [bce, lsgan], conditioning: [concat]}
-training: {batch_size: 8, budget: {kimg: 80}}
-seeds: [0]
-profiles:
-  smoke:
-    training: {budget: {kimg: 2}}
-    matrix: {loss: [bce]}
-    seeds: [3, 4]
-  bad:
-    training:
-      budget: {kimg: -2}
-"""
-)
-
-
-def test_profile_merges_mappings_and_replaces_lists(parse) -> None:
-    found = parse(PROFILES, profile="smoke")
-    (cell,) = found.cells
-    assert cell.settings.training.batch_size == 8
-    assert cell.settings.training.budget.kimg == 2
-    assert cell.axes == {"loss": "bce", "conditioning": "concat"}
-    assert found.run.seeds == (3, 4)
-    assert len(parse(PROFILES).cells) == 2
-
-
-def test_profile_mistake_points_into_the_profile(refused) -> None:
-    message = "b.yaml:15:16: training.budget.kimg: expected a number greater than 0, found -2"
-    assert refused(PROFILES, profile="bad") == message
-
-
-def test_unknown_profile_names_the_nearest(refused) -> None:
-    message = refused(PROFILES, profile="smok")
-    assert "--profile smok: b.yaml has no such profile; did you mean 'smoke'?" in message
-    assert "known: smoke, bad" in message
-
-
-def test_misspelt_keys_in_profiles_that_are_not_chosen_fail_too(refused) -> None:
-    text = PLAIN + "profiles:\n  full: {training: {budget: {kmig: 1}}, seds: [1]}\n"
-    message = refused(text)
-    assert "b.yaml:8:30: unknown key 'kmig' in 'training.budget'; did you mean 'kimg'?" in message
-    assert "b.yaml:8:41: unknown key 'seds'; did you mean 'seeds'?" in message
-    assert "expected a mapping of settings, found null" in refused(PLAIN + "profiles: {full: }\n")
-    assert "expected a mapping of profiles" in refused(PLAIN + "profiles: 3\n")
-
-
-def test_profile_with_another_plugin_drops_the_options_of_the_first(parse) -> None:
-    text = PLAIN.replace("bce", "{name: wgan-gp, gp_weight: 5}")
-    text += "profiles: {other: {loss: {name: lsgan}}, more: {loss: {gp_weight: 7}}}\n"
-    assert parse(text, profile="other").cells[0].settings.loss.label == "lsgan"
-    assert parse(text, profile="more").cells[0].settings.loss.label == "wgan-gp(gp_weight=7)"
-
-
-def test_set_overrides_profile_and_file(parse) -> None:
-    overrides = ["training.budget.kimg=20", "matrix.loss=[lsgan]", "seeds=[1, 2]"]
-    found = parse(PROFILES, profile="smoke", overrides=overrides)
-    assert found.cells[0].settings.training.budget.kimg == 20
-    assert found.cells[0].settings.loss.name == "lsgan"
-    assert found.run.seeds == (1, 2)
-
-
-def test_set_reaches_axes_with_dots(parse) -> None:
-    cells = parse(PROFILES, overrides=["matrix.training.n_critic=[1, 2]"]).cells
-    assert [cell.settings.training.n_critic for cell in cells] == [1, 2, 1, 2]
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("seeds", "write it as --set some.setting=value"),
-        ("trainig.x=3", "unknown key 'trainig'; did you mean 'training'?"),
-        (
-            "training.batchsize=3",
-            "unknown key 'batchsize' in 'training'; did you mean 'batch_size'?",
-        ),
-        ("training.batch_size=big", "training.batch_size: expected a whole number, found 'big'"),
-        ("training=", "training: expected a mapping, found null"),
-        ("seeds=[1,", "not readable as YAML"),
-        ("matrix.loss=[lsgn]", "unknown loss 'lsgn'; did you mean 'lsgan'?"),
-        ("loss=bce", "'loss' is an axis of the matrix, which overrules this value"),
-    ],
-)
-def test_a_wrong_set_is_quoted_in_its_message(refused, override: str, message: str) -> None:
-    found = refused(PROFILES, overrides=[override])
-    assert found.startswith(f"--set {override}: ")
-    assert message in found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -172,3 +174,14 @@ def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Pa
     trial.write(directory / run_folder.TRIAL)
     files.write(directory, trial, parts, data, trained)
     return directory
+
+
+def change_config(folder: Path, **values: Any) -> None:
+    found = json.loads((folder / files.CONFIG).read_text("utf-8"))
+    (folder / files.CONFIG).write_text(json.dumps({**found, **values}), "utf-8")
+
+
+def change_source(folder: Path, kind: str, source: str) -> None:
+    found = json.loads((folder / files.CONFIG).read_text("utf-8"))
+    found["cell"][kind]["source"] = source
+    change_config(folder, cell=found["cell"])

@@ -38,7 +38,7 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     if begun != ganbench.__version__:
         click.echo(
             f"note: begun with ganbench {begun}, and goes on with {ganbench.__version__}; each "
-            "trial.json says which one ran it",
+            "result.json says which one ran it",
             err=True,
         )
     return finish(run, found, fail_fast=fail_fast, as_json=as_json, quiet=quiet)

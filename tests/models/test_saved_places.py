@@ -1,0 +1,125 @@
+"""A path to a model is a folder, a run or a trial; the card in the folder says how to use it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganbench.errors import ConfigError, DataError, GanbenchError, PluginError, RunError
+from ganbench.models.saved import card, files, find
+from ganbench.models.saved.model import SavedModel
+from ganbench.records import run_folder
+from ganbench.util.files import write_json
+
+# Places
+
+
+def test_trials_are_found_by_the_beginning_of_their_names(run):
+    whole = find.find(run / "bce-cbn")
+    assert whole.parent == run / run_folder.TRIALS
+    for path in (whole, run / whole.name, run / "trials" / "bce-cbn", run / "bce-c"):
+        assert find.find(path) == whole
+
+
+def test_a_run_with_one_model_means_it(run, tmp_path):
+    one = tmp_path / "run"
+    shutil.copytree(run, one)
+    for trial in sorted((one / "trials").iterdir())[1:]:
+        shutil.rmtree(trial)
+    (only,) = (one / "trials").iterdir()
+    assert find.find(one) == find.find(one / "trials") == only
+
+
+def test_several_trials_are_listed(run):
+    names = sorted(path.name for path in (run / "trials").iterdir())
+    for path in (run, run / "bce-", run / "trials"):
+        with pytest.raises(RunError, match=r"3 .* have a model; name one") as raised:
+            find.find(path)
+        assert str(raised.value).split("\n  ")[1:] == names
+
+
+def test_whole_names_win_over_beginnings(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    first = find.find(copy / "bce-cbn")
+    shutil.copytree(first, first.with_name(f"{first.name}0"))
+    assert find.find(copy / first.name) == first
+
+
+@pytest.mark.parametrize("path", ["nowhere", "nowhere/trial", "."])
+def test_paths_to_nothing_are_sentences(tmp_path, path):
+    with pytest.raises(RunError, match=r"no such folder; name a run, RUN/TRIAL|no model in it"):
+        find.find(tmp_path / path)
+
+
+def test_an_unknown_trial_is_answered_with_those_that_are_there(run):
+    with pytest.raises(RunError, match=r"no trial with a model begins with 'wgan'\n  bce-cbn-"):
+        find.find(run / "wgan")
+
+
+def test_trials_without_a_model_say_why(run, tmp_path):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    trial = find.find(copy / "bce-none")
+    (trial / files.CONFIG).unlink()
+    (trial / files.WEIGHTS).unlink()
+    with pytest.raises(RunError, match="no model in it: the trial is unfinished"):
+        find.find(trial)
+    write_json(trial / "result.json", {"status": "diverged", "reason": "a loss was nan"})
+    for path in (trial, copy / "bce-none"):
+        with pytest.raises(RunError, match="the trial is diverged: a loss was nan"):
+            find.find(path)
+    told = json.loads((trial / "trial.json").read_text())
+    write_json(trial / "trial.json", {**told, "cell": None, "reference": {"label": "x"}})
+    with pytest.raises(RunError, match="judged real images"):
+        find.find(trial)
+
+
+def test_a_run_without_models_says_so(tmp_path):
+    (tmp_path / "run" / "trials" / "a-s0").mkdir(parents=True)
+    with pytest.raises(RunError, match="none of its 1 trials has left a model; `ganbench show"):
+        find.find(tmp_path / "run")
+
+
+# Cards
+
+
+def test_the_card_points_to_the_numbers_then_holds_them(folder):
+    text = (folder / files.CARD).read_text("utf-8")
+    assert "# toys: bce/cbn/dcgan" in text
+    assert "3 classes: red, light blue, 2." in text
+    assert "They are in `result.json`" in text
+    number = {"name": "fid@pixels", "value": 12.3456, "digits": 2, "unit": "", "protocol": "ab12"}
+    absent = {"name": "kid", "value": None, "reason": "no | weights", "protocol": "cd34"}
+    files.write_card(folder, [number, absent])
+    text = (folder / files.CARD).read_text("utf-8")
+    assert "| `fid@pixels` | 12.35 | `ab12` |" in text
+    assert r"| `kid` | — (no \| weights) | `cd34` |" in text
+
+
+def test_the_code_of_the_card_works(folder, monkeypatch):
+    text = (folder / files.CARD).read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(folder)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert isinstance(names["model"], SavedModel)
+    assert names["samples"].images.shape[0] == 64
+
+
+def test_cards_name_the_third_parties_they_need(foreign, folder):
+    assert "It needs `toys.py sha256:" in (foreign / files.CARD).read_text("utf-8")
+    assert "It needs" not in (folder / files.CARD).read_text("utf-8")
+
+
+def test_names_are_no_markup(folder):
+    config = json.loads((folder / files.CONFIG).read_text())
+    text = card.text({**config, "class_names": ["<b>x</b>", "a|b", "[c](d)\n# e"]})
+    assert r"\<b\>x\</b\>, a\|b, \[c\](d) \# e." in text
+
+
+def test_every_error_is_the_users(folder):
+    for error in (DataError, RunError, PluginError, ConfigError):
+        assert issubclass(error, GanbenchError)
