@@ -133,11 +133,12 @@ class TrialResult:
         return found
 
 
-def _count(name: str) -> Column:
-    return Column(name, kind="count", gated=True)
+def _count(name: str, unit: str = "") -> Column:
+    return Column(name, unit, kind="count", gated=True)
 
 
-KIMG, G_UPDATES, D_UPDATES = map(_count, ("kimg", "g-updates", "d-updates"))
+KIMG = _count("kimg", "kimg")
+G_UPDATES, D_UPDATES = map(_count, ("g-updates", "d-updates"))
 G_PARAMETERS, D_PARAMETERS = map(_count, ("g-parameters", "d-parameters"))
 SECONDS = Column("seconds", "s", kind="timing")
 
