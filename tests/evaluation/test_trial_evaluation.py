@@ -26,7 +26,6 @@ from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.speed import Throughput
 from ganbench.errors import ContractError
 from ganbench.evaluation.evaluate import evaluate
-from ganbench.evaluation.real_data import digest
 from ganbench.records.columns import MEANINGLESS
 from ganbench.records.windows import Timings
 from ganbench.registry.discovery import PluginSource
@@ -162,19 +161,6 @@ def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_pat
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "file"))
     assert numbers([FID(features="counting")], seen()) == first
     assert "real statistics are not kept" in caplog.text
-
-
-def test_digest_knows_images_labels_and_shape():
-    images, labels = torch.arange(8, dtype=torch.uint8).view(2, 1, 2, 2), torch.tensor([0, 1])
-    same = digest(LabeledImages(images.clone(), labels.clone()))
-    others = [
-        LabeledImages(images + 1, labels),
-        LabeledImages(images, labels.flip(0)),
-        LabeledImages(images, None),
-        LabeledImages(images.view(2, 1, 1, 4), labels),
-    ]
-    assert digest(LabeledImages(images, labels)) == same
-    assert len({same, *map(digest, others)}) == 5
 
 
 def protocol(metric: Metric, evaluation: Any) -> str:
