@@ -13,6 +13,8 @@ from ganbench.errors import ConfigError, DataError, GanbenchError, PluginError, 
 from ganbench.models.saved import card, files, find
 from ganbench.models.saved.model import SavedModel
 from ganbench.records import run_folder
+from ganbench.records.columns import Column
+from ganbench.records.results import MetricValue
 from ganbench.util.files import write_json
 
 # Places
@@ -91,8 +93,8 @@ def test_the_card_points_to_the_numbers_then_holds_them(folder):
     assert "# toys: bce/cbn/dcgan" in text
     assert "3 classes: red, light blue, 2." in text
     assert "They are in `result.json`" in text
-    number = {"name": "fid@pixels", "value": 12.3456, "digits": 2, "unit": "", "protocol": "ab12"}
-    absent = {"name": "kid", "value": None, "reason": "no | weights", "protocol": "cd34"}
+    number = MetricValue(Column("fid@pixels", digits=2), 12.3456, "ab12")
+    absent = MetricValue(Column("kid"), None, "cd34", "no | weights")
     files.write_card(folder, [number, absent])
     text = (folder / files.CARD).read_text("utf-8")
     assert "| `fid@pixels` | 12.35 | `ab12` |" in text
