@@ -100,8 +100,8 @@ class _Workshop:
         """Return an extractor's one label, as columns have it: the given options that ids count."""
         name, given = extractor_labels.parse(written)
         counted = self.spec(_extractor_choice(written)).options
-        options = {key: value for key, value in sorted(given.items()) if key in counted}
-        return extractor_labels.compose(name, options)
+        kept = {key: value for key, value in given.items() if key in counted}
+        return extractor_labels.canonical(extractor_labels.compose(name, kept))
 
     def with_options(self, spec: Spec, options: dict[str, Any]) -> Spec:
         key = (spec.kind, spec.name, f"all of {options!r}")
