@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pydantic
 
@@ -27,13 +27,6 @@ class MetricValue:
     value: float | None
     protocol: str = ""  # its id
     reason: str = ""
-
-
-def _with_column(found: Any) -> Any:
-    """A value as files have it, flat, with what belongs to its column set apart."""
-    if not isinstance(found, dict):
-        return found
-    return {**found, "column": {key: found[key] for key in _COLUMN if key in found}}
 
 
 @dataclass(frozen=True)
@@ -92,7 +85,7 @@ class TrialResult:
     schema_version: int = SCHEMA_VERSION
     status: Status = Status.UNFINISHED
     reason: str = ""  # why it is not ok
-    metrics: tuple[Annotated[MetricValue, pydantic.BeforeValidator(_with_column)], ...] = ()
+    metrics: tuple[MetricValue, ...] = ()
     protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
     data: DataSeen | None = None
     metric_seconds: dict[str, float] = field(default_factory=dict)
@@ -104,11 +97,6 @@ class TrialResult:
     timings: Timings | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # of each part, and in `total`
     environment: Environment | None = None
-
-    @classmethod
-    def lost(cls, status: Status, reason: str) -> TrialResult:
-        """Return the result of a trial that came to nothing."""
-        return cls(status=status, reason=reason)
 
     def numbers(self) -> Iterator[MetricValue]:
         """Yield the metrics' values, and counts and durations in the same form."""
@@ -158,6 +146,8 @@ def read(*paths: Path) -> TrialResult:
 def _parsed(path: Path, found: Any) -> TrialResult:
     if not isinstance(found, dict):
         return TrialResult(reason=f"{path}: expected a mapping, found {type(found).__name__}")
+    if isinstance(metrics := found.get("metrics"), list):
+        found = {**found, "metrics": [_with_column(one) for one in metrics]}
     try:
         return stored.typed(TrialResult, found)
     except pydantic.ValidationError as error:
@@ -167,3 +157,10 @@ def _parsed(path: Path, found: Any) -> TrialResult:
         whole = stored.typed(TrialResult, kept)
         reasons = filter(None, [whole.reason, f"{path}: {wrong}"])
         return replace(whole, reason="; ".join(reasons))
+
+
+def _with_column(found: Any) -> Any:
+    """A value as files have it, flat, with what belongs to its column set apart."""
+    if not isinstance(found, dict):
+        return found
+    return {**found, "column": {key: found[key] for key in _COLUMN if key in found}}

@@ -105,7 +105,7 @@ class TrialOutcome:
 
     trial: Trial
     directory: Path
-    result: TrialResult
+    result: TrialResult  # of result.json, or of end.json; else unfinished
 
     @property
     def status(self) -> Status:

@@ -15,7 +15,7 @@ import pluggy
 from ganbench.errors import PluginError
 from ganbench.registry import hookspecs
 from ganbench.registry.admission import check_class, check_module
-from ganbench.registry.built_ins import found_built_ins
+from ganbench.registry.built_ins import PACKAGE, found_built_ins
 from ganbench.registry.catalog import Catalog, Entry
 from ganbench.registry.discovery import (
     Failure,
@@ -28,7 +28,7 @@ from ganbench.registry.discovery import (
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.kinds import Kind, by_hook
 
-__all__ = ["Entry", "NameTaken", "Registry", "load"]
+__all__ = ["Entry", "NameTaken", "Registry", "built_in_reporters", "load"]
 
 
 class NameTaken(PluginError):
@@ -53,6 +53,12 @@ class Registry(Catalog):
         if os.environ.get("GANBENCH_TRACE_PLUGINS"):
             self._manager.trace.root.setwriter(lambda line: sys.stderr.write(f"ganbench: {line}"))
             self._manager.enable_tracing()
+
+    def add_built_ins(self, package: str = PACKAGE) -> None:
+        """Register the built-in plugins of a package of ganbench's."""
+        for found in found_built_ins():
+            if f"{found.module}.".startswith(f"{package}."):
+                self.add(importlib.import_module(found.module), found.source)
 
     def add(self, module: ModuleType, source: PluginSource) -> None:
         """Register all that a module's hooks give, or nothing of it. Raises PluginError."""
@@ -163,12 +169,18 @@ def load(plugins: Iterable[str] = ()) -> Registry:
     register one name; where one of `plugins` is wrong, PluginError is raised.
     """
     registry = Registry()
-    for found in found_built_ins():
-        registry.add(importlib.import_module(found.module), found.source)
+    registry.add_built_ins()
     points, failures = found_entry_points()
     registry.failures += failures
     for point in points:
         registry.add_installed(point)
     for plugin in dict.fromkeys(plugins):
         registry.add_named(plugin)
+    return registry
+
+
+def built_in_reporters() -> Registry:
+    """Return a registry of the built-in reporters alone, which need no torch to show a run."""
+    registry = Registry()
+    registry.add_built_ins(f"{PACKAGE}.reporters")
     return registry

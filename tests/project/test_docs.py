@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 import pytest
@@ -223,3 +225,19 @@ def test_changelog_has_the_version() -> None:
     import ganbench
 
     assert f"## [{ganbench.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_notebooks_read_results_as_the_page_shows(tmp_path: Path, monkeypatch) -> None:
+    from ganbench.testing.fixtures import trials
+
+    (tmp_path / "my-run").mkdir()
+    lost = trials.lost("failed", "why")
+    trials.report(tmp_path / "my-run", {"bce": [trials.finished(), lost], "lsgan": [None]})
+    run = json.loads((tmp_path / "my-run" / "run.json").read_text("utf-8"))
+    run["provenance"] = {"packages": {"torch": "2"}}
+    (tmp_path / "my-run" / "run.json").write_text(json.dumps(run), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (shown,) = fenced("python", (ROOT / "docs" / "results.md").read_text("utf-8"))
+    names: dict[str, Any] = {}
+    exec(shown, names)
+    assert names["medians"].loc["bce/none/mlp", "kimg"] == 4.0

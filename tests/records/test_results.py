@@ -1,8 +1,107 @@
-"""Trials' results as values: metrics, and counts and durations in the same form."""
+"""Results are read as types, whatever a file lacks, adds or has damaged."""
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
+from ganbench import Column, DataSeen, MetricValue, Status, TrainingCounts, TrialResult
 from ganbench.records import results
+from ganbench.testing.fixtures import trials
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Reads a result.json of this content."""
+
+    def read(content: Any) -> TrialResult:
+        path = tmp_path / "result.json"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return results.read(path)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "found", [trials.finished(), trials.judged(trials.GOOD), trials.lost("timeout", "slow")]
+)
+def test_what_is_read_is_written_again(read, found):
+    written = json.loads(json.dumps(read(found).plain()))
+    for key, value in found.items():
+        kept = written[key]
+        assert (kept if not isinstance(value, dict) else {k: kept[k] for k in value}) == value
+    if "training" not in found:
+        assert set(written) <= {*found, "metric_seconds"}
+
+
+def test_parts_are_typed(read):
+    result = read(trials.finished())
+    assert result.status is Status.OK
+    assert result.data == DataSeen("00" * 32, 1000)
+    assert result.training == TrainingCounts(4000, 40, 40, 40)
+    first, *_ = result.metrics
+    assert first == MetricValue(trials.COLUMNS[0], 1.25, "0123abcd")
+    assert result.timings is not None
+    assert result.timings.images_per_second == (1000.0, 1300.0)
+
+
+def test_counts_and_durations_are_numbers_too(read):
+    result = read(trials.finished())
+    found = {n.column.name: (n.value, n.column.kind, n.column.gated) for n in result.numbers()}
+    assert found["kimg"] == (4.0, "count", True)
+    assert found["d-updates"] == (40, "count", True)
+    assert found["g-parameters"] == (1234, "count", True)
+    assert found["seconds"] == (4.5, "timing", False)
+    assert [n.column.name for n in TrialResult().numbers()] == []
+
+
+def test_what_a_file_lacks_has_a_default_and_what_it_adds_is_left_alone(read):
+    result = read({"status": "ok", "metrics": [{"name": "x", "value": 1}], "of tomorrow": {}})
+    assert result.metrics == (MetricValue(Column("x"), 1.0),)
+    assert (result.training, result.diagnosis, result.seconds) == (None, (), {})
+
+
+@pytest.mark.parametrize("content", ["", '{"status": "ok"', "null", "{}"])
+def test_what_is_not_whole_is_unfinished(read, content):
+    assert read(content) == TrialResult(status=Status.UNFINISHED)
+
+
+def test_the_next_file_counts_where_there_is_no_result(tmp_path):
+    (tmp_path / "end.json").write_text('{"status": "timeout", "reason": "stopped after 1 s"}')
+    found = results.read(tmp_path / "result.json", tmp_path / "end.json")
+    assert (found.status, found.reason) == (Status.TIMEOUT, "stopped after 1 s")
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        ({"seconds": 1}, "result.json: seconds: expected a mapping, found 1"),
+        ({"diagnosis": [7]}, "diagnosis.0: "),
+        ({"training": {}}, "'training.images' is missing"),
+        ({"metrics": [{"value": 1}]}, "'metrics.0.column.name' is missing"),
+    ],
+)
+def test_damage_costs_its_part_and_is_told(read, damage, says):
+    result = read({**trials.finished(), **damage})
+    assert result.status is Status.OK
+    assert says in result.reason
+    (part,) = damage
+    assert getattr(result, part) == getattr(TrialResult(), part)
+    assert result.parameters is not None
+
+
+def test_status_of_no_meaning_is_no_status(read):
+    result = read({**trials.finished(), "status": "splendid"})
+    assert result.status is Status.UNFINISHED
+    assert "result.json: status: expected 'ok', 'failed'" in result.reason
+
+
+def test_list_is_no_result(read):
+    result = read([1])
+    assert result.status is Status.UNFINISHED
+    assert result.reason.endswith("result.json: expected a mapping, found list")
 
 
 def test_counts_and_durations_have_their_units() -> None:

@@ -100,9 +100,11 @@ def _table(report: Report, style: str) -> Callable[[], None]:
     from ganbench.contracts.reporters import with_sections
     from ganbench.registry import registry
 
-    plugins = registry.load()
-    reporter = plugins.build("reporter", style, {})
     chosen = report.info.reporters if style == "html" else ()
+    plugins = registry.built_in_reporters()
+    if not {r.name for r in chosen} <= set(plugins.names("reporter")):
+        plugins = registry.load()
+    reporter = plugins.build("reporter", style, {})
     known = [r for r in chosen if r.name in plugins.names("reporter")]  # without --plugin
 
     def write() -> None:

@@ -26,6 +26,6 @@ def command(run_dir: Path, as_json: bool) -> int:
     if as_json:
         print_json({"run": str(run_dir), "id": run.info.id, **report.table.plain()})
         return 0
-    console = registry.load().build("reporter", "console", {})  # a run may name code of anyone's
+    console = registry.built_in_reporters().build("reporter", "console", {})
     console.write(report, run.directory)
     return 0

@@ -1,0 +1,52 @@
+"""What reads finished runs starts without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers import tiny
+
+from ganbench.testing.fixtures import trials
+
+COMMANDS = (
+    ["show", "run"],
+    ["show", "run", "--json"],
+    ["list", "."],
+    ["compare", "run", "run"],
+    ["baseline", "update", "run", "--reason", "why", "--min-seeds", "2", "--out", "b.json"],
+    ["baseline", "show", "b.json"],
+    ["export", "run", "--to", "openmetrics"],
+    *(["report", "run", "--format", name] for name in ("console", "markdown", "csv", "json")),
+    ["report", "run", "--out", "page.html"],
+    ["report", "run", "--published"],
+)
+
+
+def test_what_reads_finished_runs_imports_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    trials.report(tmp_path / "run", {loss: [trials.finished()] * 2 for loss in ("bce", "lsgan")})
+    code = f"""
+import sys
+import ganbench
+from ganbench.cli import cli
+from ganbench.errors import NothingSelected
+for arguments in {COMMANDS!r}:
+    try:
+        cli.main(arguments, standalone_mode=False)
+    except NothingSelected:  # nobody published numbers of the made-up data set
+        assert "--published" in arguments
+    assert "torch" not in sys.modules, arguments
+ganbench.load_run("run").frame()
+assert "torch" not in sys.modules, "load_run"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=tiny.surroundings(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "page.html").is_file()
