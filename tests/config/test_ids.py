@@ -11,9 +11,11 @@ from typing import Any
 
 import pydantic
 import pytest
+from click.testing import CliRunner
 
 import ganbench
 from ganbench import Loss, Metric, Step, Terms
+from ganbench.cli import cli, running
 from ganbench.config import benchmark_file, plan
 from ganbench.config.yaml_document import Document
 from ganbench.contracts.options import SINCE, counted_options
@@ -265,6 +267,19 @@ def test_ids_outlive_releases(plugins: Registry, next_release) -> None:
 
 def test_a_run_of_another_release_is_resumed(plugins: Registry, next_release) -> None:
     check_sources(the_cell(plugins).specs(), next_release())
+
+
+def test_resume_says_that_a_run_was_begun_with_another_release(runs, monkeypatch) -> None:
+    monkeypatch.setattr(running, "finish", lambda *args, **more: 0)
+    run = runs.write({"bce/none/mlp": [None]})
+    about = files.read_json(run.directory / run_folder.RUN)
+    for release, said in ((ganbench.__version__, ""), ("0.0.9", "note: begun with ganbench 0.0.9")):
+        provenance = {**about.get("provenance", {}), "ganbench": release}
+        files.write_json(run.directory / run_folder.RUN, {**about, "provenance": provenance})
+        found = CliRunner().invoke(cli, ["resume", str(run.directory)])
+        assert found.exit_code == 0, found.output
+        assert found.stderr.startswith(said)
+        assert bool(found.stderr) is bool(said)
 
 
 def test_a_built_in_of_another_version_is_another(own: Registry) -> None:
