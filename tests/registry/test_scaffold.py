@@ -18,7 +18,6 @@ from helpers import tiny
 from ganbench.cli import cli
 from ganbench.errors import PluginError
 from ganbench.registry import scaffold
-from ganbench.util import files as folders
 
 ROOT = Path(__file__).parents[2]
 kinds = pytest.mark.parametrize("kind", scaffold.SLUGS)
@@ -197,14 +196,14 @@ def test_unwritable_folder_is_said_in_a_sentence_and_nothing_is_left(
     written: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = iter(range(written))
-    write_text = folders.write_text
+    write_text = scaffold.write_text
 
     def until_denied(path: Path, text: str) -> None:
         if next(left, None) is None:
             raise PermissionError(13, "Permission denied")
         write_text(path, text)
 
-    monkeypatch.setattr(folders, "write_text", until_denied)
+    monkeypatch.setattr(scaffold, "write_text", until_denied)
     with pytest.raises(PluginError, match=r"ganbench-mine: cannot be written: Permission denied$"):
         scaffold.write("loss", "mine", tmp_path)
     assert not list(tmp_path.iterdir())
