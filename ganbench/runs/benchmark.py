@@ -90,8 +90,8 @@ def run(
     out: str | Path | None = None,
     fail_fast: bool = False,
     observer: Observer | None = None,
-) -> Run:
-    """Run a benchmark file, write its tables and return the finished run.
+) -> Report:
+    """Run a benchmark file, write its tables and return the finished run as `load_run` does.
 
     The arguments are those of `plan` and the options of `ganbench run`. Results go to
     results/NAME/TIME, or to `out`; a folder in which this run was begun is gone on with. Trials
@@ -107,8 +107,7 @@ def run(
     prepared = prepare(arguments)
     begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
     runner.execute(begun, prepared.registry, observer, fail_fast=fail_fast)
-    report(begun, prepared.registry, console=False)
-    return begun
+    return report(begun, prepared.registry, console=False)
 
 
 def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:

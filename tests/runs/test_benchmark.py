@@ -36,9 +36,10 @@ def test_block_of_the_readme_plans_and_runs(folder: Path, capsys: pytest.Capture
     assert {cell.loss.name for cell in plan.cells} == {"bce"}
     assert run.plan.cells == plan.cells
     assert run.plan.seeds == (0, 1)
-    assert {outcome.status for outcome in run.outcomes()} == {"ok"}
-    assert (run.directory / "table.md").exists()
-    assert "fid@" not in capsys.readouterr().out, "a library prints no table"
+    assert {outcome.status for outcome in run.outcomes} == {"ok"}
+    assert run.table == ganbench.load_run("quick").table
+    assert Path("quick/table.md").exists()
+    assert "│" not in capsys.readouterr().out, "a library prints no table"
 
 
 def test_plan_writes_nothing_and_takes_the_words_of_the_command_line(folder: Path) -> None:
