@@ -22,6 +22,7 @@ from ganbench.gate.ab import Job, reconciled, rounds
 from ganbench.gate.compare import Policy, compare
 from ganbench.gate.versions import Version, checked_out
 from ganbench.records.columns import Column
+from ganbench.runs.benchmark import BenchmarkArguments
 
 SPEED = Column("train-images-per-s", "1/s", "max", kind="timing", gated=True, rel_tol=0.05)
 FID = Column("fid@x", "", "min", gated=True)
@@ -272,7 +273,8 @@ def test_plugins_that_the_file_names_are_each_versions_own(repository: Path) -> 
     from ganbench.config import benchmark_file
 
     document = benchmark_file.read(repository / "b.yaml", overrides=("plugins=[slow.py]",))
-    arguments = command._arguments(None, ("x=1",), None, (), "cpu", document, True)
+    asked = BenchmarkArguments(repository / "b.yaml", overrides=("x=1",), device="cpu")
+    arguments = command._of_run(asked, document, names_plugins=True)
     assert arguments == ("--set", "x=1", "--set", "plugins=[]", "--seeds", "7", "--device", "cpu")
 
 
