@@ -86,7 +86,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResu
     else:
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)
-        found = CellTrial(trial, trial.cell, plugins, directory, callbacks, seconds).run()
+        found = CellTrial.prepare(trial, trial.cell, plugins, directory, callbacks, seconds).run()
     return replace(found, seconds=seconds, environment=_environment(trial))
 
 

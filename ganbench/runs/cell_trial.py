@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -33,35 +34,79 @@ from ganbench.training.trainer import Trainer
 from ganbench.util import files
 from ganbench.util.machine import peak_memory
 
+logger = logging.getLogger(__name__)
+
 
 class CellTrial:
-    """`run` does it all. It fills `callbacks` with those that were told of the beginning, and
-    `seconds` with what each part took, also where it ends with an exception."""
+    """A training with everything that it needs: data, networks, pictures, checkpoints, callbacks.
+
+    `prepare` makes one; `run` carries it out.
+    """
 
     def __init__(
         self,
         trial: Trial,
         cell: cells.Cell,
         plugins: registry.Registry,
+        parts: Parts,
+        data: LabeledImages,
         directory: Path,
         callbacks: list[Callback],
         seconds: dict[str, float],
     ) -> None:
         self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
+        self.parts, self.data = parts, data
         self.callbacks, self.seconds = callbacks, seconds
         self.probes: list[Probe] = []
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
-        self.parts = Parts.of(cell, plugins)
-        self.watched = watches.Watched.of(self.parts.metrics)
+        self.resumed_at: float | None = None  # kimg
+        self.watched = watches.Watched.of(parts.metrics)
         self._log = _logger(directory)
+        kimg = cell.schedule.kimg
+        self._metric_points = self.watched.images(kimg)
+        self._frame_points = points(round(1000 * kimg))
+        self.sampler = make_sampler(parts, data, trial.seed, trial.device)
+        self.gallery = Gallery(parts, self.sampler.shares, trial.seed, trial.device, directory)
+        self.trainer = make_trainer(
+            cell,
+            parts,
+            data,
+            trial.seed,
+            trial.device,
+            self._on_window,
+            snapshots_at=sorted({*self._metric_points, *self._frame_points}),
+            on_snapshot=self._on_snapshot,
+        )
+        self.kept = checkpoints.Checkpoints(
+            directory / checkpoints.NAME, (directory / TRIAL).read_text(), trial.checkpoint
+        )
+
+    @classmethod
+    def prepare(
+        cls,
+        trial: Trial,
+        cell: cells.Cell,
+        plugins: registry.Registry,
+        directory: Path,
+        callbacks: list[Callback],
+        seconds: dict[str, float],
+    ) -> CellTrial:
+        """Return the trial as it begins, or as it goes on from a checkpoint.
+
+        `callbacks` is filled with those that were told of the beginning, and `seconds`, here and by
+        `run`, with what each part took, also where it ends with an exception.
+        """
+        parts = Parts.of(cell, plugins)
+        with clocked(seconds, "data"), noting(partial(loading, cell.dataset)):
+            data = parts.dataset.load("train", files.data())
+        with clocked(seconds, "prepare"):
+            made = cls(trial, cell, plugins, parts, data, directory, callbacks, seconds)
+            made._tell_of_beginning()
+            made._resume()
+        return made
 
     def run(self) -> TrialResult:
-        """What result.json says of it."""
-        with clocked(self.seconds, "data"), noting(partial(loading, self.cell.dataset)):
-            self.data = self.parts.dataset.load("train", files.data())
-        with clocked(self.seconds, "prepare"):
-            self._prepare()
-            resumed_at = self._resume()
+        """Train, draw, keep and judge. Return the result, but for the clock and the environment."""
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
         reading = readahead.at_random(self.data.images)
         with clocked(self.seconds, "train"), noting(where), reading:
@@ -87,36 +132,15 @@ class CellTrial:
             judged,
             diagnosis=self._diagnosis({m.column.name: m.value for m in judged.metrics}),
             probes=tuple(self.probes),
-            resumed_at_kimg=resumed_at,
+            resumed_at_kimg=self.resumed_at,
             training=_counts(trained),
             parameters=_parameters(trained),
             timings=timings,
         )
 
-    def _prepare(self) -> None:
-        """The trainer, the pictures, the checkpoints and the callbacks of this trial."""
-        trial, kimg = self.trial, self.cell.schedule.kimg
-        self._metric_points = self.watched.images(kimg)
-        self._frame_points = points(round(1000 * kimg))
-        self.sampler = make_sampler(self.parts, self.data, trial.seed, trial.device)
-        self.gallery = Gallery(
-            self.parts, self.sampler.shares, trial.seed, trial.device, self.directory
-        )
-        self.trainer = make_trainer(
-            self.cell,
-            self.parts,
-            self.data,
-            trial.seed,
-            trial.device,
-            self._on_window,
-            snapshots_at=sorted({*self._metric_points, *self._frame_points}),
-            on_snapshot=self._on_snapshot,
-        )
-        self.kept = checkpoints.Checkpoints(
-            self.directory / checkpoints.NAME,
-            (self.directory / TRIAL).read_text(),
-            trial.checkpoint,
-        )
+    def _tell_of_beginning(self) -> None:
+        """Build the callbacks, and tell each of the trial."""
+        trial = self.trial
         about = TrialInfo(
             trial.run, self.cell.label, self.cell.axes, trial.seed, self.directory,
             asdict(self.cell),
@@ -126,20 +150,18 @@ class CellTrial:
             with noting(partial(_name_of, self.callbacks[-1])):
                 self.callbacks[-1].began(about)
 
-    def _resume(self) -> float | None:
-        """Go on from a checkpoint where there is one; the kimg at which it was taken."""
-        resumed_at = None
+    def _resume(self) -> None:
+        """Go on from a checkpoint where there is one."""
         if half_done := self.kept.load():
             self.trainer.restore(half_done[0])
-            resumed_at = self.trainer.progress.images / 1000
+            self.resumed_at = self.trainer.progress.images / 1000
             for waiting in (self._metric_points, self._frame_points):
                 _take_passed(waiting, self.trainer.progress.images)
             self.probes += [Probe(**probe) for probe in half_done[1]["probes"]]
             self.diversity += half_done[1]["diversity"]
             for window in self.trainer.windows:
                 self._tell(window)
-        self.gallery.rewind(resumed_at or 0.0)
-        return resumed_at
+        self.gallery.rewind(self.resumed_at or 0.0)
 
     def _diverged(self, error: Diverged) -> TrialResult:
         self.gallery.end_early(self.trainer.windows)
@@ -195,7 +217,7 @@ class CellTrial:
             )
         )
         if found:
-            print(diagnosis.lines(found), flush=True)
+            logger.warning("%s", diagnosis.lines(found))
         return tuple(found)
 
     def _judge(self, fake: LabeledImages, trained: TrainingResult, timings: Timings) -> TrialResult:

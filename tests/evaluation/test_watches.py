@@ -157,5 +157,5 @@ def watched_trial(directory, text):
     asked = run_folder.Run(directory, RunInfo(execution=Execution(checkpoint=1e-6)), planned)
     trial = asked.trials[-1]
     trial.write(directory / run_folder.TRIAL)
-    carried_out = CellTrial(trial, trial.cell, plugins, directory, [], {})
+    carried_out = CellTrial.prepare(trial, trial.cell, plugins, directory, [], {})
     return {**carried_out.run().plain(), "diversity": carried_out.diversity}
