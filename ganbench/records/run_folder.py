@@ -13,6 +13,7 @@ results.csv            one line per trial and number; table.* the summary
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +94,13 @@ class Trial:
         return _typed(cls, found, f"{path}:")
 
     def write(self, path: Path) -> None:
-        """Write the file that a worker begins with, with the cell's ids for whoever reads it."""
+        """Write the file that a worker begins with, with the cell's ids for whoever reads it.
+
+        One that says the same is left as it is: checkpoints know their trial by its text.
+        """
+        with suppress(RunError):
+            if path.exists() and Trial.read(path) == self:
+                return
         training = self.cell.training_id if self.cell else None
         ids = {"cell_id": self.subject.id, "training_id": training}
         files.write_json(path, {**asdict(self), **ids})

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 import ganbench
@@ -83,6 +84,13 @@ def test_its_model_still_draws_the_same(run):
     assert (run / "four.npz").is_file()
 
 
+def test_its_files_say_what_a_trial_of_today_is_told(run):
+    for trial in ganbench.load_run(run).outcomes:
+        before = (trial.directory / run_folder.TRIAL).read_text("utf-8")
+        trial.trial.write(trial.directory / run_folder.TRIAL)
+        assert (trial.directory / run_folder.TRIAL).read_text("utf-8") == before
+
+
 def test_what_is_left_of_it_is_run(run):
     invoke("resume", run, "--quiet")
     found = ganbench.load_run(run)
@@ -92,3 +100,7 @@ def test_what_is_left_of_it_is_run(run):
     cells = [o.trial.id for o in found.outcomes]
     assert cells == [o.trial.id for o in before.outcomes]
     assert not list(run.glob(f"trials/*/{run_folder.END}"))
+    environment = before.outcomes[1].result.environment
+    assert environment is not None
+    went_on = found.outcomes[3].result.resumed_at_kimg is not None
+    assert went_on == (environment.torch == torch.__version__)  # another torch begins anew
