@@ -70,13 +70,13 @@ def run(directory: Path) -> int:
 
 
 def _failed(result: TrialResult, error: Exception, whose: str = "") -> TrialResult:
-    """The result with the error as its end, whose traceback goes to the log."""
+    """Return a result with the error as its end, whose traceback goes to the log."""
     traceback.print_exc()
     return replace(result, status=Status.FAILED, reason=f"{whose}{told(error)}")
 
 
 def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResult:
-    """What the trial found; `callbacks` is filled with those that were told of its beginning."""
+    """Return what the trial found; fill `callbacks` with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
     seconds: dict[str, float] = {}
     with clocked(seconds, "plugins"):

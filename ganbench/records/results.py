@@ -160,7 +160,7 @@ def _parsed(path: Path, found: Any) -> TrialResult:
 
 
 def _with_column(found: Any) -> Any:
-    """A value as files have it, flat, with what belongs to its column set apart."""
+    """Return a value as files have it, flat, with what belongs to its column set apart."""
     if not isinstance(found, dict):
         return found
     return {**found, "column": {key: found[key] for key in _COLUMN if key in found}}

@@ -203,7 +203,7 @@ class CellTrial:
         )
 
     def _diagnosis(self, values: dict[str, float | None], failure: str = "") -> tuple[Finding, ...]:
-        """What went wrong by the look of it, also said in the log."""
+        """Say what went wrong by the look of it, in the log too."""
         mixture = self.parts.dataset.mixture()
         found = diagnosis.diagnose(
             diagnosis.Evidence(
@@ -258,7 +258,7 @@ def _take_passed(waiting: list[int], shown: int) -> bool:
 
 
 def _logger(directory: Path) -> Callable[[Window], None]:
-    """Appends a JSON line per window to metrics.jsonl, for whoever follows the trial."""
+    """Append a JSON line per window to metrics.jsonl, for whoever follows the trial."""
     path = directory / "metrics.jsonl"
     path.unlink(missing_ok=True)
 

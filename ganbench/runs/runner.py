@@ -49,15 +49,18 @@ class Order:
 class Observer:
     """Told of a run's progress. This one keeps silent."""
 
-    def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None: ...
+    def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
+        """Hear which trials will be run, and how many are done already."""
 
-    def finished(self, outcome: TrialOutcome) -> None: ...
+    def finished(self, outcome: TrialOutcome) -> None:
+        """Hear what came of a trial."""
 
-    def ended(self) -> None: ...
+    def ended(self) -> None:
+        """Hear that no trial is left, or that the run was interrupted."""
 
 
 def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> Run:
-    """A new run's directory, or the same run's that is there already.
+    """Make a run's directory, or take the same run's that is there already.
 
     Raises RunError where the directory holds anything else or cannot be written.
     """
@@ -183,7 +186,7 @@ def _run_trials(
 
 
 def _gpus(device: str, jobs: int) -> tuple[str, ...]:
-    """The GPUs to deal out, where trials run side by side and there are several."""
+    """Return the GPUs to deal out, where trials run side by side and there are several."""
     if jobs == 1 or not device.startswith("cuda"):
         return ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -239,7 +242,7 @@ def _choice(choice: Choice[Any]) -> PluginChoice:
 
 
 def _absolute(plugin: str) -> str:
-    """A plugin's file as every working directory finds it; modules stay as they are."""
+    """Return a plugin's file as every working directory finds it; modules stay as they are."""
     return str(Path(plugin).resolve()) if Path(plugin).is_file() else plugin
 
 

@@ -52,8 +52,9 @@ class Gallery:
         self._frames.rewind(kimg)
 
     def frame(self, generator: ConditionalGenerator, kimg: float) -> float:
-        """Keep what the fixed latents give now, as a frame of progress.gif; how different the
-        samples are. `generator` is a copy, whose batch norm is calibrated.
+        """Keep what the fixed latents give now, as a frame of progress.gif.
+
+        Returns how different the samples are. `generator` is a copy: its batch norm is calibrated.
         """
         sampling.recalibrate(generator, *self._calibration, self.device)
         images = self._drawn(generator)
@@ -107,7 +108,7 @@ class Gallery:
         return latents.repeat(len(labels) // COLUMNS, 1), labels
 
     def _names(self, parts: Parts) -> tuple[list[str], str]:
-        """What stands before each row, and below all of them where not all classes have one."""
+        """Return what stands before each row, and below all where not all classes have one."""
         if self.is_plane or not self.labelled:
             return [], ""
         shown = pictures.grid_classes(parts.image.num_classes)
