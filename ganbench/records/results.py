@@ -44,7 +44,7 @@ class DataSeen:
     """The real images that samples were compared with."""
 
     sha256: str
-    num_images: int
+    num_images: int = 0
     problems: tuple[str, ...] = ()
 
 

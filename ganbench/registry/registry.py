@@ -13,9 +13,8 @@ from types import ModuleType
 import pluggy
 
 from ganbench.errors import PluginError
-from ganbench.registry import hookspecs
+from ganbench.registry import built_ins, hookspecs
 from ganbench.registry.admission import check_class, check_module
-from ganbench.registry.built_ins import PACKAGE, found_built_ins
 from ganbench.registry.catalog import Catalog, Entry
 from ganbench.registry.discovery import (
     Failure,
@@ -54,10 +53,11 @@ class Registry(Catalog):
             self._manager.trace.root.setwriter(lambda line: sys.stderr.write(f"ganbench: {line}"))
             self._manager.enable_tracing()
 
-    def add_built_ins(self, package: str = PACKAGE) -> None:
-        """Register the built-in plugins of a package of ganbench's."""
-        for found in found_built_ins():
-            if f"{found.module}.".startswith(f"{package}."):
+    def add_built_ins(self, room: str = "") -> None:
+        """Register the built-in plugins, or those of one of their rooms, such as `reporters`."""
+        prefix = f"{built_ins.PACKAGE}.{room}"
+        for found in built_ins.found_built_ins():
+            if found.module.startswith(prefix):
                 self.add(importlib.import_module(found.module), found.source)
 
     def add(self, module: ModuleType, source: PluginSource) -> None:
@@ -182,5 +182,5 @@ def load(plugins: Iterable[str] = ()) -> Registry:
 def built_in_reporters() -> Registry:
     """Return a registry of the built-in reporters alone, which need no torch to show a run."""
     registry = Registry()
-    registry.add_built_ins(f"{PACKAGE}.reporters")
+    registry.add_built_ins("reporters")
     return registry
