@@ -24,7 +24,15 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-HEAVY = ("torch", "torch._dynamo", "torchvision", "pandas", "pydantic", "matplotlib.pyplot", "rich.live")
+HEAVY = (
+    "torch",
+    "torch._dynamo",
+    "torchvision",
+    "pandas",
+    "pydantic",
+    "matplotlib.pyplot",
+    "rich.live",
+)
 READ_AT_START = ("PYTHON", "OMP_", "MKL_", "GLIBC_", "LC_", "LANG", "MPL")  # variables' prefixes
 PATIENCE = 300  # seconds
 
