@@ -135,12 +135,14 @@ def read(*paths: Path) -> TrialResult:
     """Return what the first of these files that is there and whole says.
 
     A damaged part costs only itself: it is at its default, and the reason says what is wrong. Where
-    there is no file, the trial is unfinished.
+    no file is there, the trial is unfinished; where none is whole, its reason says so too.
     """
-    for path in paths:
-        if found := files.read_json(path):
+    damaged = []
+    for path in filter(Path.exists, paths):
+        if (found := files.read_json(path)) is not None:
             return _parsed(path, found)
-    return TrialResult()
+        damaged.append(f"{path}: expected a whole JSON document, found a damaged file")
+    return TrialResult(reason="; ".join(damaged))
 
 
 def _parsed(path: Path, found: Any) -> TrialResult:
@@ -148,15 +150,28 @@ def _parsed(path: Path, found: Any) -> TrialResult:
         return TrialResult(reason=f"{path}: expected a mapping, found {type(found).__name__}")
     if isinstance(metrics := found.get("metrics"), list):
         found = {**found, "metrics": [_with_column(one) for one in metrics]}
+    wrong = [] if "status" in found else ["'status' is missing"]
     try:
-        return stored.typed(TrialResult, found)
+        whole = stored.typed(TrialResult, found)
     except pydantic.ValidationError as error:
-        broken = {one["loc"][0] for one in error.errors(include_url=False)}
-        wrong = "; ".join(stored.problems(TrialResult, found, error))
-        kept = {key: value for key, value in found.items() if key not in broken}
-        whole = stored.typed(TrialResult, kept)
-        reasons = filter(None, [whole.reason, f"{path}: {wrong}"])
-        return replace(whole, reason="; ".join(reasons))
+        # Files have what belongs to a metric's column beside its value.
+        wrong += [
+            text.replace(".column.", ".") for text in stored.problems(TrialResult, found, error)
+        ]
+        whole = stored.typed(TrialResult, _without(found, error))
+    reasons = [whole.reason, *([f"{path}: {'; '.join(wrong)}"] if wrong else [])]
+    return replace(whole, reason="; ".join(filter(None, reasons)))
+
+
+def _without(found: dict[str, Any], error: pydantic.ValidationError) -> dict[str, Any]:
+    """Leave out what is broken: of the metrics those alone, of all else the whole part."""
+    places = [one["loc"] for one in error.errors(include_url=False)]
+    metrics = {place[1] for place in places if place[0] == "metrics" and len(place) > 1}
+    parts = {place[0] for place in places if place[0] != "metrics" or len(place) == 1}
+    kept = {key: value for key, value in found.items() if key not in parts}
+    if metrics and "metrics" in kept:
+        kept["metrics"] = [m for i, m in enumerate(found["metrics"]) if i not in metrics]
+    return kept
 
 
 def _with_column(found: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The summary of a run: one row per cell over its seeds, with errors named and ties respected."""
+"""The summary of a run as values: one row per cell over its seeds. report.py makes it."""
 
 from __future__ import annotations
 

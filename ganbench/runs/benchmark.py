@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench.errors import ConfigError, DataError
+from ganbench.errors import ConfigError, DataError, NothingSelected
 from ganbench.runs.selection import only as only_these
 from ganbench.runs.selection import parse_seeds
+from ganbench.util.messages import shown
 
 if TYPE_CHECKING:
     from ganbench.config.benchmark_file import Config
@@ -70,8 +71,8 @@ def plan(
     what and what to do.
     """
     arguments = BenchmarkArguments(
-        Path(file), profile, tuple(overrides), _text(seeds), tuple(only), tuple(plugins),
-        allow_config_plugins, device,
+        Path(file), profile, _texts("overrides", overrides), _seeds(seeds), _texts("only", only),
+        _texts("plugins", plugins), allow_config_plugins, device,
     )  # fmt: skip
     return prepare(arguments).plan
 
@@ -101,8 +102,8 @@ def run(
     from ganbench.runs import runner
 
     arguments = BenchmarkArguments(
-        Path(file), profile, tuple(overrides), _text(seeds), tuple(only), tuple(plugins),
-        allow_config_plugins, device,
+        Path(file), profile, _texts("overrides", overrides), _seeds(seeds), _texts("only", only),
+        _texts("plugins", plugins), allow_config_plugins, device,
     )  # fmt: skip
     prepared = prepare(arguments)
     begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
@@ -144,6 +145,8 @@ def begin(
     """Write the run's folder with everything but results in it, and return the run."""
     from ganbench.runs import runner
 
+    if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1):
+        raise ConfigError(f"jobs: expected a whole number of at least 1, found {shown(jobs)}")
     order = runner.Order(
         prepared.config,
         arguments.file,
@@ -184,8 +187,23 @@ def config_plugins(document: Document, arguments: BenchmarkArguments) -> list[st
     return asked
 
 
-def _text(seeds: str | Sequence[int] | None) -> str | None:
-    return seeds if seeds is None or isinstance(seeds, str) else ",".join(map(str, seeds))
+def _texts(name: str, values: object) -> tuple[str, ...]:
+    """Return one text or path, or several, as texts. Raises ConfigError for anything else."""
+    if isinstance(values, str | Path):
+        return (str(values),)
+    if not isinstance(values, Iterable):
+        raise ConfigError(f"{name}: expected texts, found {shown(values)}")
+    return tuple(map(str, values))
+
+
+def _seeds(seeds: object) -> str | None:
+    """Return seeds as the command line has them. Raises ConfigError, NothingSelected."""
+    if seeds is None or isinstance(seeds, str):
+        return seeds
+    found = _texts("seeds", [seeds] if isinstance(seeds, int) else seeds)
+    if not found:
+        raise NothingSelected("seeds: no seed in it")
+    return ",".join(found)
 
 
 def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -> None:

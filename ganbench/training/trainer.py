@@ -311,7 +311,10 @@ class Trainer:
             return self.batches.next()
 
     def _micro_batches(self, images: Tensor, labels: Tensor | None) -> Iterator[MicroBatch]:
-        """Yield what goes through the networks at once; latents are drawn for the whole batch."""
+        """Yield what goes through the networks at once.
+
+        Latents and fakes' labels are drawn for the whole batch.
+        """
         count = len(images)
         with self.phase("latents"):
             latents = self.prior(count, self.latents, self.device)

@@ -64,7 +64,7 @@ def read_json(path: Path) -> Any | None:
     """Return the value, or None where the file is missing, unreadable or not whole."""
     try:
         return json.loads(path.read_text("utf-8"))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):  # not JSON, not UTF-8, nested beyond reason
         return None
 
 

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 from ganbench.util.messages import Loc, dotted, shown, suggestion, unknown_key
 
 _EXPECTED = {
+    "bool_parsing": "true or false",
     "bool_type": "true or false",
     "dataclass_type": "a mapping",
     "dict_type": "a mapping",
     "finite_number": "a finite number",
+    "float_parsing": "a number",
     "float_type": "a number",
     "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
     "int_type": "a whole number",
     "list_type": "a list",
     "model_attributes_type": "a mapping",

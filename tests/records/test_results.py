@@ -63,11 +63,6 @@ def test_what_a_file_lacks_has_a_default_and_what_it_adds_is_left_alone(read):
     assert (result.training, result.diagnosis, result.seconds) == (None, (), {})
 
 
-@pytest.mark.parametrize("content", ["", '{"status": "ok"', "null", "{}"])
-def test_what_is_not_whole_is_unfinished(read, content):
-    assert read(content) == TrialResult(status=Status.UNFINISHED)
-
-
 def test_the_next_file_counts_where_there_is_no_result(tmp_path):
     (tmp_path / "end.json").write_text('{"status": "timeout", "reason": "stopped after 1 s"}')
     found = results.read(tmp_path / "result.json", tmp_path / "end.json")
@@ -80,7 +75,7 @@ def test_the_next_file_counts_where_there_is_no_result(tmp_path):
         ({"seconds": 1}, "result.json: seconds: expected a mapping, found 1"),
         ({"diagnosis": [7]}, "diagnosis.0: "),
         ({"training": {}}, "'training.images' is missing"),
-        ({"metrics": [{"value": 1}]}, "'metrics.0.column.name' is missing"),
+        ({"metrics": [{"value": 1}]}, "'metrics.0.name' is missing"),
     ],
 )
 def test_damage_costs_its_part_and_is_told(read, damage, says):
@@ -112,3 +107,37 @@ def test_counts_and_durations_have_their_units() -> None:
         ("g-parameters", "", "count", True),
         ("seconds", "s", "timing", False),
     ]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"status": "ok", "met', b"\xff\xfe", b"[" * 100_000])
+def test_a_file_that_is_not_whole_is_named(tmp_path, content):
+    (tmp_path / "result.json").write_bytes(content)
+    found = results.read(tmp_path / "result.json", tmp_path / "end.json")
+    assert found.status == "unfinished"
+    assert (
+        found.reason
+        == f"{tmp_path / 'result.json'}: expected a whole JSON document, found a "
+        + ("damaged file")
+    )
+    (tmp_path / "end.json").write_text('{"status": "timeout", "reason": "stopped after 5 s"}')
+    found = results.read(tmp_path / "result.json", tmp_path / "end.json")
+    assert (found.status, found.reason) == ("timeout", "stopped after 5 s")
+
+
+@pytest.mark.parametrize("content", ["null", "0", "[]", "{}"])
+def test_json_that_is_no_result_says_so(tmp_path, content):
+    (tmp_path / "result.json").write_text(content)
+    found = results.read(tmp_path / "result.json")
+    assert found.status == "unfinished"
+    assert found.reason.startswith(f"{tmp_path / 'result.json'}: ")
+
+
+def test_a_broken_metric_costs_that_metric_alone(tmp_path):
+    metrics = [{"name": "a", "value": 1.0, "digits": "x"}, {"name": "b", "value": 2.0}]
+    (tmp_path / "result.json").write_text(json.dumps({"status": "ok", "metrics": metrics}))
+    found = results.read(tmp_path / "result.json")
+    assert [(m.column.name, m.value) for m in found.metrics] == [("b", 2.0)]
+    assert found.status == "ok"
+    assert found.reason == (
+        f"{tmp_path / 'result.json'}: metrics.0.digits: expected a whole number, found 'x'"
+    )

@@ -73,3 +73,30 @@ def test_warnings_are_logged(folder: Path, caplog: pytest.LogCaptureFixture) -> 
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "this exclude rule matches nothing" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"only": "loss=zzz"}, "--only loss=zzz"),
+        ({"overrides": "a=b"}, "--set a=b"),
+        ({"plugins": Path("nowhere.py")}, "nowhere.py"),
+        ({"only": 3}, "only: expected texts, found 3"),
+        ({"seeds": []}, "seeds: no seed in it"),
+    ],
+)
+def test_one_value_is_as_good_as_a_list_of_it(tmp_path, how, said):
+    with pytest.raises(ganbench.GanbenchError) as caught:
+        ganbench.plan(tiny.write(tmp_path), **how)
+    assert said in str(caught.value).replace("unknown key 'a'", "--set a=b")
+
+
+@pytest.mark.parametrize("jobs", [0, -1, "2", True])
+def test_jobs_are_checked(tmp_path, jobs):
+    with pytest.raises(ganbench.GanbenchError, match="jobs: expected a whole number of at least 1"):
+        ganbench.run(tiny.write(tmp_path), jobs=jobs, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_seed_may_be_a_number(tmp_path):
+    assert ganbench.plan(tiny.write(tmp_path), seeds=3).seeds == (3,)

@@ -8,7 +8,7 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,11 @@ from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.errors import ConfigError, NothingSelected, RunError
 
 if TYPE_CHECKING:
+    from ganbench.contracts.reporters import Reporter
     from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
+    from ganbench.records.run_info import PluginChoice
+    from ganbench.registry.registry import Registry
     from ganbench.reports.published.comparison import Pair
     from ganbench.reports.published.published_numbers import Published
 
@@ -105,16 +108,25 @@ def _table(report: Report, style: str) -> Callable[[], None]:
     if not {r.name for r in chosen} <= set(plugins.names("reporter")):
         plugins = registry.load()
     reporter = plugins.build("reporter", style, {})
-    known = [r for r in chosen if r.name in plugins.names("reporter")]  # without --plugin
+    added = list(_buildable(plugins, chosen))
 
     def write() -> None:
-        added = [plugins.build("reporter", r.name, r.options) for r in known]
         with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
             reporter.write(with_sections(report, added), Path(folder))
             if style in FILES:
                 sys.stdout.write((Path(folder) / FILES[style]).read_text("utf-8"))
 
     return write
+
+
+def _buildable(plugins: Registry, chosen: Iterable[PluginChoice]) -> Iterator[Reporter]:
+    """Yield a run's reporters; one that cannot be had here is told of, with what it costs."""
+    for choice in chosen:
+        try:
+            yield plugins.build("reporter", choice.name, choice.options)
+        except ConfigError as error:
+            why = str(error).splitlines()[0]
+            print(f"note: without the sections of '{choice.name}': {why}", file=sys.stderr)
 
 
 def _comparison(report: Report, style: str) -> Callable[[], None]:
