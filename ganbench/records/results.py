@@ -159,8 +159,10 @@ def _parsed(path: Path, found: Any) -> TrialResult:
             text.replace(".column.", ".") for text in stored.problems(TrialResult, found, error)
         ]
         whole = stored.typed(TrialResult, _without(found, error))
-    reasons = [whole.reason, *([f"{path}: {'; '.join(wrong)}"] if wrong else [])]
-    return replace(whole, reason="; ".join(filter(None, reasons)))
+    if not wrong:
+        return whole
+    told = f"{path}: {'; '.join(wrong)}"
+    return replace(whole, reason="; ".join(filter(None, [whole.reason, told])))
 
 
 def _without(found: dict[str, Any], error: pydantic.ValidationError) -> dict[str, Any]:
