@@ -41,6 +41,33 @@ class BenchmarkArguments:
     trusts_file: bool = False  # may the file name code to import?
     device: str = "auto"
 
+    @classmethod
+    def checked(
+        cls,
+        file: str | Path,
+        profile: str | None,
+        overrides: object,
+        seeds: object,
+        only: object,
+        plugins: object,
+        trusts_file: bool,
+        device: str,
+    ) -> BenchmarkArguments:
+        """Return them as Python hands them over: one text or several, seeds as numbers or a text.
+
+        Raises ConfigError for anything else, and NothingSelected for no seed.
+        """
+        return cls(
+            Path(file),
+            profile,
+            _texts("overrides", overrides),
+            _seeds(seeds),
+            _texts("only", only),
+            _texts("plugins", plugins),
+            trusts_file,
+            device,
+        )
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -70,10 +97,9 @@ def plan(
     only worth a warning goes to `logging`. Raises GanbenchError, of which the message says where,
     what and what to do.
     """
-    arguments = BenchmarkArguments(
-        Path(file), profile, _texts("overrides", overrides), _seeds(seeds), _texts("only", only),
-        _texts("plugins", plugins), allow_config_plugins, device,
-    )  # fmt: skip
+    arguments = BenchmarkArguments.checked(
+        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device
+    )
     return prepare(arguments).plan
 
 
@@ -101,10 +127,9 @@ def run(
     """
     from ganbench.runs import runner
 
-    arguments = BenchmarkArguments(
-        Path(file), profile, _texts("overrides", overrides), _seeds(seeds), _texts("only", only),
-        _texts("plugins", plugins), allow_config_plugins, device,
-    )  # fmt: skip
+    arguments = BenchmarkArguments.checked(
+        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device
+    )
     prepared = prepare(arguments)
     begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
     runner.execute(begun, prepared.registry, observer, fail_fast=fail_fast)
