@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import importlib
 import os
 import platform
 import sys
@@ -24,11 +25,22 @@ from ganbench.records.results import Environment, TrialResult
 from ganbench.records.run_folder import RESULT, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.registry import registry
+from ganbench.registry.registry import Registry
 from ganbench.runs.cell_trial import CellTrial
 from ganbench.runs.clock import clocked
 from ganbench.runs.control_trial import judge_control
 from ganbench.training import checkpoints
 from ganbench.util import files
+
+IMPORTED_LATE = (  # by most trials, beside the built-in plugins
+    "torch._dynamo",  # by every optimiser
+    "pydantic.dataclasses",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "PIL.GifImagePlugin",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = run(arguments.directory)
     gc.freeze()  # else Python looks for cycles among all objects as it ends, for half a second
     return code
+
+
+def preload() -> None:
+    """Import what trials import as they come to it, for workers that are forked from here.
+
+    No plugin of others is loaded, and nothing is computed.
+    """
+    Registry().add_built_ins()
+    for module in IMPORTED_LATE:
+        importlib.import_module(module)
 
 
 def run(directory: Path) -> int:

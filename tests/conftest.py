@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers import warm
 
 from ganbench import Column, Dataset, LabeledImages, Timings
 from ganbench.config import benchmark_file, plan
@@ -31,6 +32,11 @@ def temporary_cache(tmp_path_factory):
         if "GANBENCH_CACHE" not in os.environ:
             patch.setenv("GANBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hastened_workers(temporary_cache):
+    warm.hasten()
 
 
 @pytest.fixture(scope="session")

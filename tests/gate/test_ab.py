@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import tiny
+from helpers import tiny, warm
+from helpers.hanging import processes_of
 
 from ganbench.cli import cli
 from ganbench.cli.commands import ab as command
@@ -181,18 +182,16 @@ def test_ctrl_c_ends_workers_and_removes_trees(repository: Path) -> None:
     (repository / "b.yaml").write_text(BENCHMARK.replace(", executor: inline", ""))
     kept = repository.parent / "kept"
     arguments = ("--base", "HEAD", "--plugin", "slow.py", "--out", kept)
-    process = subprocess.Popen(
-        tiny.command("ab", "b.yaml", *arguments),
+    process = warm.start(
+        "ganbench",
+        *("ab", "b.yaml", *arguments),
         cwd=repository,
-        env=tiny.surroundings(),
+        environment=tiny.surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=tiny.heeds_interrupts,
     )
     deadline = time.monotonic() + 90
-    while not (workers := running(f"{kept}/round-1/base/trials")):
+    while not (workers := processes_of(f"{kept}/round-1/base/trials")):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()[1]
         time.sleep(0.1)
@@ -201,11 +200,7 @@ def test_ctrl_c_ends_workers_and_removes_trees(repository: Path) -> None:
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
     assert trees(repository) == 1
-    assert not set(workers) & set(running(str(kept)))
-
-
-def running(what: str) -> list[str]:
-    return subprocess.run(["pgrep", "-f", what], capture_output=True, text=True).stdout.split()
+    assert not set(workers) & set(processes_of(str(kept)))
 
 
 def test_two_environments_are_compared_without_git(tmp_path: Path) -> None:

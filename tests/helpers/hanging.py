@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from helpers import tiny
+from helpers import tiny, warm
 
 
 def start_hanging(
@@ -17,23 +19,30 @@ def start_hanging(
     text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
     benchmark = tiny.write(tmp_path, text)
     plugin = tiny.write_trouble(tmp_path)
-    return subprocess.Popen(
-        tiny.command("run", benchmark, "--plugin", plugin, "--out", run),
+    return warm.start(
+        "ganbench",
+        *("run", benchmark, "--plugin", plugin, "--out", run),
         cwd=tmp_path,
-        env=tiny.surroundings(),
+        environment=tiny.surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=tiny.heeds_interrupts,
     )
 
 
 def worker_of(run: Path, process: subprocess.Popen[str]) -> int:
     """The process that trains the cell that hangs."""
-    found = subprocess.run(["pgrep", "-f", f"{run}/trials/trouble"], capture_output=True, text=True)
-    (pid,) = found.stdout.split()
-    return int(pid)
+    (pid,) = processes_of(f"{run}/trials/trouble")
+    return pid
+
+
+def processes_of(folder: str) -> list[int]:
+    """The workers of the trials whose folders' names begin so: what they print goes there."""
+    found = []
+    for output in Path("/proc").glob("[0-9]*/fd/1"):
+        with suppress(OSError):
+            if os.readlink(output).startswith(folder):
+                found.append(int(output.parts[2]))
+    return found
 
 
 def alive(pid: int) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -95,11 +94,6 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "ganbench", *map(str, arguments)]
 
 
-def heeds_interrupts() -> None:
-    """For `preexec_fn`: a shell starts background jobs, a whole test run among them, deaf."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def ganbench(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own, which finds torch imported."""
     return warm.run("ganbench", *arguments, cwd=cwd, environment=surroundings(**environment))
@@ -123,7 +117,8 @@ def surroundings(**changes: str) -> dict[str, str]:
     """This process's environment; the package is found from anywhere."""
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **changes}
+    threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return {**os.environ, "PYTHONPATH": path, **threads, **changes}
 
 
 def results(run: Path) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,8 @@ A cold start of Python with torch takes seconds, a fork of a warm one takes none
 process of its own, with an environment, a working directory and an exit code, and imports ganbench
 itself. What is about starting (imports, signals, threads, the interpreter's own variables) wants a
 cold process.
+
+Where `hasten` was called, and in the children, `python -m ganbench.fork_server` is such a fork too.
 """
 
 from __future__ import annotations
@@ -11,18 +13,23 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import inspect
 import json
 import os
 import runpy
-import select
+import selectors
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 HEAVY = (
     "torch",
@@ -33,98 +40,236 @@ HEAVY = (
     "matplotlib.pyplot",
     "rich.live",
 )
-READ_AT_START = ("PYTHON", "OMP_", "MKL_", "GLIBC_", "LC_", "LANG", "MPL")  # variables' prefixes
+READ_AT_START = ("PYTHON", "OMP_", "MKL_", "LC_", "LANG", "MPL")  # variables' prefixes
+ADDRESS = "GANBENCH_TESTS_WARM"  # the variable with the folder of the sockets
+PLAIN, PREPARED = "plain", "prepared"  # the sockets; behind the other, ganbench is imported as well
 PATIENCE = 300  # seconds
+FORK_SERVER = "ganbench.fork_server"
+COLD = subprocess.Popen
+ROOT = Path(__file__).parents[2]
 
 
 def run(
     module: str, *arguments: object, cwd: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """As `python -m MODULE ARGUMENTS` in `cwd`, with its output captured.
+    """As `python -m MODULE ARGUMENTS` in `cwd`, with its output captured."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        process = start(
+            module, *arguments, cwd=cwd, environment=environment, stdout=out, stderr=err
+        )
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(process.args, code, out.read(), err.read())
+
+
+def start(
+    module: str, *arguments: object, cwd: Path, environment: Mapping[str, str], **streams: Any
+) -> subprocess.Popen[str]:
+    """As `python -m MODULE ARGUMENTS` in `cwd`, in a session of its own, which heeds Ctrl-C.
 
     A cold process where the environment holds other values of what is read when Python starts.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    server = None if _is_changed(environment) else _server()
-    if server is None:
-        return subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        job = {
-            "module": module,
-            "arguments": command[3:],
-            "cwd": str(cwd),
-            "environment": dict(environment),
-            "out": f"{folder}/out",
-            "err": f"{folder}/err",
-        }
-        code = _asked(server, job)
-        out, err = (Path(folder, name).read_text("utf-8") for name in ("out", "err"))
-    return subprocess.CompletedProcess(command, code, out, err)
+    streams = {"stdin": subprocess.DEVNULL, "text": True, **streams}
+    if address := _server():
+        environment = {**environment, ADDRESS: address}
+    is_warm = address and not _is_changed(environment)
+    popen = _ToThePlain if is_warm else COLD
+    return popen(command, cwd=cwd, env=environment, start_new_session=True, **streams)
+
+
+def hasten() -> None:
+    """From here on, what this process's workers are forked from is forked itself."""
+    if _server():
+        subprocess.Popen = _Hastened  # type: ignore[misc]
 
 
 def _is_changed(environment: Mapping[str, str]) -> bool:
     ours = _environment_of_server()
     names = {name for name in ours.keys() | environment.keys() if name.startswith(READ_AT_START)}
-    return any(ours.get(name) != environment.get(name) for name in names)
+    names.discard("PYTHONPATH")
+    return _path(ours) != _path(environment) or any(
+        ours.get(name) != environment.get(name) for name in names
+    )
+
+
+def _path(environment: Mapping[str, str]) -> list[str]:
+    """What PYTHONPATH adds to this package, which is found anyway."""
+    folders = environment.get("PYTHONPATH", "").split(os.pathsep)
+    return [folder for folder in folders if folder and Path(folder) != ROOT]
 
 
 @cache
 def _environment_of_server() -> dict[str, str]:
+    if __name__ == "__main__":
+        return dict(os.environ)
     from helpers import tiny
 
     return tiny.surroundings()
 
 
 @cache
-def _server() -> subprocess.Popen[str] | None:
-    """This process's, which ends with it. None where there is no fork."""
-    if not hasattr(os, "fork"):
-        return None
-    server = subprocess.Popen(
-        [sys.executable, __file__],
+def _server() -> str:
+    """The folder of its sockets: this process's, which ends with it. Empty where it cannot be."""
+    if ADDRESS in os.environ or not hasattr(os, "pidfd_open"):
+        return os.environ.get(ADDRESS, "")
+    folder = tempfile.mkdtemp(prefix="warm-")
+    server = COLD(
+        [sys.executable, __file__, folder],
         env=_environment_of_server(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    atexit.register(_end, server)
-    return server
-
-
-def _end(server: subprocess.Popen[str]) -> None:
-    server.communicate()
-
-
-def _asked(server: subprocess.Popen[str], job: Mapping[str, Any]) -> int:
-    assert server.stdin
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(server.communicate)
     assert server.stdout
-    server.stdin.write(json.dumps(job) + "\n")
-    server.stdin.flush()
-    ready, _, _ = select.select([server.stdout], [], [], PATIENCE)
-    if not ready:
-        server.kill()
-        _server.cache_clear()
-        raise subprocess.TimeoutExpired(str(job["arguments"]), PATIENCE)
-    answer = server.stdout.readline()
-    assert answer, "the warm process has ended; what it said is on this one's standard error"
-    return int(answer)
+    assert server.stdout.readline() == "listening\n"
+    os.environ[ADDRESS] = folder
+    return folder
 
 
-def serve() -> None:
-    """Fork for each line of standard input, and answer with the child's exit code."""
+class _Warm(subprocess.Popen):
+    """A process that is forked from the warm one behind a socket, which tells of its end."""
+
+    socket_name = PLAIN
+
+    def _execute_child(self, *arguments: Any) -> None:
+        told = inspect.signature(COLD._execute_child).bind(self, *arguments).arguments
+        args, env, cwd = told["args"], told["env"], told["cwd"]
+        streams = [told["p2cread"], told["c2pwrite"], told["errwrite"]]
+        streams = [own if given == -1 else given for own, given in enumerate(streams)]
+        passed = list(told["pass_fds"])
+        job = {
+            "module": self.module(args),
+            "arguments": args[3:],
+            "cwd": str(cwd or os.getcwd()),
+            "environment": dict(os.environ if env is None else env),
+            "passed": passed,
+        }
+        self._told = socket.socket(socket.AF_UNIX)
+        self._told.connect(f"{_server()}/{self.socket_name}")
+        request = json.dumps(job).encode()
+        socket.send_fds(self._told, [len(request).to_bytes(4, "big")], [*streams, *passed])
+        self._told.sendall(request)
+        self.pid = int.from_bytes(_received(self._told, 4), "big")
+        self._child_created = True
+        pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+        self._close_pipe_fds(*(told[name] for name in pipes))
+
+    def module(self, args: Sequence[str]) -> str:
+        return args[2]
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        if self.returncode is None:
+            self._try_wait(os.WNOHANG)
+        return self.returncode
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        if self.returncode is None:
+            self._told.settimeout(0 if flags else None)
+            try:
+                code = _received(self._told, 4)
+            except BlockingIOError:
+                return 0, 0
+            self._told.close()
+            self.returncode = int.from_bytes(code, "big", signed=True)
+        code = self.returncode
+        return self.pid, -code if code < 0 else code << 8  # as the system counts them
+
+
+class _ToThePlain(_Warm):
+    pass
+
+
+class _Hastened(_Warm):
+    """Warm where it is what workers are forked from, else as ever."""
+
+    socket_name = PREPARED
+
+    def __new__(cls, args: Any, *_: Any, **options: Any) -> Any:
+        is_server = isinstance(args, list) and repr(FORK_SERVER) in str(args[2:3])
+        is_warm = is_server and not _is_changed(options.get("env") or os.environ)
+        return object.__new__(cls) if is_warm else COLD(args, *_, **options)
+
+    def module(self, args: Sequence[str]) -> str:
+        return FORK_SERVER
+
+
+def _received(connection: socket.socket, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        more = connection.recv(size - len(found))
+        assert more, "the warm process has ended; what it said is on this one's standard error"
+        found += more
+    return found
+
+
+def serve(folder: str) -> None:
+    """Listen, and fork for each connection, until standard input ends."""
+    _environment_of_server()  # as it is now
     for module in HEAVY:
         importlib.import_module(module)
+    listening = {name: socket.socket(socket.AF_UNIX) for name in (PLAIN, PREPARED)}
+    for name, listener in listening.items():
+        listener.bind(f"{folder}/{name}")
+        listener.listen()
+    print("listening", flush=True)
+    if os.fork():
+        _serve(listening[PLAIN])
+    else:
+        from ganbench import worker
+
+        worker.preload()
+        _serve(listening[PREPARED])
+
+
+def _serve(listener: socket.socket) -> None:
     gc.collect()
     gc.freeze()
-    for line in sys.stdin:
-        job = json.loads(line)
-        child = os.fork()
-        if not child:
-            become(**job)
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    with selectors.DefaultSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fd == 0:
+                    return
+                if key.fileobj is listener:
+                    pid, connection = _forked(listener)
+                    pidfd = os.pidfd_open(pid)
+                    selector.register(pidfd, selectors.EVENT_READ, (pid, connection))
+                    continue
+                pid, connection = key.data
+                selector.unregister(key.fd)
+                os.close(key.fd)
+                code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                _tell(connection, code)
+                connection.close()
+
+
+def _forked(listener: socket.socket) -> tuple[int, socket.socket]:
+    connection, _ = listener.accept()
+    size, descriptors, _, _ = socket.recv_fds(connection, 4, 16)
+    job = json.loads(_received(connection, int.from_bytes(size, "big")))
+    pid = os.fork()
+    if not pid:
+        listener.close()
+        connection.close()
+        become(**job, descriptors=descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    _tell(connection, pid)
+    return pid, connection
+
+
+def _tell(connection: socket.socket, number: int) -> None:
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        connection.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def become(
@@ -132,21 +277,28 @@ def become(
     arguments: Sequence[str],
     cwd: str,
     environment: Mapping[str, str],
-    out: str,
-    err: str,
+    passed: Sequence[int],
+    descriptors: Sequence[int],
 ) -> NoReturn:
     """Be `python -m MODULE ARGUMENTS`, up to where the interpreter would be taken down."""
     import numpy as np
 
-    _redirect(sys.stdin, os.devnull, os.O_RDONLY)
-    for stream, path in ((sys.stdout, out), (sys.stderr, err)):
-        _redirect(stream, path, os.O_WRONLY | os.O_CREAT)
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, descriptor in enumerate(descriptors[:3]):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace", buffering=1)
+    own = dict(zip(map(str, passed), map(str, descriptors[3:]), strict=True))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
     np.random.seed()  # Python's own does so itself; torch's seed is the same in every process
-    sys.path[0] = cwd
-    sys.argv = ["-m", *arguments]
+    sys.path[:1] = [] if module == FORK_SERVER else [cwd]
+    sys.argv = ["-m", *(own.get(argument, argument) for argument in arguments)]
+    hasten()
     code: object = 0
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -163,11 +315,5 @@ def become(
     os._exit(code if isinstance(code, int) else bool(code))
 
 
-def _redirect(stream: IO[str], path: str, flags: int) -> None:
-    opened = os.open(path, flags)
-    os.dup2(opened, stream.fileno())
-    os.close(opened)
-
-
 if __name__ == "__main__":
-    serve()
+    serve(*sys.argv[1:])

@@ -27,12 +27,23 @@ LINGERING = 1.0  # seconds in which a worker that was left behind shows itself
 WORKER = """
 import json, pathlib, sys
 
-folder = pathlib.Path(sys.argv[1])
-if (folder / "trial.json").exists():
-    (folder / "trial.json").read_text()
-result = {"status": "failed", "reason": "a trial of the kit"}
-(folder / "result.json").write_text(json.dumps(result))
+def preload():
+    pass
+
+def main(arguments):
+    folder = pathlib.Path(arguments[0])
+    if (folder / "trial.json").exists():
+        (folder / "trial.json").read_text()
+    result = {"status": "failed", "reason": "a trial of the kit"}
+    (folder / "result.json").write_text(json.dumps(result))
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
 """
+PACKAGE = """
+__path__.append({real!r})  # but for the worker, all is there
+"""
+REAL = str(Path(__file__).parents[2])  # the package, whose worker is shadowed
 rules = Rulebook()
 
 
@@ -100,7 +111,7 @@ def _workshop() -> Iterator[Sandbox]:
     with sandbox() as box:
         package = box.folder("light worker") / "ganbench"
         package.mkdir()
-        (package / "__init__.py").touch()
+        (package / "__init__.py").write_text(PACKAGE.format(real=REAL))
         (package / "worker.py").write_text(WORKER)
         path = os.pathsep.join(filter(None, [str(package.parent), os.environ.get("PYTHONPATH")]))
         with patch.dict(os.environ, PYTHONPATH=path), redirect_stderr(io.StringIO()):

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ganbench import Executor, Resources, TrialRef, hookimpl, write_atomically
+from ganbench.default_plugins.executors.processes import (
+    LOG,
+    Cold,
+    ForkServerError,
+    Process,
+    Processes,
+    Warm,
+    why_cold,
+)
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
-LOG = "worker.log"
-WORKER = (  # as `python -m ganbench.worker` does, but blind to modules of the user's folder
-    "import runpy, sys; sys.path[:] = sys.path[not sys.path[0]:]; "
-    "runpy.run_module('ganbench.worker', run_name='__main__', alter_sys=True)"
-)
 
 # A training step allocates the same tensors again and again. Left alone, glibc hands large ones
 # back to the kernel, which clears every page anew at the next step: a tenth of a step and more.
@@ -39,25 +43,34 @@ class _Worker:
     """A trial's process, and where it runs."""
 
     trial: TrialRef
-    process: subprocess.Popen[bytes]
+    process: Process
     slot: int
     started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(kw_only=True)
 class Local(Executor):
-    """One process per trial on this machine, each with its share of cores or its own GPU."""
+    """One process per trial on this machine, each with its share of cores or its own GPU.
+
+    `start`: `warm` forks each from one process that has imported torch; where that is not safe, as
+    on macOS and Windows, and with `cold`, each starts a Python of its own, which takes seconds.
+    """
 
     name = "local"
 
+    start: Literal["warm", "cold"] = "warm"
+
     def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:
+        if not trials:
+            return
         waiting = list(trials)
         running: list[_Worker] = []
         free = list(range(resources.jobs))
+        workers = _Workers(resources, warm=self.start == "warm" and not why_cold())
         try:
             while waiting or running:
                 while waiting and free:
-                    running.append(_start(waiting.pop(0), free.pop(0), resources))
+                    running.append(workers.start(waiting.pop(0), free.pop(0)))
                 ended = [w for w in running if _has_ended(w, resources.timeout_seconds)]
                 for worker in ended:
                     running.remove(worker)
@@ -67,6 +80,7 @@ class Local(Executor):
                     time.sleep(POLL_SECONDS)
         finally:
             _stop(running)
+            workers.close()
 
 
 @dataclass(kw_only=True)
@@ -86,24 +100,30 @@ class Inline(Executor):
             yield trial
 
 
-def _start(trial: TrialRef, slot: int, resources: Resources) -> _Worker:
-    threads = str(resources.threads)
-    environment = {"GLIBC_TUNABLES": KEEP_MEMORY, **os.environ}
-    environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-    if resources.devices:
-        environment["CUDA_VISIBLE_DEVICES"] = resources.devices[slot % len(resources.devices)]
-    command = [sys.executable, "-c", WORKER, str(trial.directory.resolve())]
-    with (trial.directory / LOG).open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--stop-with-parent"],
-            stdin=subprocess.PIPE,  # closes when this process dies, however it dies
-            stdout=log,
-            stderr=log,
-            cwd=resources.cwd,
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C is for the runner alone
-        )
-    return _Worker(trial, process, slot)
+class _Workers:
+    """Starts workers: forks while there is what to fork from, else each anew."""
+
+    def __init__(self, resources: Resources, *, warm: bool) -> None:
+        threads = str(resources.threads)
+        self._environment = {"GLIBC_TUNABLES": KEEP_MEMORY, **os.environ}
+        self._environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        self._cwd, self._devices = resources.cwd, resources.devices
+        self._processes: Processes = (Warm if warm else Cold)(self._environment, self._cwd)
+
+    def start(self, trial: TrialRef, slot: int) -> _Worker:
+        device = self._devices[slot % len(self._devices)] if self._devices else None
+        changes = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
+        try:
+            process = self._processes.start(trial, changes)
+        except ForkServerError as error:
+            logging.getLogger(__name__).warning("workers start cold from here on: %s", error)
+            self.close()
+            self._processes = Cold(self._environment, self._cwd)
+            process = self._processes.start(trial, changes)
+        return _Worker(trial, process, slot)
+
+    def close(self) -> None:
+        self._processes.close()
 
 
 def _has_ended(worker: _Worker, timeout: float | None) -> bool:
@@ -114,7 +134,6 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
         _stop([worker], grace=0)
         _leave_end(worker.trial, "timeout", f"stopped after {timeout:g} s")
         return True
-    _close(worker)
     if not (worker.trial.directory / "result.json").is_file():
         _leave_end(worker.trial, "failed", _cause(code, worker))
     return True
@@ -147,7 +166,6 @@ def _stop(workers: Sequence[_Worker], grace: float = GRACE_SECONDS) -> None:
         _signal(workers, getattr(signal, "SIGKILL", signal.SIGTERM))
         for worker in workers:
             worker.process.wait()
-            _close(worker)
 
 
 def _signal(workers: Sequence[_Worker], number: int) -> None:
@@ -158,11 +176,6 @@ def _signal(workers: Sequence[_Worker], number: int) -> None:
                     os.killpg(worker.process.pid, number)
                 else:
                     worker.process.terminate()
-
-
-def _close(worker: _Worker) -> None:
-    if worker.process.stdin:
-        worker.process.stdin.close()
 
 
 @hookimpl
