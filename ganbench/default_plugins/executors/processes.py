@@ -37,6 +37,9 @@ class Process(Protocol):
     def wait(self) -> int:
         """Wait for its end and return its exit code."""
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+
 
 class Processes(Protocol):
     """Where workers' processes come from. They end with this one, however that ends."""
@@ -97,7 +100,7 @@ class Warm:
     def __init__(self, environment: Mapping[str, str], cwd: Path | None) -> None:
         """Start that process. It is at work on its imports as this returns."""
         theirs, self._lifeline = os.pipe()
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115; its standard error, until `close`
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (open until `close`)
         self._server = subprocess.Popen(
             [sys.executable, "-c", RUN_MODULE.format(module="ganbench.fork_server"), str(theirs)],
             stdin=subprocess.PIPE,
@@ -184,3 +187,7 @@ class _Forked:
         code = self.server.code(self.pid, wait=True)
         assert code is not None
         return code
+
+    def terminate(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
