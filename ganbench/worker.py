@@ -29,6 +29,7 @@ from ganbench.registry.registry import Registry
 from ganbench.runs.cell_trial import CellTrial
 from ganbench.runs.clock import clocked
 from ganbench.runs.control_trial import judge_control
+from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
 from ganbench.util import files
 
@@ -76,7 +77,8 @@ def run(directory: Path) -> int:
     callbacks: list[Callback] = []
     try:
         trial = Trial.read(directory / TRIAL)
-        result = _work(trial, directory, callbacks)
+        with yielding(trial.threads):
+            result = _work(trial, directory, callbacks)
     except Exception as error:
         result = _failed(TrialResult(), error)
     took = time.perf_counter() - started

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench.records.windows import DISTURBED
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
 
@@ -52,8 +53,12 @@ class Running:
         end = f"{_clock(left)} left" if left > 0 else "judging"
         return (
             f"{self.label}: {self.kimg:.1f} of {self.budget:g} kimg, {rate / 1000:.2f} kimg/s, "
-            f"D {d_loss:.3f}, G {g_loss:.3f}, {end}"
+            f"D {d_loss:.3f}, G {g_loss:.3f}, {end}{self._company()}"
         )
+
+    def _company(self) -> str:
+        disturbed = (self.window.get("kept_waiting") or 0.0) > DISTURBED
+        return ", kept waiting for its cores" if disturbed else ""
 
 
 class Lines(Observer):
@@ -147,7 +152,9 @@ def summary(outcome: TrialOutcome) -> str:
     known = [(m.column.name, m.value) for m in result.metrics if m.value is not None]
     first = f", {known[0][0]} {known[0][1]:.3f}" if known else ""
     troubles = "".join(f"; {finding.title}" for finding in result.diagnosis)
-    return f"{name}: ok{first}, {_clock(result.seconds.get('total', 0.0))}{troubles}"
+    disturbed = trial.alone and result.timings and not result.timings.alone
+    company = "; other programs took its cores" if disturbed else ""
+    return f"{name}: ok{first}, {_clock(result.seconds.get('total', 0.0))}{company}{troubles}"
 
 
 def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:

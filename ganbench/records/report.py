@@ -234,7 +234,7 @@ def _notes(
         f"per trial, {execution.jobs} trial(s) at a time, {precisions}.",
     )
     if any(not row.alone for row in rows):
-        yield Note("shared", "*: measured while other trials shared the machine.")
+        yield Note("shared", "*: measured while other trials or programs shared the cores.")
     if listed := _protocols(rows, columns):
         yield Note(
             "protocols",

@@ -59,7 +59,7 @@ class Row:
     values: dict[str, Summary]  # by the column's name
     status: str  # the different ones of its trials: "ok, failed"
     reasons: tuple[str, ...]  # the different ones, of trials that came to nothing
-    alone: bool  # no other trial shared the machine
+    alone: bool  # no other trial shared the machine, and no program its cores
 
 
 @dataclass(frozen=True)

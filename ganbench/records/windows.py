@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+DISTURBED = 0.05  # of a core: timings of a trial that was kept waiting for more are marked
+
 
 @dataclass(frozen=True)
 class Window:
@@ -21,6 +23,8 @@ class Window:
     g_gradient_norm; where the loss has a boundary, the shares that D takes for what they are
     (d_real_accuracy, d_fake_accuracy) and the share of G's images that it takes for real
     (g_accuracy)."""
+    kept_waiting: float | None = None
+    """Share of a core for which other programs kept its threads waiting; None: not known."""
 
 
 @dataclass(frozen=True)
@@ -42,4 +46,5 @@ class Timings:
     g_steps_per_second: tuple[float, ...] = ()
     samples_per_second: float | None = None
     peak_memory_bytes: int | None = None
-    alone: bool = True  # no other trial shared the machine
+    alone: bool = True  # no other trial shared the machine, and no program its cores
+    kept_waiting: float | None = None  # share of a core, by other programs; None: not known

@@ -23,8 +23,9 @@ from ganbench.records import cells
 from ganbench.records.results import Finding, Parameters, TrainingCounts, TrialResult
 from ganbench.records.run_folder import TRIAL, Trial
 from ganbench.records.status import Status
-from ganbench.records.windows import Probe, Timings, Window
+from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
+from ganbench.runs import neighbours
 from ganbench.runs.clock import clocked
 from ganbench.runs.judging import judged, loading
 from ganbench.runs.trial_pictures import Gallery
@@ -60,6 +61,7 @@ class CellTrial:
         self.probes: list[Probe] = []
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
         self.resumed_at: float | None = None  # kimg
+        self._waiting = neighbours.Waiting(trial.threads)  # of the window that is open
         self.watched = watches.Watched.of(parts.metrics)
         self._log = _logger(directory)
         kimg = cell.schedule.kimg
@@ -109,6 +111,7 @@ class CellTrial:
         """Train, draw, keep and judge. Return the result, but for the clock and the environment."""
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
         reading = readahead.at_random(self.data.images)
+        waiting = self._waiting = neighbours.Waiting(self.trial.threads)
         with clocked(self.seconds, "train"), noting(where), reading:
             try:
                 trained = self.trainer.run()
@@ -116,6 +119,7 @@ class CellTrial:
                 return self._diverged(error)
         with clocked(self.seconds, "sample"):
             fake, sampling_seconds = self.sampler.draw(trained.generator, self.cell.num_samples)
+            kept_waiting = waiting.share()
             saved.write(self.directory, self.trial, self.parts, self.data, trained)
             self.gallery.finish(trained.generator, trained.windows)
         timings = Timings(
@@ -124,7 +128,8 @@ class CellTrial:
             g_steps_per_second=tuple(w.g_steps_per_second for w in trained.windows),
             samples_per_second=self.cell.num_samples / sampling_seconds,
             peak_memory_bytes=peak_memory(self.trial.device),
-            alone=self.trial.alone,
+            alone=self.trial.alone and (kept_waiting or 0.0) <= DISTURBED,
+            kept_waiting=kept_waiting,
         )
         judged = self._judge(fake, trained, timings)
         saved.write_card(self.directory, judged.metrics)
@@ -175,7 +180,8 @@ class CellTrial:
                 callback.window(window)
 
     def _on_window(self, window: Window) -> None:
-        self._tell(window)
+        self._tell(replace(window, kept_waiting=self._waiting.share()))
+        self._waiting = neighbours.Waiting(self.trial.threads)
         probes = [asdict(probe) for probe in self.probes]
         self.kept.save_in_time(self.trainer, {"probes": probes, "diversity": self.diversity})
 

@@ -88,7 +88,7 @@ def test_speed_of_trials_that_shared_the_machine_is_starred(runs):
     assert text(table, BCE, "seconds") == "12*"
     assert text(table, BCE, "modes") == "8"
     assert text(table, LSGAN, "train-images-per-s") == "1,234"
-    assert "*: measured while other trials shared the machine." in table.notes
+    assert "*: measured while other trials or programs shared the cores." in table.notes
     assert (
         "Device cpu (A Processor), 1 thread(s) per trial, 2 trial(s) at a time, float32."
         in table.notes

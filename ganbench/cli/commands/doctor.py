@@ -39,7 +39,7 @@ def examine() -> dict[str, Any]:
     import ganbench
     from ganbench.cli.commands.datasets import described
     from ganbench.registry import registry
-    from ganbench.runs import provenance
+    from ganbench.runs import neighbours, provenance
     from ganbench.util import downloads, files, machine
 
     device = machine.resolve_device("auto")
@@ -57,6 +57,7 @@ def examine() -> dict[str, Any]:
             "torch": torch.get_num_threads(),
             "cores": machine.cores(),
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+            "beside_others": neighbours.how_threads_wait(),
         },
         "folders": {
             "cache": str(files.cache()),
@@ -112,7 +113,7 @@ def _print(found: dict[str, Any]) -> None:
     memory = machine["memory_bytes"]
     size = f", {memory / 2**30:.1f} GiB for this process" if memory else ""
     print(f"machine:   {machine['platform']}, {threads['cores']} cores{size}")
-    print(f"threads:   {threads['torch']}")
+    print(f"threads:   {threads['torch']}; {threads['beside_others']}")
     for name in ("cache", "data"):
         print(f"{name + ':':10} {found['folders'][name]}")
     print(f"disk:      {found['folders']['free_bytes']['here'] / 1e9:.0f} GB free here")

@@ -70,7 +70,7 @@ def section(view: ReportView) -> list[Markup]:
     if not charts:
         return []
     shared = any(not row.in_table.alone for row in view.cells)
-    caution = " Some trials shared the machine, so speeds are not all alike." if shared else ""
+    caution = " Some trials shared their cores, so speeds are not all alike." if shared else ""
     has_front = any('class="front"' in chart for chart in charts)
     line = " The line joins what nothing else beats in both quality and speed." if has_front else ""
     explained = f"Right is faster.{line}{caution}"
