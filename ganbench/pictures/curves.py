@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT, BASE, DPI = 10.0, 2.7, 0.1, 100  # inches: of the page, of a row, below; per inch
+LEFT, RIGHT, BELOW = 0.65, 0.12, 0.35  # inches of a panel around its axes: numbers and "kimg"
+TITLE, LINE, LEGEND_COLUMNS = 0.28, 0.17, 3  # inches of its legend above them
 MOST_POINTS = 1000  # of a curve: as many as the page has pixels
 MOST_CURVES = 12  # of a panel; a legend of more hides what it explains
 WIDE = 1000  # between a curve's usual and its largest value: such an axis is logarithmic
@@ -73,15 +75,26 @@ def save_curves(windows: Sequence[Window], path: Path) -> None:
 
     found = [(panel, curves) for panel in PANELS if (curves := _curves(panel, windows))]
     rows = max(1, math.ceil(len(found) / 2))
-    figure = Figure(figsize=(WIDTH, rows * HEIGHT + BASE), dpi=DPI, layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).flatten()
-    for axes in grid[len(found) :]:
-        axes.set_axis_off()
-    for axes, (panel, curves) in zip(grid, found, strict=False):
+    height = rows * HEIGHT + BASE
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
+    for place, (panel, curves) in enumerate(found):
+        x, y, width, tall = _place(place, rows, len(curves))
+        axes = figure.add_axes((x / WIDTH, y / height, width / WIDTH, tall / height))
         _draw(axes, panel, curves)
     if not found:
         figure.text(0.5, 0.5, "no window of training was logged", ha="center")
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
+
+
+def _place(number: int, rows: int, curves: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of a panel's axes in inches, below its legend's lines.
+
+    A layout engine would draw the page several times to find them.
+    """
+    row, column = divmod(number, 2)
+    above = TITLE + LINE * math.ceil(min(curves, MOST_CURVES) / LEGEND_COLUMNS)
+    width, height = WIDTH / 2 - LEFT - RIGHT, HEIGHT - BELOW - above
+    return column * WIDTH / 2 + LEFT, (rows - 1 - row) * HEIGHT + BASE + BELOW, width, height
 
 
 def _curves(panel: Panel, windows: Sequence[Window]) -> dict[str, Curve]:
@@ -136,7 +149,7 @@ def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve]) -> None:
         borderaxespad=0.1,
         frameon=False,
         fontsize=8,
-        ncols=3,
+        ncols=LEGEND_COLUMNS,
     )
 
 

@@ -6,6 +6,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from torch.nn.functional import interpolate
 from ganbench.contracts.images import Mixture
 from ganbench.pictures import lettering
 from ganbench.pictures.grids import GAP, draw_grid
-from ganbench.pictures.scatter import draw_scatter
+from ganbench.pictures.scatter import ScatterPlot
 from ganbench.util.files import write_atomically
 
 PERCENTS = (1, 2, 4, 8, 16, 32, 64, 100)  # of the budget: most happens at the beginning
@@ -78,6 +79,10 @@ class ProgressFrames:
     def _folder(self) -> Path:
         return self.directory / FOLDER
 
+    @cached_property
+    def _plot(self) -> ScatterPlot:
+        return ScatterPlot(self.mixture)
+
     def _kept(self) -> list[tuple[int, Path]]:
         """Images shown and the file, in order; without what a killed process left half-written."""
         paths = [path for path in self._folder.glob("*.png") if path.stem.isdigit()]
@@ -88,7 +93,7 @@ class ProgressFrames:
             tiles = _fitting(samples, self.columns)
             picture = draw_grid(tiles, self.columns, self.row_names, self.caption)
         else:
-            picture = draw_scatter(samples.flatten(1), self.mixture)
+            picture = self._plot.drawn(samples.flatten(1))
         picture.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
         return picture
 

@@ -14,6 +14,7 @@ from PIL import Image
 from ganbench import Mixture
 from ganbench.pictures import GAP, MARGIN, grid_classes, grid_labels, save_grid, save_scatter
 from ganbench.pictures.grids import CAPTION
+from ganbench.pictures.scatter import ScatterPlot
 
 
 def sheet(path: Path) -> np.ndarray:  # (H, W, 3)
@@ -145,6 +146,15 @@ def test_scatter_is_a_picture_of_the_points(tmp_path, known):
     assert 5 <= len(rows) <= 100
     assert rows.mean() == pytest.approx(130, abs=30)
     assert columns.mean() == pytest.approx(155, abs=30)
+
+
+def test_plot_that_is_drawn_again_shows_the_new_points_alone():
+    plot = ScatterPlot(Mixture(torch.tensor([[0.5, 0.5]]), 0.01))
+    here, there = torch.tensor([[-0.5, 0.5]]).repeat(9, 1), torch.tensor([[-0.5, -0.5]])
+    first = np.array(plot.drawn(here))
+    other = np.array(plot.drawn(there.repeat(9, 1)))
+    assert (first != other).any()
+    assert (np.array(plot.drawn(here)) == first).all()
 
 
 def test_scatter_of_points_that_are_not_finite_is_still_a_picture(tmp_path):
