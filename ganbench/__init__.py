@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from ganbench.util.downloads import download, offline
     from ganbench.util.files import cache, write_atomically
     from ganbench.util.progress import tracked
+    from ganbench.util.terminal import terminal_text
 
 _HOMES = {
     "contracts.architectures": "NormFactory",
@@ -109,6 +110,7 @@ _HOMES = {
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",
     "util.progress": "tracked",
+    "util.terminal": "terminal_text",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _HOME_OF |= {

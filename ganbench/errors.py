@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -66,7 +67,18 @@ def noting(note: Callable[[], str]) -> Iterator[None]:
         raise
 
 
-def told(error: Exception) -> str:
+def place(error: BaseException) -> str:
+    """Return `, at FILE:LINE` of where an exception was raised; nothing where that is unknown."""
+    trace = traceback.extract_tb(error.__traceback__)
+    known = trace and "importlib" not in trace[-1].filename
+    return f", at {trace[-1].filename}:{trace[-1].lineno}" if known else ""
+
+
+def told(error: BaseException) -> str:
     """Return the message with its notes, and with the exception's name for anything unforeseen."""
-    text = str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
+    try:
+        text = str(error)
+    except Exception:  # of anyone's
+        text = "(it cannot say what is wrong)"
+    text = text if isinstance(error, GanbenchError) else f"{type(error).__name__}: {text}"
     return text + "".join(f" ({note})" for note in getattr(error, "__notes__", ()))

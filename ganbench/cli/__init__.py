@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import signal
 import sys
@@ -12,7 +11,7 @@ from typing import NoReturn
 import click
 
 from ganbench import __version__
-from ganbench.cli import exit_codes
+from ganbench.cli import exit_codes, streams
 from ganbench.cli.lazy_group import LazyGroup
 from ganbench.errors import BaselineError, GanbenchError, MeasurementError, NothingSelected
 
@@ -66,43 +65,44 @@ class Terminated(BaseException):
 def main() -> NoReturn:
     """Run the `ganbench` command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks ×, ± or │ shows a ?
-    wants_json = "--json" in sys.argv[1:]
+    streams.install()
+    code = _code(wants_json="--json" in sys.argv[1:])
+    if why := streams.trouble():
+        print(f"error: standard output could not be written: {why}", file=sys.stderr)
+        code = code or exit_codes.USAGE
+    sys.exit(code)
+
+
+def _code(wants_json: bool) -> int:
+    """Run the command, tell of its error, and return its exit code."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        return cli.main(standalone_mode=False) or exit_codes.OK
     except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        return done.exit_code
     except click.ClickException as error:
-        _fail(error.format_message(), exit_codes.USAGE, wants_json, error)
+        return _told(error.format_message(), exit_codes.USAGE, wants_json, error)
     except NothingSelected as error:
-        _fail(str(error), exit_codes.NOTHING_SELECTED, wants_json)
+        return _told(str(error), exit_codes.NOTHING_SELECTED, wants_json)
     except BaselineError as error:
-        _fail(str(error), exit_codes.NOT_COMPARABLE, wants_json)
+        return _told(str(error), exit_codes.NOT_COMPARABLE, wants_json)
     except MeasurementError as error:
-        _fail(str(error), exit_codes.TRIAL_FAILED, wants_json)
+        return _told(str(error), exit_codes.TRIAL_FAILED, wants_json)
     except GanbenchError as error:
-        _fail(str(error), exit_codes.USAGE, wants_json)
+        return _told(str(error), exit_codes.USAGE, wants_json)
     except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted", exit_codes.INTERRUPTED, wants_json)
+        return _told("interrupted", exit_codes.INTERRUPTED, wants_json)
     except Terminated:
-        _fail("terminated", exit_codes.TERMINATED, wants_json)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(exit_codes.OK)
+        return _told("terminated", exit_codes.TERMINATED, wants_json)
 
 
-def _fail(
-    message: str, code: int, as_json: bool, error: click.ClickException | None = None
-) -> NoReturn:
+def _told(message: str, code: int, as_json: bool, error: click.ClickException | None = None) -> int:
     if as_json:
         print(json.dumps({"error": {"message": message, "exit_code": code}}, ensure_ascii=False))
     elif isinstance(error, click.UsageError):
-        error.show()
+        error.show(file=sys.stderr)
     else:
         print(f"error: {message}", file=sys.stderr)
-    sys.exit(code)
+    return code
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

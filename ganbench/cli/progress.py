@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ganbench.cli import streams
 from ganbench.records.windows import DISTURBED
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
@@ -95,15 +96,14 @@ class Live(Lines):
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
         """Say how many trials are left, and begin the display."""
-        from rich.console import Console
         from rich.live import Live as Display
 
-        self.console = Console(stderr=True, highlight=False)
+        self.console = streams.console(stderr=True)
         self.run, self.waiting, self.total = run, list(waiting), len(waiting)
         self.started = time.monotonic()
         skipped = f", {done} done before" if done else ""
         message = f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}"
-        self.console.print(message, markup=False)
+        self.console.print(message)
         self.display = Display(
             console=self.console,
             get_renderable=self._render,
@@ -115,7 +115,7 @@ class Live(Lines):
     def finished(self, outcome: TrialOutcome) -> None:
         """Say how one trial ended, above the display."""
         self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
-        self.console.print(summary(outcome), markup=False)
+        self.console.print(summary(outcome))
 
     def ended(self) -> None:
         """Take the display away."""

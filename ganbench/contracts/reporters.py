@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from ganbench.records.report import Report, Section
+from ganbench.util.terminal import terminal_text
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MARKUP = re.compile(r"[\\|]|\](?=[(\[:])")  # the last ends the text of a link
+FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 
 
 class Reporter(ABC):
@@ -36,16 +39,32 @@ class Reporter(ABC):
         return ()
 
 
-def with_sections(report: Report, reporters: Iterable[Reporter]) -> Report:
-    """Return the report with the sections that the reporters add to report.html, in order."""
-    sections = tuple(section for one in reporters for section in one.sections(report))
-    return replace(report, sections=sections)
+def _raise(reporter: Reporter, error: Exception) -> None:
+    raise error
+
+
+def with_sections(
+    report: Report,
+    reporters: Iterable[Reporter],
+    failed: Callable[[Reporter, Exception], object] = _raise,
+) -> Report:
+    """Return the report with the sections that the reporters add to report.html, in order.
+
+    One that raises adds none, and `failed` is told.
+    """
+    sections: list[Section] = []
+    for reporter in reporters:
+        try:
+            sections += reporter.sections(report)
+        except Exception as error:
+            failed(reporter, error)
+    return replace(report, sections=tuple(sections))
 
 
 def markdown_cell(text: str) -> str:
     """Return text that breaks no cell of a Markdown table and is taken for no markup."""
-    line = " ".join(text.splitlines())
-    return line.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    line = terminal_text(" ".join(text.splitlines()))
+    return _MARKUP.sub(r"\\\g<0>", line).replace("<", "&lt;")
 
 
 def spreadsheet_cell(value: object) -> object:

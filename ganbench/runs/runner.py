@@ -17,8 +17,8 @@ import yaml
 from ganbench.config.benchmark_file import Config
 from ganbench.config.schema import Choice
 from ganbench.contracts.executors import Resources, TrialRef
-from ganbench.contracts.reporters import Reporter, with_sections
-from ganbench.errors import RunError
+from ganbench.contracts.reporters import Reporter, spreadsheet_cell, with_sections
+from ganbench.errors import GanbenchError, PluginError, RunError, place, told
 from ganbench.records import run_folder
 from ganbench.records.cells import Plan
 from ganbench.records.report import Report
@@ -137,15 +137,22 @@ def execute(
 
 
 def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Report:
-    """Hand the run's results to the reporters, and what each adds to report.html to all."""
-    found = with_sections(Report.of(run), reporters)
-    try:
-        for reporter in reporters:
+    """Hand the run's results to the reporters, and what each adds to report.html to all.
+
+    One that raises keeps no other from its work; then PluginError is raised, or RunError where the
+    folder cannot be written.
+    """
+    problems: list[tuple[Reporter, Exception]] = []
+    found = with_sections(Report.of(run), reporters, lambda *problem: problems.append(problem))
+    for reporter in reporters:
+        try:
             reporter.write(found, run.directory)
-    except BrokenPipeError:  # whoever reads standard output has seen enough
-        raise
-    except OSError as error:
-        raise _unwritable(run, error) from error
+        except BrokenPipeError:  # whoever reads standard output has seen enough
+            raise
+        except Exception as error:
+            problems.append((reporter, error))
+    if problems:
+        raise _unreported(run, problems) from problems[0][1]
     return found
 
 
@@ -249,6 +256,8 @@ def _absolute(plugin: str) -> str:
 def _write_records(run: Run) -> None:
     """results.csv, and in run.json the hashes of the data that trials have seen."""
     frame = run.frame()
+    for name in frame.select_dtypes(exclude="number"):
+        frame[name] = frame[name].map(spreadsheet_cell)
     files.write_atomically(
         run.directory / "results.csv", lambda path: frame.to_csv(path, index=False)
     )
@@ -267,6 +276,15 @@ def _locked(run: Run) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise _unwritable(run, error) from error
+
+
+def _unreported(run: Run, problems: Sequence[tuple[Reporter, Exception]]) -> GanbenchError:
+    """Return what to raise once all other reporters have written theirs."""
+    first = problems[0][1]
+    if isinstance(first, OSError):
+        return _unwritable(run, first)
+    said = (f"reporter '{one.name}': {told(error)}{place(error)}" for one, error in problems)
+    return PluginError("\n".join(said) + f"\n  (all else of {run.directory} is written)")
 
 
 def _unwritable(run: Run, error: OSError) -> RunError:

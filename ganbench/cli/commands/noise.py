@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import options, streams
 from ganbench.cli.gating import policy_of, side
 from ganbench.cli.output import print_json, tell
 from ganbench.cli.running import executed
@@ -180,12 +180,9 @@ def yaml(tolerances: dict[str, Tolerance]) -> str:
 
 
 def _print(source: str, analysis: Analysis, *, everything: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = streams.console(pipe_width=160)
     shown = [n for n in analysis.numbers if n.gated or everything] or list(analysis.numbers)
     candidates = analysis.design.candidates
     table = Table(

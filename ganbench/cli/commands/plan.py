@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import options, streams
 from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.cli.output import print_json, tell
 from ganbench.util.messages import counted
@@ -98,14 +98,11 @@ def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> d
 
 
 def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from ganbench.training.time_estimate import readable
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = streams.console(pipe_width=160)
     table = Table(title=f"{plan.name} (plan {plan.id})", title_justify="left")
     for head in (
         "cell",
@@ -147,4 +144,4 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
         print(f"… and {len(cells) - MOST_ROWS:,} cells more; --json shows every one")
     for cell in cells[:MOST_ROWS]:
         if cell["incompatible"]:
-            console.print(f"{cell['label']}: n/a: {cell['incompatible']}", markup=False)
+            console.print(f"{cell['label']}: n/a: {cell['incompatible']}")

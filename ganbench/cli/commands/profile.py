@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import options, streams
 from ganbench.cli.output import print_json, tell
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ def _described(
 def _print(
     cell: Cell, measured: Measured, judged: dict[str, float | str], traced: Path | None
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     schedule = cell.schedule
@@ -137,7 +136,7 @@ def _print(
     table.add_column("share", justify="right")
     for row in _rows(measured, steps):
         table.add_row(*row)
-    console = Console(highlight=False)
+    console = streams.console()
     console.print(table)
     if judged:
         after = Table(title="after training", title_justify="left")
@@ -147,7 +146,7 @@ def _print(
             after.add_row(name, found if isinstance(found, str) else f"{found:.2f}")
         console.print(after)
     if traced is not None:
-        console.print(f"trace: {traced}", markup=False)
+        console.print(f"trace: {traced}")
 
 
 def _rows(measured: Measured, steps: list[str]) -> Iterator[tuple[str, ...]]:

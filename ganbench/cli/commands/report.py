@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import options, streams
 from ganbench.cli.exit_codes import OK
 from ganbench.cli.garbage import look_seldom_for_garbage
-from ganbench.errors import ConfigError, NothingSelected, RunError
+from ganbench.errors import ConfigError, NothingSelected, RunError, told
 
 if TYPE_CHECKING:
     from ganbench.contracts.reporters import Reporter
@@ -112,7 +112,7 @@ def _table(report: Report, style: str) -> Callable[[], None]:
 
     def write() -> None:
         with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-            reporter.write(with_sections(report, added), Path(folder))
+            reporter.write(with_sections(report, added, _without_sections), Path(folder))
             if style in FILES:
                 sys.stdout.write((Path(folder) / FILES[style]).read_text("utf-8"))
 
@@ -125,8 +125,12 @@ def _buildable(plugins: Registry, chosen: Iterable[PluginChoice]) -> Iterator[Re
         try:
             yield plugins.build("reporter", choice.name, choice.options)
         except ConfigError as error:
-            why = str(error).splitlines()[0]
-            print(f"note: without the sections of '{choice.name}': {why}", file=sys.stderr)
+            _without_sections(choice, error)
+
+
+def _without_sections(one: PluginChoice | Reporter, error: Exception) -> None:
+    why = told(error).splitlines()[0]
+    print(f"note: without the sections of '{one.name}': {why}", file=sys.stderr)
 
 
 def _comparison(report: Report, style: str) -> Callable[[], None]:
@@ -216,14 +220,12 @@ def _sources(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _print(run: Run, pairs: Sequence[Pair]) -> None:
-    from rich.console import Console as Terminal
     from rich.table import Table as Grid
     from rich.text import Text
 
     from ganbench.reports.published.comparison import SAME
 
-    width = None if sys.stdout.isatty() else PIPE_WIDTH
-    terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
+    terminal = streams.console(pipe_width=PIPE_WIDTH)
     for title, group in _sections(pairs).items():
         grid = Grid(title=Text(title), title_justify="left")
         for head in HEADS:
@@ -237,10 +239,10 @@ def _print(run: Run, pairs: Sequence[Pair]) -> None:
         terminal.print(grid)
         for verdict, number in numbered.items():
             if verdict != SAME:
-                terminal.print(f"({number}) {verdict}", markup=False)
+                terminal.print(f"({number}) {verdict}")
         terminal.print()
     for note in [NOTE, *_sources(pairs)]:
-        terminal.print(note, style="dim", markup=False)
+        terminal.print(note, style="dim")
 
 
 def _markdown(run: Run, pairs: Sequence[Pair]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -36,9 +37,9 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
         raise RunError(f"{run.directory}: {error}") from error
     begun = run.info.provenance.ganbench or ganbench.__version__
     if begun != ganbench.__version__:
-        click.echo(
+        print(
             f"note: begun with ganbench {begun}, and goes on with {ganbench.__version__}; each "
             "result.json says which one ran it",
-            err=True,
+            file=sys.stderr,
         )
     return finish(run, found, fail_fast=fail_fast, as_json=as_json, quiet=quiet)

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench import Column, Report, Reporter, Row, Table
+from ganbench import Column, Report, Reporter, Row, Table, terminal_text
 from ganbench.default_plugins.reporters.layout import cells, is_cost, varied
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Console(Reporter):
             terminal.print(f"… and {left:,} more: the csv, markdown, json and html formats "
                            "have all rows", markup=False)  # fmt: skip
         for note in table.notes:
-            terminal.print(note, style="dim", markup=False)
+            terminal.print(terminal_text(note), style="dim", markup=False)
 
 
 def _grid(
@@ -115,4 +115,5 @@ def _fitting(
 def _styled(text: str) -> Text:
     from rich.text import Text
 
-    return Text(text.removeprefix(BOLD), "bold" if text.startswith(BOLD) else "")
+    shown = terminal_text(text.removeprefix(BOLD))
+    return Text(shown, "bold" if text.startswith(BOLD) else "")

@@ -31,4 +31,4 @@ def markdown(table: Table) -> str:
         lines.append([markdown_cell(cell) for cell in [*texts, row.status]])
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     notes = "\n".join(f"- {markdown_cell(note)}" for note in table.notes)
-    return f"# {table.name}\n\n{body}\n\n{notes}\n"
+    return f"# {markdown_cell(table.name)}\n\n{body}\n\n{notes}\n"

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ganbench.cli import streams
+
 
 @contextmanager
 def shown(quiet: bool) -> Iterator[None]:
@@ -23,7 +25,6 @@ def shown(quiet: bool) -> Iterator[None]:
 
 @contextmanager
 def _bars() -> Iterator[None]:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -41,7 +42,7 @@ def _bars() -> Iterator[None]:
         TimeRemainingColumn(),
     )
     tasks = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=streams.console(stderr=True), transient=True) as progress:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import options, streams
 from ganbench.cli.lazy_group import LazyGroup
 from ganbench.cli.output import print_json
 
@@ -79,12 +79,9 @@ def _load(plugins: tuple[str, ...]) -> list[dict[str, str]]:
 
 
 def _print(listed: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 160
+    console = streams.console(pipe_width=160)
     table = Table(box=None, pad_edge=False)
     for head in ("kind", "name", "from", "what it is"):
         table.add_column(head, overflow="fold")
@@ -92,4 +89,4 @@ def _print(listed: list[dict[str, Any]]) -> None:
         source = f"{entry['distribution']} {entry['version']}".strip()
         what = f"problem: {entry['problem']}" if entry["problem"] else entry["summary"]
         table.add_row(entry["kind"], entry["name"], source, what)
-    console.print(table, markup=False)
+    console.print(table)
