@@ -108,22 +108,26 @@ class _Workers:
         self._environment = {"GLIBC_TUNABLES": KEEP_MEMORY, **os.environ}
         self._environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
         self._cwd, self._devices = resources.cwd, resources.devices
-        self._processes: Processes = (Warm if warm else Cold)(self._environment, self._cwd)
+        self._made: list[Processes] = []
+        self._make(Warm if warm else Cold)
 
     def start(self, trial: TrialRef, slot: int) -> _Worker:
         device = self._devices[slot % len(self._devices)] if self._devices else None
         changes = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
         try:
-            process = self._processes.start(trial, changes)
+            process = self._made[-1].start(trial, changes)
         except ForkServerError as error:
             logging.getLogger(__name__).warning("workers start cold from here on: %s", error)
-            self.close()
-            self._processes = Cold(self._environment, self._cwd)
-            process = self._processes.start(trial, changes)
+            self._make(Cold)
+            process = self._made[-1].start(trial, changes)
         return _Worker(trial, process, slot)
 
     def close(self) -> None:
-        self._processes.close()
+        for processes in self._made:
+            processes.close()
+
+    def _make(self, kind: type[Warm] | type[Cold]) -> None:
+        self._made.append(kind(self._environment, self._cwd))
 
 
 def _has_ended(worker: _Worker, timeout: float | None) -> bool:

@@ -130,6 +130,17 @@ def test_end_of_what_workers_are_forked_from_costs_one_trial(
 
 
 @forks
+def test_what_runs_beside_has_an_end_too(light: Path) -> None:
+    given = trials(light, "hangs", "kills server", "b")
+    ended = list(Local().run(given, Resources(jobs=2)))
+    assert set(ended) == set(given)
+    for name in ("hangs", "kills server"):
+        assert json.loads((light / name / "end.json").read_text())["status"] == "failed"
+    assert not alive(int((light / "hangs" / "pid").read_text()))
+    assert results(given[2:])
+
+
+@forks
 def test_where_imports_fail_workers_start_cold(
     light: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
