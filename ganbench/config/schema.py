@@ -160,7 +160,9 @@ class Training(Settings):
     d_lr: PositiveFloat | None = None
     betas: tuple[Decay, Decay] | None = None
     ema: Decay = Field(
-        default=0.999, description="decay of the average of G's weights that is evaluated; 0: none"
+        default=0.999,
+        description="decay of the average of G's weights that is evaluated; 0: none. Batch norm is "
+        "recalibrated before sampling either way",
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     channels_last: bool = True

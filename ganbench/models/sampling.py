@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.images import ImageSpec, LabeledImages, quantise
-from ganbench.models.networks import BatchNorm, ConditionalGenerator
+from ganbench.models import calibration
+from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.util.random_streams import stream
 
@@ -82,23 +83,22 @@ def recalibrate(
     labels: Tensor | None,
     device: torch.device,
 ) -> None:
-    """Estimate batch norm's running statistics anew from latents (N, Z) and labels (N,).
+    """Estimate norm layers' running statistics anew from latents (N, Z) and labels (N,).
 
-    Those at hand are of the live weights, and not of their average.
+    Those at hand are of the live weights, and not of their average. All but batch norm works as in
+    evaluation, and spectral norms are settled before.
     """
     batch_size = min(CALIBRATION_BATCH, at_once(generator.image))
-    norms = [m for m in generator.modules() if isinstance(m, BatchNorm)]
+    generator.eval()
+    calibration.settle_spectral_norms(generator)
+    norms = calibration.running_norms(generator)
     if not norms:
         return
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain average over the batches
-    generator.train()
     whole = max(len(latents) // batch_size * batch_size, min(len(latents), batch_size))
     labels = None if labels is None else labels[:whole]  # batches of one size weigh the same
-    for z, y in _batches(latents[:whole], labels, batch_size, device):
-        generator(z, y)
-    generator.eval()
+    with calibration.collecting(norms):
+        for z, y in _batches(latents[:whole], labels, batch_size, device):
+            generator(z, y)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation, watches
 from ganbench.evaluation.evaluate import evaluate
+from ganbench.models import calibration
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
@@ -79,6 +80,8 @@ class CellTrial:
             snapshots_at=sorted({*self._metric_points, *self._frame_points}),
             on_snapshot=self._on_snapshot,
         )
+        for kind in calibration.not_renewed(self.trainer.generator):
+            logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
         self.kept = checkpoints.Checkpoints(
             directory / checkpoints.NAME, (directory / TRIAL).read_text(), trial.checkpoint
         )

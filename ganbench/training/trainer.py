@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
 from ganbench.errors import Diverged
+from ganbench.models import calibration
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.trained import Progress, Snapshot, TrainingResult
 from ganbench.records.schedule import Schedule
@@ -148,8 +149,14 @@ class Trainer:
 
     @property
     def judged_generator(self) -> ConditionalGenerator:
-        """The generator that is sampled and judged: the average, where there is one."""
-        return self.average if self.average is not None else self.generator
+        """The generator that is sampled and judged: the average, where there is one.
+
+        Its weights are averaged; what it keeps beside them is the live generator's.
+        """
+        if self.average is None:
+            return self.generator
+        calibration.copy_buffers(self.generator, self.average)
+        return self.average
 
     def run(self) -> TrainingResult:
         """Train until the budget is spent, from wherever `restore` left it.
@@ -229,7 +236,7 @@ class Trainer:
         """Hand over a copy of the generator as it is now, and return the seconds that this took."""
         began = self._now()
         self.snapshots_at = [n for n in self.snapshots_at if n > self.progress.images]
-        generator = copy.deepcopy(self.judged_generator)
+        generator = calibration.copied(self.judged_generator)
         # Training goes on as if nothing had been drawn.
         with torch.random.fork_rng(self._cuda_devices()):
             self.on_snapshot(Snapshot(generator, self.progress.images, seconds))

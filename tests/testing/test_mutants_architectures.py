@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import pytest
 import torch
 from helpers import mutants
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from ganbench import Architecture, ImageSpec, NormFactory
 from ganbench.models.networks import BatchNorm
@@ -265,6 +267,84 @@ class SharedWeights(TinyConv):
         return self.Net(super().generator(image, latent_dim, norm))
 
 
+class Keeping(nn.Module):
+    """A generator that keeps something of every step of training."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.kept: Tensor | float = 0.0
+
+    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        if self.training:
+            self.kept = 0.5 * self.kept + z.mean().detach()
+        return self.net(z + self.kept, condition)
+
+
+@dataclass(kw_only=True)
+class UnregisteredAverage(TinyConv):
+    """A running average of latents in a plain attribute, which no state_dict holds."""
+
+    name = "unregistered-average"
+    caught_by = {"what_the_generator_keeps_is_in_its_state"}
+    also = {"statistics_over_batches_are_renewed"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        return Keeping(super().generator(image, latent_dim, norm))
+
+
+class OwnBatchNorm(nn.Module):
+    """Batch norm that ganbench cannot know."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("stored_mean", torch.zeros(channels))
+        self.register_buffer("stored_var", torch.ones(channels))
+
+    def forward(self, h: Tensor) -> Tensor:
+        if self.training:
+            self.stored_mean.lerp_(h.detach().mean(0), 0.1)
+            self.stored_var.lerp_(h.detach().var(0), 0.1)
+            return (h - h.mean(0)) / (h.var(0) + 1e-5).sqrt()
+        return (h - self.stored_mean) / (self.stored_var + 1e-5).sqrt()
+
+
+class NormedTwice(nn.Module):
+    """Latents are scaled, and normed by another norm of its own."""
+
+    def __init__(self, net: nn.Module, latent_dim: int, norm: nn.Module) -> None:
+        super().__init__()
+        self.scale = nn.Linear(latent_dim, latent_dim)
+        self.norm, self.net = norm, net
+
+    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        return self.net(self.norm(3 * self.scale(z) + 2), condition)
+
+
+@dataclass(kw_only=True)
+class UnknownBatchNorm(TinyConv):
+    """A batch norm of its own class, whose statistics stay those of other weights."""
+
+    name = "unknown-batch-norm"
+    caught_by = {"statistics_over_batches_are_renewed"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        net = super().generator(image, latent_dim, norm)
+        return NormedTwice(net, latent_dim, OwnBatchNorm(latent_dim))
+
+
+@dataclass(kw_only=True)
+class WithoutRunningStatistics(TinyConv):
+    """A batch norm that looks at the batch in evaluation too."""
+
+    name = "without-running-statistics"
+    caught_by = {"statistics_over_batches_are_renewed"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        plain = nn.BatchNorm1d(latent_dim, track_running_stats=False)
+        return NormedTwice(super().generator(image, latent_dim, norm), latent_dim, plain)
+
+
 @mutants.parametrize(
     *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
 )
@@ -286,3 +366,32 @@ def test_architecture_without_any_size_is_caught():
     failed = mutants.failures(BuildsNothing)
     assert "test it with one that it builds" in failed["claimed_sizes_build"]
     assert issubclass(BuildsNothing, Architecture)
+
+
+@dataclass(kw_only=True)
+class Plain(TinyConv):
+    """One of torch's own layers, which keeps something."""
+
+    name = "plain"
+    make = nn.Identity
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        net = super().generator(image, latent_dim, norm)
+        net.to_image = nn.Sequential(type(self).make(), net.to_image)
+        return net
+
+
+LAYERS = {
+    "batch norm": lambda: nn.BatchNorm2d(4),
+    "synchronised": lambda: nn.SyncBatchNorm(4),
+    "instance norm": lambda: nn.InstanceNorm2d(4, track_running_stats=True),
+    "spectral norm": lambda: parametrizations.spectral_norm(nn.Conv2d(4, 4, 1)),
+    "by a hook": lambda: nn.utils.spectral_norm(nn.Conv2d(4, 4, 1)),
+    "dropout": lambda: nn.Dropout(0.5),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_of_torch_pass(name, monkeypatch):
+    monkeypatch.setattr(Plain, "make", staticmethod(LAYERS[name]))
+    assert mutants.failures(Plain) == {}

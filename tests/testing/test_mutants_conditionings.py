@@ -281,6 +281,27 @@ class SharedEmbedding(Conditioning):
         return self.Holding(latent_dim, num_classes)
 
 
+@dataclass(kw_only=True)
+class CountsInAnAttribute(Concat):
+    """Latents that fade in by a counter which no state_dict holds."""
+
+    name = "counts-in-an-attribute"
+    caught_by = {"what_the_generator_keeps_is_in_its_state"}
+    also = {"samples_do_not_depend_on_their_neighbours"}
+
+    class Fading(GeneratorConditioner):
+        def __init__(self, net: GeneratorConditioner) -> None:
+            super().__init__(net.latent_dim)
+            self.net, self.steps = net, 0
+
+        def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+            self.steps += self.training
+            return self.net.latent(z, labels) * min(1.0, 0.9 + self.steps / 100)
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return self.Fading(super().generator(latent_dim, num_classes))
+
+
 @mutants.parametrize(
     *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
 )

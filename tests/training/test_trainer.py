@@ -301,6 +301,18 @@ def test_average_is_what_training_returns_and_is_not_trained():
     assert all(p.grad is None for p in trained.generator.parameters())
 
 
+def test_buffers_of_the_average_are_the_live_generators():
+    trainer = trainer_of(ema=0.999)
+    for generator in (trainer.generator, trainer.average):
+        generator.backbone.register_buffer("steps", torch.tensor(0))
+    trainer.generator.backbone.register_forward_hook(
+        lambda net, given, images: images + 0 * net.steps.add_(net.training)
+    )
+    trained = trainer.run()
+    assert trained.generator is trainer.average
+    assert trained.generator.backbone.steps == 2 * trainer.progress.iteration
+
+
 # Seeds
 
 

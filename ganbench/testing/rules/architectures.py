@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrize import ParametrizationList
 
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning, Unconditioned
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Scored, norm_per_sample
+from ganbench.models.calibration import copied
 from ganbench.models.networks import (
     PER_SAMPLE,
     PLAIN_NORMS,
@@ -21,8 +20,14 @@ from ganbench.models.networks import (
     ConditionalGenerator,
     build,
 )
+from ganbench.testing.fixtures import kept_state
 from ganbench.testing.fixtures.meta_device import on_meta
-from ganbench.testing.fixtures.networks import finite_gradients, random_images, shaken
+from ganbench.testing.fixtures.networks import (
+    finite_gradients,
+    holding_spectral_norms,
+    random_images,
+    shaken,
+)
 from ganbench.testing.rulebook import Rulebook
 
 RESOLUTIONS = (1, 2, 4, 8, 16, 28, 29, 32, 33, 48, 64, 100, 128, 256)
@@ -176,15 +181,28 @@ def stays_on_the_device(architecture: Architecture) -> None:
 def survives_deepcopy(architecture: Architecture) -> None:
     """The average of the generator's weights is a copy of it."""
     image = next(_smallest(architecture))
-    generator = _generator(architecture, image)
-    twin = copy.deepcopy(generator)
+    generator = _generator(architecture, image).eval()
+    twin = copied(generator)
     z = torch.randn(COUNT, architecture.latent_dim)
-    before = generator(z, None)
-    assert torch.equal(before, twin(z, None)), "a copy of the generator gives other images"
+    before = kept_state.images_of(generator, z)
+    assert torch.equal(before, kept_state.images_of(twin, z)), (
+        "a copy of the generator gives other images"
+    )
     shaken(generator)
-    assert torch.equal(before, twin(z, None)), (
+    assert torch.equal(before, kept_state.images_of(twin, z)), (
         "a copy of the generator shares its weights; keep modules in attributes, and in no function"
     )
+
+
+@rules.rule
+def what_the_generator_keeps_is_in_its_state(architecture: Architecture) -> None:
+    kept_state.assert_is_in_the_state(_normed_generator(architecture), architecture.latent_dim)
+
+
+@rules.rule
+def statistics_over_batches_are_renewed(architecture: Architecture) -> None:
+    generator = _normed_generator(architecture)
+    kept_state.assert_statistics_are_renewed(generator, architecture.latent_dim)
 
 
 @rules.rule_for_each(_per_sample_norms)
@@ -206,10 +224,7 @@ def discriminator_is_per_sample(norm: str, architecture: Architecture) -> None:
 def _logits(discriminator: ConditionalDiscriminator, images: Tensor) -> Tensor:
     """In training mode, but with the same dropout and without steps of the power iteration."""
     torch.manual_seed(1)
-    for module in discriminator.modules():
-        if isinstance(module, ParametrizationList):
-            module.eval()
-    return discriminator(images).logits
+    return holding_spectral_norms(discriminator)(images).logits
 
 
 @rules.rule_for_each(_per_sample_norms)
@@ -281,6 +296,10 @@ def _generator(
         return Unconditioned(nn.GroupNorm(1, channels))
 
     return architecture.generator(image, latent_dim or architecture.latent_dim, norm)
+
+
+def _normed_generator(architecture: Architecture) -> ConditionalGenerator:
+    return _players(architecture, next(_smallest(architecture)))[0]
 
 
 def _plain_norm(architecture: Architecture) -> Callable[[int], nn.Module]:

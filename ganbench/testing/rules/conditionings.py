@@ -15,11 +15,14 @@ from ganbench.contracts.conditionings import (
 )
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Scored, Step, Terms, norm_per_sample
+from ganbench.models.calibration import copied
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator, build
+from ganbench.testing.fixtures import kept_state
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import (
     TinyConv,
     finite_gradients,
+    holding_spectral_norms,
     random_images,
     random_labels,
     shaken,
@@ -229,20 +232,36 @@ def survives_deepcopy(conditioning: Conditioning) -> None:
     """The average of the generator's weights is a copy of it."""
     generator, _ = _players(copy.deepcopy(conditioning))
     latents, labels = _latents(), random_labels(COUNT, SPEC.num_classes)
-    twin = copy.deepcopy(generator)
-    before = generator(latents, labels)
-    assert torch.equal(before, twin(latents, labels)), "a copy of the generator gives other images"
+    twin = copied(generator.eval())
+    before = kept_state.images_of(generator, latents, labels)
+    assert torch.equal(before, kept_state.images_of(twin, latents, labels)), (
+        "a copy of the generator gives other images"
+    )
     shaken(generator)
-    assert torch.equal(before, twin(latents, labels)), (
+    assert torch.equal(before, kept_state.images_of(twin, latents, labels)), (
         "a copy of the generator shares its weights; keep modules in attributes, and in no function"
     )
+
+
+@rules.rule
+def what_the_generator_keeps_is_in_its_state(conditioning: Conditioning) -> None:
+    kept_state.assert_is_in_the_state(_batch_normed(conditioning), TinyConv().latent_dim)
+
+
+@rules.rule
+def statistics_over_batches_are_renewed(conditioning: Conditioning) -> None:
+    kept_state.assert_statistics_are_renewed(_batch_normed(conditioning), TinyConv().latent_dim)
+
+
+def _batch_normed(conditioning: Conditioning) -> ConditionalGenerator:
+    return build(TinyConv(), conditioning, conditioning, SPEC, g_norm="batch", d_norm="layer")[0]
 
 
 def _players(conditioning: Conditioning, image: ImageSpec = SPEC) -> Players:
     """Networks whose norm, at every layer, looks at one sample alone."""
     built = build(TinyConv(), conditioning, conditioning, image, g_norm="layer", d_norm="layer")
     for module in built:
-        shaken(module)
+        holding_spectral_norms(shaken(module))
     return built
 
 
