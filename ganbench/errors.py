@@ -35,6 +35,10 @@ class DataError(GanbenchError):
     """A data set or a weights file is missing, damaged or not what it claims to be."""
 
 
+class DataChanged(DataError):
+    """The data are not those that the run, or this training, began with."""
+
+
 class RunError(GanbenchError):
     """A run directory cannot be used: taken, unwritable, incomplete or of another benchmark."""
 

@@ -19,7 +19,7 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
-from ganbench.errors import told
+from ganbench.errors import DataChanged, told
 from ganbench.models.parts import check_sources
 from ganbench.records.results import Environment, TrialResult
 from ganbench.records.run_folder import RESULT, TRIAL, Trial
@@ -75,12 +75,14 @@ def run(directory: Path) -> int:
     """Run the trial and write its result. Return 0 when the trial is `ok`, else 3."""
     started = time.perf_counter()
     callbacks: list[Callback] = []
+    goes_on = False  # what failed begins anew
     try:
         trial = Trial.read(directory / TRIAL)
         with yielding(trial.threads):
             result = _work(trial, directory, callbacks)
     except Exception as error:
         result = _failed(TrialResult(), error)
+        goes_on = isinstance(error, DataChanged)  # once the data are back
     took = time.perf_counter() - started
     result = replace(result, seconds={**result.seconds, "total": took})
     for callback in callbacks:
@@ -89,7 +91,8 @@ def run(directory: Path) -> int:
         except Exception as error:
             result = _failed(result, error, f"callback '{callback.name}': ")
     files.write_json(directory / RESULT, result.plain())
-    (directory / checkpoints.NAME).unlink(missing_ok=True)  # what failed begins anew
+    if not goes_on:
+        (directory / checkpoints.NAME).unlink(missing_ok=True)
     return 0 if result.status is Status.OK else 3
 
 
@@ -106,7 +109,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResu
     with clocked(seconds, "plugins"):
         plugins = registry.load(trial.plugins)
     if trial.reference is not None:
-        found = judge_control(trial.reference, plugins, seconds)
+        found = judge_control(trial.reference, plugins, directory, seconds)
     else:
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)

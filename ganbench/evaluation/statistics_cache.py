@@ -9,14 +9,15 @@ from pathlib import Path
 
 import filelock
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
-from ganbench.util import files
+from ganbench.util import files, sealed
 
 logger = logging.getLogger(__name__)
 
 Tensors = dict[str, Tensor]
+DAMAGED = (SafetensorError, ValueError, RuntimeError, TypeError, KeyError)
 
 
 def remembered(key: str, compute: Callable[[], Mapping[str, Tensor]]) -> Tensors:
@@ -47,16 +48,16 @@ def remembered(key: str, compute: Callable[[], Mapping[str, Tensor]]) -> Tensors
 
 
 def _read(path: Path) -> Tensors | None:
-    if not path.is_file():
-        return None
     try:
-        found = load_file(path)
-    except (SafetensorError, OSError) as error:
+        found = load(sealed.read(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, *DAMAGED) as error:
         logger.warning("%s: not usable (%s); computing it again", path, error)
         return None
     return found if found and all(bool(t.isfinite().all()) for t in found.values()) else None
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    files.write_atomically(path, lambda temporary: save_file(whole, temporary))
+    files.remove_temporaries(path.parent, path.name)
+    sealed.write(path, save({name: tensor.contiguous() for name, tensor in tensors.items()}))

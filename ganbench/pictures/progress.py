@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ MILLISECONDS, HELD = 700, 3500  # of each frame, and of the last
 LOOK = 128  # pixels of a side that decide about the colours
 PURE = (0, 0, 0, 255, 255, 255)  # the first two colours: letters are black and paper is white,
 PAPER = 248  # which no other colour so near to them takes from them
+
+_log = logging.getLogger(__name__)
 
 Frame = tuple[str, Image.Image]  # its title and its picture
 
@@ -68,7 +71,8 @@ class ProgressFrames:
 
     def finish(self) -> Path | None:
         """Make progress.gif of the frames and remove them. None: there were none."""
-        frames = [(_title(images), _read(path)) for images, path in self._kept()]
+        read = ((_title(images), _read(path)) for images, path in self._kept())
+        frames = [(title, picture) for title, picture in read if picture is not None]
         path = self.directory / NAME
         if frames:
             write_atomically(path, lambda temporary: _save_gif(frames, temporary))
@@ -114,9 +118,14 @@ def _title(images: int) -> str:
     return f"{kimg:,.0f} kimg" if kimg >= 1000 else f"{kimg:.4g} kimg"
 
 
-def _read(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.convert("RGB")
+def _read(path: Path) -> Image.Image | None:
+    """Return a frame, or None where its file is damaged: PNG's checksums tell."""
+    try:
+        with Image.open(path, formats=["PNG"]) as picture:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        _log.warning("%s: left out of %s: %s", path, NAME, error)
+        return None
 
 
 def _save_gif(frames: Sequence[Frame], path: Path) -> None:

@@ -4,6 +4,7 @@ run.json               what was asked, of what versions, on what machine
 config.source.yaml     the benchmark file as it was
 config.resolved.yaml   with the profile and the overrides merged in
 plan.json              every cell, resolved
+data.json              the data that the trials have seen; others are refused
 trials/ID/trial.json   what one worker was told
 trials/ID/result.json  what came of it; end.json instead, when a worker died
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there

@@ -14,6 +14,7 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation, watches
 from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
@@ -26,8 +27,9 @@ from ganbench.records.run_folder import TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
-from ganbench.runs import neighbours
+from ganbench.runs import held_data, neighbours
 from ganbench.runs.clock import clocked
+from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
 from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
@@ -52,12 +54,13 @@ class CellTrial:
         plugins: registry.Registry,
         parts: Parts,
         data: LabeledImages,
+        held: Held,
         directory: Path,
         callbacks: list[Callback],
         seconds: dict[str, float],
     ) -> None:
         self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
-        self.parts, self.data = parts, data
+        self.parts, self.data, self.held = parts, data, held
         self.callbacks, self.seconds = callbacks, seconds
         self.probes: list[Probe] = []
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
@@ -83,7 +86,11 @@ class CellTrial:
         for kind in calibration.not_renewed(self.trainer.generator):
             logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
         self.kept = checkpoints.Checkpoints(
-            directory / checkpoints.NAME, (directory / TRIAL).read_text(), trial.checkpoint
+            directory / checkpoints.NAME,
+            (directory / TRIAL).read_text(),
+            trial.checkpoint,
+            asdict(held),
+            lambda known: held_data.check(Held(**known), held),
         )
 
     @classmethod
@@ -104,8 +111,10 @@ class CellTrial:
         parts = Parts.of(cell, plugins)
         with clocked(seconds, "data"), noting(partial(loading, cell.dataset)):
             data = parts.dataset.load("train", files.data())
+            held = Held.of(cell.dataset, "train", digest(data), len(data))
+        held_data.hold(directory, held)
         with clocked(seconds, "prepare"):
-            made = cls(trial, cell, plugins, parts, data, directory, callbacks, seconds)
+            made = cls(trial, cell, plugins, parts, data, held, directory, callbacks, seconds)
             made._tell_of_beginning()
             made._resume()
         return made
@@ -160,13 +169,12 @@ class CellTrial:
 
     def _resume(self) -> None:
         """Go on from a checkpoint where there is one."""
-        if half_done := self.kept.load():
-            self.trainer.restore(half_done[0])
+        if (beside := self.kept.resume(self.trainer)) is not None:
             self.resumed_at = self.trainer.progress.images / 1000
             for waiting in (self._metric_points, self._frame_points):
                 _take_passed(waiting, self.trainer.progress.images)
-            self.probes += [Probe(**probe) for probe in half_done[1]["probes"]]
-            self.diversity += half_done[1]["diversity"]
+            self.probes += [Probe(**probe) for probe in beside["probes"]]
+            self.diversity += beside["diversity"]
             for window in self.trainer.windows:
                 self._tell(window)
         self.gallery.rewind(self.resumed_at or 0.0)
@@ -242,7 +250,11 @@ class CellTrial:
             directory=self.directory,
         )
         with clocked(self.seconds, "evaluate"):
-            return judged(judge, self.parts.metrics)
+            found = judged(judge, self.parts.metrics)
+        if found.data:  # a file that is mapped into memory may have changed meanwhile
+            now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
+            held_data.check(self.held, now)
+        return found
 
 
 def _counts(trained: TrainingResult) -> TrainingCounts:

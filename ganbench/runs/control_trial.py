@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from ganbench.errors import noting
 from ganbench.evaluation import controls, trial_evaluation
+from ganbench.evaluation.real_data import digest
 from ganbench.records import cells
 from ganbench.records.results import TrialResult
 from ganbench.registry import registry
+from ganbench.runs import held_data
 from ganbench.runs.clock import clocked
+from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
 from ganbench.util import files
 
 
 def judge_control(
-    reference: cells.Reference, plugins: registry.Registry, seconds: dict[str, float]
+    reference: cells.Reference,
+    plugins: registry.Registry,
+    directory: Path,
+    seconds: dict[str, float],
 ) -> TrialResult:
     """Return how real images are judged; what each part took is added to `seconds`."""
     dataset = plugins.build_spec(reference.dataset)
     with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
         made = controls.make(reference.control, dataset, reference.num_samples, files.data())
+    held = Held.of(reference.dataset, made.split, digest(made.train), len(made.train))
+    held_data.hold(directory, held)
     judge = trial_evaluation.TrialEvaluation(
         dataset, made.train, made.samples, plugins, files.data(), split=made.split
     )

@@ -19,6 +19,7 @@ from ganbench.config.schema import Choice
 from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, spreadsheet_cell, with_sections
 from ganbench.errors import GanbenchError, PluginError, RunError, place, told
+from ganbench.pictures import progress
 from ganbench.records import run_folder
 from ganbench.records.cells import Plan
 from ganbench.records.report import Report
@@ -26,7 +27,8 @@ from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
-from ganbench.runs import provenance
+from ganbench.runs import held_data, provenance
+from ganbench.training import checkpoints
 from ganbench.util import files, machine
 
 LOCK = ".lock"
@@ -123,7 +125,10 @@ def execute(
     """
     observer = observer or Observer()
     with _locked(run):
-        waiting = [o for o in run.outcomes() if not o.status.is_final]
+        outcomes = run.outcomes()
+        _clean(run, outcomes)
+        held_data.note(run.directory, outcomes)
+        waiting = [o for o in outcomes if not o.status.is_final]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         try:
             for outcome in _run_trials(run, registry, waiting):
@@ -154,6 +159,16 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     if problems:
         raise _unreported(run, problems) from problems[0][1]
     return found
+
+
+def _clean(run: Run, outcomes: Sequence[TrialOutcome]) -> None:
+    """Remove what killed processes left: half-written files, and checkpoints of what is final."""
+    files.remove_temporaries(run.directory)
+    for outcome in outcomes:
+        for folder in (outcome.directory, outcome.directory / progress.FOLDER):
+            files.remove_temporaries(folder)
+        if outcome.status.is_final:
+            (outcome.directory / checkpoints.NAME).unlink(missing_ok=True)
 
 
 def _run_trials(

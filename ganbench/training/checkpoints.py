@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import logging
 import pickle
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,23 @@ import torch
 import ganbench
 from ganbench.training.state import PlainState, TrainerState
 from ganbench.training.trainer import Trainer
-from ganbench.util import files
+from ganbench.util import sealed
 
 logger = logging.getLogger(__name__)
 
 NAME = "checkpoint.pt"
 NOT_PLAIN = (AttributeError, TypeError, pickle.PickleError)  # what keeping an odd object raises
-DAMAGED = (EOFError, RuntimeError, ValueError, KeyError, pickle.PickleError)
+DAMAGED = (  # what reading garbage raises
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.PickleError,
+)
 
 
 @dataclass
@@ -32,6 +44,8 @@ class Checkpoints:
     path: Path
     trial: str  # the text of trial.json: of another trial, nothing is taken over
     every_seconds: float | None  # None: never
+    data: PlainState = field(default_factory=dict)  # what is known of the training data
+    check_data: Callable[[PlainState], None] = lambda found: None  # raises where it is another
     _last: float = field(default_factory=time.monotonic, init=False)
 
     def save_in_time(self, trainer: Trainer, more: PlainState) -> None:
@@ -42,27 +56,54 @@ class Checkpoints:
         if self.every_seconds is None or time.monotonic() - self._last < self.every_seconds:
             return
         state = {"made by": self._origin(), "trainer": trainer.state().plain(), "more": more}
+        state["data"] = self.data
         try:
             content = _written(state)
-            files.write_atomically(self.path, lambda temporary: temporary.write_bytes(content))
+            sealed.write(self.path, content)
         except (OSError, *NOT_PLAIN) as error:
             logger.warning("no checkpoints of this trial: %s", _first_line(error))
             self.every_seconds = None
         self._last = time.monotonic()
 
     def load(self) -> tuple[TrainerState, PlainState] | None:
-        """Return the trainer's state and what was kept beside it, or None if there is none."""
+        """Return the trainer's state and what was kept beside it.
+
+        None where there is no file, or none to go on from, which a warning says. Raises what
+        `check_data` raises.
+        """
         try:
-            state = _loaded(self.path.read_bytes())
+            state = _loaded(sealed.read(self.path))
+            if state["made by"] != self._origin():
+                raise ValueError("of another trial or version")
+            found = TrainerState.from_plain(state["trainer"]), dict(state["more"])
+            data = state.get("data")
         except FileNotFoundError:
             return None
-        except (OSError, *DAMAGED) as error:
-            logger.warning("%s: not usable (%s); beginning anew", self.path, _first_line(error))
+        except DAMAGED as error:
+            self._warn(error)
             return None
-        if state.get("made by") != self._origin():
-            logger.warning("%s: of another trial or version; beginning anew", self.path)
+        if data:  # checkpoints of before do not know theirs
+            self.check_data(data)
+        return found
+
+    def resume(self, trainer: Trainer) -> PlainState | None:
+        """Let the trainer go on from the file, and return what was kept beside it.
+
+        None where `load` gives none, or what does not fit the trainer, which stays as it was.
+        """
+        if (found := self.load()) is None:
             return None
-        return TrainerState.from_plain(state["trainer"]), state["more"]
+        before = copy.deepcopy(trainer.state())
+        try:
+            trainer.restore(found[0])
+        except DAMAGED as error:
+            trainer.restore(before)
+            self._warn(error)
+            return None
+        return found[1]
+
+    def _warn(self, error: Exception) -> None:
+        logger.warning("%s: not usable (%s); beginning anew", self.path, _first_line(error))
 
     def _origin(self) -> str:
         versions = f"{ganbench.__version__}|{torch.__version__}"

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import json
+import math
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+MOST_BYTES, MOST_LEVELS, MOST_DIGITS = 64_000_000, 100, 300
+"""What a file of a run may have: ganbench writes nothing that comes near."""
+
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for whoever writes into a pipe
+_TEMPORARY = re.compile(r"\.(?P<target>.+\.[A-Za-z0-9]+)\.[a-z0-9_]{8}")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def cache() -> Path:
@@ -60,12 +72,83 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def remove_temporaries(folder: Path, target: str = "") -> None:
+    """Remove what `write_atomically` left when it was killed: for `target`, or for any file.
+
+    Call it where nobody else writes there.
+    """
+    for path in folder.glob(f".{glob.escape(target)}*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and target in ("", found["target"]) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path, most: int | None = MOST_BYTES) -> bytes:
+    """Return a regular file's content; pipes and devices, which may have no end, are no files.
+
+    Raises OSError, also where it has more than `most` bytes.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        if most is not None and found.st_size > most:
+            raise OSError(errno.EFBIG, f"{found.st_size:,} bytes, and at most {most:,} are read")
+        return file.read() if most is None else file.read(most)
+
+
+def read_text(path: Path, most: int = MOST_BYTES) -> str:
+    """Return a regular file's text; what is no UTF-8 is shown as such. Raises OSError."""
+    return read_bytes(path, most).decode("utf-8", "replace")
+
+
 def read_json(path: Path) -> Any | None:
     """Return the value, or None where the file is missing, unreadable or not whole."""
     try:
-        return json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):  # not JSON, not UTF-8, nested beyond reason
+        return parse_json(read_bytes(path))
+    except (OSError, ValueError):
         return None
+
+
+def parse_json(content: bytes) -> Any:
+    """Return the value of a JSON document. Raises ValueError where it is none of reason.
+
+    None is one with a number that is not finite or of MOST_DIGITS digits, with half a character,
+    or of more than MOST_LEVELS levels.
+    """
+    try:
+        found = json.loads(
+            content.decode("utf-8"), parse_constant=_finite, parse_float=_finite, parse_int=_whole
+        )
+    except RecursionError as error:
+        raise ValueError(f"more than {MOST_LEVELS} levels deep") from error
+    level = [found]
+    for _ in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise ValueError(f"more than {MOST_LEVELS} levels deep")
+    if _SURROGATE.search(content):
+        json.dumps(found, ensure_ascii=False).encode()  # raises UnicodeEncodeError, a ValueError
+    return found
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """Return a container's values; keys are texts."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text[:20]} is no number of JSON")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def _write(path: Path, text: str) -> None:

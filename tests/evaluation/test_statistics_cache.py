@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from ganbench.evaluation.statistics_cache import remembered
-from ganbench.util import files
+from ganbench.util import files, sealed
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,39 @@ def test_other_key_is_another_value():
 def test_what_is_not_finite_is_not_taken_from_the_cache():
     remembered("key", lambda: {"a": torch.tensor([float("nan")])})
     assert remembered("key", lambda: {"a": torch.ones(1)})["a"].item() == 1
+
+
+def test_no_flipped_bit_is_another_statistic(cache):
+    expected = remembered("key", lambda: {"a": torch.arange(50.0), "b": torch.tensor(2)})
+    (path,) = cache.glob("*.safetensors")
+    whole = path.read_bytes()
+    for place in random.Random(0).sample(range(8 * len(whole)), 200):
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        path.write_bytes(changed)
+        again = remembered("key", lambda: {"computed anew": torch.ones(1)})
+        assert list(again) == ["computed anew"]
+    path.write_bytes(whole)
+    found = remembered("key", lambda: pytest.fail("computed again"))
+    assert all(torch.equal(found[name], expected[name]) for name in ("a", "b"))
+
+
+def test_statistics_without_a_seal_are_taken(cache):
+    remembered("key", lambda: {"a": torch.arange(3.0)})
+    (path,) = cache.glob("*.safetensors")
+    path.write_bytes(sealed.read(path))
+    assert remembered("key", lambda: pytest.fail("computed again"))["a"].tolist() == [0, 1, 2]
+
+
+def test_what_killed_writers_left_is_removed(cache):
+    remembered("key", lambda: {"a": torch.ones(1)})
+    (path,) = cache.glob("*.safetensors")
+    path.unlink()
+    left, other = (cache / f".{name}.abcd_123" for name in (path.name, "b.safetensors"))
+    left.touch()
+    other.touch()  # perhaps another process is writing it
+    remembered("key", lambda: {"a": torch.ones(1)})
+    assert (left.exists(), other.exists()) == (False, True)
 
 
 def test_two_processes_that_ask_at_once_compute_once(tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import io
+import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.training.checkpoints import Checkpoints
 from ganbench.training.state import TrainerState
 from ganbench.training.trainer import Trainer
+from ganbench.util import sealed
 
 
 @dataclass(kw_only=True)
@@ -127,6 +130,68 @@ def test_damaged_checkpoint_is_a_new_beginning(content, tmp_path, caplog):
     (tmp_path / "c.pt").write_bytes(content)
     assert Checkpoints(tmp_path / "c.pt", "{}", 1.0).load() is None
     assert "beginning anew" in caplog.text
+
+
+def test_no_flipped_bit_is_trained_on(tmp_path, caplog):
+    kept = Checkpoints(tmp_path / "c.pt", "{}", 1e-9)
+    kept.save_in_time(of("plain"), {})
+    assert kept.load() is not None
+    whole = kept.path.read_bytes()
+    places = random.Random(0).sample(range(8 * len(whole)), 200)
+    for place in places:
+        changed = bytearray(whole)
+        changed[place // 8] ^= 1 << place % 8
+        kept.path.write_bytes(changed)
+        assert kept.load() is None
+    assert caplog.text.count("beginning anew") == len(places)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        [1],
+        torch.zeros(3),
+        {},
+        {"trainer": {}, "more": {}},
+        {"made by": "ORIGIN", "trainer": [], "more": {}},
+        {"made by": "ORIGIN", "trainer": {"networks": []}, "more": {}},
+        {"made by": "ORIGIN", "trainer": "WHOLE"},
+    ],
+    ids=str,
+)
+def test_garbage_is_a_new_beginning(garbage, tmp_path, caplog):
+    kept = Checkpoints(tmp_path / "c.pt", "{}", 1e-9)
+    if isinstance(garbage, dict):
+        known = {"ORIGIN": kept._origin(), "WHOLE": of("plain").state().plain()}
+        garbage = {
+            key: known.get(value, value) if isinstance(value, str) else value
+            for key, value in garbage.items()
+        }
+    torch.save(garbage, kept.path)
+    assert kept.resume(of("plain")) is None
+    assert "beginning anew" in caplog.text
+
+
+def test_state_that_does_not_fit_leaves_the_trainer_as_it_was(tmp_path, caplog):
+    kept = Checkpoints(tmp_path / "c.pt", "{}", 1e-9)
+    trained = of("plain")
+    trained.on_window = lambda window: kept.save_in_time(trained, {})
+    trained.run()
+    state = torch.load(io.BytesIO(sealed.read(kept.path)), weights_only=True)
+    state["trainer"]["optimizers"].pop()  # after the networks are restored
+    torch.save(state, kept.path)
+    later = of("plain")
+    assert kept.resume(later) is None
+    assert "beginning anew" in caplog.text
+    expected = everything(of("plain"))
+    assert all(torch.equal(a, b) for a, b in zip(everything(later), expected, strict=True))
+
+
+def test_checkpoint_without_a_seal_is_gone_on_from(tmp_path):
+    kept = Checkpoints(tmp_path / "c.pt", "{}", 1e-9)
+    kept.save_in_time(of("plain"), {"beside": [1]})
+    kept.path.write_bytes(sealed.read(kept.path))
+    assert kept.resume(of("plain")) == {"beside": [1]}
 
 
 def test_checkpoint_of_another_trial_is_not_taken_over(tmp_path, caplog):

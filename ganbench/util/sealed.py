@@ -1,0 +1,44 @@
+"""Files that vouch for their content: a line with the SHA-256 of all that follows it.
+
+What ganbench keeps for itself and reads back is sealed, so that a flipped bit is a damaged file and
+not another number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ganbench.util import files
+
+_MARK = b"ganbench sealed sha256 "
+
+
+class Damaged(ValueError):
+    """The content is not what was written."""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a sealed file, whole."""
+    seal = _MARK + hashlib.sha256(content).hexdigest().encode() + b"\n"
+    files.write_atomically(path, lambda temporary: _put(temporary, seal, content))
+
+
+def read(path: Path) -> bytes:
+    """Return what `write` was given. A file without a seal, of a ganbench before, is taken whole.
+
+    Raises Damaged where the content is another one, and OSError where the file cannot be read.
+    """
+    found = files.read_bytes(path, most=None)
+    if not found.startswith(_MARK):
+        return found
+    seal, _, content = found.partition(b"\n")
+    if seal != _MARK + hashlib.sha256(content).hexdigest().encode():
+        raise Damaged("its content is not what was written: its SHA-256 is another")
+    return content
+
+
+def _put(path: Path, seal: bytes, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(seal)
+        file.write(content)
