@@ -34,6 +34,7 @@ class LabeledImages:
     images: Tensor  # (N, C, H, W)
     labels: Tensor | None  # (N,) int64 class ids, or None
     problems: tuple[str, ...] = ()  # files that were left out, each with the reason
+    remarks: tuple[str, ...] = ()  # what may be wrong although all was taken, as sentences
 
     def __len__(self) -> int:
         return len(self.images)

@@ -13,6 +13,7 @@ import torch
 
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import LabeledImages
+from ganbench.evaluation.loading import load
 from ganbench.records.schedule import Control
 from ganbench.util.random_streams import stream
 
@@ -46,7 +47,7 @@ def unsupported(control: Control, dataset: Dataset) -> str | None:
 
 def make(control: Control, dataset: Dataset, num_samples: int, root: Path) -> Judged:
     """Return what the row judges: at most `num_samples` images, always the same."""
-    train = dataset.load("train", root)
+    train = load(dataset, "train", root)
     if control == "train-half":
         order = torch.randperm(len(train), generator=stream(0, "halves"))
         half = len(train) // 2
@@ -55,7 +56,7 @@ def make(control: Control, dataset: Dataset, num_samples: int, root: Path) -> Ju
     if control == "memorised":
         few = torch.randperm(len(train), generator=stream(0, "memorised"))[:MEMORISED]
         return Judged(train, train.take(few.repeat(-(-num_samples // len(few)))[:num_samples]))
-    test = dataset.load("test", root)
+    test = load(dataset, "test", root)
     order = torch.randperm(len(test), generator=stream(0, "reference"))
     if control == "drop-class" and test.labels is not None:
         order = order[test.labels[order] != test.labels.max()]

@@ -10,6 +10,7 @@ from typing import Any
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import LabeledImages, Split
+from ganbench.evaluation import loading
 
 
 class RealData:
@@ -31,7 +32,7 @@ class RealData:
         if split not in self._splits:
             if split not in self.dataset.splits:
                 raise Unavailable(f"data set '{self.dataset.name}' has no {split} split")
-            self._splits[split] = self.dataset.load(split, self._root)
+            self._splits[split] = loading.load(self.dataset, split, self._root)
         return self._splits[split]
 
     def digest(self, split: Split = "train") -> str:
@@ -54,6 +55,12 @@ class RealData:
     def problems(self) -> tuple[str, ...]:
         """Files of the splits loaded so far that were left out, and why."""
         return tuple(text for split in self._splits.values() for text in split.problems)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What may be wrong with the splits loaded so far, each once."""
+        found = (text for split in self._splits.values() for text in split.remarks)
+        return tuple(dict.fromkeys(found))
 
 
 def digest(data: LabeledImages) -> str:

@@ -244,6 +244,7 @@ def _notes(
         for reason in row.reasons:
             yield Note("failure", f"{row.label}: {row.status}: {reason}")
     yield from (Note("missing", text) for text in _missing_notes(rows, every_column))
+    yield from (Note("data", text) for text in _data_notes(groups))
 
 
 def _feature_notes(columns: Sequence[Column]) -> Iterator[str]:
@@ -289,6 +290,17 @@ def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[s
     for (what, reason, whom), names in found.items():
         whose = "" if len(whom) == len(cells) else f" for {', '.join(whom)}"
         yield f"{', '.join(names)}: {what}{whose}: {reason}."
+
+
+def _data_notes(groups: dict[str, _Group]) -> Iterator[str]:
+    """Yield what trials remarked of their data, each once."""
+    found: dict[str, None] = {}
+    for group in groups.values():
+        for outcome in group.outcomes:
+            name = outcome.trial.subject.dataset.name
+            remarks = outcome.result.data.remarks if outcome.result.data else ()
+            found |= dict.fromkeys(f"Data set {name}: {remark}." for remark in remarks)
+    yield from found
 
 
 def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:

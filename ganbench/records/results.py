@@ -45,7 +45,8 @@ class DataSeen:
 
     sha256: str
     num_images: int = 0
-    problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()  # files that were left out
+    remarks: tuple[str, ...] = ()  # what may be wrong with the images or labels
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ class TrialResult:
         found = asdict(self)
         found["status"] = self.status.value
         found["metrics"] = [{**one.pop("column"), **one} for one in found["metrics"]]
+        if self.data and not self.data.remarks:
+            del found["data"]["remarks"]
         if self.training is None:
             found = {k: v for k, v in found.items() if v or k in ("status", "reason")}
         return found

@@ -11,7 +11,16 @@ from ganbench.records.columns import Column, title_with_space, unclear
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
 Mark = Literal["", "best", "tied"]
 NoteKind = Literal[
-    "errors", "ties", "features", "budget", "device", "shared", "protocols", "failure", "missing"
+    "errors",
+    "ties",
+    "features",
+    "budget",
+    "device",
+    "shared",
+    "protocols",
+    "failure",
+    "missing",
+    "data",
 ]
 
 
@@ -19,7 +28,8 @@ class Note(str):
     """One sentence below the table: text like any other, with the kind of thing that it says.
 
     The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
-    machine), protocols, failure (why a trial came to nothing) and missing (why a value is).
+    machine), protocols, failure (why a trial came to nothing), missing (why a value is) and data
+    (what may be wrong with it).
     """
 
     kind: NoteKind  # such as "ties" and "failure"

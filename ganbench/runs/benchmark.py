@@ -233,6 +233,7 @@ def _seeds(seeds: object) -> str | None:
 
 def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -> None:
     """Refuse data that is missing or damaged before anything is written."""
+    from ganbench.evaluation.loading import odd_names
     from ganbench.util import files
 
     seen = []
@@ -240,7 +241,8 @@ def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -
         if cell.incompatible or cell.dataset in seen:
             continue
         seen.append(cell.dataset)
-        status = registry.build_spec(cell.dataset).status(files.data())
+        dataset = registry.build_spec(cell.dataset)
+        status = dataset.status(files.data())
         if status.verified is False or not (status.present or status.on_use):
             raise DataError(
                 f"{config.place_of_dataset}: data set '{cell.dataset.name}' is not usable: "
@@ -249,6 +251,8 @@ def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -
         if not status.present:
             note = status.note or "not here yet"
             tell(logging.INFO, f"data set '{cell.dataset.name}': {note} ({status.location})")
+        for remark in odd_names(dataset.class_names()):
+            tell(logging.WARNING, f"data set '{cell.dataset.name}': {remark}")
 
 
 def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:

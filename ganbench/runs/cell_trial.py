@@ -14,6 +14,7 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation, watches
 from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
 from ganbench.models.parts import Parts
@@ -110,7 +111,7 @@ class CellTrial:
         """
         parts = Parts.of(cell, plugins)
         with clocked(seconds, "data"), noting(partial(loading, cell.dataset)):
-            data = parts.dataset.load("train", files.data())
+            data = load(parts.dataset, "train", files.data())
             held = Held.of(cell.dataset, "train", digest(data), len(data))
         held_data.hold(directory, held)
         with clocked(seconds, "prepare"):

@@ -19,7 +19,7 @@ def judged(judge: trial_evaluation.TrialEvaluation, metrics: Sequence[Metric]) -
         status=Status.OK,
         metrics=tuple(found.values),
         protocols=found.protocols,
-        data=DataSeen(real.digest(), len(real.train), tuple(real.problems)),
+        data=DataSeen(real.digest(), len(real.train), real.problems, real.remarks),
         metric_seconds=found.seconds,
     )
 

@@ -94,6 +94,7 @@ def _training_data(model: SavedModel) -> LabeledImages:
 
     Raises DataError where it is not there, or is no longer the same.
     """
+    from ganbench.evaluation import loading
     from ganbench.util import files
 
     root, begins = files.data().absolute(), _where_paths_begin(model.directory)
@@ -106,7 +107,7 @@ def _training_data(model: SavedModel) -> LabeledImages:
                 f"here: {status.location}: {status.note or 'missing'}; relative paths begin in "
                 f"{begins}"
             )
-        data = dataset.load("train", root)
+        data = loading.load(dataset, "train", root)
     _check_the_same(model, dataset.name, data, begins)
     return data
 

@@ -84,6 +84,7 @@ def _profiled(
     folder: Path | None,
     evaluates: bool,
 ) -> tuple[Measured, dict[str, float | str], Path | None]:
+    from ganbench.evaluation.loading import load
     from ganbench.models.parts import Parts
     from ganbench.records.cells import slug
     from ganbench.training import profiling
@@ -91,7 +92,7 @@ def _profiled(
     from ganbench.util import files
 
     parts = Parts.of(cell, registry)
-    data = parts.dataset.load("train", files.data())
+    data = load(parts.dataset, "train", files.data())
     traced = None
     if folder:
         traced = folder / f"{slug(cell.label)}-{cell.id}.trace.json"

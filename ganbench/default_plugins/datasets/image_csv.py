@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
+import posixpath
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +73,8 @@ class ImageCSV(PicturesOfYourOwn):
                 problems.append(f"{self._csv.name}: line {row.line}: {error}")
         names = sorted(found)
         labels = [ids[found[name].label] for name in names]
-        return self.of_split(Listing(root, names, labels, tuple(problems)), split)
+        listing = Listing(root, names, labels, tuple(problems), tuple(self._rowless(root)))
+        return self.of_split(listing, split)
 
     def status(self, root: Path) -> DatasetStatus:
         try:
@@ -91,6 +96,25 @@ class ImageCSV(PicturesOfYourOwn):
             other = f", there with label {first.label}" if first.label != row.label else ""
             raise ValueError(f"'{name}' again, after line {first.line}{other}")
         return name
+
+    def _rowless(self, root: Path) -> Iterator[str]:
+        """Yield a remark where pictures lie beside those of the rows, and no row names them."""
+        named = set()
+        for row in self._read():
+            with suppress(ValueError):  # of which listing() tells
+                name = patterns.filled(self.pattern, {**row.values, "id": row.id})
+                named.add(posixpath.normpath(name))
+        endings = {posixpath.splitext(name)[1].lower() for name in named}
+        found = []
+        for below in sorted({posixpath.dirname(name) for name in named}):
+            there = os.listdir(root / below) if (root / below).is_dir() else []
+            beside = (posixpath.join(below, name) for name in there if not name.startswith("."))
+            found += [n for n in beside if posixpath.splitext(n)[1].lower() in endings]
+        if left := sorted(set(found) - named):
+            yield (
+                f"{len(left):,} pictures have no row in {self._csv.name} and are left out, such as "
+                f"'{left[0]}'"
+            )
 
     @cached_property
     def _csv(self) -> Path:
@@ -131,10 +155,18 @@ class ImageCSV(PicturesOfYourOwn):
         path = self._file(self.relabel)
         if path.suffix.lower() == ".csv":
             lines = tables.lines(path, [self.id_column, self.label_column])
-            found = {line.values[self.id_column]: line.values[self.label_column] for line in lines}
+            pairs = [
+                (line.values[self.id_column], line.values[self.label_column]) for line in lines
+            ]
         else:
-            found = tables.mapping(path)
-        found = {identity: tables.canonical(label) for identity, label in found.items()}
+            pairs = tables.mapping(path)
+        found: dict[str, str] = {}
+        for identity, label in pairs:
+            label = tables.canonical(label)
+            if found.setdefault(identity, label) != label:
+                raise DataError(
+                    f"{path}: '{identity}' gets label '{found[identity]}' and '{label}'"
+                )
         for identity, label in found.items():
             if identity not in ids:
                 near = unknown(identity, sorted(ids))
@@ -169,10 +201,10 @@ class ImageCSV(PicturesOfYourOwn):
 def sorted_labels(labels: Iterable[str]) -> tuple[str, ...]:
     """Return each label once, in order: of numbers, where all are."""
     found = set(labels)
-    try:
-        return tuple(sorted(found, key=float))
-    except ValueError:
-        return tuple(sorted(found))
+    with suppress(ValueError):
+        if all(map(math.isfinite, map(float, found))):
+            return tuple(sorted(found, key=float))
+    return tuple(sorted(found))
 
 
 @hookimpl

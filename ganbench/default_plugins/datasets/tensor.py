@@ -32,8 +32,8 @@ class Tensors(Dataset):
     """Arrays of images, and maybe labels, in a .npz, .npy, .pt or IDX file; no pickle is run.
 
     `images` and `labels` name the arrays where the file does not leave one choice each; of a file
-    that holds a single array, `labels` is another file. Labels may be any whole numbers or words:
-    in their order they become the classes.
+    that holds a single array, `labels` is another file; `labels: none` leaves them aside. Labels
+    may be any whole numbers or words, which in their order become the classes, or one-hot rows.
     """
 
     name = "tensor"

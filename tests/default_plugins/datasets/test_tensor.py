@@ -296,7 +296,11 @@ BAD = [
     ({"images": IMAGES}, {"images": "image"}, r"images: it has no array 'image'; did you mean 'im"),
     ({"x": IMAGES, "y": LABELS}, {"labels": "z"}, r"labels: it has no array 'z'\n  known: x, y"),
     ({"x": IMAGES, "y": LABELS[:9]}, {"labels": "y"}, r"labels of shape \(9,\) for 12 images; giv"),
-    ({"x": IMAGES, "y": np.eye(12)}, {"labels": "y"}, r"labels of shape \(12, 12\) for 12 images"),
+    (
+        {"x": IMAGES, "y": np.ones((12, 12))},
+        {"labels": "y"},
+        r"labels of shape \(12, 12\) for 12 images",
+    ),
     ({"x": IMAGES, "y": LABELS / 2}, {"labels": "y"}, "data.npz: y: labels are fractions; give wh"),
     ({"x": IMAGES, "y": LABELS * np.nan}, {"labels": "y"}, "labels are fractions"),
     ({"x": IMAGES, "y": LABELS * 1j}, {"labels": "y"}, "labels are complex128; give whole numbers"),

@@ -27,6 +27,7 @@ class Part:
     per_class: tuple[int, ...]  # () where there are no labels
     bytes: int  # of the values, wherever they are kept
     problems: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ class Findings:
     @property
     def problems(self) -> list[str]:
         """Return every problem, files that were left out first."""
-        return [*self.skipped, *self._empty()]
+        remarks = (remark for part in self.splits.values() for remark in part.remarks)
+        return [*self.skipped, *self._empty(), *dict.fromkeys(remarks)]
 
     @property
     def skipped(self) -> list[str]:
@@ -72,9 +74,11 @@ class Findings:
 
 def examined(chosen: Chosen, root: Path) -> Findings:
     """Load every split, and look at what came. Raises DataError."""
+    from ganbench.evaluation.loading import load
+
     dataset = chosen.dataset
     splits: dict[str, Part] = {
-        split: _part(dataset, dataset.load(split, root)) for split in dataset.splits
+        split: _part(dataset, load(dataset, split, root)) for split in dataset.splits
     }
     status, spec = dataset.status(root), dataset.image_spec()
     return Findings(
@@ -100,7 +104,7 @@ def _part(dataset: Dataset, found: LabeledImages) -> Part:
     classes, labels = dataset.image_spec().num_classes, found.labels
     counts = () if labels is None else tuple(labels.bincount(minlength=classes).tolist())
     size = found.images.numel() * found.images.element_size()
-    return Part(len(found), counts, size, found.problems)
+    return Part(len(found), counts, size, found.problems, found.remarks)
 
 
 def _size(location: Path) -> int | None:

@@ -53,6 +53,7 @@ def command(
     """
     from ganbench import pictures
     from ganbench.cli.commands.datasets import findings
+    from ganbench.evaluation.loading import load
     from ganbench.util import files
 
     subject = chosen.chosen(target, settings, plugins)
@@ -60,7 +61,7 @@ def command(
     _check_place(path, force)
     _check_kind(subject.dataset, split)
     with bars.shown(quiet):
-        found = subject.dataset.load(split, files.data())  # type: ignore[arg-type]
+        found = load(subject.dataset, split, files.data())  # type: ignore[arg-type]
     names = findings.class_names(subject.dataset)
     classes = pictures.grid_classes(len(names)) if found.labels is not None else []
     rows = [_drawn(found, count, label) for label in classes] or _rows(found, count)

@@ -15,6 +15,9 @@ from ganbench import DataError
 from ganbench.default_plugins.datasets.arrays.files import Found, arrays
 from ganbench.default_plugins.datasets.image_files.choices import shortened, unknown
 
+NONE = "none"  # in the place of a name: the images have no labels
+CALLED_LABELS = {"label", "labels", "target", "targets", "y"}
+CALLED_CLASSES = {"class", "classes"}  # of which words may be names
 ASIDE = {"val", "valid", "validation", "dev", "extra"}  # words, and all of "test", that set aside
 WHOLE = 2**53  # up to which a float holds every whole number
 
@@ -41,11 +44,13 @@ class Chosen:
         """Return one whole number or word of each image (N,). Raises DataError."""
         assert self.labels is not None
         values = self.labels.read()
-        flat = values.reshape(-1) if values.size == len(values) else values
+        if self.labels.shape != (len(self), 1) and _is_one_hot(values):
+            values = values.argmax(1)
+        flat = values.reshape(-1) if values.ndim and values.size == len(values) else values
         if flat.shape != (len(self),):
             raise DataError(
                 f"{self.labels_where}: labels of shape {values.shape} for {len(self):,} images; "
-                "give one class of each image"
+                f"give one class of each image, name another array as labels, or labels: {NONE}"
             )
         if flat.dtype.kind == "f":
             if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
@@ -74,9 +79,9 @@ def chosen(path: Path, images: str | None, labels: str | None) -> Chosen:
     _require(path, found, "images", name)
     whole = Chosen(path, name, found[name], None)
     if labels is None:
-        fitting = _of_labels(found, whole)
+        fitting = _of_labels(found, whole) or _called_labels(found, whole)
         labels = _only(path, found, "labels", fitting) if fitting else None
-    if labels is None:
+    if labels is None or (labels == NONE and NONE not in found):
         return whole
     _require(path, found, "labels", labels)
     return Chosen(path, name, found[name], found[labels], f"{path}: {labels}")
@@ -87,6 +92,8 @@ def _single(path: Path, found: Found, images: str | None, labels: str | None) ->
     if images is not None:
         raise DataError(f"{path}: holds one array without a name, and images names '{images}'")
     beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    if labels == NONE:
+        return Chosen(path, "", found, None)
     if labels is not None:
         beside = path.parent / Path(labels).expanduser()
     elif beside == path or not beside.is_file():
@@ -108,8 +115,31 @@ def _of_labels(found: Mapping[str, Found], images: Chosen) -> list[str]:
     return [name for name in names if _aside(name) == _aside(images.name)]
 
 
+def _called_labels(found: Mapping[str, Found], images: Chosen) -> list[str]:
+    """Return arrays that by their names are labels, whatever is in them, so that none is lost."""
+    names = []
+    for name, array in found.items():
+        plain = array.dtype.kind in "biuf"
+        words = {*_words(name)}
+        called = words & CALLED_LABELS or (plain and words & CALLED_CLASSES)
+        if called and "names" not in words and name != images.name and len(array.shape) <= 2:
+            names.append(name)
+    return [name for name in names if _aside(name) == _aside(images.name)]
+
+
+def _is_one_hot(values: NDArray[Any]) -> bool:
+    """Return whether each row has a single one, and zeros."""
+    if values.ndim != 2 or values.dtype.kind not in "biuf" or not values.size:
+        return False
+    return bool(((values == 0) | (values == 1)).all() and (values.sum(1) == 1).all())
+
+
+def _words(name: str) -> list[str]:
+    return re.findall("[a-z]+", name.lower())
+
+
 def _aside(name: str) -> bool:
-    words = re.findall("[a-z]+", name.lower())
+    words = _words(name)
     return any(w in ASIDE or w.startswith("test") or w.endswith("test") for w in words)
 
 

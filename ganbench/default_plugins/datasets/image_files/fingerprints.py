@@ -30,6 +30,7 @@ class Listing:
     names: Sequence[str]  # relative to the root, with /
     labels: Sequence[int] | None = None
     problems: tuple[str, ...] = ()  # what was left out while listing them
+    remarks: tuple[str, ...] = ()  # what may be wrong with the list, as sentences
 
 
 @dataclass(frozen=True)

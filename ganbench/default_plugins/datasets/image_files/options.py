@@ -103,7 +103,7 @@ class PicturesOfYourOwn(Dataset):
         labels = _of_usable(listing.labels, found.unusable)
         if labels is not None and split == "train":
             self._check_classes(labels, listing.root)
-        return LabeledImages(found.images, labels, problems)
+        return LabeledImages(found.images, labels, problems, listing.remarks)
 
     def damage(self, root: Path) -> Iterator[str]:
         """Yield what `ganbench datasets verify` finds, decoding every file again."""
@@ -124,6 +124,7 @@ class PicturesOfYourOwn(Dataset):
             names=[listing.names[i] for i in kept],
             labels=None if listing.labels is None else [listing.labels[i] for i in kept],
             problems=() if wanted else listing.problems,
+            remarks=() if wanted else listing.remarks,
         )
 
     def _check_problems(self, problems: Sequence[str], listing: Listing, usable: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from ganbench.default_plugins.datasets.image_files.choices import unknown
 
 DELIMITERS = (",", ";", "\t")
 LARGEST_FIELD = 2**20
+LARGEST_LINE = 2**24
+LARGEST_MAPPING = 10**7  # characters of YAML, which takes a minute to read
+MOST_COLUMNS = 10_000
+_EXPECTED = "expected one line `id: label` for each, as in `12: 0`"
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
     with opened(path) as text:
         names, delimiter = _header(path, text)
         places = [_place(path, column, names) for column in columns]
-        reader = csv.reader(text, delimiter=delimiter)
+        reader = csv.reader(_whole_lines(path, text), delimiter=delimiter)
         for row in reader:
             number = reader.line_num + 1
             if not any(value.strip() for value in row):
@@ -50,17 +55,26 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
             yield Line(number, {c: row[i].strip() for c, i in zip(columns, places, strict=True)})
 
 
-def mapping(path: Path) -> dict[str, str]:
+def mapping(path: Path) -> list[tuple[str, str]]:
     """Return a YAML file's ids and labels, each as the text that stands there. Raises DataError."""
     with opened(path) as text:
+        if len(content := text.read(LARGEST_MAPPING + 1)) > LARGEST_MAPPING:
+            raise DataError(
+                f"{path}: more than {LARGEST_MAPPING:,} characters of YAML; make it a CSV file"
+            )
         try:
-            found = yaml.load(text, yaml.BaseLoader)  # which leaves 0012 as it is
+            found = yaml.compose(content, yaml.BaseLoader)  # which leaves 0012 as it is
         except yaml.YAMLError as error:
             raise DataError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    plain = isinstance(found, dict) and all(isinstance(value, str) for value in found.values())
-    if not plain:
-        raise DataError(f"{path}: expected one line `id: label` for each, as in `12: 0`")
-    return {str(key): value for key, value in found.items()}
+        except RecursionError as error:
+            raise DataError(f"{path}: nested too deeply, and {_EXPECTED}") from error
+    if not isinstance(found, yaml.MappingNode) or not all(map(_plain, found.value)):
+        raise DataError(f"{path}: {_EXPECTED}")
+    return [(key.value, value.value) for key, value in found.value]
+
+
+def _plain(pair: tuple[yaml.Node, yaml.Node]) -> bool:
+    return all(isinstance(node, yaml.ScalarNode) for node in pair)
 
 
 def canonical(value: object) -> str:
@@ -91,14 +105,27 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 def _header(path: Path, text: TextIO) -> tuple[list[str], str]:
     """Return the columns, and what stands between them."""
-    first = text.readline()
+    first = next(_whole_lines(path, text), "")
     delimiter = max(DELIMITERS, key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     if not any(names):
         raise DataError(f"{path}: empty; its first line names the columns")
-    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+    if len(names) > MOST_COLUMNS:
+        raise DataError(
+            f"{path}: its first line names {len(names):,} columns, and {MOST_COLUMNS:,} are "
+            "possible; each picture has a line of its own"
+        )
+    if twice := sorted(name for name, count in Counter(names).items() if name and count > 1):
         raise DataError(f"{path}: its header names '{twice[0]}' twice")
     return names, delimiter
+
+
+def _whole_lines(path: Path, text: TextIO) -> Iterator[str]:
+    """Yield lines, of which none may be as long as it likes."""
+    while line := text.readline(LARGEST_LINE):
+        if len(line) == LARGEST_LINE:
+            raise DataError(f"{path}: a line of more than {LARGEST_LINE:,} characters; not CSV")
+        yield line
 
 
 def _place(path: Path, column: str, names: Sequence[str]) -> int:

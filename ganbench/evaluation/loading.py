@@ -1,0 +1,99 @@
+"""Data sets of any kind loaded: their splits held to the contract, and what looks odd in them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.images import ImageSpec, LabeledImages, Split
+from ganbench.errors import ContractError
+from ganbench.util.messages import shown
+
+DARK = 128  # where the brightest value is below it, white may be another one
+LOOKED_AT = 1000  # images, evenly spread, by which that is told
+NOTHING = {"", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write for no label
+
+_log = logging.getLogger(__name__)
+
+
+def load(dataset: Dataset, split: Split, root: Path) -> LabeledImages:
+    """Return a whole split, with remarks on what looks odd in it, which are logged too.
+
+    Raises DataError, as the data set does, and ContractError where it gives what cannot be used.
+    """
+    found, spec = dataset.load(split, root), dataset.image_spec()
+    if why := unfit(found, spec, split):
+        raise ContractError(f"data set '{dataset.name}': {why}")
+    remarks = tuple(dict.fromkeys((*found.remarks, *_remarks(dataset, found, spec))))
+    for remark in remarks:
+        _log.warning("data set '%s', %s: %s", dataset.name, split, remark)
+    return replace(found, remarks=remarks)
+
+
+def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
+    """Return why a split is not what `image_spec()` says, or None."""
+    images, labels, classes = data.images, data.labels, spec.num_classes
+    expected = (spec.channels, spec.resolution, spec.resolution)
+    if tuple(images.shape[1:]) != expected:
+        return f"images of '{split}' are {tuple(images.shape[1:])}, and image_spec() says {spec}"
+    if not len(images):
+        return f"split '{split}' is empty; raise DataError where no image is found"
+    if images.dtype not in (torch.uint8, torch.float32):
+        return f"images are {images.dtype}; give uint8 in [0, 255], or float32 in [-1, 1]"
+    if labels is None or not classes:
+        lacking = labels is None and classes
+        return f"'{split}' has no labels, and image_spec() says {spec}" if lacking else None
+    return _unfit_labels(labels, len(images), classes, split)
+
+
+def _unfit_labels(labels: Tensor, count: int, classes: int, split: Split) -> str | None:
+    """Other whole numbers than int64 will do; the conformance kit alone insists on these."""
+    if labels.dtype.is_floating_point or labels.dtype.is_complex or labels.dtype == torch.bool:
+        return f"labels of '{split}' are {labels.dtype}; give int64 class ids, with .long()"
+    if tuple(labels.shape) != (count,):
+        return f"labels of '{split}' have shape {tuple(labels.shape)} for {count:,} images"
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        return (
+            f"labels of '{split}' go from {low} to {high}; {classes} classes are numbered 0 to "
+            f"{classes - 1}"
+        )
+    return None
+
+
+def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator[str]:
+    if data.labels is not None and not spec.num_classes:
+        yield "it gives labels, and its image_spec() says unlabelled; they are not used"
+    yield from odd_names(dataset.class_names())
+    if spec.resolution > 1 and (brightest := _brightest(data.images)) < DARK:
+        yield (
+            f"the brightest value of its images is {brightest:g} of 255; where that is to be "
+            "white, give the data set's option range, as far as it has one"
+        )
+
+
+def odd_names(names: Sequence[str]) -> Iterator[str]:
+    """Yield what classes' names leave in doubt: names of nothing, and one name in two spellings."""
+    for name in names:
+        if name.strip().lower() in NOTHING:
+            yield f"a class is called {shown(name)}, which programs write where there is no label"
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(" ".join(name.lower().split()), []).append(name)
+    for several in alike.values():
+        if len(several) > 1:
+            listed = " and ".join(map(repr, several))
+            yield f"classes {listed} are one but for case or spaces, and count as different ones"
+
+
+def _brightest(images: Tensor) -> float:
+    """Return the largest value of some images, on the scale of bytes."""
+    few = images[:: -(-len(images) // LOOKED_AT)]
+    largest = float(few.max())
+    return largest if images.dtype == torch.uint8 else 127.5 * (largest + 1)

@@ -1,0 +1,95 @@
+"""What any data set gives is held to its contract, and what looks odd in it is remarked on."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ganbench import ContractError, Dataset, DatasetStatus, ImageSpec, LabeledImages
+from ganbench.cli.commands.datasets import findings
+from ganbench.evaluation.loading import load, odd_names
+
+IMAGES = torch.full((6, 1, 4, 4), 200, dtype=torch.uint8)
+LABELS = torch.arange(6) % 3
+
+
+class Given(Dataset):
+    """Gives what it is made of, as anybody's data set may."""
+
+    name = "given"
+    splits = ("train",)
+
+    def __init__(self, images=IMAGES, labels=LABELS, classes=3, names=()) -> None:
+        self.found, self.classes, self.names = LabeledImages(images, labels), classes, names
+
+    def image_spec(self) -> ImageSpec:
+        return ImageSpec(1, 4, self.classes)
+
+    def load(self, split, root) -> LabeledImages:
+        return self.found
+
+    def status(self, root) -> DatasetStatus:
+        return DatasetStatus("memory", True, None)
+
+    def class_names(self):
+        return self.names
+
+
+def test_what_fits_is_given_as_it_is(caplog):
+    for labels in (LABELS, LABELS.int(), LABELS.byte()):
+        found = load(Given(labels=labels), "train", Path())
+        assert found.images is IMAGES
+        assert found.labels is labels
+        assert found.remarks == ()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("dataset", "why"),
+    [
+        (Given(labels=LABELS.float()), "labels of 'train' are torch.float32; give int64 class ids"),
+        (Given(labels=LABELS > 0), "labels of 'train' are torch.bool; give int64"),
+        (Given(labels=LABELS[:5]), r"labels of 'train' have shape \(5,\) for 6 images"),
+        (Given(labels=torch.eye(3).long()[LABELS]), r"have shape \(6, 3\) for 6 images"),
+        (Given(labels=LABELS + 1), "go from 1 to 3; 3 classes are numbered 0 to 2"),
+        (Given(labels=LABELS - 1), "go from -1 to 1; 3 classes are numbered 0 to 2"),
+        (Given(labels=None), "'train' has no labels, and image_spec"),
+        (
+            Given(IMAGES[..., :3]),
+            r"images of 'train' are \(1, 4, 3\), and image_spec\(\) says 1×4×4",
+        ),
+        (Given(IMAGES[:0], LABELS[:0]), "split 'train' is empty"),
+        (Given(IMAGES.double()), "images are torch.float64; give uint8"),
+    ],
+)
+def test_what_does_not_fit_is_refused(dataset, why):
+    with pytest.raises(ContractError, match=f"data set 'given': .*{why}"):
+        load(dataset, "train", Path())
+
+
+@pytest.mark.parametrize(
+    ("dataset", "remark"),
+    [
+        (Given(classes=0), "it gives labels, and its image_spec() says unlabelled; they are not u"),
+        (Given(IMAGES // 13), "the brightest value of its images is 15 of 255; where that is to b"),
+        (Given(IMAGES.float() / 250 - 1), "the brightest value of its images is 102 of 255"),
+        (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
+        (Given(names=("cat", "Cat ", "x")), "classes 'cat' and 'Cat ' are one but for case or sp"),
+    ],
+)
+def test_what_looks_odd_is_remarked_on(dataset, remark, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = load(dataset, "train", Path())
+    assert len(found.remarks) == 1
+    assert found.remarks[0].startswith(remark)
+    assert f"data set 'given', train: {remark}" in caplog.text
+    chosen = SimpleNamespace(label="given", dataset=dataset)
+    assert findings.examined(chosen, Path()).problems == [*found.remarks]
+
+
+def test_plain_names_are_not_odd():
+    assert not list(odd_names(["cat", "cats", "0", "00", "Nancy"]))
