@@ -59,6 +59,14 @@ class Diverged(GanbenchError):
     """Training produced a loss that is not finite."""
 
 
+class Terminated(BaseException):
+    """SIGTERM, as an exception, so that workers are stopped on the way out."""
+
+
+INTERRUPTIONS = (KeyboardInterrupt, Terminated)
+"""What passes through the code of others without being their error."""
+
+
 @contextmanager
 def noting(note: Callable[[], str]) -> Iterator[None]:
     """Say of any exception but Diverged, which is a finding, where it came from."""

@@ -107,7 +107,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResu
     torch.set_num_threads(trial.threads)
     seconds: dict[str, float] = {}
     with clocked(seconds, "plugins"):
-        plugins = registry.load(trial.plugins)
+        plugins = registry.load(trial.plugins, rehearse=False)  # the runner has done that
     if trial.reference is not None:
         found = judge_control(trial.reference, plugins, directory, seconds)
     else:

@@ -13,7 +13,13 @@ import click
 from ganbench import __version__
 from ganbench.cli import exit_codes, streams
 from ganbench.cli.lazy_group import LazyGroup
-from ganbench.errors import BaselineError, GanbenchError, MeasurementError, NothingSelected
+from ganbench.errors import (
+    BaselineError,
+    GanbenchError,
+    MeasurementError,
+    NothingSelected,
+    Terminated,
+)
 
 COMMANDS = {
     "run": "Run a benchmark file and print the finished tables.",
@@ -58,15 +64,12 @@ def cli() -> None:
     """  # noqa: D205
 
 
-class Terminated(BaseException):
-    """SIGTERM, as an exception, so that workers are stopped on the way out."""
-
-
 def main() -> NoReturn:
     """Run the `ganbench` command and end the process with its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    streams.install()
-    code = _code(wants_json="--json" in sys.argv[1:])
+    wants_json = "--json" in sys.argv[1:]
+    streams.install(as_json=wants_json)
+    code = _code(wants_json)
     if why := streams.trouble():
         print(f"error: standard output could not be written: {why}", file=sys.stderr)
         code = code or exit_codes.USAGE
@@ -97,7 +100,8 @@ def _code(wants_json: bool) -> int:
 
 def _told(message: str, code: int, as_json: bool, error: click.ClickException | None = None) -> int:
     if as_json:
-        print(json.dumps({"error": {"message": message, "exit_code": code}}, ensure_ascii=False))
+        document = {"error": {"message": message, "exit_code": code}}
+        print(json.dumps(document, ensure_ascii=False), file=streams.documents())
     elif isinstance(error, click.UsageError):
         error.show(file=sys.stderr)
     else:

@@ -7,6 +7,8 @@ import logging
 import sys
 from typing import Any
 
+from ganbench.cli import streams
+
 
 def json_text(value: Any) -> str:
     """Return a value as JSON; dataclasses are mappings of their fields."""
@@ -21,7 +23,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def print_json(value: Any) -> None:
     """Print one JSON document on stdout."""
-    print(json_text(value))
+    print(json_text(value), file=streams.documents())
 
 
 def tell(level: int, sentence: str) -> None:

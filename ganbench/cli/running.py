@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
 from ganbench.cli.output import print_json
+from ganbench.errors import INTERRUPTIONS
 
 if TYPE_CHECKING:
     from ganbench.records.run_folder import Run, TrialOutcome
@@ -18,13 +19,12 @@ def executed(
     run: Run, registry: Registry, *, quiet: bool, fail_fast: bool = False
 ) -> list[TrialOutcome]:
     """Run what is left; whoever interrupts is told how to go on."""
-    from ganbench.cli import Terminated
     from ganbench.cli.progress import observer
     from ganbench.runs import runner
 
     try:
         return runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
-    except (KeyboardInterrupt, Terminated):
+    except INTERRUPTIONS:
         print(f"stopped; to finish: ganbench resume {run.directory}", file=sys.stderr)
         raise
 

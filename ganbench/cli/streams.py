@@ -77,8 +77,20 @@ class Cleaned(Stream):
         return (error.strerror or str(error)).lower()
 
 
-def install() -> None:
-    """Let standard output and error be such streams from now on, also where they are closed."""
+_for_documents: Stream | None = None
+
+
+def documents() -> TextIO:
+    """Return where a command's one JSON document goes: standard output."""
+    return cast("TextIO", _for_documents or sys.stdout)
+
+
+def install(*, as_json: bool = False) -> None:
+    """Let standard output and error be such streams from now on, also where they are closed.
+
+    With `as_json`, what anything else prints to standard output goes to standard error.
+    """
+    global _for_documents
     for number in range(3):
         try:
             os.fstat(number)
@@ -91,11 +103,14 @@ def install() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks ×, ± or │ shows a ?
         setattr(sys, name, Cleaned(stream))
+    if as_json:
+        _for_documents, sys.stdout = cast("Stream", sys.stdout), sys.stderr
 
 
 def trouble() -> str:
     """Say why not all of standard output was written; the empty text where all is well."""
-    return sys.stdout.trouble if isinstance(sys.stdout, Cleaned) else ""
+    output = documents()
+    return output.trouble if isinstance(output, Cleaned) else ""
 
 
 def console(*, stderr: bool = False, pipe_width: int | None = None) -> Console:

@@ -9,13 +9,13 @@ import importlib.util
 import os
 import re
 import sys
-import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ganbench.errors import PluginError
+from ganbench.errors import INTERRUPTIONS, PluginError, place, told
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.util.messages import known, quoted, suggestion
 
@@ -61,7 +61,7 @@ def found_entry_points() -> tuple[list[FoundPlugin], list[Failure]]:
     Beside them stand those whose name is another's too. Raises PluginError where the variable names
     what is not installed.
     """
-    points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist is not None]
+    points = [p for p in importlib.metadata.entry_points(group=PROJECT) if p.dist and p.dist.name]
     by_name: dict[str, dict[str, FoundPlugin]] = {}
     for point in _admitted(points):
         source = PluginSource(point.name, point.dist.name, point.dist.version)
@@ -109,11 +109,11 @@ def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
     path = Path(plugin) if is_file(plugin) else None
     try:
         module = _import_file(path) if path else importlib.import_module(plugin)
-    except (Exception, SystemExit) as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        inside = "" if "importlib" in last.filename else f", at {last.filename}:{last.lineno}"
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         raise PluginError(
-            f"--plugin {plugin} could not be imported: {type(error).__name__}: {error}{inside}"
+            f"--plugin {plugin} could not be imported: {told(error)}{place(error)}"
         ) from error
     return module, PluginSource(plugin, path.name if path else plugin, "")
 
@@ -138,6 +138,26 @@ def source_digest(module: ModuleType) -> str:
     for name, file in files:
         found.update(f"{name.as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
     return found.hexdigest() if files else ""
+
+
+def source_file(module: str) -> Path:
+    """Find where a module's source is; its parent packages are located, not imported.
+
+    Raises ImportError where there is none.
+    """
+    locations: Sequence[str] | None = None
+    origin = None
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        name = ".".join(parts[:end])
+        found = (finder.find_spec(name, locations) for finder in sys.meta_path)
+        spec = next((spec for spec in found if spec is not None), None)
+        if spec is None:
+            raise ModuleNotFoundError(f"No module named '{name}'")
+        locations, origin = spec.submodule_search_locations, spec.origin
+    if origin is None or not origin.endswith(".py"):
+        raise ImportError(f"module '{module}' has no source")
+    return Path(origin)
 
 
 def _import_file(path: Path) -> ModuleType:

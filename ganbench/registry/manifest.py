@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ganbench.errors import PluginError
 from ganbench.registry.built_ins import found_built_ins
 from ganbench.registry.catalog import first_sentence
 from ganbench.registry.discovery import (
     FoundPlugin,
     PluginSource,
     found_entry_points,
-    import_named,
     is_file,
+    source_file,
 )
 from ganbench.registry.hookspecs import API_VERSION
 from ganbench.registry.kinds import by_hook
-from ganbench.registry.registry import Registry
+from ganbench.registry.registry import Registry, why_not
 from ganbench.util.messages import suggestion
 
 
@@ -58,9 +57,9 @@ def listing(plugins: Sequence[str] = (), *, load: bool = False) -> list[Listed]:
         source = plugin.source
         try:
             listed += _read(plugin.module, source)
-        except (_NotStatic, OSError, SyntaxError, ValueError) as error:
+        except (_NotStatic, OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
             if load:
-                listed += _imported(plugin.module, source)
+                listed += _imported(plugin)
             else:
                 plain = isinstance(error, _NotStatic)
                 listed.append(
@@ -91,14 +90,20 @@ def _with_collisions(listed: list[Listed]) -> Iterator[Listed]:
         yield replace(entry, problem=twice) if clashes else entry
 
 
-def _imported(name: str, source: PluginSource) -> list[Listed]:
-    registry = Registry()
-    try:
-        module = import_named(name)[0] if is_file(name) else importlib.import_module(name)
-        registry.add(module, source)
-    except (Exception, SystemExit) as error:
-        return [_failed(source, f"{type(error).__name__}: {str(error).strip()}")]
-    return [Listed(e.kind, e.name, e.summary, *_about(source)) for e in registry.entries()]
+def _imported(plugin: FoundPlugin) -> list[Listed]:
+    registry, name, source = Registry(), plugin.module, plugin.source
+    if not source.version:  # it is of --plugin
+        try:
+            registry.add_named(name)
+        except PluginError as error:
+            return [_failed(source, str(error))]
+    elif why := why_not(plugin):
+        return [_failed(source, why)]
+    else:
+        registry.add_installed(plugin)
+    failed = [_failed(source, failure.reason) for failure in registry.failures]
+    given = (Listed(e.kind, e.name, e.summary, *_about(source)) for e in registry.entries())
+    return [*given, *failed]
 
 
 def _failed(source: PluginSource, problem: str) -> Listed:
@@ -138,20 +143,12 @@ def _check_api(tree: ast.Module) -> None:
 
 
 def _source_file(module: str) -> Path:
-    """Find where a module's source is; its parent packages are located, not imported."""
-    locations: Sequence[str] | None = None
-    origin = None
-    parts = module.split(".")
-    for end in range(1, len(parts) + 1):
-        name = ".".join(parts[:end])
-        found = (finder.find_spec(name, locations) for finder in sys.meta_path)
-        spec = next((spec for spec in found if spec is not None), None)
-        if spec is None:
-            raise _NotStatic(f"No module named '{name}'")
-        locations, origin = spec.submodule_search_locations, spec.origin
-    if origin is None or not origin.endswith(".py"):
-        raise _NotStatic
-    return Path(origin)
+    try:
+        return source_file(module)
+    except ModuleNotFoundError as error:
+        raise _NotStatic(str(error)) from error
+    except ImportError as error:
+        raise _NotStatic from error
 
 
 def _is_hook(function: ast.FunctionDef) -> bool:

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pluggy
 
-from ganbench.errors import PluginError
-from ganbench.registry import built_ins, hookspecs
+from ganbench.errors import INTERRUPTIONS, PluginError, told
+from ganbench.registry import built_ins, hookspecs, rehearsal
 from ganbench.registry.admission import check_class, check_module
 from ganbench.registry.catalog import Catalog, Entry
 from ganbench.registry.discovery import (
@@ -97,7 +97,8 @@ class Registry(Catalog):
         """Import and register an installed plugin, or keep why it fails."""
         source = plugin.source
         try:
-            self.add(importlib.import_module(plugin.module), source)
+            with rehearsal.contained():
+                self.add(importlib.import_module(plugin.module), source)
         except NameTaken as taken:
             self._fail(source, taken)
             if taken.other.distribution != PROJECT:  # neither has a better claim
@@ -106,20 +107,21 @@ class Registry(Catalog):
                 self._fail(taken.other, taken)
         except PluginError as error:
             self._fail(source, error)
-        except (Exception, SystemExit) as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
             self._fail(source, error, traceback.format_exc(limit=-3))
 
     def add_named(self, plugin: str) -> None:
         """Import and register a `--plugin` value. Raises PluginError, whatever is wrong with it."""
-        module, source = import_named(plugin)
         try:
-            self.add(module, source)
-        except (Exception, SystemExit) as error:
-            if isinstance(error, PluginError):
-                raise
-            raise PluginError(
-                f"--plugin {plugin}: its hook raised {type(error).__name__}: {error}"
-            ) from error
+            with rehearsal.contained():
+                module, source = import_named(plugin)
+                self.add(module, source)
+        except (PluginError, *INTERRUPTIONS):
+            raise
+        except BaseException as error:
+            raise PluginError(f"--plugin {plugin}: its hook raised {told(error)}") from error
 
     def _marked(self, module: ModuleType) -> list[str]:
         """Return the functions of a module that `@hookimpl` stands above."""
@@ -127,8 +129,7 @@ class Registry(Catalog):
         return [name for name in dir(module) if options(module, name) is not None]
 
     def _fail(self, source: PluginSource, error: BaseException, detail: str = "") -> None:
-        said = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        self.failures.append(Failure(source, " ".join(said.split()), detail))
+        self.failures.append(Failure(source, " ".join(told(error).split()), detail))
 
     def _check_options(self, module: ModuleType, new: Mapping[tuple[str, str], Entry]) -> None:
         """Refuse a module again where the fields of one of its classes cannot be options."""
@@ -162,21 +163,36 @@ class Registry(Catalog):
         return register
 
 
-def load(plugins: Iterable[str] = ()) -> Registry:
+def load(plugins: Iterable[str] = (), *, rehearse: bool = True) -> Registry:
     """Return the registry of the built-ins, the installed plugins and `plugins` (files or modules).
 
     An installed plugin that is wrong in any way is kept in `failures`, and so are both of two that
-    register one name; where one of `plugins` is wrong, PluginError is raised.
+    register one name; where one of `plugins` is wrong, PluginError is raised. One whose import
+    would take this process down is not imported, unless nothing is rehearsed.
     """
     registry = Registry()
     registry.add_built_ins()
     points, failures = found_entry_points()
     registry.failures += failures
     for point in points:
-        registry.add_installed(point)
+        if rehearse and (why := why_not(point)):
+            registry.failures.append(Failure(point.source, why))
+        else:
+            registry.add_installed(point)
     for plugin in dict.fromkeys(plugins):
         registry.add_named(plugin)
     return registry
+
+
+def why_not(plugin: FoundPlugin) -> str:
+    """Return why an installed plugin must not be imported here; the empty text where it may."""
+    elsewhere = f"import sys, {__name__} as r; r.act_out(sys.argv[1])"
+    return rehearsal.why_not(plugin, act_out, elsewhere)
+
+
+def act_out(module: str) -> None:
+    """Import and register a plugin's module, whatever comes of it."""
+    Registry().add_installed(FoundPlugin(PluginSource(module, module, ""), module))
 
 
 def built_in_reporters() -> Registry:

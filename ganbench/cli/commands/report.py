@@ -91,7 +91,8 @@ def command(
     written = _comparison if published else _table
     write = written(report, style)
     if out is None:
-        write()
+        with contextlib.redirect_stdout(streams.documents()):
+            write()
     else:
         _save(out, write)
     if page:
