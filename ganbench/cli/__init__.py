@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import NoReturn
 
@@ -19,6 +20,8 @@ from ganbench.errors import (
     MeasurementError,
     NothingSelected,
     Terminated,
+    place,
+    told,
 )
 
 COMMANDS = {
@@ -58,9 +61,9 @@ def cli() -> None:
     that can be defended.
 
     Exit codes: 0 fine; 1 a gated regression, or a plugin that failed its checks; 2 usage,
-    configuration or plugin error; 3 a trial failed or diverged, or nothing was measured; 4 no
-    usable baseline, or nothing that could be compared; 5 the selection matched nothing; 130, 143
-    interrupted, and resumable.
+    configuration or plugin error, or one of ganbench's own; 3 a trial failed or diverged, or
+    nothing was measured; 4 no usable baseline, or nothing that could be compared; 5 the selection
+    matched nothing; 130, 143 interrupted, and resumable.
     """  # noqa: D205
 
 
@@ -96,6 +99,20 @@ def _code(wants_json: bool) -> int:
         return _told("interrupted", exit_codes.INTERRUPTED, wants_json)
     except Terminated:
         return _told("terminated", exit_codes.TERMINATED, wants_json)
+    except Exception as error:
+        return _unforeseen(error, wants_json)
+
+
+def _unforeseen(error: Exception, wants_json: bool) -> int:
+    """Tell of an error in a plugin by its name, and of one of ours with its traceback."""
+    from ganbench.registry.discovery import culprit
+
+    if source := culprit(error):
+        message = f"plugin '{source.plugin}' ({source}): {told(error)}{place(error)}"
+        return _told(message, exit_codes.USAGE, wants_json)
+    traceback.print_exception(error)
+    message = f"this is an error of ganbench, please report it: {told(error)}"
+    return _told(message, exit_codes.USAGE, wants_json)
 
 
 def _told(message: str, code: int, as_json: bool, error: click.ClickException | None = None) -> int:

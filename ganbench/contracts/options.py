@@ -36,4 +36,16 @@ def _with_mappings(value: Any) -> Any:
         return {key: _with_mappings(part) for key, part in value.items()}
     if type(value) in (list, tuple):
         return type(value)(map(_with_mappings, value))
-    return value
+    return value if type(value) in (str, int, float, bool, type(None)) else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return the value of an Enum, a path as text, and what else pydantic reads back from JSON."""
+    import pydantic_core
+
+    if isinstance(value, set | frozenset):
+        return sorted(map(_with_mappings, value), key=repr)
+    try:
+        return pydantic_core.to_jsonable_python(value)
+    except ValueError:  # whoever counts it says that it is no plain data
+        return value

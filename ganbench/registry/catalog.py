@@ -11,13 +11,14 @@ from typing import Any
 import pydantic
 import pydantic_core
 
-from ganbench.errors import ConfigError, PluginError
+from ganbench.errors import ConfigError, GanbenchError, PluginError, place, told
 from ganbench.records.cells import Spec
 from ganbench.registry import extractor_labels
 from ganbench.registry.discovery import Failure, PluginSource
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.kinds import KINDS
 from ganbench.registry.options import option_problems, options_model
+from ganbench.registry.packages import installable
 from ganbench.util.messages import Loc, known, suggestion
 
 FIRST_RELEASE = f"{PROJECT} 0.1.0"
@@ -98,7 +99,18 @@ class Catalog:
         if (kind, name) in self._entries:
             return self._entries[kind, name]
         names = self.names(kind)
-        message = f"unknown {kind} '{name}'{suggestion(name, names)}{known(names)}"
+        others = {n: p for n, p in installable(kind).items() if n not in names}
+        if name in others:
+            message = (
+                f"{kind} '{name}' is not installed; it is in the package {others[name]}, which "
+                f"`pip install ./plugins/{others[name]}` in ganbench's folder installs"
+                f"{known(names)}"
+            )
+        else:
+            message = f"unknown {kind} '{name}'{suggestion(name, [*names, *others])}{known(names)}"
+        if others:
+            listed = ", ".join(f"{other} ({package})" for other, package in sorted(others.items()))
+            message += f"\n  could be installed: {listed}"
         for failure in self.failures:
             message += f"\n  {failure.source} failed to load: {failure.reason}"
         raise ConfigError(message)
@@ -150,7 +162,7 @@ class Catalog:
         return []
 
     def build(self, kind: str, name: str, options: Mapping[str, Any]) -> Any:
-        """Return an instance with validated options. Raises ConfigError."""
+        """Return an instance with validated options. Raises ConfigError, PluginError."""
         entry, model = self.lookup(kind, name), self.options_model(kind, name)
         try:
             # As JSON, from which alone pydantic's strict mode takes a list for a tuple.
@@ -160,8 +172,16 @@ class Catalog:
         except pydantic.ValidationError as error:
             wrong = option_problems(f"{kind} '{name}'", model, options, error)
             raise InvalidOptions(wrong) from error
+        except GanbenchError:
+            raise
         except ValueError as error:
             raise ConfigError(f"{kind} '{name}': {error}") from error
+        except Exception as error:
+            if entry.source.distribution == PROJECT:
+                raise
+            raise PluginError(
+                f"{kind} '{name}' ({entry.source}) cannot be made: {told(error)}{place(error)}"
+            ) from error
 
     def build_spec(self, spec: Spec) -> Any:
         """Return an instance of a plan's plugin. Raises ConfigError."""

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,23 @@ def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
             f"--plugin {plugin} could not be imported: {told(error)}{place(error)}"
         ) from error
     return module, PluginSource(plugin, path.name if path else plugin, "")
+
+
+_imported: dict[str, PluginSource] = {}  # by the first part of the module's name
+
+
+def remember(module: ModuleType, source: PluginSource) -> None:
+    """Note whose code a module and those below it are."""
+    _imported[module.__name__.partition(".")[0]] = source
+
+
+def culprit(error: BaseException) -> PluginSource | None:
+    """Return the plugin in whose code an exception was raised, or None where it was no plugin's."""
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        found = _imported.get(name.partition(".")[0], found)
+    return found
 
 
 def is_file(plugin: str) -> bool:

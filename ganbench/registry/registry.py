@@ -22,6 +22,7 @@ from ganbench.registry.discovery import (
     PluginSource,
     found_entry_points,
     import_named,
+    remember,
     source_digest,
 )
 from ganbench.registry.hookspecs import PROJECT
@@ -67,6 +68,7 @@ class Registry(Catalog):
             return
         if source.distribution != PROJECT:
             source = replace(source, digest=source_digest(module))
+            remember(module, source)
         marked = self._marked(module)
         check_module(module, marked, source)
         new: dict[tuple[str, str], Entry] = {}
