@@ -97,9 +97,12 @@ def run(directory: Path) -> int:
 
 
 def _failed(result: TrialResult, error: Exception, whose: str = "") -> TrialResult:
-    """Return a result with the error as its end, whose traceback goes to the log."""
+    """Return a result with the error as its end, unless it has one; the log gets the traceback."""
     traceback.print_exc()
-    return replace(result, status=Status.FAILED, reason=f"{whose}{told(error)}")
+    if result.status is Status.FAILED:  # and what came up at the end may be a consequence
+        return result
+    reason = "; ".join(filter(None, [result.reason, f"{whose}{told(error)}"]))
+    return replace(result, status=Status.FAILED, reason=reason)
 
 
 def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResult:

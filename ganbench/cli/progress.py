@@ -151,7 +151,8 @@ def summary(outcome: TrialOutcome) -> str:
     result = outcome.result
     known = [(m.column.name, m.value) for m in result.metrics if m.value is not None]
     first = f", {known[0][0]} {known[0][1]:.3f}" if known else ""
-    troubles = "".join(f"; {finding.title}" for finding in result.diagnosis)
+    titles = [finding.title for finding in result.diagnosis]
+    troubles = "".join(f"; {trouble}" for trouble in (*result.errors, *titles))
     disturbed = trial.alone and result.timings and not result.timings.alone
     company = "; other programs took its cores" if disturbed else ""
     return f"{name}: ok{first}, {_clock(result.seconds.get('total', 0.0))}{company}{troubles}"

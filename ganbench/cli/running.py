@@ -54,7 +54,7 @@ def show(run: Run, registry: Registry, *, as_json: bool) -> None:
 
 
 def exit_code(outcomes: Sequence[TrialOutcome]) -> int:
-    """3 where a trial has no good end, or none was measured at all."""
+    """3 where a trial has no good end, a metric raised, or none was measured at all."""
     statuses = {o.status.value for o in outcomes}
-    owed = any(o.status.lacks_result for o in outcomes)
+    owed = any(o.status.lacks_result or o.result.errors for o in outcomes)
     return TRIAL_FAILED if owed or "ok" not in statuses else OK

@@ -25,8 +25,9 @@ class TrialInfo:
 class Callback(ABC):
     """What is told of one trial's progress, in the trial's own process.
 
-    Subclasses are dataclasses of their options. It observes and changes nothing. An exception that
-    it raises ends the trial as `failed`: a tracker that may be lost should catch its own.
+    Subclasses are dataclasses of their options. It observes and changes nothing: what it draws of
+    torch's, NumPy's and Python's generators leaves the training as it was. An exception that it
+    raises ends the trial as `failed`: a tracker that may be lost should catch its own.
     """
 
     name: ClassVar[str]  # in benchmark files

@@ -113,7 +113,8 @@ class Metric(ABC):
         One that means nothing for such data is left out; one that has no value this time gets an
         Unavailable with the reason in its place. None is ever made up.
 
-        Raises Unavailable where there is no value at all.
+        Raises Unavailable where there is no value at all. Any other exception is the reason that
+        these columns have no value; the trial's others stand, and the run exits with 3.
         """
 
     def protocol(self) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import time
+import traceback
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,11 +15,12 @@ import torch
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.metrics import Metric
-from ganbench.errors import ContractError, DataError, noting
+from ganbench.errors import ContractError, DataError, told
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS
 from ganbench.records.results import MetricValue
+from ganbench.util.random_streams import undisturbed
 
 
 class Evaluated(NamedTuple):
@@ -28,31 +29,48 @@ class Evaluated(NamedTuple):
     values: list[MetricValue]
     protocols: dict[str, dict[str, Any]]  # by id
     seconds: dict[str, float]  # by each metric's first column; first uses of extractors included
+    errors: list[str]  # of metrics that raised what they should not
 
 
 def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluated:
     """Compute every column of every metric, with its protocol.
 
-    Raises ContractError where a metric gives columns that it does not declare; any error says while
-    computing which metric it was raised.
+    A metric that raises, or gives columns that it does not declare, costs its own columns alone:
+    the error is their reason, and its traceback goes to the log. None sees what another drew.
     """
-    found = Evaluated([], {}, {})
+    found = Evaluated([], {}, {}, [])
     for metric in metrics:
         started = time.perf_counter()
-        with noting(partial(_computing, metric)), evaluation.recording() as usage:
-            numbers, reason = _computed(metric, evaluation)
+        try:
+            with undisturbed(_cuda_devices()):
+                values, protocol = _measured(metric, evaluation)
+        except Exception as error:
+            traceback.print_exc()
+            why = told(error)
+            found.errors.append(f"metric '{metric.name}': {why}")
+            values = [MetricValue(column, None, reason=why) for column in metric.columns]
+        else:
+            found.protocols[values[0].protocol] = protocol
+        found.values.extend(values)
         found.seconds[metric.columns[0].name] = round(time.perf_counter() - started, 3)
-        protocol = _protocol(metric, evaluation, usage)
-        identity = _short_digest(protocol)
-        found.protocols[identity] = protocol
-        for column in metric.columns:
-            value, why = _value_of(numbers.get(column.name), reason)
-            found.values.append(MetricValue(column, value, identity, why))
     return found
 
 
-def _computing(metric: Metric) -> str:
-    return f"while computing metric '{metric.name}'"
+def _cuda_devices() -> list[torch.device]:
+    """Return the device that this process works on, if it has begun to."""
+    return [torch.device("cuda")] if torch.cuda.is_initialized() else []
+
+
+def _measured(
+    metric: Metric, evaluation: TrialEvaluation
+) -> tuple[list[MetricValue], dict[str, Any]]:
+    """Return a value for each column, and their protocol."""
+    with evaluation.recording() as usage:
+        numbers, reason = _computed(metric, evaluation)
+    protocol = _protocol(metric, evaluation, usage)
+    identity = _short_digest(protocol)
+    values = {c: _value_of(numbers.get(c.name), reason) for c in metric.columns}
+    return [MetricValue(c, value, identity, why) for c, (value, why) in values.items()], protocol
 
 
 def _value_of(number: float | Unavailable | None, reason: str) -> tuple[float | None, str]:

@@ -221,6 +221,9 @@ def _of_cell(then: Measured, now: Measured, sides: _Sides) -> Iterator[Verdict |
                 gated=False,
                 evidence="the baseline has no such number",
             )
+        elif after.failed and not before.failed:
+            why = f"no value of {counted(after.failed, 'trial')}: {after.reason}"
+            yield replace(_blank(now, before, after, sides), word="missing", evidence=why)
         else:
             yield _of_number(_Pair(_blank(now, before, after, sides), before, after, sides))
 

@@ -24,6 +24,7 @@ class Series:
     values: dict[int, float]
     protocol: str = ""  # its id; several joined by "+", which compare with nothing
     reason: str = ""  # why a value is missing
+    failed: int = 0  # so many trials have none as the metric raised
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,13 @@ def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
     values: dict[str, dict[int, float]] = {}
     protocols: dict[str, dict[str, None]] = {}
     reasons: dict[str, str] = {}
+    failed: Counter[str] = Counter()
     for outcome in outcomes:
         for number in outcome.result.numbers():
             name = number.column.name
             columns[name] = number.column
             values.setdefault(name, {})
+            failed[name] += number.has_failed
             if number.protocol:
                 protocols.setdefault(name, {})[number.protocol] = None
             if number.value is not None and math.isfinite(number.value):
@@ -127,7 +130,11 @@ def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
                 reasons[name] = number.reason
     return {
         name: Series(
-            column, values[name], "+".join(sorted(protocols.get(name, {}))), reasons.get(name, "")
+            column,
+            values[name],
+            "+".join(sorted(protocols.get(name, {}))),
+            reasons.get(name, ""),
+            failed[name],
         )
         for name, column in columns.items()
     }

@@ -28,6 +28,11 @@ class MetricValue:
     protocol: str = ""  # its id
     reason: str = ""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the metric raised: then there is neither a value nor a protocol."""
+        return self.value is None and not self.protocol
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -90,6 +95,7 @@ class TrialResult:
     protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
     data: DataSeen | None = None
     metric_seconds: dict[str, float] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()  # of metrics that raised, whose columns have no value
     diagnosis: tuple[Finding, ...] = ()
     probes: tuple[Probe, ...] = ()
     resumed_at_kimg: float | None = None  # None: it ran in one go

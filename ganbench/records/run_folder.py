@@ -126,6 +126,11 @@ class TrialOutcome:
         return self._incompatible or self.result.reason
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the trial went well and no metric of it raised."""
+        return self.status is Status.OK and not self.result.errors
+
+    @property
     def _incompatible(self) -> str:
         return (self.trial.cell and self.trial.cell.incompatible) or ""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
 from ganbench.util.machine import peak_memory
+from ganbench.util.random_streams import undisturbed
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class CellTrial:
         self.parts, self.data, self.held = parts, data, held
         self.callbacks, self.seconds = callbacks, seconds
         self.probes: list[Probe] = []
+        self.errors: list[str] = []  # of metrics followed
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
         self.resumed_at: float | None = None  # kimg
         self._waiting = neighbours.Waiting(trial.threads)  # of the window that is open
@@ -150,6 +153,7 @@ class CellTrial:
             judged,
             diagnosis=self._diagnosis({m.column.name: m.value for m in judged.metrics}),
             probes=tuple(self.probes),
+            errors=tuple(dict.fromkeys([*judged.errors, *self.errors])),
             resumed_at_kimg=self.resumed_at,
             training=_counts(trained),
             parameters=_parameters(trained),
@@ -165,7 +169,7 @@ class CellTrial:
         )  # fmt: skip
         for choice in trial.callbacks:
             self.callbacks.append(self.plugins.build("callback", choice.name, choice.options))
-            with noting(partial(_name_of, self.callbacks[-1])):
+            with self._asking(self.callbacks[-1]):
                 self.callbacks[-1].began(about)
 
     def _resume(self) -> None:
@@ -188,8 +192,14 @@ class CellTrial:
     def _tell(self, window: Window) -> None:
         self._log(window)
         for callback in self.callbacks:
-            with noting(partial(_name_of, callback)):
+            with self._asking(callback):
                 callback.window(window)
+
+    @contextmanager
+    def _asking(self, callback: Callback) -> Iterator[None]:
+        """Whatever a callback draws, the training goes on as without it."""
+        with undisturbed(self.trainer.cuda_devices), noting(partial(_name_of, callback)):
+            yield
 
     def _on_window(self, window: Window) -> None:
         self._tell(replace(window, kept_waiting=self._waiting.share()))
@@ -211,8 +221,9 @@ class CellTrial:
             self.parts.dataset, self.data, fake, self.plugins, files.data()
         )
         with readahead.in_order(self.data.images):
-            values = evaluate(watched.metrics, judge).values
-        found = {v.column.name: v for v in values if v.column.name in watched.columns}
+            evaluated = evaluate(watched.metrics, judge)
+        self.errors += evaluated.errors
+        found = {v.column.name: v for v in evaluated.values if v.column.name in watched.columns}
         return Probe(
             snapshot.images / 1000,
             snapshot.seconds,

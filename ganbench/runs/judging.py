@@ -21,6 +21,7 @@ def judged(judge: trial_evaluation.TrialEvaluation, metrics: Sequence[Metric]) -
         protocols=found.protocols,
         data=DataSeen(real.digest(), len(real.train), real.problems, real.remarks),
         metric_seconds=found.seconds,
+        errors=tuple(found.errors),
     )
 
 

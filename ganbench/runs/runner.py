@@ -25,7 +25,6 @@ from ganbench.records.cells import Plan
 from ganbench.records.report import Report
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
-from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
 from ganbench.runs import held_data, provenance
 from ganbench.training import checkpoints
@@ -133,7 +132,7 @@ def execute(
         try:
             for outcome in _run_trials(run, registry, waiting):
                 observer.finished(outcome)
-                if fail_fast and outcome.status is not Status.OK:
+                if fail_fast and not outcome.is_whole:
                     break
         finally:
             observer.ended()

@@ -34,7 +34,7 @@ from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.phases import Phase, unobserved
 from ganbench.training.state import TrainerState
 from ganbench.training.terms import TermSums, merged, name_of
-from ganbench.util.random_streams import stream, stream_seed
+from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 """As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
@@ -195,7 +195,7 @@ class Trainer:
             latents=self.latents.get_state(),
             fake_labels=self.fake_labels.get_state(),
             random=torch.get_rng_state(),
-            device_random=[torch.cuda.get_rng_state(device) for device in self._cuda_devices()],
+            device_random=[torch.cuda.get_rng_state(device) for device in self.cuda_devices],
             progress=replace(self.progress),
             windows=list(self.windows),
             seconds=self.seconds,
@@ -215,7 +215,7 @@ class Trainer:
         self.latents.set_state(state.latents)
         self.fake_labels.set_state(state.fake_labels)
         torch.set_rng_state(state.random)
-        for device, random in zip(self._cuda_devices(), state.device_random, strict=True):
+        for device, random in zip(self.cuda_devices, state.device_random, strict=True):
             torch.cuda.set_rng_state(random, device)
         self.progress = replace(state.progress)
         self.windows = list(state.windows)
@@ -238,11 +238,13 @@ class Trainer:
         self.snapshots_at = [n for n in self.snapshots_at if n > self.progress.images]
         generator = calibration.copied(self.judged_generator)
         # Training goes on as if nothing had been drawn.
-        with torch.random.fork_rng(self._cuda_devices()):
+        with undisturbed(self.cuda_devices):
             self.on_snapshot(Snapshot(generator, self.progress.images, seconds))
         return self._now() - began
 
-    def _cuda_devices(self) -> list[torch.device]:
+    @property
+    def cuda_devices(self) -> list[torch.device]:
+        """The devices whose generators count beside the CPU's."""
         return [self.device] if self.device.type == "cuda" else []
 
     def iterate(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -24,7 +26,6 @@ from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
 from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.speed import Throughput
-from ganbench.errors import ContractError
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.records.columns import MEANINGLESS
 from ganbench.records.windows import Timings
@@ -164,7 +165,7 @@ def test_cache_that_cannot_be_written_costs_only_time(seen, monkeypatch, tmp_pat
 
 
 def protocol(metric: Metric, evaluation: Any) -> str:
-    values, protocols, _ = evaluate([metric], evaluation)
+    values, protocols, *_ = evaluate([metric], evaluation)
     assert {v.protocol for v in values} == set(protocols)
     return values[0].protocol
 
@@ -227,7 +228,7 @@ def test_metric_that_needs_a_test_set_has_a_reason_where_there_is_none(
 ):
     train = RING.load("train", tmp_path)
     evaluation = judged(Untested(train_size=1200), train, train, None, extractors)
-    values, protocols, _ = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
+    values, protocols, *_ = evaluate([LooksAtTest(values={"a": 1.0})], evaluation)
     assert {v.reason for v in values} == {"data set 'untested' has no test split"}
     assert [list(p["real"]) for p in protocols.values()] == [["train"]]
 
@@ -254,8 +255,66 @@ def test_each_recording_has_what_was_looked_at_meanwhile_also_if_it_was_computed
 
 
 def test_undeclared_column_is_a_broken_contract(seen):
-    with pytest.raises(ContractError, match="metric 'given' gave c, d, which its columns do not"):
-        evaluate([Given(values={"d": 1.0, "a": 1.0, "c": 2.0})], seen())
+    found = evaluate([Given(values={"d": 1.0, "a": 1.0, "c": 2.0})], seen())
+    assert {v.value for v in found.values} == {None}
+    (error,) = found.errors
+    assert "metric 'given' gave c, d, which its columns do not" in error
+
+
+@dataclass(kw_only=True)
+class Broken(Given):
+    name = "broken"
+    values: dict[str, float] = field(default_factory=dict)
+    raises: type[BaseException] = RuntimeError
+
+    def compute(self, evaluation):
+        raise self.raises("out of ideas")
+
+
+@dataclass(kw_only=True)
+class Wordy(Given):
+    name = "wordy"
+    values: dict[str, float] = field(default_factory=dict)
+
+    def compute(self, evaluation):
+        return {"a": "high"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        (Broken(), "RuntimeError: out of ideas"),
+        (Broken(raises=MemoryError), "MemoryError: out of ideas"),
+        (Wordy(), "ValueError: could not convert string to float: 'high'"),
+    ],
+)
+def test_metric_that_raises_costs_its_own_columns(seen, metric, why, capsys):
+    found = evaluate([Given(values={"a": 1.0}), metric, Given(values={"b": 2.0})], seen())
+    assert [v.value for v in found.values] == [1.0, None, None, None, None, 2.0]
+    failed = [v for v in found.values if v.has_failed]
+    assert [(v.column.name, v.reason) for v in failed] == [("a", why), ("b", why)]
+    assert found.errors == [f"metric '{metric.name}': {why}"]
+    assert "Traceback" in capsys.readouterr().err
+    assert len(found.protocols) == 2
+
+
+def test_metric_that_is_to_end_the_trial_does(seen):
+    with pytest.raises(KeyboardInterrupt):
+        evaluate([Broken(raises=KeyboardInterrupt)], seen())
+
+
+@dataclass(kw_only=True)
+class Drawing(Given):
+    name = "drawing"
+    values: dict[str, float] = field(default_factory=dict)
+
+    def compute(self, evaluation):
+        return {"a": torch.rand(()).item() + random.random() + np.random.rand()}
+
+
+def test_no_metric_sees_what_another_drew(seen):
+    first, second = evaluate([Drawing(), Drawing()], seen()).values[::2]
+    assert first.value == second.value
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -188,6 +188,15 @@ def test_number_without_values_is_missing_with_its_reason():
     )
 
 
+def test_metric_that_newly_raises_in_one_trial_is_missing_there():
+    now = cell({FID: TEN})
+    now.series["fid@x"] = Series(FID, dict(enumerate(TEN[:9])), "p0", "OSError: full", failed=1)
+    then = cell({FID: TEN})
+    verdict = only(compare(side(then), side(now), Policy()))
+    assert (verdict.word, verdict.evidence) == ("missing", "no value of 1 trial: OSError: full")
+    assert only(compare(side(now), side(now), Policy())).word == "unchanged"
+
+
 def test_trial_that_newly_diverges_always_counts():
     now = cell({FID: TEN[:2]}, statuses={"ok": 2, "diverged": 1})
     found = compare(side(cell({FID: TEN})), side(now), Policy())

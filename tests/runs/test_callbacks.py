@@ -12,7 +12,11 @@ CALLBACK = '''\
 """Writes down what it is told, and does what it is told to."""
 
 import json
+import random
 from dataclasses import dataclass
+
+import numpy as np
+import torch
 
 from ganbench import Callback, TrialInfo, Window, hookimpl
 
@@ -23,8 +27,11 @@ class Diary(Callback):
 
     name = "diary"
     fails: str = ""
+    draws: int = 0
 
     def began(self, trial: TrialInfo) -> None:
+        if self.fails == "before it has begun":
+            raise OSError("no pencil")
         self.path = trial.directory / "diary.txt"
         self._write("began", trial.run, trial.label, trial.seed, trial.settings["loss"]["name"])
 
@@ -35,6 +42,8 @@ class Diary(Callback):
         self._write("ended", result["status"])
 
     def _write(self, what: str, *more: object) -> None:
+        if self.draws:
+            torch.rand(self.draws), np.random.rand(self.draws), random.random()
         with self.path.open("a") as file:
             file.write(json.dumps([what, *more]) + "\\n")
         if self.fails == what:
@@ -47,14 +56,16 @@ def register_callbacks(register):
 '''
 
 
-def run(folder: Path, callbacks: str, *more: object):
+def run(folder: Path, callbacks: str, *more: object, loss: str = "bce"):
     (folder / "diary.py").write_text(CALLBACK, "utf-8")
-    text = tiny.INLINE.replace("[bce, lsgan]", "[bce]") + f"callbacks: {callbacks}\n"
+    text = tiny.INLINE.replace("[bce, lsgan]", f"[{loss}]") + f"callbacks: {callbacks}\n"
     done = tiny.ganbench(
         "run", tiny.write(folder, text), "--plugin", "diary.py", "--out", "run", *more, cwd=folder
     )
     (trial,) = (folder / "run" / "trials").glob("bce*")
-    diary = [json.loads(line) for line in (trial / "diary.txt").read_text().splitlines()]
+    path = trial / "diary.txt"
+    lines = path.read_text().splitlines() if path.exists() else []
+    diary = [json.loads(line) for line in lines]
     return done, json.loads((trial / "result.json").read_text("utf-8")), diary
 
 
@@ -84,3 +95,32 @@ def test_callback_that_fails_fails_the_trial_with_its_reason(tmp_path: Path, fai
     assert "OSError: the pencil broke" in result["reason"]
     assert "diary" in result["reason"]
     assert diary[-1][0] == "ended"  # it is told of the end whatever it did before
+
+
+def test_callback_that_cannot_begin_is_told_as_that_and_not_as_what_follows(tmp_path: Path) -> None:
+    done, result, diary = run(tmp_path, "[{name: diary, fails: before it has begun}]")
+    assert done.returncode == 3
+    assert result["reason"] == "OSError: no pencil (in callback 'diary')"
+    assert diary == []  # though it raised at the end too, for want of a path
+
+
+def test_callback_that_fails_at_the_end_of_a_diverged_trial_hides_no_reason(tmp_path: Path) -> None:
+    done, result, _ = run(tmp_path, "[{name: diary, fails: ended}]", "--set", "training.d_lr=1e30")
+    assert done.returncode == 3
+    assert result["status"] == "failed"
+    diverged, failed = result["reason"].split("; ")
+    assert " became " in diverged
+    assert failed == "callback 'diary': OSError: the pencil broke"
+
+
+def test_callback_that_draws_changes_nothing(tmp_path: Path) -> None:
+    results = []
+    for draws in (0, 3):
+        folder = tmp_path / str(draws)
+        folder.mkdir()
+        noisy = "{name: bce, target_noise: 0.1}"  # drawn from torch's own generator
+        _, result, diary = run(folder, f"[{{name: diary, draws: {draws}}}]", loss=noisy)
+        assert len(diary) == 6
+        results.append([m["value"] for m in result["metrics"] if m["kind"] == "quality"])
+    assert results[0] == results[1]
+    assert len(results[0]) > 4

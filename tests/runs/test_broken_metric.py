@@ -1,0 +1,87 @@
+"""A metric that raises costs its own columns: other numbers stand, and the run says so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from helpers import tiny
+
+MOODY = """\
+from dataclasses import dataclass
+
+from ganbench import Column, Metric, hookimpl
+
+
+@dataclass(kw_only=True)
+class Moody(Metric):
+    \"\"\"Fails where it is told to.\"\"\"
+
+    name = "moody"
+
+    @property
+    def columns(self):
+        return (Column("mood", direction="max", gated=True),)
+
+    def compute(self, evaluation):
+        import os
+        if "SULKS" in os.environ:
+            raise RuntimeError("not today")
+        return {"mood": 1.0}
+
+
+@hookimpl
+def register_metrics(register):
+    register(Moody)
+"""
+METRICS = """\
+evaluation:
+  num_samples: 200
+  metrics:
+    - moody
+    - mode-coverage
+    - {name: time-to, targets: {mood: 0.5}, num_samples: 50, points: 2}
+"""
+
+
+def test_broken_metric_costs_itself_the_run_exits_3_and_its_gate_fails(tmp_path: Path) -> None:
+    (tmp_path / "moody.py").write_text(MOODY, "utf-8")
+    lines = tiny.INLINE.replace("[bce, lsgan]", "[bce]").splitlines()
+    text = "\n".join(line for line in lines if not line.startswith("evaluation")) + "\n" + METRICS
+    file = tiny.write(tmp_path, text)
+
+    def run(out: str, **environment: str):
+        return tiny.ganbench(
+            "run", file, "--plugin", "moody.py", "--out", out, cwd=tmp_path, **environment
+        )
+
+    whole, sulking = run("whole"), run("sulking", SULKS="1")
+    assert whole.returncode == 0, whole.stderr
+    assert sulking.returncode == 3
+    assert "metric 'moody': RuntimeError: not today" in sulking.stderr
+    table = (tmp_path / "sulking" / "table.md").read_text("utf-8")
+    assert "mood: no value: RuntimeError: not today" in table
+
+    before, after = (result(tmp_path / out) for out in ("whole", "sulking"))
+    assert after["status"] == "ok"
+    assert after["errors"] == ["metric 'moody': RuntimeError: not today"]
+    assert before["errors"] == []
+    found, expected = values(after), values(before)
+    assert found.pop("mood") is None
+    assert expected.pop("mood") == 1.0
+    assert found["modes"] == expected["modes"]
+    probes = [probe["values"] for probe in after["probes"]]
+    assert probes == [{"mood": None}, {"mood": None}]
+
+    compared = tiny.ganbench("compare", "whole", "sulking", cwd=tmp_path)
+    assert compared.returncode == 1, compared.stdout + compared.stderr
+    assert "RuntimeError: not today" in compared.stdout
+
+
+def result(run: Path) -> dict:
+    (path,) = (run / "trials").glob("bce*/result.json")
+    return json.loads(path.read_text("utf-8"))
+
+
+def values(found: dict) -> dict[str, float | None]:
+    return {m["name"]: m["value"] for m in found["metrics"] if m["kind"] == "quality"}
