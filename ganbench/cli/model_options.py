@@ -69,6 +69,24 @@ def load(path: Path, device: str, plugins: Sequence[str], allow_other_versions: 
     return found
 
 
+def class_of(model: SavedModel, option: str, text: str) -> int:
+    """Return the class that an option names, and say on stderr which, where that is in doubt."""
+    from ganbench.models.saved.classes import meant
+
+    found = meant(text, model.class_names, f"{model.directory}: {option} {text}")
+    if found.outdated:
+        print(f"warning: {option} {text}: {found.outdated}", file=sys.stderr)
+    elif found.doubt:
+        print(f"note: {option} {text}: {found.doubt}", file=sys.stderr)
+    return found.index
+
+
+def label_of(model: SavedModel, option: str, text: str) -> int:
+    """Return the class that the generator is asked for, as `class_of` does."""
+    model.require_labels()
+    return class_of(model, option, text)
+
+
 def require_pictures(model: SavedModel, command: str) -> None:
     """Raise ConfigError where the images of a model are points."""
     if model.image.resolution == 1:

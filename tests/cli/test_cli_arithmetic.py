@@ -62,7 +62,7 @@ def test_numbers_mean_the_same_on_every_sheet(call):
 
 
 def test_classes_choose_samples(call):
-    arguments = ("--plus", "label:red", "--minus", "label:1", "--plus", "label:2")
+    arguments = ("--plus", "label:red", "--minus", "label:#1", "--plus", "label:2")
     call("arithmetic", "toys/bce-cbn", *arguments, "--sheet", "s.png", "--out", "a.png")
     call("arithmetic", "toys/bce-cbn", "--plus", "0,3,6", "-n", 9, "--out", "b.png")
     call("arithmetic", "toys/bce-cbn", "--plus", "label:red", "-n", 9, "--out", "c.png")

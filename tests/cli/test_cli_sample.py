@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from helpers import tiny
+from helpers import tiny, toys
 from PIL import Image
 
 import ganbench
 from ganbench.cli import cli
 from ganbench.errors import ConfigError, GanbenchError
+from ganbench.models.saved import find
 from ganbench.pictures.montage import GAP
 
 
@@ -189,3 +191,27 @@ def test_help_has_examples_whose_options_exist(command):
     known = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text.split("Options:")[1]))
     for example in examples:
         assert set(re.findall(r"(?<= )--?[a-z][a-z-]*", example)) <= known
+
+
+def test_a_number_as_label_is_said_what_it_was_taken_for(call, toy_runs, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(find.find(toy_runs / "toys/bce-cbn"), copy)
+
+    def drawn(label: str) -> tuple[list[int], str]:
+        found = CliRunner().invoke(
+            cli, ["sample", str(copy), "-n", "2", "--label", label, "--out", "a.npz", "--force"]
+        )
+        assert found.exit_code == 0, found.output
+        with np.load("a.npz") as arrays:
+            return arrays["labels"].tolist(), found.stderr
+
+    labels, told = drawn("1")
+    assert labels == [1, 1]
+    assert "warning: --label 1: no class is called '1', and class 1, 'light blue', is" in told
+    assert drawn("#1") == ([1, 1], "")
+    toys.change_config(copy, class_names=["1", "2", "3"])
+    labels, told = drawn("1")
+    assert labels == [0, 0]
+    assert told == "note: --label 1: 1 is the class of this name; write #1 for class 1, '2'\n"
+    assert drawn("#1") == ([1, 1], "")
+    assert drawn("3") == ([2, 2], "")

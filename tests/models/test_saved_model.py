@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from helpers import tiny, toys
@@ -60,15 +61,62 @@ def test_labels_are_asked_for_by_name_or_id(folder):
     model = ganbench.load_model(folder)
     assert model.class_names == ("red", "light blue", "2")
     assert model.sample(2, "light blue").labels.tolist() == [1, 1]
-    assert model.sample(2, "1").labels.tolist() == [1, 1]
+    assert model.sample(2, "#1").labels.tolist() == [1, 1]
+    assert model.sample(2, ["red", 2]).labels.tolist() == [0, 2]
     assert model.sample(2, 0).labels.tolist() == [0, 0]
     assert model.sample(3, [2, 0, 1]).labels.tolist() == [2, 0, 1]
     assert torch.equal(model.sample(2, "red").latents, model.sample(2, 2).latents)
 
 
-def test_names_win_over_ids(folder):
+def test_text_is_a_name_and_a_number_an_id(folder):
     toys.change_config(folder, class_names=["2", "0", "1"])
-    assert [ganbench.load_model(folder).label(text) for text in ("2", "1", 2)] == [0, 2, 2]
+    model = ganbench.load_model(folder)
+    assert [model.label(text) for text in ("2", "1", 2, "#2")] == [0, 2, 2, 2]
+    assert model.sample(2, 1).labels.tolist() == [1, 1]
+    assert model.sample(2, ["1", 1]).labels.tolist() == [2, 1]
+
+
+def test_text_that_is_a_number_and_no_name_will_be_refused(folder):
+    model = ganbench.load_model(folder)
+    with pytest.warns(FutureWarning, match="no class is called '1', and class 1, 'light blue', is"):
+        assert model.sample(2, "1").labels.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        np.int64(2),
+        torch.tensor(2),
+        [2, 2],
+        (np.int8(2), 2),
+        range(2, 0, -1),
+        np.array([2, 2]),
+        torch.tensor([2, 2], dtype=torch.int32),
+    ],
+)
+def test_labels_may_be_any_whole_numbers(folder, asked):
+    found = ganbench.load_model(folder).sample(2, asked).labels
+    assert found.dtype == torch.int64
+    assert found.tolist() in ([2, 2], [2, 1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        (1.0, "a class, or a list with one for each, found a float"),
+        (True, "a class, or a list with one for each, found a bool"),
+        ({1, 2}, "a class, or a list with one for each, found a set"),
+        ([1, 1.5], "a class's name or number, found 1.5 .float."),
+        ([1, None], "a class's name or number, found null .NoneType."),
+        ([True, False], "a class's name or number, found true .bool."),
+        (torch.tensor([0.0, 1.0]), "a class's name or number, found 0.0 .float."),
+        (torch.eye(2).long(), r"a class's name or number, found '\[1, 0\]' .list."),
+    ],
+)
+def test_labels_of_another_type_are_refused(folder, asked, kind):
+    model = ganbench.load_model(folder)
+    with pytest.raises(ConfigError, match=f"expected {kind}"):
+        model.sample(2, asked)
 
 
 @pytest.mark.parametrize("asked", ["3", "-1", 3, -1, "rde"])

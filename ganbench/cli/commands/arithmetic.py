@@ -155,7 +155,7 @@ def _operand(sheet: Sheet, sign: str, option: str, text: str) -> Operand:
 def _numbers(sheet: Sheet, option: str, text: str) -> list[int]:
     kind, colon, name = text.partition(":")
     if colon and kind.strip() == "label":
-        label = sheet.model.class_id(name.strip())
+        label = model_options.class_of(sheet.model, option, name.strip())
         found = (sheet.classes == label).nonzero()[:, 0].tolist()
         if not found:
             raise ConfigError(

@@ -29,7 +29,11 @@ ROWS = 8
     type=click.Choice(["z"]),
     help="Walk from one latent to another; the default without --labels.",
 )
-@click.option("--labels", metavar="A:B", help="Walk from one class to another, by name or id.")
+@click.option(
+    "--labels",
+    metavar="A:B",
+    help="Walk from one class to another, by name, or #0 for the first.",
+)
 @click.option("--label", metavar="CLASS", help="The class of all, where no --labels are walked.")
 @click.option(
     "--steps", type=int, metavar="N", help="Images in a walk.  [default: 8; in a .gif 24]"
@@ -85,7 +89,7 @@ def command(
     model_options.require_pictures(found, "ganbench interpolate")
     walk = Walk(found, steps or STEPS[out.suffix.lower()], rows or ROWS, seed, along)
     if labels is None:
-        columns = walk.between_latents(None if label is None else found.label(label))
+        columns = walk.between_latents(_label(found, label))
     elif between:
         columns = walk.both(*_ends(found, labels))
     else:
@@ -177,14 +181,22 @@ def _ends(model: SavedModel, labels: str) -> tuple[int, int]:
     for at in [at for at, letter in enumerate(labels) if letter == ":"]:
         first, second = labels[:at].strip(), labels[at + 1 :].strip()
         if first in names and second in names:
-            return names.index(first), names.index(second)
+            return _end(model, first), _end(model, second)
     first, colon, second = (part.strip() for part in labels.partition(":"))
     if not colon or not first or not second:
         raise ConfigError(f"--labels {labels}: expected two classes, as in {names[0]}:{names[-1]}")
-    ends = model.label(first), model.label(second)
+    ends = _end(model, first), _end(model, second)
     if ends[0] == ends[1]:
         raise ConfigError(f"--labels {labels}: there is nothing between a class and itself")
     return ends
+
+
+def _end(model: SavedModel, text: str) -> int:
+    return model_options.label_of(model, "--labels", text)
+
+
+def _label(model: SavedModel, text: str | None) -> int | None:
+    return None if text is None else model_options.label_of(model, "--label", text)
 
 
 def _stack(images: Sequence[Tensor]) -> Tensor:

@@ -21,7 +21,7 @@ OURS = re.compile(r"\d{5,}(-[A-Za-z0-9.-]+)?\.png")
 
 @click.command("sample")
 @click.option("-n", "count", type=int, metavar="N", help=f"How many images.  [default: {IMAGES}]")
-@click.option("--label", metavar="CLASS", help="All of this class, by name or id.")
+@click.option("--label", metavar="CLASS", help="All of this class, by name, or #0 for the first.")
 @click.option("--per-label", type=int, metavar="N", help="So many of every class, in its own row.")
 @click.option(
     "--truncation",
@@ -69,7 +69,8 @@ def command(
         model_options.check_folder(out, _is_ours, force)
     found = model_options.load(model, **loading)
     if per_label is None:
-        samples = found.sample(count or IMAGES, label, seed, truncation)
+        asked = None if label is None else model_options.label_of(found, "--label", label)
+        samples = found.sample(count or IMAGES, asked, seed, truncation)
     else:
         found.require_labels()
         labels = [c for c in range(found.image.num_classes) for _ in range(per_label)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,14 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import ImageSpec
 from ganbench.errors import ConfigError, PluginError
 from ganbench.models import latents, networks, sampling
-from ganbench.models.saved import files, find
+from ganbench.models.saved import classes, files, find
 from ganbench.models.saved.files import ModelConfig
 from ganbench.records.cells import Spec
 from ganbench.registry import registry
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.registry import Registry
-from ganbench.util.messages import known, suggestion
 
-Labels = int | str | Sequence[int] | Tensor | None
+Labels = int | str | Sequence[int | str] | Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,9 @@ class SavedModel:
     ) -> Samples:
         """Return `n` new images. The same seed gives the same ones.
 
-        `labels` is a class for all of them, by id or name, or one id for each; by default they are
-        drawn as often as in the training data. With a `truncation`, coordinates of the latents
+        `labels` is a class for all of them, or a list, array or tensor with one for each: text is a
+        class's name, a number its place from 0. By default they are drawn as often as in the
+        training data. With a `truncation`, coordinates of the latents
         beyond it are drawn again (Brock et al., 2019). Raises ConfigError for a label that there is
         not, and a truncation that next to nothing of the prior is within.
         """
@@ -84,8 +86,13 @@ class SavedModel:
         drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
         return Samples(self.images(drawn, asked), asked, drawn)
 
-    def images(self, drawn: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the images of latents (N, Z) and labels (N,), in the data set's own type."""
+    def images(self, drawn: Tensor, labels: Labels) -> Tensor:
+        """Return the images of latents (N, Z) and labels (N,), in the data set's own type.
+
+        A tensor of labels is taken as it is, with class ids; all else as `sample` does.
+        """
+        if labels is not None and not isinstance(labels, Tensor):
+            labels = self._labels(labels, len(drawn), 0)
         dtype = torch.uint8 if self.config.values == "uint8" else torch.float32
         return sampling.generate(self.generator, drawn, labels, self.device, dtype=dtype)
 
@@ -95,20 +102,11 @@ class SavedModel:
         return self.class_id(text)
 
     def class_id(self, text: str | int) -> int:
-        """Return the id of a class of the training data. Raises ConfigError where there is none."""
-        names = self.class_names
-        if isinstance(text, str) and text in names:
-            return names.index(text)
-        if str(text).isdecimal() and int(text) < len(names):
-            return int(text)
-        if not names:
-            raise ConfigError(f"{self.directory}: no class '{text}'; the data has no classes")
-        ids = f"ids from 0 to {len(names) - 1}"
-        if not self.config.class_names:
-            raise ConfigError(f"{self.directory}: no class '{text}'; the classes are {ids}")
-        raise ConfigError(
-            f"{self.directory}: no class '{text}'{suggestion(text, names)}{known(names)}, or {ids}"
-        )
+        """Return the id of a class of the training data: text is its name, a number the id itself.
+
+        Raises ConfigError where there is none.
+        """
+        return _told(classes.meant(text, self.class_names, str(self.directory)))
 
     def require_labels(self) -> None:
         """Raise ConfigError where the generator takes no labels."""
@@ -148,15 +146,19 @@ class SavedModel:
                 return None
             counts = self.config.label_counts or [1] * self.image.num_classes
             return sampling.draw_labels(torch.tensor(counts).double(), count, seed)
-        if isinstance(labels, int | str):
-            return torch.full((count,), self.label(labels))
         self.require_labels()
-        asked = torch.as_tensor(labels)
-        if len(asked) != count:
-            raise ConfigError(f"expected {count} labels, found {len(asked)}")
-        for one in asked.unique().tolist():
-            self.label(one)
-        return asked
+        asked: Any = labels.tolist() if hasattr(labels, "tolist") else labels
+        names, where = self.class_names, str(self.directory)
+        if isinstance(asked, str | Integral) and not isinstance(asked, bool):
+            return torch.full((count,), _told(classes.meant(asked, names, where)))
+        found = classes.all_meant(asked, count, names, where)
+        return torch.tensor([_told(one) for one in found], dtype=torch.int64)
+
+
+def _told(found: classes.Meant) -> int:
+    if found.outdated:
+        warnings.warn(found.outdated, FutureWarning, stacklevel=4)
+    return found.index
 
 
 @dataclass(frozen=True)
