@@ -131,7 +131,7 @@ def validated(document: Document, registry: Registry) -> Config:
     cells = list(_cells(base, asked, registry, problems))
     problems.raise_any()
     assert run is not None
-    return Config(run, tuple(cells), document, tuple(warnings))
+    return Config(run, tuple(cells), document, (*document.dropped, *warnings))
 
 
 def _with_profile(document: Document, profile: str | None) -> Document:

@@ -8,8 +8,8 @@ value can say where that value was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Document:
     name: str
     text: str
     root: MappingNode
+    dropped: tuple[str, ...] = ()  # what merging left out, as sentences
 
     @classmethod
     def read(cls, path: Path) -> Document:
@@ -88,7 +89,8 @@ class Document:
 
     def merged(self, other: MappingNode) -> Document:
         """Return it with another mapping laid over it: mappings merge, all else replaces."""
-        return Document(self.name, self.text, _merge(self.root, other))
+        dropped = tuple(_dropped(self.root, other))
+        return replace(self, root=_merge(self.root, other), dropped=(*self.dropped, *dropped))
 
     def with_override(self, assignment: str, *, flat: Container[str] = ()) -> Document:
         """Return it with `a.b.c=value` set; the value is YAML.
@@ -114,7 +116,7 @@ class Document:
         """Return it without a key of the top level."""
         kept = [(k, v) for k, v in self.root.value if k.value != key]
         root = MappingNode(self.root.tag, kept, self.root.start_mark, self.root.end_mark)
-        return Document(self.name, self.text, root)
+        return replace(self, root=root)
 
     def child(self, *loc: str) -> Node | None:
         """Return the node below these keys, or None."""
@@ -277,6 +279,25 @@ def _merge(base: MappingNode, over: MappingNode) -> MappingNode:
         else:
             values[at] = (key, value)
     return MappingNode(base.tag, values, base.start_mark, base.end_mark)
+
+
+def _dropped(base: MappingNode, over: MappingNode, path: str = "") -> Iterator[str]:
+    """Yield which options go with a plugin that another takes the place of."""
+    for key, value in over.value:
+        below, at = _get(base, key.value), f"{path}{key.value}"
+        if not (isinstance(below, MappingNode) and isinstance(value, MappingNode)):
+            continue
+        if _merges(below, value):
+            yield from _dropped(below, value, f"{at}.")
+            continue
+        own = {k.value for k, _ in value.value}
+        if gone := [k.value for k, _ in below.value if k.value not in own]:
+            names = [plain(_get(node, "name") or node) for node in (below, value)]
+            yield (
+                f"{_mark(key)}: {at} is '{names[1]}' in place of '{names[0]}', whose options "
+                f"{', '.join(gone)} go with it; set anew what is to stay, as in --set "
+                f"{at}.{gone[-1]}=VALUE"
+            )
 
 
 def _merges(base: Node, over: Node) -> bool:

@@ -46,7 +46,10 @@ KINDS_IN_IDS = (
 OPTIONS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("options_of_0.1.0.json").read_text("utf-8")
 )
-SINCE_THEN: dict[str, dict[str, Any]] = {}
+PICTURES = {"range": None, "draft": False}
+SINCE_THEN: dict[str, dict[str, Any]] = {
+    f"dataset {name}": PICTURES for name in ("celeba-attributes", "image-csv", "image-folder")
+}
 """Options that came later, of `KIND NAME`, each with its default."""
 
 

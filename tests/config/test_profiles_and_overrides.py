@@ -46,6 +46,39 @@ def test_profile_mistake_points_into_the_profile(refused) -> None:
     assert refused(PROFILES, profile="bad") == message
 
 
+@pytest.mark.parametrize(
+    ("text", "override", "dropped"),
+    [
+        (
+            "dataset: {name: ring, modes: 8, train_size: 500}",
+            "dataset.name=mnist",
+            "--set dataset.name=mnist: dataset is 'mnist' in place of 'ring', whose options modes, "
+            "train_size go with it; set anew what is to stay, as in --set dataset.train_size=VALUE",
+        ),
+        (
+            "loss: {name: bce, real_target: 0.9}",
+            "loss.name=lsgan",
+            "--set loss.name=lsgan: loss is 'lsgan' in place of 'bce', whose options real_target",
+        ),
+        ("architecture: {name: dcgan, width: 32}", "architecture.name=resnet", "options width go"),
+        (
+            "conditioning: {generator: {name: embed-mul, spread: 2.0}, discriminator: concat}",
+            "conditioning.generator.name=concat",
+            "conditioning.generator is 'concat' in place of 'embed-mul', whose options spread go",
+        ),
+        ("dataset: {name: ring, modes: 8}", "dataset.name=ring", None),
+        ("dataset: {name: ring, modes: 8}", "dataset=mnist", None),
+        ("dataset: {name: ring}", "dataset.name=mnist", None),
+    ],
+)
+def test_options_that_go_with_their_plugin_are_told(parse, text, override, dropped) -> None:
+    key = text.partition(":")[0]
+    rest = "".join(f"{line}\n" for line in PLAIN.splitlines() if not line.startswith(f"{key}:"))
+    warnings = parse(rest + text + "\n", overrides=[override]).warnings
+    assert len(warnings) == (dropped is not None)
+    assert all(dropped in warning for warning in warnings)
+
+
 def test_unknown_profile_names_the_nearest(refused) -> None:
     message = refused(PROFILES, profile="smok")
     assert "--profile smok: b.yaml has no such profile; did you mean 'smoke'?" in message

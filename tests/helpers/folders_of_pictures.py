@@ -101,7 +101,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty.png": (lambda path: path.write_bytes(b""), "empty, 0 bytes"),
     "page.jpg": (
         lambda path: path.write_text("<html>404</html>"),
-        "not a picture of a kind that Pillow reads",
+        "not a picture of a kind that is read here",
     ),
     "bomb.png": (bomb, "more than 178,956,970 pixels, too many to decode"),
     "float.tif": (float_values, "32 bits a value, without a range for black to white"),

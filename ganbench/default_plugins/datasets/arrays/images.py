@@ -15,6 +15,7 @@ from ganbench import tracked
 Layout = Literal["auto", "nchw", "nhwc"]
 CHUNK = 4096  # images that are converted at once
 CHANNELS = (1, 3)
+DARK = 64  # below it, the largest value is hardly one of 0 to 255
 
 
 class Unsuitable(Exception):
@@ -54,8 +55,10 @@ def as_images(
         raise Unsuitable("the array is empty")
     if values.dtype != np.uint8 or scale:
         values = _bytes(values, scale or _guessed(values))
-    elif int(values.max()) <= 1:
+    elif (high := int(values.max())) <= 1:
         raise Unsuitable("no value is above 1; where 1 is white, give range: [0, 1]")
+    else:
+        _refuse_dark(high)
     images = torch.from_numpy(np.ascontiguousarray(values) if last else values)
     if last:
         return images.permute(0, 3, 1, 2).contiguous()
@@ -72,10 +75,13 @@ def _guessed(values: NDArray[Any]) -> tuple[float, float]:
     low, high = _extent(values)
     whole = values.dtype.kind in "iu"
     if whole and low >= 0 and 1 < high <= 255:
+        _refuse_dark(high)
         return 0, 255
     if not whole and values.dtype.kind != "b":
         for usual in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
             if usual[0] <= low and high <= usual[1]:
+                if usual[1] == 255:
+                    _refuse_dark(high)
                 return usual
     elif values.dtype.kind == "b":
         return 0, 1
@@ -83,6 +89,15 @@ def _guessed(values: NDArray[Any]) -> tuple[float, float]:
         f"values go from {low:g} to {high:g}; give range: [BLACK, WHITE], the values of black and "
         "white, such as [0, 1]"
     )
+
+
+def _refuse_dark(high: float) -> None:
+    """Refuse what is black on black where 255 is white, for something else may be."""
+    if high < DARK:
+        raise Unsuitable(
+            f"no value is above {high:g}, which is nearly black where 255 is white; give range: "
+            f"[0, {high:g}] where {high:g} is white, or [0, 255] where they are meant to be dark"
+        )
 
 
 def _extent(values: NDArray[Any]) -> tuple[float, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from ganbench import DataError, open_picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -16,6 +18,7 @@ Crop = Literal["fit", "squash", "pad"]
 Filter = Literal["lanczos", "bicubic", "bilinear", "box"]
 Background = Literal["white", "black"]
 
+DRAFTED = 2  # times the resolution that a draft has at least
 VERSION = 1  # raise it when the same file would give other values
 
 
@@ -33,6 +36,18 @@ class Preparation:
     crop_size: int | None
     filter: Filter
     background: Background
+    range: tuple[float, float] | None = None
+    draft: bool = False
+
+    def key(self) -> dict[str, Any]:
+        """Return what tells it from others; what came later counts only off its default."""
+        later = {"range": None, "draft": False}
+        return {k: v for k, v in asdict(self).items() if k not in later or v != later[k]}
+
+    @property
+    def mode(self) -> Literal["L", "RGB"]:
+        """Pillow's name of these channels."""
+        return "L" if self.channels == 1 else "RGB"
 
     @property
     def bytes_per_image(self) -> int:
@@ -52,6 +67,8 @@ class Preparation:
             "color_profiles": "ignored",
             "16_bits": "divided by 257",
             "decoding_version": VERSION,
+            **({"range": list(self.range)} if self.range else {}),
+            **({"draft": f"to {DRAFTED} times the resolution or more"} if self.draft else {}),
         }
 
 
@@ -60,24 +77,35 @@ def decode(content: bytes, how: Preparation) -> bytes:
 
     Of an animation the first frame is taken; what is transparent shows the background; CMYK and the
     like are converted without colour profiles; of grey in 16 bits the whole range stands for black
-    to white, and values of 32 bits have no such range.
+    to white, unless `range` says otherwise, and values of 32 bits have no such range.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if not content:
         raise Unusable("empty, 0 bytes")
     try:
-        with Image.open(BytesIO(content)) as picture:
+        with open_picture(BytesIO(content)) as picture:
+            _prepare_to_load(picture, how)
             return _values(_fitted(_plain(_upright(picture), how), how))
-    except (Unusable, MemoryError):
+    except Unusable:
         raise
-    except UnidentifiedImageError as error:
-        raise Unusable("not a picture of a kind that Pillow reads") from error
-    except Image.DecompressionBombError as error:
-        limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise Unusable(f"more than {limit:,} pixels, too many to decode") from error
+    except DataError as error:
+        raise Unusable(str(error)) from error
+    except MemoryError as error:
+        raise Unusable("too large for the memory that is free") from error
     except Exception as error:  # of any kind: parsers meet what their authors did not think of
         raise Unusable(f"damaged: {str(error) or type(error).__name__}") from error
+
+
+def _prepare_to_load(picture: Image.Image, how: Preparation) -> None:
+    """Have a JPEG decoded at a fraction of its size, and refuse what loading would cut."""
+    if how.draft and picture.format in ("JPEG", "MPO"):
+        side = DRAFTED * how.resolution
+        picture.draft(None, (side, side))
+    cut = any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ()))
+    if how.range and cut and picture.mode[0] not in "IF":
+        raise Unusable(
+            "16 bits a value in colour, of which the upper 8 alone are read, and range is of all; "
+            "save it in grey, or with 8 bits"
+        )
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -91,13 +119,17 @@ def _upright(picture: Image.Image) -> Image.Image:
 
 def _plain(picture: Image.Image, how: Preparation) -> Image.Image:
     """Return it with 8 bits a value, without transparency, in the channels that are asked for."""
-    if _has_sixteen_bits(picture):
+    if how.range and picture.mode[0] in "IF":
+        picture = _scaled(picture, how.range)
+    elif how.range:
+        return _scaled(_opaque(picture, how).convert(how.mode), how.range)
+    elif _has_sixteen_bits(picture):
         picture = _eight_bits(picture)
     elif picture.mode[0] in "IF":
-        raise Unusable("32 bits a value, without a range for black to white; save it with 8 or 16")
-    elif picture.has_transparency_data:
-        picture = _opaque(picture, how.background)
-    return picture.convert("L" if how.channels == 1 else "RGB")
+        raise Unusable(
+            "32 bits a value, without a range for black to white; give range, or save it with 16"
+        )
+    return _opaque(picture, how).convert(how.mode)
 
 
 def _has_sixteen_bits(picture: Image.Image) -> bool:
@@ -114,10 +146,23 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 
 
-def _opaque(picture: Image.Image, background: Background) -> Image.Image:
+def _scaled(picture: Image.Image, scale: tuple[float, float]) -> Image.Image:
+    """Return it with the first value of the scale as black, and the second as white."""
     from PIL import Image
 
-    behind = Image.new("RGBA", picture.size, background)
+    values, (black, white) = np.asarray(picture).astype(np.float64), scale
+    low, high = float(values.min()), float(values.max())
+    if not (min(scale) <= low and high <= max(scale)):  # nor where one is NaN
+        raise Unusable(f"values from {low:g} to {high:g}, outside of range [{black:g}, {white:g}]")
+    return Image.fromarray(np.rint(255 * (values - black) / (white - black)).astype(np.uint8))
+
+
+def _opaque(picture: Image.Image, how: Preparation) -> Image.Image:
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture
+    behind = Image.new("RGBA", picture.size, how.background)
     return Image.alpha_composite(behind, picture.convert("RGBA"))
 
 

@@ -7,7 +7,7 @@ import logging
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class PicturesOfYourOwn(Dataset):
     background: Background = "white"  # behind what is transparent, and beside what is padded
     max_bad: int = 10  # so many files of a split may be unusable, and are skipped
     test_share: float = 0.0  # of the files, chosen by their names, are the test set
+    # The values of black and white, as [0, 4095]; null: 0 to 255, or of 16 bits to 65535.
+    range: tuple[float, float] | None = field(default=None, metadata={"since": "0.2.0"})
+    # Large JPEGs are decoded at about twice the resolution: faster, with slightly other values.
+    draft: bool = field(default=False, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         for name in ("resolution", "crop_size"):
@@ -57,6 +61,10 @@ class PicturesOfYourOwn(Dataset):
             raise ValueError(f"max_bad must be 0 or more, found {self.max_bad}")
         if not 0 <= self.test_share < 1:
             raise ValueError(f"test_share must be in [0, 1), found {self.test_share:g}")
+        if self.range is not None and self.range[0] == self.range[1]:
+            raise ValueError(f"range must have two different values, found {list(self.range)}")
+        if self.draft and self.crop_size is not None:
+            raise ValueError("draft and crop_size exclude each other: one is in whole pixels")
         if not self.has_test_set():
             vars(self)["splits"] = ("train",)  # of this instance
 
@@ -87,6 +95,8 @@ class PicturesOfYourOwn(Dataset):
             crop_size=self.crop_size,
             filter=self.filter,
             background=self.background,
+            range=self.range,
+            draft=self.draft,
         )
 
     def load(self, split: Split, root: Path) -> LabeledImages:

@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -65,7 +65,7 @@ def home() -> Path:
 def prepared(listing: Listing, how: Preparation) -> Prepared:
     """Return what the files give, decoded now or at an earlier start. Raises DataError."""
     with _room_for(listing):
-        preparation = json.dumps([VERSION, asdict(how)])
+        preparation = json.dumps([VERSION, how.key()])
         seen = times(listing)
         short = hashlib.sha256(f"{seen.digest}{preparation}".encode()).hexdigest()[:32]
         known = home() / "times" / short
@@ -125,7 +125,7 @@ class Entry:
             about = {
                 "images": len(digests) - len(unusable),
                 "made_from": str(listing.root),
-                **asdict(self.how),
+                **self.how.key(),
                 "unusable": unusable,
             }
             text = json.dumps(about, indent=1)

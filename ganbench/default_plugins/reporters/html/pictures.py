@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganbench import open_picture
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 
@@ -88,7 +89,7 @@ def _encoded(path: Path) -> tuple[str, bytes, tuple[int, int]]:
     if path.stat().st_size > MOST_FILE_BYTES:
         raise ValueError(f"{path}: too large")
     content = path.read_bytes()
-    with Image.open(io.BytesIO(content)) as image:
+    with open_picture(io.BytesIO(content)) as image:
         mime = Image.MIME[image.format or ""]
         animated = getattr(image, "n_frames", 1) > 1
         if image.width * image.height > MOST_PIXELS:
