@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganbench.cli import streams
-from ganbench.records.windows import DISTURBED
+from ganbench.records import run_folder, windows
+from ganbench.records.windows import DISTURBED, Window
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
 
@@ -41,15 +40,15 @@ class Running:
     label: str
     kimg: float
     budget: float
-    window: dict[str, Any]
+    window: Window | None  # None: none yet
 
     def describe(self) -> str:
         """Return one line: how far it is, how fast, its losses, and how long it will take."""
         if not self.window:
             return f"{self.label}: starting"
-        d_loss = sum(self.window["d_terms"].values())
-        g_loss = sum(self.window["g_terms"].values())
-        rate = self.window["images_per_second"]
+        d_loss = sum(self.window.d_terms.values())
+        g_loss = sum(self.window.g_terms.values())
+        rate = self.window.images_per_second
         left = (self.budget - self.kimg) * 1000 / rate
         end = f"{_clock(left)} left" if left > 0 else "judging"
         return (
@@ -58,7 +57,7 @@ class Running:
         )
 
     def _company(self) -> str:
-        disturbed = (self.window.get("kept_waiting") or 0.0) > DISTURBED
+        disturbed = self.window is not None and (self.window.kept_waiting or 0.0) > DISTURBED
         return ", kept waiting for its cores" if disturbed else ""
 
 
@@ -164,18 +163,12 @@ def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
     for trial in waiting:
         directory = run.directory / "trials" / trial.id
         if (directory / "worker.log").exists():
-            window = _last_line(directory / "metrics.jsonl")
+            window = windows.last(directory / run_folder.WINDOWS)
             budget = trial.cell.schedule.kimg if trial.cell else 0.0
-            found.append(Running(trial.subject.label, window.get("kimg", 0.0), budget, window))
+            found.append(
+                Running(trial.subject.label, window.kimg if window else 0.0, budget, window)
+            )
     return found
-
-
-def _last_line(path: Path) -> dict[str, Any]:
-    try:
-        lines = path.read_bytes().splitlines()
-        return json.loads(lines[-1]) if lines else {}
-    except (OSError, json.JSONDecodeError):
-        return {}  # not there yet, or a line half written
 
 
 def _clock(seconds: float) -> str:

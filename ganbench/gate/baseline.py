@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,10 @@ import pydantic
 
 from ganbench.errors import BaselineError
 from ganbench.gate.measurements import Measurements
+from ganbench.records import stored
 from ganbench.records.run_folder import Run
 from ganbench.util import files
-from ganbench.util.messages import counted, dotted
+from ganbench.util.messages import counted, dotted, shown
 
 SCHEMA_VERSION = 1
 FOLDER = Path("results/baselines")
@@ -36,7 +37,8 @@ class Baseline:
 
     def write(self, path: Path) -> None:
         """Write the baseline as JSON, whole or not at all."""
-        files.write_json(path, dataclasses.asdict(self))
+        found = dataclasses.asdict(self)
+        files.write_json(path, {**found, "sha256": _seal(found)})
 
 
 def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
@@ -71,41 +73,38 @@ def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
 def read(path: Path) -> Baseline:
     """Read a baseline. Raises BaselineError with where, what and what to do."""
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not a text file"
+        content = files.read_bytes(path)
+    except OSError as error:
         raise BaselineError(
-            f"{path}: {reason}; `ganbench baseline update RUN` writes baselines"
+            f"{path}: {error.strerror}; `ganbench baseline update RUN` writes baselines"
         ) from error
     try:
-        found = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
+        found = files.parse_json(content, _unique)
+    except ValueError as error:
         raise BaselineError(
             f"{path}: not a whole baseline ({error}); take it from git again, or bank a new one"
         ) from error
     version = found.get("schema_version") if isinstance(found, dict) else None
     if version != SCHEMA_VERSION:
         raise BaselineError(
-            f"{path}: of schema version {version}, and this ganbench reads {SCHEMA_VERSION}; bank "
-            "it anew, or use the ganbench that wrote it"
+            f"{path}: of schema version {shown(version)}, and this ganbench reads "
+            f"{SCHEMA_VERSION}; bank it anew, or use the ganbench that wrote it"
         )
     try:
-        baseline = pydantic.TypeAdapter(Baseline).validate_python(found)
+        baseline = stored.typed(Baseline, found)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise BaselineError(
             f"{path}: {dotted(tuple(first['loc']))}: {first['msg']}; it was edited by hand or cut "
             "short: take it from git again, or bank a new one"
         ) from error
-    for cell in baseline.measurements.cells.values():
-        for name, series in cell.series.items():
-            if not all(map(math.isfinite, series.values.values())):
-                raise BaselineError(
-                    f"{path}: {name} of {cell.label} has a value that is not finite; it was edited "
-                    "by hand: take it from git again, or bank a new one"
-                )
     if not baseline.measurements.cells:
         raise BaselineError(f"{path}: it holds no cell; bank a run that measured something")
+    if found.get("sha256", "") not in ("", _seal(found)):
+        raise BaselineError(
+            f"{path}: not as it was banked: its SHA-256 is another; take it from git again, or "
+            "bank a new one"
+        )
     return baseline
 
 
@@ -148,8 +147,10 @@ def _refuse_few(run: Run, measurements: Measurements, min_seeds: int) -> None:
             )
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+def _seal(found: dict[str, Any]) -> str:
+    """Return the SHA-256 of all else in the file."""
+    rest = {key: value for key, value in found.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

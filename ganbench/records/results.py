@@ -14,6 +14,7 @@ from ganbench.records.columns import Column
 from ganbench.records.status import Status
 from ganbench.records.windows import Probe, Timings
 from ganbench.util import files
+from ganbench.util.messages import shown
 
 SCHEMA_VERSION = 1  # of run.json and result.json
 _COLUMN = tuple(one.name for one in fields(Column))
@@ -147,16 +148,26 @@ def read(*paths: Path) -> TrialResult:
     no file is there, the trial is unfinished; where none is whole, its reason says so too.
     """
     damaged = []
-    for path in filter(Path.exists, paths):
-        if (found := files.read_json(path)) is not None:
-            return _parsed(path, found)
-        damaged.append(f"{path}: expected a whole JSON document, found a damaged file")
+    for path in paths:
+        try:
+            return _parsed(path, files.parse_json(files.read_bytes(path)))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            damaged.append(f"{path}: cannot be read: {error.strerror}")
+        except ValueError:
+            damaged.append(f"{path}: expected a whole JSON document, found a damaged file")
     return TrialResult(reason="; ".join(damaged))
 
 
 def _parsed(path: Path, found: Any) -> TrialResult:
     if not isinstance(found, dict):
         return TrialResult(reason=f"{path}: expected a mapping, found {type(found).__name__}")
+    if (version := found.get("schema_version", SCHEMA_VERSION)) != SCHEMA_VERSION:
+        return TrialResult(
+            reason=f"{path}: of schema version {shown(version)}, and this ganbench reads "
+            f"{SCHEMA_VERSION}; use the version that wrote it"
+        )
     if isinstance(metrics := found.get("metrics"), list):
         found = {**found, "metrics": [_with_column(one) for one in metrics]}
     wrong = [] if "status" in found else ["'status' is missing"]

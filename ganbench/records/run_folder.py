@@ -6,6 +6,7 @@ config.resolved.yaml   with the profile and the overrides merged in
 plan.json              every cell, resolved
 data.json              the data that the trials have seen; others are refused
 trials/ID/trial.json   what one worker was told
+trials/ID/metrics.jsonl  a line per window of the training
 trials/ID/result.json  what came of it; end.json instead, when a worker died
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
 results.csv            one line per trial and number; table.* the summary
@@ -23,19 +24,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from ganbench.errors import RunError
-from ganbench.records import results, stored
+from ganbench.records import results, stored, windows
 from ganbench.records.cells import Cell, Plan, Reference, slug
 from ganbench.records.columns import Column
 from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
+from ganbench.records.windows import Window
 from ganbench.util import files
+from ganbench.util.messages import shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
-TRIAL, RESULT, END = "trial.json", "result.json", "end.json"
+SOURCE, RESOLVED = "config.source.yaml", "config.resolved.yaml"
+TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
+MOST_YAML = 300_000  # bytes of config.resolved.yaml: reading it takes seconds
 
 T = TypeVar("T")
 COLUMNS = (
@@ -131,6 +136,11 @@ class TrialOutcome:
         return self.status is Status.OK and not self.result.errors
 
     @property
+    def windows(self) -> tuple[Window, ...]:
+        """The windows of its log: of a long training, evenly spread ones."""
+        return windows.read(self.directory / WINDOWS)
+
+    @property
     def _incompatible(self) -> str:
         return (self.trial.cell and self.trial.cell.incompatible) or ""
 
@@ -156,15 +166,21 @@ class Run:
         found = info.get("schema_version") if isinstance(info, dict) else None
         if found != SCHEMA_VERSION:
             raise RunError(
-                f"{directory}: {RUN} is of schema version {found}, and this ganbench reads "
+                f"{directory}: {RUN} is of schema version {shown(found)}, and this ganbench reads "
                 f"{SCHEMA_VERSION}; use the version that wrote it"
             )
         told = "{}: {} is not as ganbench writes it:"
-        return cls(
+        read = cls(
             directory,
             _typed(RunInfo, info, told.format(directory, RUN)),
             _typed(Plan, plan, told.format(directory, PLAN)),
         )
+        if not read.plan.cells or not read.plan.seeds:
+            raise RunError(
+                f"{told.format(directory, PLAN)} expected one or more cells and seeds, found "
+                f"{len(read.plan.cells)} and {len(read.plan.seeds)}"
+            )
+        return read
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -187,6 +203,26 @@ class Run:
         rows = [row for outcome in self.outcomes() for row in _rows(self.info.id, outcome)]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
+    @property
+    def source(self) -> str:
+        """The benchmark file as it was, or nothing where it cannot be read."""
+        return _text(self.directory / SOURCE)
+
+    @property
+    def description(self) -> str:
+        """What the benchmark says of itself; nothing where config.resolved.yaml is damaged."""
+        import yaml
+
+        try:
+            # Nodes, not values: those of a few lines can fill any memory.
+            node = yaml.compose(_text(self.directory / RESOLVED, MOST_YAML), yaml.SafeLoader)
+        except (ValueError, RecursionError, yaml.YAMLError):
+            return ""
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.value == "description" and value.tag == "tag:yaml.org,2002:str":
+                return str(value.value)
+        return ""
+
     def remember_data(self, seen: dict[str, DataSeen]) -> None:
         """Write into run.json what data the trials have seen, by data set."""
         path = self.directory / RUN
@@ -207,6 +243,13 @@ def info_in(directory: Path) -> RunInfo | None:
         return stored.typed(RunInfo, found)
     except pydantic.ValidationError:
         return None
+
+
+def _text(path: Path, most: int = files.MOST_BYTES) -> str:
+    try:
+        return files.read_text(path, most)
+    except OSError:
+        return ""
 
 
 def write_plan(path: Path, plan: Plan) -> None:

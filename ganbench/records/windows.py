@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from ganbench.records import stored
+from ganbench.util import files
+
+MOST_WINDOWS = 3000
 
 DISTURBED = 0.05  # of a core: timings of a trial that was kept waiting for more are marked
 
@@ -48,3 +55,32 @@ class Timings:
     peak_memory_bytes: int | None = None
     alone: bool = True  # no other trial shared the machine, and no program its cores
     kept_waiting: float | None = None  # share of a core, by other programs; None: not known
+
+
+def read(path: Path) -> tuple[Window, ...]:
+    """Return the windows of a trial's log, of a long one evenly spread ones.
+
+    What is not whole, such as a line that is being written, is left out.
+    """
+    try:
+        lines = files.read_bytes(path).splitlines()
+    except OSError:
+        return ()
+    return tuple(_parsed(lines[:: -(-len(lines) // MOST_WINDOWS) or 1]))
+
+
+def last(path: Path) -> Window | None:
+    """Return the last whole window of a trial's log."""
+    try:
+        lines = files.read_bytes(path).splitlines()
+    except OSError:
+        return None
+    return next(iter(_parsed(reversed(lines))), None)
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[Window]:
+    for line in lines:
+        try:
+            yield stored.typed(Window, files.parse_json(line))
+        except ValueError:  # pydantic's is one
+            continue

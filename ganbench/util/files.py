@@ -17,6 +17,8 @@ from typing import Any
 MOST_BYTES, MOST_LEVELS, MOST_DIGITS = 64_000_000, 100, 300
 """What a file of a run may have: ganbench writes nothing that comes near."""
 
+Pairs = Callable[[list[tuple[str, Any]]], Any]  # makes a mapping of keys and values
+
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for whoever writes into a pipe
 _TEMPORARY = re.compile(r"\.(?P<target>.+\.[A-Za-z0-9]+)\.[a-z0-9_]{8}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -110,7 +112,7 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def parse_json(content: bytes) -> Any:
+def parse_json(content: bytes, pairs: Pairs | None = None) -> Any:
     """Return the value of a JSON document. Raises ValueError where it is none of reason.
 
     None is one with a number that is not finite or of MOST_DIGITS digits, with half a character,
@@ -118,7 +120,11 @@ def parse_json(content: bytes) -> Any:
     """
     try:
         found = json.loads(
-            content.decode("utf-8"), parse_constant=_finite, parse_float=_finite, parse_int=_whole
+            content.decode("utf-8"),
+            parse_constant=_finite,
+            parse_float=_finite,
+            parse_int=_whole,
+            object_pairs_hook=pairs,
         )
     except RecursionError as error:
         raise ValueError(f"more than {MOST_LEVELS} levels deep") from error

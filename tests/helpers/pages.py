@@ -210,6 +210,9 @@ def windows(
         {
             "kimg": float(i),
             "iteration": i,
+            "seconds": 1.0,
+            "images_per_second": 1000.0,
+            "g_steps_per_second": 10.0,
             "d_terms": {"real": 1.0 / (i + 1), term: 0.5},
             "g_terms": {"adversarial": float(i % 3)},
             "signals": signals or {},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -141,3 +142,30 @@ def test_a_broken_metric_costs_that_metric_alone(tmp_path):
     assert found.reason == (
         f"{tmp_path / 'result.json'}: metrics.0.digits: expected a whole number, found 'x'"
     )
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "1e999", "9" * 5000, '"1.5"', "true", "[1]"], ids=lambda v: v[:9]
+)
+def test_what_is_no_number_is_no_value(tmp_path, value):
+    content = '{"status": "ok", "metrics": [{"name": "a", "value": VALUE}, {"name": "b"}]}'
+    (tmp_path / "result.json").write_text(content.replace("VALUE", value))
+    found = results.read(tmp_path / "result.json")
+    assert [m for m in found.metrics if m.value is not None] == []
+    assert "result.json: " in found.reason
+
+
+def test_result_of_tomorrow_is_no_result_of_today(read):
+    found = read({**trials.finished(), "schema_version": 2})
+    assert found.status == "unfinished"
+    assert found.metrics == ()
+    assert found.reason.endswith(
+        "of schema version 2, and this ganbench reads 1; use the version that wrote it"
+    )
+
+
+def test_pipe_in_a_results_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "result.json")
+    found = results.read(tmp_path / "result.json")
+    assert found.status == "unfinished"
+    assert found.reason.endswith("result.json: cannot be read: not a regular file")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import ganbench
-from ganbench import Execution, Run, RunInfo, Status
+from ganbench import Execution, Run, RunInfo, Status, Window
 from ganbench.errors import RunError
-from ganbench.records import run_folder
+from ganbench.records import run_folder, windows
 from ganbench.testing.fixtures import trials
 
 
@@ -78,3 +78,42 @@ def test_trials_are_told_how_the_run_is_carried_out(folder):
     (folder / "trial.json").write_text(json.dumps({**asdict(trial), "seed": 1.5}))
     with pytest.raises(RunError, match=r"trial\.json: seed: expected a whole number, found 1.5"):
         run_folder.Trial.read(folder / "trial.json")
+
+
+@pytest.mark.parametrize("change", [{"cells": []}, {"seeds": []}])
+def test_plan_of_nothing_is_told(folder, change):
+    path = folder / "plan.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(RunError, match=r"plan\.json.*expected one or more cells and seeds"):
+        ganbench.load_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: a\ndescription: two words\n", "two words"),
+        ("description: [a]\n", ""),
+        ("description: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ""),
+        ("[" * 20_000, ""),
+        ("description: \x00", ""),
+        ("description: a\n" + "#" * run_folder.MOST_YAML, ""),
+        ("- description\n", ""),
+        ("", ""),
+    ],
+    ids=range(8),
+)
+def test_description_is_text_or_nothing(folder, text, says):
+    (folder / "config.resolved.yaml").write_text(text)
+    assert Run.read(folder).description == says
+
+
+def test_windows_are_those_that_are_whole(folder):
+    outcome = ganbench.load_run(folder).outcomes[0]
+    window = Window(1.0, 10, 1.0, 1000.0, 10.0, {"a": 1.0}, {})
+    whole = json.dumps(asdict(window))
+    path = outcome.directory / "metrics.jsonl"
+    path.write_text("\n".join([whole, "7", whole.replace("1.0,", "NaN,"), whole, whole[:20]]))
+    assert outcome.windows == (window, window)
+    assert windows.last(path) == window
+    path.unlink()
+    assert (outcome.windows, windows.last(path)) == ((), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
 from pathlib import Path
 
 import platformdirs.unix
@@ -135,3 +136,39 @@ def test_json_that_is_missing_is_none(tmp_path):
     assert files.read_json(tmp_path / "a.json") is None
     (tmp_path / "file").touch()
     assert files.read_json(tmp_path / "file" / "a.json") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"NaN", "NaN is no number"),
+        (b"[-Infinity]", "no number"),
+        (b"1e999", "1e999 is no number"),
+        (b"1" * 5000, "5,000 digits"),
+        (b"[" * 101 + b"]" * 101, "100 levels"),
+        (b"[" * 100_000, "100 levels"),
+        (rb'{"a": "\ud800"}', "surrogates"),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_json_beyond_reason_is_none(tmp_path, content, says):
+    with pytest.raises(ValueError, match=says):
+        files.parse_json(content)
+    (tmp_path / "a.json").write_bytes(content)
+    assert files.read_json(tmp_path / "a.json") is None
+
+
+def test_json_of_a_hundred_levels_is_read():
+    assert files.parse_json(b"[" * 100 + b"]" * 100)
+    assert files.parse_json(rb'"\ud83d\ude00"') == "\U0001f600"
+
+
+def test_only_regular_files_of_a_reasonable_size_are_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(OSError, match="not a regular file"):
+            files.read_bytes(path)
+    (tmp_path / "a").write_bytes(b"12345")
+    assert files.read_bytes(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(OSError, match="at most 4 are read"):
+        files.read_bytes(tmp_path / "a", 4)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +24,7 @@ from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.errors import ContractError, DataError
 from ganbench.models.parts import Parts
 from ganbench.models.saved import card
+from ganbench.records import stored
 from ganbench.records.cells import Spec
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Trial
@@ -76,7 +76,7 @@ class ModelConfig:
     @property
     def networks(self) -> NetworkSpecs:
         """The part of the cell that the networks are built from."""
-        return _adapter(NetworkSpecs).validate_python(self.cell)
+        return stored.typed(NetworkSpecs, self.cell)
 
 
 def write(
@@ -120,8 +120,8 @@ def read_config(directory: Path) -> ModelConfig:
             f"{FORMAT_VERSION}; use ganbench {found.get('ganbench')}, which wrote it"
         )
     try:
-        config: ModelConfig = _adapter(ModelConfig).validate_python(found)
-        _adapter(NetworkSpecs).validate_python(config.cell)
+        config = stored.typed(ModelConfig, found)
+        stored.typed(NetworkSpecs, config.cell)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
@@ -214,8 +214,3 @@ def _sha256(path: Path) -> str:
         while block := file.read(2**20):
             found.update(block)
     return found.hexdigest()
-
-
-@cache
-def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
-    return pydantic.TypeAdapter(cls)

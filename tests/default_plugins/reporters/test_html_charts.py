@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 
 import pytest
 from helpers.pages import BCE, FID, LSGAN, REAL, changed, folder_of, large, page, parsed, windows
 
-from ganbench import Probe, Report, TrialResult
+from ganbench import Probe, Report, TrialResult, Window
 from ganbench.default_plugins.reporters.html import curves
 from ganbench.default_plugins.reporters.html.scale import MARGIN, Scale, compact
+from ganbench.records import windows as windows_of
 
 
 def test_charts_show_means_errors_and_seeds(report, tmp_path):
@@ -111,9 +113,11 @@ def test_long_and_wild_curves_are_thinned_and_cut(tmp_path):
     lines = []
     for i in range(20_000):
         value = {500: 1e30, 501: math.nan, 502: math.inf}.get(i, math.sin(i / 1000))
-        lines.append(json.dumps({"kimg": i / 10, "d_terms": {"real": value}, "g_terms": {}}))
-    (tmp_path / "metrics.jsonl").write_text("\n".join([*lines, "7", "[1]", '{"kimg": null}', "{"]))
-    (chart,) = curves.charts(tmp_path, TrialResult())
+        terms = {"real": value}
+        lines.append(json.dumps(asdict(Window(i / 10, i, 1.0, 1000.0, 10.0, terms, {}))))
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("\n".join([*lines, "7", "[1]", '{"kimg": null}', "{"]))
+    (chart,) = curves.charts(windows_of.read(path), TrialResult())
     drawn = parsed(curves.picture(chart))
     (line,) = drawn.all("polyline")
     assert len(str(line.attributes["points"]).split()) <= curves.MOST_POINTS

@@ -5,19 +5,15 @@ Drawn here: of up to 2,000 in a page, each is 2 kB in 12 ms; matplotlib's is 17 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from ganbench import TrialResult
+from ganbench import TrialResult, Window
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import finite
 from ganbench.default_plugins.reporters.html.scale import Scale, compact
 
-MOST_WINDOWS, MOST_POINTS, MOST_SERIES = 3000, 160, 6
-MOST_FILE_BYTES = 64_000_000
+MOST_POINTS, MOST_SERIES = 160, 6
 OUTLIERS = 0.02  # the part at each end that may be cut where it would hide the rest
 SPIKE = 8.0  # times the range of what is left
 SIGNALS = (  # of Window.signals: title, keys and what they are called
@@ -44,13 +40,13 @@ class Chart:
     series: dict[str, Places]
 
 
-def charts(directory: Path, result: TrialResult) -> list[Chart]:
+def charts(windows: Sequence[Window], result: TrialResult) -> list[Chart]:
     """Return the charts of a trial: terms of both losses, signals, and what was followed."""
-    windows = _windows(directory / "metrics.jsonl")
+    signals = _series((w.kimg, w.signals) for w in windows)
     found = [
-        Chart("D's loss", _terms(windows, "d_terms")),
-        Chart("G's loss", _terms(windows, "g_terms")),
-        *(Chart(title, _signals(windows, keys)) for title, keys in SIGNALS),
+        Chart("D's loss", _series((w.kimg, w.d_terms) for w in windows)),
+        Chart("G's loss", _series((w.kimg, w.g_terms) for w in windows)),
+        *(Chart(title, _named(signals, keys)) for title, keys in SIGNALS),
         *_probes(result),
     ]
     return [chart for chart in found if any(len(p) > 1 for p in chart.series.values())]
@@ -104,37 +100,16 @@ def picture(chart: Chart) -> Markup:
     )
 
 
-def _windows(path: Path) -> list[dict[str, Any]]:
-    """Of a long training, evenly spread ones; what is not whole is left out."""
-    try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            return []
-        lines = path.read_bytes().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines[:: -(-len(lines) // MOST_WINDOWS) or 1]:
-        try:
-            window = json.loads(line)
-        except ValueError:  # still being written
-            continue
-        if isinstance(window, dict) and finite(window.get("kimg")) is not None:
-            found.append(window)
-    return found
-
-
-def _terms(windows: Iterable[Mapping[str, Any]], key: str) -> dict[str, Places]:
+def _series(found: Iterable[tuple[float, Mapping[str, float]]]) -> dict[str, Places]:
     series: dict[str, Places] = {}
-    for window in windows:
-        terms = window.get(key)
-        for name, value in (terms if isinstance(terms, dict) else {}).items():
+    for kimg, terms in found:
+        for name, value in terms.items():
             if finite(value) is not None:
-                series.setdefault(name.replace("_", " "), []).append((window["kimg"], value))
+                series.setdefault(name.replace("_", " "), []).append((kimg, value))
     return series
 
 
-def _signals(windows: Iterable[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, Places]:
-    series = _terms(windows, "signals")
+def _named(series: Mapping[str, Places], names: Mapping[str, str]) -> dict[str, Places]:
     return {
         name: series[key.replace("_", " ")]
         for key, name in names.items()

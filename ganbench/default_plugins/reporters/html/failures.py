@@ -81,6 +81,8 @@ def _seeds(found: list[str]) -> str:
 
 
 def _tail(path: Path) -> str:
+    if not path.is_file():  # a pipe would keep us waiting
+        return ""
     try:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))

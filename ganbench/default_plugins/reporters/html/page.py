@@ -25,6 +25,7 @@ from ganbench.default_plugins.reporters.html.markup import Content, Markup, elem
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 HERE = Path(__file__).parent
+MOST_DESCRIPTION = 2000
 BAD = [status for status in Status if status.is_failure]
 
 
@@ -130,7 +131,7 @@ def _document(view: ReportView, parts: Sequence[Part]) -> str:
 
 def _header(view: ReportView) -> Markup:
     info, table = view.report.info, view.table
-    description = _description(view.report.run.directory)
+    description = view.report.run.description[:MOST_DESCRIPTION]
     created = info.created[:16].replace("T", " ")
     datasets = list(dict.fromkeys(row.dataset for row in view.cells if row.dataset))
     facts: list[tuple[str, Content]] = [
@@ -160,17 +161,6 @@ def _progress(view: ReportView) -> list[Markup]:
         shown += [element("a", ", ".join(texts), href="#failures", class_="bad")]
     separated = [part for one in shown for part in (element("span", ", "), one)][1:]
     return separated or [element("span", "none")]
-
-
-def _description(directory: Path) -> str:
-    """Return what config.resolved.yaml says of the benchmark."""
-    import yaml
-
-    try:
-        found = yaml.safe_load((directory / "config.resolved.yaml").read_text("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return ""
-    return str(found.get("description") or "")[:2000] if isinstance(found, dict) else ""
 
 
 def _asset(name: str) -> str:

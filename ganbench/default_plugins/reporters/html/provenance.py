@@ -35,7 +35,7 @@ def asked(view: ReportView) -> list[Markup]:
         ("plugins named", "\n".join(execution.plugins)),
         ("command", _command(info.provenance.argv)),
     ]
-    return [facts(pairs), *_source(view.report.run.directory)]
+    return [facts(pairs), *_source(view.report.run.source)]
 
 
 def section(view: ReportView) -> list[Markup]:
@@ -77,10 +77,8 @@ def _cut(content: Content) -> Content:
     return content
 
 
-def _source(directory: Path) -> list[Markup]:
-    try:
-        text = (directory / "config.source.yaml").read_text("utf-8", "replace")
-    except OSError:
+def _source(text: str) -> list[Markup]:
+    if not text:
         return []
     shown, rest = ByteBudget(MOST_SOURCE_BYTES).fitting(map(_yaml_line, text.splitlines()))
     if rest:

@@ -64,7 +64,7 @@ def _drawn(outcomes: Sequence[TrialOutcome], budget: ByteBudget) -> dict[str, li
     found: dict[str, list[Markup]] = {}
     for outcome in outcomes:
         if budget.left > 0:
-            made = [curves.picture(c) for c in curves.charts(outcome.directory, outcome.result)]
+            made = [curves.picture(c) for c in curves.charts(outcome.windows, outcome.result)]
             if budget.takes("".join(made)):
                 found[outcome.trial.id] = made
     return found
