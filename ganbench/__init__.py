@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Terms,
         norm_per_sample,
     )
-    from ganbench.contracts.metrics import Evaluation, Metric, Watch
+    from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch
     from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
     from ganbench.contracts.transforms import Transform
@@ -88,7 +88,7 @@ _HOMES = {
     "contracts.feature_extractors": "Features Unavailable",
     "contracts.losses": "DiscriminatorOutput InputGradients Recipe Scored Step Terms "
     "norm_per_sample",
-    "contracts.metrics": "Evaluation Watch",
+    "contracts.metrics": "Evaluation OfClasses Watch",
     "contracts.moments": "Moments MomentSums",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "util.downloads": "download offline",

@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from ganbench.contracts.moments import Moments
 
 
+class OfClasses(float):
+    """A number that is made of one for each class; `result.json` keeps them all."""
+
+    classes: dict[str, float]
+    which: str
+
+    def __new__(cls, value: float, classes: Mapping[str, float], which: str = "") -> OfClasses:
+        """`classes` are the numbers by the classes' names; `which` is the class that decides."""
+        made = super().__new__(cls, value)
+        made.classes, made.which = dict(classes), which
+        return made
+
+
 @dataclass(frozen=True)
 class Watch:
     """What a metric wants to be followed while a trial trains; the clock stands meanwhile."""
@@ -111,7 +124,8 @@ class Metric(ABC):
         """Return a value for each declared column.
 
         One that means nothing for such data is left out; one that has no value this time gets an
-        Unavailable with the reason in its place. None is ever made up.
+        Unavailable with the reason in its place. None is ever made up. A number that is made
+        of one for each class is an OfClasses.
 
         Raises Unavailable where there is no value at all. Any other exception is the reason that
         these columns have no value; the trial's others stand, and the run exits with 3.

@@ -14,11 +14,11 @@ import torch
 
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.metrics import Metric
+from ganbench.contracts.metrics import Metric, OfClasses
 from ganbench.errors import ContractError, DataError, told
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
-from ganbench.records.columns import MEANINGLESS
+from ganbench.records.columns import MEANINGLESS, Column
 from ganbench.records.results import MetricValue
 from ganbench.util.random_streams import undisturbed
 
@@ -69,18 +69,25 @@ def _measured(
         numbers, reason = _computed(metric, evaluation)
     protocol = _protocol(metric, evaluation, usage)
     identity = _short_digest(protocol)
-    values = {c: _value_of(numbers.get(c.name), reason) for c in metric.columns}
-    return [MetricValue(c, value, identity, why) for c, (value, why) in values.items()], protocol
+    found = [
+        _value_of(column, numbers.get(column.name), identity, reason) for column in metric.columns
+    ]
+    return found, protocol
 
 
-def _value_of(number: float | Unavailable | None, reason: str) -> tuple[float | None, str]:
-    """Return a finite number, or None and why."""
-    if number is None:
-        return None, reason or MEANINGLESS
-    if isinstance(number, Unavailable):
-        return None, str(number)
+def _value_of(
+    column: Column, number: float | Unavailable | None, protocol: str, reason: str
+) -> MetricValue:
+    """Return a finite number with all that is known of it, or None and why."""
+    if number is None or isinstance(number, Unavailable):
+        why = reason or MEANINGLESS if number is None else str(number)
+        return MetricValue(column, None, protocol, why)
     value = float(number)
-    return (value, "") if math.isfinite(value) else (None, f"the value is {value}")
+    if not math.isfinite(value):
+        return MetricValue(column, None, protocol, f"the value is {value}")
+    if isinstance(number, OfClasses):
+        return MetricValue(column, value, protocol, "", number.classes, number.which)
+    return MetricValue(column, value, protocol)
 
 
 def _computed(

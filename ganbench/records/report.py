@@ -244,6 +244,7 @@ def _notes(
         for reason in row.reasons:
             yield Note("failure", f"{row.label}: {row.status}: {reason}")
     yield from (Note("missing", text) for text in _missing_notes(rows, every_column))
+    yield from (Note("classes", text) for text in _class_notes(groups))
     yield from (Note("data", text) for text in _data_notes(groups))
 
 
@@ -301,6 +302,19 @@ def _data_notes(groups: dict[str, _Group]) -> Iterator[str]:
             remarks = outcome.result.data.remarks if outcome.result.data else ()
             found |= dict.fromkeys(f"Data set {name}: {remark}." for remark in remarks)
     yield from found
+
+
+def _class_notes(groups: dict[str, _Group]) -> Iterator[str]:
+    """Which class it was that decided a number, such as the worst."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for group in groups.values():
+        for name, numbers in group.numbers.items():
+            if classes := ", ".join(dict.fromkeys(n.which for n in numbers if n.which)):
+                label = group.outcomes[0].trial.subject.label
+                found.setdefault(name, {}).setdefault(classes, []).append(label)
+    for name, by_classes in found.items():
+        whose = "; ".join(f"{which} for {', '.join(whom)}" for which, whom in by_classes.items())
+        yield f"{name} is of the class {whose}."
 
 
 def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:

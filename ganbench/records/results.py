@@ -28,6 +28,8 @@ class MetricValue:
     value: float | None
     protocol: str = ""  # its id
     reason: str = ""
+    classes: dict[str, float] = field(default_factory=dict)  # what it is made of, by class
+    which: str = ""  # the class that decides it, such as the worst
 
     @property
     def has_failed(self) -> bool:
@@ -123,12 +125,18 @@ class TrialResult:
         """Return the result as result.json holds it; without a training, what is empty is out."""
         found = asdict(self)
         found["status"] = self.status.value
-        found["metrics"] = [{**one.pop("column"), **one} for one in found["metrics"]]
+        found["metrics"] = [_flat(one) for one in found["metrics"]]
         if self.data and not self.data.remarks:
             del found["data"]["remarks"]
         if self.training is None:
             found = {k: v for k, v in found.items() if v or k in ("status", "reason")}
         return found
+
+
+def _flat(number: dict[str, Any]) -> dict[str, Any]:
+    """Return a metric's value as files have it, without what is known of few of them."""
+    of_few = {key: number.pop(key) for key in ("classes", "which")}
+    return {**number.pop("column"), **number, **{k: v for k, v in of_few.items() if v}}
 
 
 def _count(name: str, unit: str = "") -> Column:

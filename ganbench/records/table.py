@@ -20,6 +20,7 @@ NoteKind = Literal[
     "protocols",
     "failure",
     "missing",
+    "classes",
     "data",
 ]
 
@@ -28,8 +29,8 @@ class Note(str):
     """One sentence below the table: text like any other, with the kind of thing that it says.
 
     The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
-    machine), protocols, failure (why a trial came to nothing), missing (why a value is) and data
-    (what may be wrong with it).
+    machine), protocols, failure (why a trial came to nothing), missing (why a value is), classes
+    (the worst) and data (what may be wrong with it).
     """
 
     kind: NoteKind  # such as "ties" and "failure"

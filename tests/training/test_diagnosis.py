@@ -224,6 +224,25 @@ def test_terms_and_norms_that_explode_are_a_divergence(first, last, diverges):
     assert (kinds(windows(g_gradient_norm=sizes)) == ["divergence"]) is diverges
 
 
+@pytest.mark.parametrize("size", [1e9, -1e17])
+def test_what_is_enormous_all_the_time_is_a_divergence(size):
+    for log in (
+        windows({"gradient_penalty": size}),
+        windows(g_terms={"adversarial": size}),
+        windows(d_real=size, **NORMS),
+        windows(d_fake=size, **NORMS),
+        windows(g_gradient_norm=abs(size)),
+        windows({"gradient_penalty": size}, iterations=5),
+    ):
+        found = only(log)
+        assert found.kind == "divergence"
+        assert f"{abs(size):.3g}" in found.seen
+
+
+def test_what_was_enormous_at_first_and_is_no_more_is_no_divergence():
+    assert kinds(windows({"gradient_penalty": growing(1e9, 0.1)})) == []
+
+
 def test_critic_that_sees_the_distance_grow_diverges():
     seen = windows({"wasserstein": -1.0}, d_real=growing(0.05, 40), d_fake=0.0)
     found = only(seen)

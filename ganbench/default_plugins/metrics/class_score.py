@@ -48,7 +48,7 @@ class InceptionScore(Metric):
             Column(f"{score}-sd@{self.features}", "", "none", digits=3),
         )
 
-    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+    def compute(self, evaluation: Evaluation) -> dict[str, float | Unavailable]:
         if self.features is None:
             raise Unavailable("no feature extractor is named")
         probabilities = evaluation.features(self.features).probabilities
@@ -64,7 +64,10 @@ class InceptionScore(Metric):
         scores = torch.tensor(found, dtype=torch.float64)
         if not scores.isfinite().all():
             raise Unavailable("the class probabilities of the samples are not finite")
-        mean, spread = scores.mean().item(), scores.std(correction=0).item()
+        spread: float | Unavailable = scores.std(correction=0).item()
+        if self.splits == 1:
+            spread = Unavailable("one split has no spread; raise splits")
+        mean = scores.mean().item()
         return dict(zip((column.name for column in self.columns), (mean, spread), strict=True))
 
     def protocol(self) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
+from ganbench import Column, Evaluation, Metric, OfClasses, Unavailable, hookimpl
+from ganbench.default_plugins.metrics.classes import class_name
 
 
 @dataclass(kw_only=True)
@@ -35,10 +36,14 @@ class ConditionalAccuracy(Metric):
         if asked is None:
             raise Unavailable("the generator is not told a class")
         right = evaluation.classes() == asked
-        shares = [right[asked == label].double().mean() for label in asked.unique()]
+        shares = {
+            class_name(evaluation.dataset, label): right[asked == label].double().mean().item()
+            for label in asked.unique().tolist()
+        }
+        worst = min(shares, key=lambda name: shares[name])
         return {
-            "cond-accuracy": right.double().mean().item(),
-            "cond-accuracy-worst": min(shares).item(),
+            "cond-accuracy": OfClasses(right.double().mean().item(), shares),
+            "cond-accuracy-worst": OfClasses(shares[worst], {}, worst),
         }
 
 

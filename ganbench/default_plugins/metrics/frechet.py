@@ -9,7 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import Column, Evaluation, Metric, Moments, MomentSums, Unavailable, hookimpl
+from ganbench import (
+    Column,
+    Evaluation,
+    Metric,
+    Moments,
+    MomentSums,
+    OfClasses,
+    Unavailable,
+    hookimpl,
+)
+from ganbench.default_plugins.metrics.classes import class_name
 from ganbench.default_plugins.metrics.shuffles import shuffled
 
 CHUNK = 4096
@@ -185,11 +195,15 @@ class IntraFID(Metric):
             raise Unavailable("no feature extractor is named")
         members = _members(evaluation)
         features = evaluation.features(self.features).embedding
-        distances = [
-            frechet_distance(evaluation.real(self.features, label), fake_moments(features, rows))
+        distances = {
+            class_name(evaluation.dataset, label): frechet_distance(
+                evaluation.real(self.features, label), fake_moments(features, rows)
+            )
             for label, rows in enumerate(members)
-        ]
-        found = (sum(distances) / len(distances), max(distances))
+        }
+        worst = max(distances, key=lambda name: distances[name])
+        mean = OfClasses(sum(distances.values()) / len(distances), distances)
+        found = (mean, OfClasses(distances[worst], {}, worst))
         return dict(zip((column.name for column in self.columns), found, strict=True))
 
     def protocol(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class KID(Metric):
             Column(f"kid-subset-sd@{self.features}", "", "none", digits=5),
         )
 
-    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+    def compute(self, evaluation: Evaluation) -> dict[str, float | Unavailable]:
         if self.features is None:
             raise Unavailable("no feature extractor is named")
         real = evaluation.real_features(self.features, count=NUM_REAL).embedding
@@ -78,7 +78,10 @@ class KID(Metric):
         distances = torch.tensor(found, dtype=torch.float64)
         if not distances.isfinite().all():
             raise Unavailable("the features are too large for the cubic kernel")
-        mean, spread = distances.mean().item(), distances.std(correction=0).item()
+        spread: float | Unavailable = distances.std(correction=0).item()
+        if len(found) == 1:
+            spread = Unavailable("one subset has no spread; draw more samples or lower subset_size")
+        mean = distances.mean().item()
         return dict(zip((column.name for column in self.columns), (mean, spread), strict=True))
 
     def protocol(self) -> dict[str, Any]:

@@ -71,11 +71,11 @@ def values_are_the_declared_columns(metric: Metric) -> None:
     declared = {column.name for column in metric.columns}
     given: set[str] = set()
     for scene in SCENES:
-        values = _computed(metric, scene.identical())
+        values = _told(metric, scene.identical())
         undeclared = sorted(set(values) - declared)
         assert not undeclared, f"compute() gives {undeclared}, which its columns do not declare"
         for name, value in values.items():
-            plain = isinstance(value, float | int) and not isinstance(value, bool)
+            plain = isinstance(value, float | int | Unavailable) and not isinstance(value, bool)
             assert plain, f"'{name}' is a {type(value).__name__}, not a float; add .item()"
         given |= set(values)
     missing = sorted(declared - given)
@@ -182,13 +182,17 @@ def _named(metric: Metric) -> Metric:
 
 def _computed(metric: Metric, evaluation: KitEvaluation) -> Values:
     """The numbers; without those that have a reason in their place."""
+    found = _told(metric, evaluation)
+    return {name: v for name, v in found.items() if not isinstance(v, Unavailable)}
+
+
+def _told(metric: Metric, evaluation: KitEvaluation) -> Mapping[str, float | Unavailable]:
     if metric.watch is not None:
         evaluation.probes = probes(metric.watch, evaluation.timings)
     try:
-        found = metric.compute(evaluation)
+        return metric.compute(evaluation)
     except Unavailable:
         return {}
-    return {name: v for name, v in found.items() if not isinstance(v, Unavailable)}
 
 
 def _surely_computed(metric: Metric, evaluation: KitEvaluation, what: str) -> Values:

@@ -21,6 +21,8 @@ and no G has spread its samples yet."""
 EXPLODED = 100.0
 """Above so much, and so many times its early size, a term or a norm has exploded. Norms of healthy
 runs have grown twentyfold, where samples of the plane sharpened."""
+ENORMOUS = 1e6
+"""Above so much a term, a norm or an output of D has exploded, however high it began."""
 WIDENED = 4.0
 """So many times what it was in the second quarter of a training is the distance that a diverging
 critic sees in the last; a healthy one sees it shrink as samples improve."""
@@ -89,7 +91,8 @@ def constant_data(evidence: Evidence) -> Finding | None:
 
 def divergence(evidence: Evidence) -> Finding | None:
     """Find terms or gradients without bound, or a critic that sees the distance grow."""
-    seen = evidence.failure or "; ".join([*_not_finite(evidence), *_exploded(evidence)])
+    numbers = [*_not_finite(evidence), *_exploded(evidence), *_enormous(evidence)]
+    seen = evidence.failure or "; ".join(numbers)
     seen = seen or _widened(evidence)
     if not seen:
         return None
@@ -174,6 +177,16 @@ def _exploded(evidence: Evidence) -> Iterator[str]:
         before, now = early(sizes), quarters(sizes)[-1]
         if now >= EXPLODED and now >= EXPLODED * before:
             yield f"{name} grew from {before:.3g} to {now:.3g}"
+
+
+def _enormous(evidence: Evidence) -> Iterator[str]:
+    """Look at what lasted and at the end: one spike on the way is not meant."""
+    outputs = [("D's output on real images", "d_real"), ("D's output on fakes", "d_fake")]
+    found = [*_measured(evidence), *((name, evidence.signal(key)) for name, key in outputs)]
+    for name, series in found:
+        sizes = [abs(value) for value in series if math.isfinite(value)]
+        if sizes and max(late(sizes), sizes[-1]) >= ENORMOUS:
+            yield f"{name} is {max(late(sizes), sizes[-1]):.3g}, having begun at {sizes[0]:.3g}"
 
 
 def _widened(evidence: Evidence) -> str:

@@ -239,7 +239,7 @@ def test_definition_names_its_judge_in_the_protocol(judged, small):
     evaluation._features["stacked-mnist-cnn-v1"] = SimpleNamespace(  # 76,800 digits take a while
         probabilities=torch.eye(1000)[:1].expand(25_600, -1)
     )
-    values, protocols, _ = evaluate([ModeCoverage(definition=name)], evaluation)
+    values, protocols, *_ = evaluate([ModeCoverage(definition=name)], evaluation)
     (protocol,) = protocols.values()
     assert protocol["extractors"]["stacked-mnist-cnn-v1"]["judge_accuracy"] == 0.9848
     assert protocol["definition"]["name"] == name

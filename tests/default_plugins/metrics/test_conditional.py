@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench import LabeledImages, Unavailable
+from ganbench import LabeledImages, TrialResult, Unavailable
 from ganbench.default_plugins.datasets.image_folder import ImageFolder
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
@@ -36,6 +36,21 @@ def test_conditional_accuracy_counts_what_is_not_as_asked(judged, mnist_test):
     assert found["cond-accuracy-worst"] == pytest.approx(
         (fake.labels == 9).sum().item() / ((fake.labels == 9) | fours).sum().item(), abs=0.03
     )
+
+
+def test_every_class_is_kept_and_the_worst_is_named(judged, mnist_test):
+    fake = first(mnist_test, 500)
+    swapped = LabeledImages(fake.images, fake.labels.masked_fill(fake.labels == 4, 9))
+    values, *_ = evaluate([ConditionalAccuracy()], judged(MNIST(), fake, swapped))
+    mean, worst = values
+    assert set(mean.classes) == set("012356789")
+    assert mean.classes["9"] == worst.value == min(mean.classes.values())
+    assert (mean.which, worst.which) == ("", "9")
+    flat = TrialResult(metrics=(mean, worst)).plain()["metrics"]
+    assert flat[0]["classes"] == mean.classes
+    assert flat[1]["which"] == "9"
+    assert "which" not in flat[0]
+    assert "classes" not in flat[1]
 
 
 def test_conditional_accuracy_without_labels_is_a_reason(judged, mnist_test):

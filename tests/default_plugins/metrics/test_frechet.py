@@ -334,6 +334,9 @@ def test_intra_fid_sees_the_class_that_is_off(judged, tmp_path):
     found = IntraFID(features="pixels").compute(seen)
     assert found["intra-fid-worst@pixels"] == pytest.approx(0.25, rel=1e-5)
     assert found["intra-fid@pixels"] == pytest.approx(0.25 / 8, rel=1e-5)
+    classes = found["intra-fid@pixels"].classes
+    assert len(classes) == 8
+    assert classes[found["intra-fid-worst@pixels"].which] == found["intra-fid-worst@pixels"]
 
 
 def test_intra_fid_sees_classes_that_are_mixed_up_where_fid_does_not(judged, tmp_path):

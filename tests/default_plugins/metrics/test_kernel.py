@@ -113,10 +113,15 @@ def test_smaller_side_decides_the_size_of_subsets():
     assert spread > 0
 
 
-def test_subsets_that_are_everything_do_not_differ():
+@pytest.mark.parametrize("options", [{}, {"subsets": 1, "subset_size": 40}])
+def test_one_subset_has_no_spread(options):
+    _, spread = kid(normal(80, 8, 1), normal(80, 8, 2, shift=0.5), **options)
+    assert str(spread) == "one subset has no spread; draw more samples or lower subset_size"
+
+
+def test_subsets_that_are_everything_are_taken_once():
     real, fake = normal(80, 8, 1), normal(80, 8, 2, shift=0.5)
-    mean, spread = kid(real, fake)
-    assert spread == 0
+    mean, _ = kid(real, fake)
     assert mean == pytest.approx(polynomial_mmd(real, fake), rel=1e-12)
 
 
@@ -180,7 +185,7 @@ def test_no_extractor_is_a_reason():
 def test_protocol_and_columns_say_what_was_done(judged, tmp_path):
     ring = Ring(train_size=300)
     train = ring.load("train", tmp_path)
-    values, protocols, _ = evaluate([KID(features="pixels", seed=3)], judged(ring, train, train))
+    values, protocols, *_ = evaluate([KID(features="pixels", seed=3)], judged(ring, train, train))
     assert [v.column.name for v in values] == ["kid@pixels", "kid-subset-sd@pixels"]
     assert [v.column.direction for v in values] == ["min", "none"]
     (spelled,) = protocols.values()
