@@ -86,7 +86,8 @@ def _value_of(
     if not math.isfinite(value):
         return MetricValue(column, None, protocol, f"the value is {value}")
     if isinstance(number, OfClasses):
-        return MetricValue(column, value, protocol, "", number.classes, number.which)
+        classes = {str(k): float(v) for k, v in number.classes.items() if math.isfinite(v)}
+        return MetricValue(column, value, protocol, "", classes, str(number.which))
     return MetricValue(column, value, protocol)
 
 
@@ -131,4 +132,6 @@ def _calibration(image: ImageSpec) -> dict[str, Any]:
 
 
 def _short_digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:8]
+    return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()[
+        :8
+    ]

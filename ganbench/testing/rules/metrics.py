@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.metrics import Metric
