@@ -31,7 +31,7 @@ from ganbench.runs.clock import clocked
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
-from ganbench.util import files
+from ganbench.util import files, lingering
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
     "torch._dynamo",  # by every optimiser
@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     code = run(arguments.directory)
+    lingering.end_soon(code)
     gc.freeze()  # else Python looks for cycles among all objects as it ends, for half a second
     return code
 
@@ -90,6 +91,7 @@ def run(directory: Path) -> int:
             callback.ended(result.plain())
         except Exception as error:
             result = _failed(result, error, f"callback '{callback.name}': ")
+    directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it
     files.write_json(directory / RESULT, result.plain())
     if not goes_on:
         (directory / checkpoints.NAME).unlink(missing_ok=True)

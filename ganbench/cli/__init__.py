@@ -23,6 +23,7 @@ from ganbench.errors import (
     place,
     told,
 )
+from ganbench.util import lingering
 
 COMMANDS = {
     "run": "Run a benchmark file and print the finished tables.",
@@ -76,6 +77,7 @@ def main() -> NoReturn:
     if why := streams.trouble():
         print(f"error: standard output could not be written: {why}", file=sys.stderr)
         code = code or exit_codes.USAGE
+    lingering.end_soon(code)
     sys.exit(code)
 
 

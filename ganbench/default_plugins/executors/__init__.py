@@ -23,6 +23,8 @@ from ganbench.default_plugins.executors.processes import (
     why_cold,
 )
 
+logger = logging.getLogger(__name__)
+
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
 
@@ -112,12 +114,13 @@ class _Workers:
         self._make(Warm if warm else Cold)
 
     def start(self, trial: TrialRef, slot: int) -> _Worker:
+        trial.directory.mkdir(parents=True, exist_ok=True)  # another trial may have removed it
         device = self._devices[slot % len(self._devices)] if self._devices else None
         changes = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
         try:
             process = self._made[-1].start(trial, changes)
         except ForkServerError as error:
-            logging.getLogger(__name__).warning("workers start cold from here on: %s", error)
+            logger.warning("workers start cold from here on: %s", error)
             self._make(Cold)
             process = self._made[-1].start(trial, changes)
         return _Worker(trial, process, slot)
@@ -148,14 +151,23 @@ def _cause(code: int, worker: _Worker) -> str:
         name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
         hint = ", perhaps by the kernel for want of memory" if name == "SIGKILL" else ""
         return f"the worker was ended by {name}{hint}"
-    log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()
+    try:
+        log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()
+    except FileNotFoundError:
+        log = ["its folder was removed meanwhile"]
     last = f": {log[-1][:300]}" if log else ""
     return f"the worker ended with exit code {code} and no result{last}"
 
 
 def _leave_end(trial: TrialRef, status: str, reason: str) -> None:
+    """Write down how a trial ended that could not do so. Where nothing can be written, log it."""
     text = json.dumps({"status": status, "reason": reason}) + "\n"
-    write_atomically(trial.directory / "end.json", lambda path: path.write_text(text))
+    try:
+        trial.directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(trial.directory / "end.json", lambda path: path.write_text(text))
+    except OSError as error:
+        what = f"{trial.directory}: {status} ({reason})"
+        logger.warning("%s, and its end cannot be written: %s", what, error.strerror)
 
 
 def _stop(workers: Sequence[_Worker], grace: float = GRACE_SECONDS) -> None:
