@@ -107,7 +107,7 @@ class ImageCSV(PicturesOfYourOwn):
         endings = {posixpath.splitext(name)[1].lower() for name in named}
         found = []
         for below in sorted({posixpath.dirname(name) for name in named}):
-            there = os.listdir(root / below) if (root / below).is_dir() else []
+            there = os.listdir(root / below) if os.path.isdir(root / below) else []
             beside = (posixpath.join(below, name) for name in there if not name.startswith("."))
             found += [n for n in beside if posixpath.splitext(n)[1].lower() in endings]
         if left := sorted(set(found) - named):

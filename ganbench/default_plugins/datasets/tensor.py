@@ -22,6 +22,7 @@ from ganbench.default_plugins.datasets.arrays.images import (
     as_images,
     usual_range,
 )
+from ganbench.default_plugins.datasets.arrays.limits import require_memory
 from ganbench.default_plugins.datasets.arrays.resizing import resized
 from ganbench.default_plugins.datasets.image_files.decoding import Crop, Filter
 from ganbench.default_plugins.features.builtin import for_any_images
@@ -90,11 +91,12 @@ class Tensors(Dataset):
         _, resolution = self._shape(found)
         try:
             images = as_images(found.images.read(), self.layout, self._range)
-        except Unsuitable as error:
-            raise DataError(f"{found.where}: {error}") from error
-        return LabeledImages(
-            resized(images, resolution, self.crop, self.filter), self._labels(found)
-        )
+            require_memory(len(images) * images.shape[1] * resolution**2)
+            images = resized(images, resolution, self.crop, self.filter)
+        except (Unsuitable, ValueError, MemoryError) as error:
+            why = str(error) or "too large for the memory that is free"
+            raise DataError(f"{found.where}: {why}") from error
+        return LabeledImages(images, self._labels(found))
 
     def status(self, root: Path) -> DatasetStatus:
         paths = [Path(path).expanduser() for path in (self.path, self.test_path) if path]

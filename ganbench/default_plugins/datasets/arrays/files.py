@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +19,15 @@ from numpy.typing import NDArray
 
 from ganbench import DataError
 from ganbench.default_plugins.datasets.arrays import idx
+from ganbench.default_plugins.datasets.arrays.limits import (
+    MOST_ARRAYS,
+    require_bytes,
+    require_memory,
+    size_of,
+)
 
 KINDS = ".npz, .npy, .pt, .pth and IDX files, such as train-images-idx3-ubyte or the same with .gz"
+MOST_REPEATED = 2**20  # values of a tensor that holds fewer, as labels may
 _IDX = re.compile(r"idx[1-9]?([-.]|$)")
 
 
@@ -47,19 +53,24 @@ def arrays(path: Path) -> dict[str, Found]:
             return _of_torch(path)
         if _IDX.search(path.name):
             about = idx.header(path)
-            return {"": Found(about.shape, about.dtype, partial(idx.read, path))}
+            return {"": Found(about.shape, about.dtype, partial(_read_idx, path))}
     raise DataError(f"{path}: files that can be read are {KINDS}")
 
 
 def _of_npz(path: Path) -> dict[str, Found]:
     found = {}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.namelist():
-            if member.endswith(".npy"):
-                name = member.removesuffix(".npy")
-                with archive.open(member) as file:
-                    shape, dtype = _header(file)
-                found[name] = Found(shape, dtype, partial(_read_npz, path, name))
+        members = [m for m in archive.infolist() if m.filename.endswith(".npy")]
+        if len(members) > MOST_ARRAYS:
+            raise ValueError(f"{len(members):,} arrays, and {MOST_ARRAYS:,} are possible")
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            with archive.open(member) as file:
+                shape, dtype = _header(file)
+                size = size_of(shape, dtype)
+                if not dtype.hasobject:
+                    require_bytes(member.file_size - file.tell(), size)
+            found[name] = Found(shape, dtype, partial(_read_npz, path, name, size))
     return found
 
 
@@ -67,9 +78,9 @@ def _of_npy(path: Path) -> Found:
     with path.open("rb") as file:
         shape, dtype = _header(file)
         found = path.stat().st_size - file.tell()
-    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if found < expected and not dtype.hasobject:
-        raise ValueError(f"{found:,} bytes of values, and its header says {expected:,}")
+    size = size_of(shape, dtype)
+    if not dtype.hasobject:
+        require_bytes(found, size)
     return Found(shape, dtype, partial(_read_npy, path))
 
 
@@ -82,9 +93,16 @@ def _header(file: Any) -> tuple[tuple[int, ...], np.dtype]:
     return shape, dtype
 
 
-def _read_npz(path: Path, name: str) -> NDArray[Any]:
-    with _explained(path), np.load(path, allow_pickle=False) as file:
-        return file[name]
+def _read_npz(path: Path, name: str, size: int) -> NDArray[Any]:
+    with _explained(path):
+        require_memory(size)
+        with np.load(path, allow_pickle=False) as file:
+            return file[name]
+
+
+def _read_idx(path: Path) -> NDArray[Any]:
+    with _explained(path):
+        return idx.read(path)
 
 
 def _read_npy(path: Path) -> NDArray[Any]:
@@ -95,10 +113,20 @@ def _read_npy(path: Path) -> NDArray[Any]:
 
 def _of_torch(path: Path) -> dict[str, Found]:
     """Return what is in a tensor, a tuple or list of them, or a dictionary, maybe below another."""
-    return {name: _of_value(value) for name, value in _leaves(_load(path)) if _is_array(value)}
+    found: dict[str, Found] = {}
+    for count, (name, value) in enumerate(_leaves(_load(path)), start=1):
+        if count > MOST_ARRAYS:
+            raise ValueError(f"more than {MOST_ARRAYS:,} values; save what is needed as tensors")
+        if _is_array(value):
+            found[name] = _of_value(value)
+    return found
 
 
 def _load(path: Path) -> Any:
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            packed = [m.file_size for m in archive.infolist() if m.compress_type]
+        require_memory(sum(packed))
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except RuntimeError:  # of a format that cannot be mapped: that of before 2020
@@ -124,6 +152,15 @@ def _is_array(value: Any) -> bool:
 def _of_value(value: Any) -> Found:
     if not isinstance(value, torch.Tensor):
         value = np.asarray(value)
+    elif value.layout != torch.strided or value.device.type != "cpu":
+        raise ValueError(
+            f"holds a tensor that is {value.layout} on {value.device}; save plain ones"
+        )
+    elif value.numel() > MOST_REPEATED and value.nbytes > value.untyped_storage().nbytes():
+        raise ValueError(
+            f"holds a tensor of shape {list(value.shape)} whose values are fewer, and repeated; "
+            "save it with .clone()"
+        )
     elif value.dtype == torch.bfloat16:
         value = value.float().numpy()
     else:
@@ -136,15 +173,14 @@ def _explained(path: Path) -> Iterator[None]:
     """Raise DataError, as a sentence, for what libraries raise of a file that is not right."""
     try:
         yield
+    except DataError:
+        raise
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: holds more than tensors, and to load that could run code; save it with "
             "torch.save({'images': images, 'labels': labels}, path)"
         ) from error
-    except (
-        *(OSError, ValueError, TypeError, RuntimeError, EOFError, KeyError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
+    except Exception as error:  # of any kind: parsers meet what their authors did not think of
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "allow_pickle" in why or "Python objects" in why:
             why = "holds Python objects, and to load them could run code; save plain arrays"

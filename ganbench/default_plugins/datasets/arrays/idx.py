@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganbench import DataError
+from ganbench.default_plugins.datasets.arrays.limits import require_memory, size_of
 
+AT_ONCE = 2**24  # bytes that are unpacked together
 TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
@@ -47,7 +50,9 @@ def read(path: Path) -> NDArray[Any]:
     """Return the array in the machine's byte order, mapped into memory unless it is packed."""
     about = header(path)
     if path.suffix == ".gz":
-        values = np.frombuffer(bytearray(_content(path, -1)), np.uint8)
+        whole = about.offset + size_of(about.shape, about.dtype)
+        require_memory(whole)
+        values = np.frombuffer(bytearray(_content(path, whole + 1)), np.uint8)
         _check_size(path, about, len(values))
     else:
         values = np.memmap(path, np.uint8, "c")
@@ -56,7 +61,7 @@ def read(path: Path) -> NDArray[Any]:
 
 
 def _check_size(path: Path, about: Header, size: int) -> None:
-    expected = int(np.prod(about.shape, dtype=np.int64)) * about.dtype.itemsize
+    expected = size_of(about.shape, about.dtype)
     if (found := size - about.offset) != expected:
         raise DataError(
             f"{path}: {found:,} bytes of values, and its header says {expected:,}; get the file "
@@ -67,6 +72,9 @@ def _check_size(path: Path, about: Header, size: int) -> None:
 def _content(path: Path, count: int) -> bytes:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return file.read(count)
-    except (OSError, EOFError) as error:
+            parts = bytearray()
+            while part := file.read(min(count - len(parts), AT_ONCE)):
+                parts += part
+            return bytes(parts)
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error

@@ -69,7 +69,8 @@ class Listed:
                 yield row.number, name, values
             return
         with tables.opened(self.path) as text:
-            for number, line in enumerate(islice(text, self.skipped, None), self.skipped + 1):
+            lines = tables.whole_lines(self.path, text)
+            for number, line in enumerate(islice(lines, self.skipped, None), self.skipped + 1):
                 if line.strip():
                     name, *values = line.split()
                     yield number, name, values
@@ -81,8 +82,8 @@ def attributes(root: Path) -> Listed:
     if path.suffix == ".csv":
         return Listed(path, tuple(tables.header(path)[1:]))
     with tables.opened(path) as text:
-        first, second = [*islice(text, 2), "", ""][:2]
-    if not first.strip().isdecimal():
+        first, second = [*islice(tables.whole_lines(path, text), 2), "", ""][:2]
+    if not first.strip().isdecimal() or len(first) > 20:
         raise DataError(
             f"{path}: its first line is '{first.strip()[:40]}', not the number of images; the file "
             "is not CelebA's"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+COMPARED, LONGEST = 10_000, 200  # names, and letters of the one that is unknown: else it takes long
+
 
 def unknown(name: object, known: Iterable[str]) -> str:
     """Return the end of a sentence that says there is no such name: the nearest, and all."""
     names = list(known)
     lower = {candidate.lower(): candidate for candidate in names}
+    lower = lower if len(names) <= COMPARED and len(str(name)) <= LONGEST else {}
     near = difflib.get_close_matches(str(name).lower(), lower, n=1)
     guess = f"; did you mean '{lower[near[0]]}'?" if near else ""
     return f"{guess}\n  known: {shortened(names)}"

@@ -19,6 +19,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 AT_ONCE = 512  # items that threads are given together
 MISSING, NOT_PLAIN = "missing", "not a plain file"
+LARGEST, TOO_LARGE = 2**30, "larger than 1 GiB, and so no picture"
 SETTLED = 3.0  # seconds after which a change to a file shows in its times, on any file system
 
 
@@ -65,7 +66,7 @@ def content_digests(listing: Listing) -> list[bytes | str]:
 
 def passing(digest: bytes | str) -> bool:
     """Return whether a file was unreadable for a reason that its size and times do not show."""
-    return isinstance(digest, str) and digest not in (MISSING, NOT_PLAIN)
+    return isinstance(digest, str) and digest not in (MISSING, NOT_PLAIN, TOO_LARGE)
 
 
 def combined(digests: Iterable[bytes | str], preparation: str) -> str:
@@ -81,6 +82,8 @@ def content(path: Path) -> bytes:
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NO_WAITING)) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(None, NOT_PLAIN)
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise OSError(None, TOO_LARGE)
         return file.read()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 
@@ -19,6 +20,9 @@ class Digits(str):
 def named(pattern: str) -> set[str]:
     """Return the columns that a pattern names. Raises ValueError where it cannot be read."""
     found = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
+    specs = (spec or "" for _, _, spec, _ in string.Formatter().parse(pattern))
+    if any(re.search("[0-9]{4}", spec) for spec in specs):
+        raise ValueError("it asks for a width of more than 999")
     if "" in found:
         raise ValueError("it has {} without a column's name")
     return found

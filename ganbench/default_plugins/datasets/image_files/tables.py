@@ -42,7 +42,7 @@ def lines(path: Path, columns: Sequence[str]) -> Iterator[Line]:
     with opened(path) as text:
         names, delimiter = _header(path, text)
         places = [_place(path, column, names) for column in columns]
-        reader = csv.reader(_whole_lines(path, text), delimiter=delimiter)
+        reader = csv.reader(whole_lines(path, text), delimiter=delimiter)
         for row in reader:
             number = reader.line_num + 1
             if not any(value.strip() for value in row):
@@ -92,6 +92,8 @@ def canonical(value: object) -> str:
 def opened(path: Path) -> Iterator[TextIO]:
     """Open a text file, and raise DataError for what is wrong with it."""
     csv.field_size_limit(LARGEST_FIELD)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path}: not a plain file")
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
             yield text
@@ -105,7 +107,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 def _header(path: Path, text: TextIO) -> tuple[list[str], str]:
     """Return the columns, and what stands between them."""
-    first = next(_whole_lines(path, text), "")
+    first = next(whole_lines(path, text), "")
     delimiter = max(DELIMITERS, key=first.count)
     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
     if not any(names):
@@ -120,7 +122,7 @@ def _header(path: Path, text: TextIO) -> tuple[list[str], str]:
     return names, delimiter
 
 
-def _whole_lines(path: Path, text: TextIO) -> Iterator[str]:
+def whole_lines(path: Path, text: TextIO) -> Iterator[str]:
     """Yield lines, of which none may be as long as it likes."""
     while line := text.readline(LARGEST_LINE):
         if len(line) == LARGEST_LINE:
