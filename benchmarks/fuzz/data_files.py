@@ -156,7 +156,7 @@ def warm() -> None:
 
 
 def run(
-    count: int, seed: int, ways: Sequence[str] = ("python", "prepare", "plan")
+    count: int, seed: int, ways: Sequence[str]
 ) -> tuple[Counter[tuple[str, str, str]], list[str]]:
     """Return how often each kind came to which end in which way, and what was found."""
     ends: Counter[tuple[str, str, str]] = Counter()
@@ -186,9 +186,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ways", default="python,prepare,plan", help="of opening each")
     arguments = parser.parse_args()
     warm()
-    ends, findings = run(arguments.count, arguments.seed)
+    ends, findings = run(arguments.count, arguments.seed, arguments.ways.split(","))
     text = io.StringIO()
     for kind in sorted({kind for kind, _, _ in ends}):
         words = Counter(
