@@ -24,6 +24,7 @@ from ganbench.errors import (
     told,
 )
 from ganbench.util import lingering
+from ganbench.util.messages import brief
 
 COMMANDS = {
     "run": "Run a benchmark file and print the finished tables.",
@@ -106,11 +107,14 @@ def _code(wants_json: bool) -> int:
 
 
 def _unforeseen(error: Exception, wants_json: bool) -> int:
-    """Tell of an error in a plugin by its name, and of one of ours with its traceback."""
+    """Tell of an error in a plugin by its name, of a file, and of ours with a traceback."""
     from ganbench.registry.discovery import culprit
 
     if source := culprit(error):
         message = f"plugin '{source.plugin}' ({source}): {told(error)}{place(error)}"
+        return _told(message, exit_codes.USAGE, wants_json)
+    if isinstance(error, OSError) and error.filename:  # a folder that may not be read, say
+        message = f"{brief(str(error.filename))}: cannot be used: {(error.strerror or '').lower()}"
         return _told(message, exit_codes.USAGE, wants_json)
     traceback.print_exception(error)
     message = f"this is an error of ganbench, please report it: {told(error)}"

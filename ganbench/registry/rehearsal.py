@@ -34,8 +34,9 @@ def why_not(plugin: FoundPlugin, act: Callable[[str], object], code: str) -> str
     that finds it in sys.argv[1], where this one cannot be forked.
     """
     known = _known(plugin)
-    if known and known.exists():
-        return ""
+    with contextlib.suppress(OSError):  # a cache that cannot be read knows nothing
+        if known and known.exists():
+            return ""
     may_fork = sys.platform == "linux" and threading.active_count() == 1
     why = _forked(plugin.module, act) if may_fork else _spawned(plugin.module, code)
     if known and not why:

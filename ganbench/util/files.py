@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from ganbench.errors import ConfigError
+
 MOST_BYTES, MOST_LEVELS, MOST_DIGITS = 64_000_000, 100, 300
 """What a file of a run may have: ganbench writes nothing that comes near."""
 
@@ -28,14 +30,17 @@ def cache() -> Path:
     """Return GANBENCH_CACHE, or `ganbench` in the user's cache folder, which may not exist yet.
 
     XDG_CACHE_HOME names that folder on every system; without it, it is the platform's, unless
-    ~/.cache/ganbench is there: up to 0.1 that was the place on macOS and Windows, too.
+    ~/.cache/ganbench is there: up to 0.1 that was the place on macOS and Windows, too. A user
+    without a home folder has it in the folder for temporary files. Raises ConfigError.
     """
     if named := os.environ.get("GANBENCH_CACHE"):
-        return Path(named).expanduser()
+        return _at_home("GANBENCH_CACHE", named)
     if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base).expanduser() / "ganbench"
-    before = Path("~/.cache/ganbench").expanduser()
-    if before.is_dir():
+        return _at_home("XDG_CACHE_HOME", base) / "ganbench"
+    before = Path(os.path.expanduser("~/.cache/ganbench"))
+    if before.parts[0] == "~":
+        return _without_home()
+    if os.access(before, os.R_OK) and before.is_dir():
         return before
     import platformdirs  # here, as every command imports this module and few get here
 
@@ -45,7 +50,25 @@ def cache() -> Path:
 def data() -> Path:
     """Return GANBENCH_DATA, or `data` in the cache folder."""
     named = os.environ.get("GANBENCH_DATA")
-    return Path(named).expanduser() if named else cache() / "data"
+    return _at_home("GANBENCH_DATA", named) if named else cache() / "data"
+
+
+def _at_home(variable: str, named: str) -> Path:
+    path = Path(os.path.expanduser(named))
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ConfigError(f"{variable} is {named}, and no home folder of that user is known")
+    return path
+
+
+def _without_home() -> Path:
+    """Return a folder of this user's alone below the one for temporary files."""
+    path = Path(tempfile.gettempdir()) / f"ganbench-{os.getuid()}"
+    if path.exists() and path.stat().st_uid != os.getuid():
+        raise ConfigError(
+            f"{path} is another user's, and this one has no home folder; set GANBENCH_CACHE to a "
+            "folder of your own"
+        )
+    return path
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -93,3 +93,12 @@ def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
         assert ("projection" in done.stdout) == (not closed.startswith(">"))
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    folder = "x" * 5000  # as good as one that may not be read, which nothing hides from root
+    for command in (["weights"], ["datasets"], ["list", folder]):
+        done = tiny.ganbench(*command, cwd=tmp_path, GANBENCH_DATA=folder)
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 0 or "cannot be used: file name too long" in done.stderr
+        assert done.returncode in (0, 2)

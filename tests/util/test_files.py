@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs.unix
 import pytest
 
+from ganbench.errors import ConfigError
 from ganbench.util import files
 
 
@@ -172,3 +173,27 @@ def test_only_regular_files_of_a_reasonable_size_are_read(tmp_path):
     assert files.read_bytes(tmp_path / "a", 5) == b"12345"
     with pytest.raises(OSError, match="at most 4 are read"):
         files.read_bytes(tmp_path / "a", 4)
+
+
+def test_a_user_without_a_home_has_a_cache_of_their_own(monkeypatch, tmp_path):
+    for name in ("HOME", "GANBENCH_CACHE", "GANBENCH_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)  # no such user
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    mine = tmp_path / f"ganbench-{os.getuid()}"
+    assert files.data() == mine / "data"
+    mine.mkdir()
+    assert files.cache() == mine
+    monkeypatch.setattr("os.getuid", lambda: 4321)
+    (tmp_path / "ganbench-4321").mkdir()
+    with pytest.raises(ConfigError, match=r"ganbench-4321 is another user's.*set GANBENCH_CACHE"):
+        files.cache()
+
+
+@pytest.mark.parametrize("name", ["GANBENCH_CACHE", "GANBENCH_DATA", "XDG_CACHE_HOME"])
+def test_a_cache_in_nobodys_home_is_refused(monkeypatch, name):
+    for other in ("GANBENCH_CACHE", "GANBENCH_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "~nosuchuser/cache")
+    with pytest.raises(ConfigError, match=f"{name} is ~nosuchuser/cache, and no home folder"):
+        files.data()

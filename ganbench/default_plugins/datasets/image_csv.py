@@ -191,7 +191,7 @@ class ImageCSV(PicturesOfYourOwn):
         return patterns.named(self.pattern) - {"id"}
 
     def _file(self, name: str) -> Path:
-        root, given = folder(self.path, self.name), Path(name).expanduser()
+        root, given = folder(self.path, self.name), Path(os.path.expanduser(name))
         for path in (root / given, given):
             if path.is_file():
                 return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -60,7 +61,7 @@ class MNIST(Dataset):
 
     def _folder(self, root: Path) -> Path:
         """Return where torchvision's MNIST class would look."""
-        return Path(self.root or root).expanduser() / "MNIST" / "raw"
+        return Path(os.path.expanduser(self.root or root)) / "MNIST" / "raw"
 
     def _array(self, name: str, root: Path) -> Tensor:
         path = self._folder(root) / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,7 +100,7 @@ class Tensors(Dataset):
         return LabeledImages(images, self._labels(found))
 
     def status(self, root: Path) -> DatasetStatus:
-        paths = [Path(path).expanduser() for path in (self.path, self.test_path) if path]
+        paths = [Path(os.path.expanduser(path)) for path in (self.path, self.test_path) if path]
         if missing := [str(path) for path in paths if not path.is_file()]:
             return DatasetStatus(self.path, False, None, f"missing: {', '.join(missing)}")
         try:

@@ -117,7 +117,7 @@ class Weights:
     def _places(self, root: Path) -> Iterator[Path]:
         folders = [downloads(), root / "weights"]
         if named := os.environ.get("GANBENCH_WEIGHTS"):
-            path = Path(named).expanduser()
+            path = Path(os.path.expanduser(named))
             if os.path.isfile(path) and (path.name in self.names or _size(path) == self.size):
                 yield path
             folders.insert(0, path)

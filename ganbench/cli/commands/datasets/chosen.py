@@ -63,7 +63,7 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     found, given = registry.load(plugins), _options(settings)
     if target in found.names("dataset"):
         return Chosen(target, _built(found, target, given))
-    path = Path(target).expanduser()
+    path = Path(os.path.expanduser(target))
     if path.exists():
         name = "image-folder" if path.is_dir() else "tensor"
         if "path" in given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def chosen(path: Path, images: str | None, labels: str | None) -> Chosen:
     Images that are for testing by their name are taken only where there are no others, or they are
     asked for; then their labels are for testing too.
     """
-    path = path.expanduser()
+    path = Path(os.path.expanduser(path))
     found = arrays(path)
     if list(found) == [""]:
         return _single(path, found[""], images, labels)
@@ -95,7 +96,7 @@ def _single(path: Path, found: Found, images: str | None, labels: str | None) ->
     if labels == NONE:
         return Chosen(path, "", found, None)
     if labels is not None:
-        beside = path.parent / Path(labels).expanduser()
+        beside = path.parent / Path(os.path.expanduser(labels))
     elif beside == path or not beside.is_file():
         return Chosen(path, "", found, None)
     of_labels = arrays(beside)

@@ -99,7 +99,7 @@ class DownloadedDataset(Dataset):
         fetched(origin, target, check)
 
     def _folder(self, root: Path) -> Path:
-        return root / self.home if self.root is None else Path(self.root).expanduser()
+        return root / self.home if self.root is None else Path(os.path.expanduser(self.root))
 
     def _where(self, folder: Path) -> Path:
         """Return the folder that all parts lie below."""

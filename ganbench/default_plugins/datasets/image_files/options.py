@@ -160,7 +160,7 @@ class PicturesOfYourOwn(Dataset):
 
 def folder(path: str, name: str) -> Path:
     """Return a folder that is there. Raises DataError."""
-    found = Path(path).expanduser()
+    found = Path(os.path.expanduser(path))
     if not found.is_dir():
         raise DataError(f"{name}: {found} is not a folder")
     return found
