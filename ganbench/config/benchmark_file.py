@@ -122,7 +122,7 @@ def validated(document: Document, registry: Registry) -> Config:
     data = document.data()
     problems = Problems(document)
     for key in data:
-        if key not in TOP_KEYS:
+        if key not in TOP_KEYS and not problems.are_many:
             problems.add((key,), unknown_key(key, TOP_KEYS))
     run = _run_settings(data, registry, problems)
     _spell_out_all(data, registry)
@@ -144,6 +144,8 @@ def _with_profile(document: Document, profile: str | None) -> Document:
     for name, overlay in overlays.items():
         for loc, message in _unknown_settings(plain(overlay)):
             problems.add(("profiles", name, *loc), message)
+            if problems.are_many:
+                break
     problems.raise_any()
     document = document.without("profiles")
     if profile is None:
@@ -211,6 +213,8 @@ def _cells(
 
         written = partial(_written, combination=combination, cell=cell)
         settings = _validated(CellSettings, cell, problems, written)
+        if problems.are_many:
+            return
         if settings is None:
             continue
         for loc, choice in _choices(settings):
@@ -295,4 +299,6 @@ def _validated(
         for loc, message in complaints(model, data, error):
             hint = _HINTS.get(str(loc[-1]), "") if message.endswith("is missing") else ""
             problems.add(written(loc), message + hint)
+            if problems.are_many:
+                break
     return None

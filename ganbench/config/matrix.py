@@ -6,6 +6,7 @@ The rules are those of GitHub Actions, over values that remember where they were
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,7 @@ def _product(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
 
 
 MAX_CELLS = 100_000
+MAX_PAIRS = 5_000_000  # of a combination and a rule: some seconds
 
 
 def combinations(
@@ -114,6 +116,13 @@ def combinations(
     if size > MAX_CELLS:
         problems.add(("matrix",), f"{size:,} combinations; at most {MAX_CELLS:,} are possible")
         return [], []
+    if (pairs := size * (len(include) + len(exclude))) > MAX_PAIRS:
+        problems.add(
+            ("matrix",),
+            f"{len(include) + len(exclude):,} rules for {size:,} combinations are {pairs:,} pairs; "
+            f"at most {MAX_PAIRS:,} are possible",
+        )
+        return [], []
     expanded, idle = expand(axes, include, exclude)
     whole = [c for c in expanded if c.keys() >= axes.keys()]
     partial = [c for c in expanded if not c.keys() >= axes.keys()]
@@ -137,9 +146,12 @@ def _check_axis(axis: str, values: Any, data: Mapping[str, Any], problems: Probl
         return
     if not values:
         problems.add(loc, f"matrix.{axis} is empty, so that there is nothing to run")
+    seen = set()
     for i, value in enumerate(values):
-        if value in values[:i]:
+        written = json.dumps(value, sort_keys=True)
+        if written in seen:
             problems.add((*loc, i), f"{shown(value)} stands twice in matrix.{axis}")
+        seen.add(written)
     fixed: Any = data
     for key in axis.split("."):
         fixed = fixed.get(key) if isinstance(fixed, dict) else None
@@ -157,7 +169,7 @@ def _check_rules(key: str, rules: Any, axes: Mapping[str, Any], problems: Proble
         if not isinstance(rule, dict) or not rule:
             problems.add(loc, f"expected a rule, such as {{loss: bce}}, found {shown(rule)}")
             continue
-        for name in rule:
+        for name in rule if not problems.are_many else ():
             if key == "include":
                 _check_axis_name(name, (*loc, name), problems)
             elif name not in axes:

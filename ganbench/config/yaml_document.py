@@ -17,10 +17,13 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ganbench.errors import ConfigError
+from ganbench.util.messages import brief
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 100_000
 MAX_DEPTH = 50
+MOST_DIGITS = 100
+MOST_PROBLEMS = 100
 _TAG = "tag:yaml.org,2002:"
 _INT = re.compile(r"^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(
@@ -65,6 +68,8 @@ class Document:
         try:
             if path.is_dir():
                 raise ConfigError(f"{path}: is a folder; name a benchmark file inside it")
+            if path.exists() and not path.is_file():  # a pipe or a device may never end
+                raise ConfigError(f"{path}: is no regular file; name a benchmark file")
             if path.stat().st_size > MAX_BYTES:
                 raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes; not a benchmark file")
             text = path.read_bytes().decode("utf-8")
@@ -75,6 +80,8 @@ class Document:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError(f"{path}: cannot be read: {reason}") from error
+        except ValueError as error:  # of a zero byte in the path
+            raise ConfigError(f"{path}: is no path: {error}") from error
         return cls.parse(text, str(path))
 
     @classmethod
@@ -99,8 +106,8 @@ class Document:
         """
         path, equals, value = assignment.partition("=")
         keys = path.strip().split(".")
-        label = f"--set {assignment}"
-        if not equals or not all(keys):
+        label = f"--set {brief(assignment)}"
+        if not equals or not all(keys) or len(keys) > MAX_DEPTH:
             raise ConfigError(f"{label}: write it as --set some.setting=value")
         if keys[0] in flat and len(keys) > 1:
             keys = [keys[0], ".".join(keys[1:])]
@@ -151,14 +158,21 @@ class Problems:
     document: Document
     messages: dict[str, None] = field(default_factory=dict)
 
+    @property
+    def are_many(self) -> bool:
+        """Whether there are as many as anybody will read, so that no more need be looked for."""
+        return len(self.messages) >= MOST_PROBLEMS
+
     def add(self, loc: Sequence[str | int], message: str) -> None:
         """Note a complaint about the value at `loc`; the same one twice is one."""
-        self.messages[f"{self.document.where(loc)}: {message}"] = None
+        if not self.are_many:
+            self.messages[f"{self.document.where(loc)}: {message}"] = None
 
     def raise_any(self) -> None:
         """Raise ConfigError with all complaints, one a line, where there are any."""
         if self.messages:
-            raise ConfigError("\n".join(self.messages))
+            more = ["… and maybe more; mend these first"] if self.are_many else []
+            raise ConfigError("\n".join([*self.messages, *more]))
 
 
 def plain(node: Node) -> Any:
@@ -177,6 +191,8 @@ def _scalar(node: Node) -> str | int | float | bool | None:
             return {"true": True, "false": False}[text.lower()]
         if name == "int":
             base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+            if len(text) > MOST_DIGITS:
+                raise ValueError("too long")
             return int(text[2:] if base != 10 else text, base)
         if name == "float":
             return _number(text)
@@ -227,12 +243,20 @@ def _check(root: Node) -> None:
             tag = node.tag.replace(_TAG, "!!")
             raise ConfigError(f"{_mark(node)}: tag '{tag}' is not allowed; write plain values")
         if isinstance(node, ScalarNode):
+            _refuse_surrogates(node)
             _scalar(node)
         if isinstance(node, SequenceNode):
             stack.extend((value, depth + 1) for value in reversed(node.value))
         if isinstance(node, MappingNode):
             _refuse_duplicates(node)
-            stack.extend((value, depth + 1) for _, value in reversed(node.value))
+            for key, value in reversed(node.value):
+                _refuse_surrogates(key)
+                stack.append((value, depth + 1))
+
+
+def _refuse_surrogates(node: Node) -> None:
+    if not node.value.isascii() and re.search("[\ud800-\udfff]", node.value):
+        raise ConfigError(f"{_mark(node)}: half of a surrogate pair is no text; write it whole")
 
 
 def _refuse_duplicates(node: MappingNode) -> None:
@@ -270,8 +294,9 @@ def _flatten(node: Node) -> None:
 
 def _merge(base: MappingNode, over: MappingNode) -> MappingNode:
     values = list(base.value)
+    places = {key.value: i for i, (key, _) in reversed([*enumerate(values)])}
     for key, value in over.value:
-        at = next((i for i, (k, _) in enumerate(values) if k.value == key.value), None)
+        at = places.get(key.value)
         if at is None:
             values.append((key, value))
         elif _merges(values[at][1], value):

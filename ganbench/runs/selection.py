@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench.errors import ConfigError, NothingSelected
+from ganbench.util.messages import brief
 
 if TYPE_CHECKING:
     from ganbench.records.cells import Plan
@@ -23,7 +24,10 @@ def parse_seeds(text: str | None) -> tuple[int, ...]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise ConfigError(f"--seeds {text}: expected whole numbers like 0,1,2 or 0-4")
+            raise ConfigError(f"--seeds {brief(text)}: expected whole numbers like 0,1,2 or 0-4")
+        first, last = first.lstrip("0") or "0", (last or first).lstrip("0") or "0"
+        if max(len(first), len(last)) > len(str(2**63)):
+            raise ConfigError(f"--seeds {brief(text)}: expected numbers below 2**63")
         if max(int(first), int(last or first)) >= 2**63 or int(last or first) - int(first) > 10_000:
             raise ConfigError(f"--seeds {text}: expected numbers below 2**63, and at most 10,000")
         seeds.extend(range(int(first), int(last or first) + 1))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+MOST, MOST_LAYERS = 100_000_000, 1_000
+
 
 def check_positive(**options: float | None) -> None:
-    """Raise ValueError for the first of these options that is not above zero."""
+    """Raise ValueError for the first of these options that is not above zero, or beyond reason."""
     for name, value in options.items():
         if value is not None and value <= 0:
             raise ValueError(f"{name} must be positive, found {value}")
+        most = MOST_LAYERS if name == "depth" else MOST
+        if value is not None and value > most:
+            raise ValueError(f"{name} must be at most {most:,}, found {value:g}")
 
 
 def halvings(resolution: int, smallest: int = 7) -> list[int]:
