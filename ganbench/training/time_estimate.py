@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import sys
 import time
 
 import torch
 
 from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.models import sampling
-from ganbench.models.parts import Parts, networks_key
+from ganbench.models.parts import Parts, networks_key, num_parameters
 from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
+from ganbench.training.trainer import Trainer
 
 WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500
+ENOUGH_SECONDS = 10.0  # for all networks; those that are left are measured by small batches alone
+MOST_BYTES = 1e9  # of memory for measuring
+MOST_CRITIC = 5  # steps of D in an iteration that is measured
+WEIGHT_COPIES = 5  # gradients, both averages of Adam and the average of weights
+SMALL = (4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """How long a seed of a cell takes."""
+
+    seconds: float
+    is_bound: bool  # from small batches, which are slower an image: it takes at most about so long
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    per_image: float  # of training
+    per_sample: float
+    is_bound: bool
 
 
 class Estimator:
@@ -23,42 +46,104 @@ class Estimator:
 
     def __init__(self, registry: Registry, device: str) -> None:
         self.registry, self.device = registry, device
-        self._measured: dict[str, tuple[float, float]] = {}
+        self._measured: dict[str, _Measured | None] = {}
+        self._spent = 0.0
 
-    def seconds(self, cell: Cell) -> float:
-        """Of training and sampling one seed; process start, data and metrics come on top."""
+    def estimate(self, cell: Cell) -> Estimate | None:
+        """Of training and sampling one seed; process start, data and metrics come on top.
+
+        Returns None for networks that are too large to be tried out.
+        """
         schedule = cell.schedule
         alike = dataclasses.replace(
             schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
         )
         key = f"{networks_key(cell)} {alike}"
         if key not in self._measured:
-            self._measured[key] = _measure(cell, self.registry, self.device)
-        per_iteration, per_sample = self._measured[key]
-        iterations = 1000 * schedule.kimg / (schedule.batch_size * schedule.n_critic)
-        return iterations * per_iteration + cell.num_samples * per_sample
+            started = time.perf_counter()
+            thorough = self._spent < ENOUGH_SECONDS
+            self._measured[key] = _measure(cell, self.registry, self.device, thorough=thorough)
+            self._spent += time.perf_counter() - started
+        if (found := self._measured[key]) is None:
+            return None
+        seconds = 1000 * schedule.kimg * found.per_image + cell.num_samples * found.per_sample
+        return Estimate(seconds, found.is_bound)
 
 
-def _measure(cell: Cell, registry: Registry, device: str) -> tuple[float, float]:
-    """Seconds of an iteration, from a few on noise, and of generating a sample."""
+def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> _Measured | None:
+    """Train a few iterations on noise, of batches as large as time and memory allow."""
+    if 4 * WEIGHT_COPIES * sum(num_parameters(cell, registry)) > MOST_BYTES:
+        return None
     parts = Parts.of(cell, registry)
+    n_critic = min(cell.schedule.n_critic, MOST_CRITIC)
+    small = [count for count in SMALL if count < cell.schedule.batch_size and _fits(parts, count)]
+    for count, following in itertools.zip_longest(small, small[1:]):
+        before = _peak_bytes()
+        schedule = dataclasses.replace(
+            cell.schedule, batch_size=count, micro_batch=None, n_critic=n_critic
+        )
+        few = dataclasses.replace(cell, schedule=schedule)
+        trainer, per_image = _timed(few, parts, device, warm_up=1, timed=1)
+        more = (following or cell.schedule.batch_size) / count
+        is_dear = more * per_image * count * n_critic > MOST_SECONDS
+        if not thorough or is_dear or more * (_peak_bytes() - before) > MOST_BYTES:
+            return _Measured(per_image, _per_sample(trainer, parts, device), True)
+    schedule = dataclasses.replace(cell.schedule, n_critic=n_critic)
+    trainer, per_image = _timed(dataclasses.replace(cell, schedule=schedule), parts, device)
+    return _Measured(per_image, _per_sample(trainer, parts, device), False)
+
+
+def _fits(parts: Parts, count: int) -> bool:
+    """Whether the transforms take batches of so many images."""
     image = parts.image
-    trainer = make_trainer(cell, parts, _noise(image, cell.schedule.batch_size), 0, device)
-    for _ in range(WARM_UP):
+    for transform in parts.transforms:
+        if transform.unsupported(image, count) is not None:
+            return False
+        image = transform.image_spec(image)
+    return True
+
+
+def _timed(
+    cell: Cell, parts: Parts, device: str, *, warm_up: int = WARM_UP, timed: int = TIMED
+) -> tuple[Trainer, float]:
+    """Return a trainer that has trained a little, and the seconds of an image."""
+    schedule = cell.schedule
+    trainer = make_trainer(cell, parts, _noise(parts.image, schedule.batch_size), 0, device)
+    for _ in range(warm_up):
         trainer.iterate()
     done, started = 0, time.perf_counter()
-    while done < TIMED and time.perf_counter() - started < MOST_SECONDS:
+    while done < timed and time.perf_counter() - started < MOST_SECONDS:
         trainer.iterate()
         done += 1
     per_iteration = (time.perf_counter() - started) / done
-    labels = torch.zeros(SAMPLED, dtype=torch.int64) if image.num_classes else None
-    latents = sampling.draw_latents(parts.architecture, SAMPLED, 0)
-    generator = trainer.judged_generator
-    few = None if labels is None else labels[:2]
-    sampling.generate(generator, latents[:2], few, torch.device(device))  # it may compile
-    started = time.perf_counter()
-    sampling.generate(generator, latents, labels, torch.device(device))
-    return per_iteration, (time.perf_counter() - started) / SAMPLED
+    return trainer, per_iteration / (schedule.batch_size * schedule.n_critic)
+
+
+def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:
+    """Return the seconds of generating an image, measured on as many as a second or so allows."""
+    generator, architecture = trainer.judged_generator, parts.architecture
+    per_sample = 0.0
+    for count in (2, 2, SAMPLED):  # the first may compile
+        if per_sample:
+            count = max(2, min(count, int(MOST_SECONDS / 2 / per_sample)))
+        labels = torch.zeros(count, dtype=torch.int64) if parts.image.num_classes else None
+        latents = sampling.draw_latents(architecture, count, 0)
+        started = time.perf_counter()
+        sampling.generate(generator, latents, labels, torch.device(device))
+        per_sample = (time.perf_counter() - started) / count
+        if per_sample > MOST_SECONDS:
+            break
+    return per_sample
+
+
+def _peak_bytes() -> float:
+    """Return the most memory that this process has had; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 
 
 def _noise(image: ImageSpec, count: int) -> LabeledImages:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -351,7 +352,9 @@ def test_cells_that_take_the_same_time_are_measured_once(
 ):
     asked = []
     monkeypatch.setattr(
-        time_estimate, "_measure", lambda cell, registry, device: asked.append(cell) or (0.5, 0.25)
+        time_estimate,
+        "_measure",
+        lambda cell, *_, **__: asked.append(cell) or time_estimate._Measured(0.5, 0.25, False),
     )
     axes = {part.partition(":")[0] for part in matrix.split(", ")}
     text = "".join(
@@ -359,8 +362,40 @@ def test_cells_that_take_the_same_time_are_measured_once(
     )
     found = planned(f"{text}matrix: {{{matrix}}}\n").cells
     estimator = time_estimate.Estimator(plugins, "cpu")
-    seconds = [estimator.seconds(cell) for cell in found]
+    seconds = [estimator.estimate(cell).seconds for cell in found]
     assert len(asked) == measured
     for cell, took in zip(found, seconds, strict=True):
-        iterations = 1000 * cell.schedule.kimg / cell.schedule.batch_size / cell.schedule.n_critic
-        assert took == pytest.approx(0.5 * iterations + 0.25 * cell.num_samples)
+        images = 1000 * cell.schedule.kimg
+        assert took == pytest.approx(0.5 * images + 0.25 * cell.num_samples)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_bound"),
+    [
+        ("training: {batch_size: 64}", False),
+        ("training: {batch_size: 1000000000000000000}", True),
+        ("training: {batch_size: 64, n_critic: 1000000000}", False),
+    ],
+)
+def test_estimates_end_whatever_is_asked(planned, plugins, changes, is_bound):
+    [cell] = planned(f"{SMALL}{changes}\n").cells
+    began = time.process_time()
+    found = time_estimate.Estimator(plugins, "cpu").estimate(cell)
+    assert found.seconds > 0
+    assert found.is_bound == is_bound
+    assert time.process_time() - began < 30
+
+
+def test_networks_beyond_memory_are_not_tried_out(planned, plugins):
+    [cell] = planned(SMALL.replace("width: 8, depth: 1", "width: 20000")).cells
+    assert time_estimate.Estimator(plugins, "cpu").estimate(cell) is None
+
+
+SMALL = """\
+version: 1
+name: small
+dataset: ring
+loss: bce
+conditioning: none
+architecture: {name: mlp, width: 8, depth: 1}
+"""

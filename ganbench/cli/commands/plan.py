@@ -14,6 +14,7 @@ from ganbench.util.messages import counted
 if TYPE_CHECKING:
     from ganbench.records.cells import Cell, Plan
     from ganbench.runs.benchmark import BenchmarkArguments
+    from ganbench.training.time_estimate import Estimate
 
 MOST_ROWS = 200  # of the table, for readers have limits
 
@@ -29,7 +30,8 @@ def command(
 ) -> int:
     """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
 
-    Nothing is trained and nothing is written. The estimate times a few steps of each cell here.
+    Nothing is trained and nothing is written. The estimate times a few steps of each cell here;
+    where whole batches would take long, of small ones, which gives a bound.
     """
     look_seldom_for_garbage()
     from ganbench.runs.benchmark import prepare
@@ -44,14 +46,14 @@ def command(
     known: dict[str, tuple[int, int]] = {}  # parameters of networks that several cells have
     for cell in loaded.plan.cells:
         sizes: tuple[int, int] | None = None
-        seconds: float | None = None
+        estimate: Estimate | None = None
         if not cell.incompatible:
             networks = networks_key(cell)
             sizes = known.get(networks) or num_parameters(cell, loaded.registry)
             known[networks] = sizes
             if not no_estimate:
-                seconds = estimator.seconds(cell)
-        cells.append(_described(cell, sizes, seconds))
+                estimate = estimator.estimate(cell)
+        cells.append(_described(cell, sizes, estimate))
     total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
     if as_json:
         print_json(_document(loaded.plan, cells, None if no_estimate else total))
@@ -63,7 +65,11 @@ def command(
         f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
     )
     if not no_estimate:
-        line += f"; training and sampling take about {time_estimate.readable(total)} one by one"
+        most = "at most " if any(cell["estimate_is_bound"] for cell in cells) else ""
+        took = time_estimate.readable(total)
+        line += f"; training and sampling take {most}about {took} one by one"
+        if left := sum(c["estimated_seconds"] is None and not c["incompatible"] for c in cells):
+            line += f", without {counted(left, 'cell')} of networks too large to try out"
     print(line)
     if any(request.settings.training.precision == "auto" for request in loaded.config.cells):
         said = machine.auto_precision(loaded.plan.device)
@@ -71,7 +77,9 @@ def command(
     return 0
 
 
-def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None) -> dict[str, Any]:
+def _described(
+    cell: Cell, sizes: tuple[int, int] | None, estimate: Estimate | None
+) -> dict[str, Any]:
     from ganbench.records.cells import fields_of
 
     return {
@@ -80,7 +88,8 @@ def _described(cell: Cell, sizes: tuple[int, int] | None, seconds: float | None)
         **{k: v for k, v in fields_of(cell).items() if k != "label"},
         "g_parameters": sizes[0] if sizes else None,
         "d_parameters": sizes[1] if sizes else None,
-        "estimated_seconds": seconds,
+        "estimated_seconds": estimate and estimate.seconds,
+        "estimate_is_bound": estimate is not None and estimate.is_bound,
         "training_id": cell.training_id,
     }
 
@@ -137,7 +146,7 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
             schedule.precision,
             f"{cell['g_parameters']:,}",
             f"{cell['d_parameters']:,}",
-            "" if seconds is None else readable(seconds),
+            "" if seconds is None else f"{'≤ ' * cell['estimate_is_bound']}{readable(seconds)}",
         )
     console.print(table)
     if len(cells) > MOST_ROWS:
