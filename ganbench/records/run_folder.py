@@ -14,6 +14,7 @@ results.csv            one line per trial and number; table.* the summary
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
 SOURCE, RESOLVED = "config.source.yaml", "config.resolved.yaml"
 TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
-MOST_YAML = 300_000  # bytes of config.resolved.yaml: reading it takes seconds
+MOST_BRACKETS = 100  # in a description
+
+_DESCRIPTION = re.compile(r"^description:.{0,20000}(?:\n(?:[ \t].{0,20000})?){0,500}", re.MULTILINE)
 
 T = TypeVar("T")
 COLUMNS = (
@@ -213,15 +216,15 @@ class Run:
         """What the benchmark says of itself; nothing where config.resolved.yaml is damaged."""
         import yaml
 
-        try:
-            # Nodes, not values: those of a few lines can fill any memory.
-            node = yaml.compose(_text(self.directory / RESOLVED, MOST_YAML), yaml.SafeLoader)
-        except (ValueError, RecursionError, yaml.YAMLError):
+        found = _DESCRIPTION.search(_text(self.directory / RESOLVED))
+        # Of the whole file, a few lines can fill any memory, and brackets take any time.
+        if not found or len(re.findall(r"[\[{]", found[0])) > MOST_BRACKETS:
             return ""
-        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
-            if key.value == "description" and value.tag == "tag:yaml.org,2002:str":
-                return str(value.value)
-        return ""
+        try:
+            said = yaml.safe_load(found[0])["description"]
+        except (ValueError, yaml.YAMLError):
+            return ""
+        return said if isinstance(said, str) else ""
 
     def remember_data(self, seen: dict[str, DataSeen]) -> None:
         """Write into run.json what data the trials have seen, by data set."""
@@ -245,9 +248,9 @@ def info_in(directory: Path) -> RunInfo | None:
         return None
 
 
-def _text(path: Path, most: int = files.MOST_BYTES) -> str:
+def _text(path: Path) -> str:
     try:
-        return files.read_text(path, most)
+        return files.read_text(path)
     except OSError:
         return ""
 

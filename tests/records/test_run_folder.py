@@ -96,11 +96,15 @@ def test_plan_of_nothing_is_told(folder, change):
         ("description: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", ""),
         ("[" * 20_000, ""),
         ("description: \x00", ""),
-        ("description: a\n" + "#" * run_folder.MOST_YAML, ""),
+        ("name: a\ndescription: two\n  words\nseeds: [0]\nb: [", "two words"),
+        ("description: 'it''s\n\n  two'\nname: a\n", "it's\ntwo"),
+        ("description: " + "[" * 20_000, ""),
+        ("description:\n  a: " + "[" * 20_000, ""),
+        ("description: *a\n", ""),
         ("- description\n", ""),
         ("", ""),
     ],
-    ids=range(8),
+    ids=range(12),
 )
 def test_description_is_text_or_nothing(folder, text, says):
     (folder / "config.resolved.yaml").write_text(text)
