@@ -26,7 +26,7 @@ def damaged(listing: Listing, how: Preparation) -> Iterator[str]:
     Either the file or what was prepared of it is damaged.
     A file that gave no image when it was prepared, and gives none now, is not among them.
     """
-    found = prepared(listing, how)
+    found = prepared(listing, how, as_it_is=True)
     with quiet_pillow():
         now = in_threads(partial(_now, listing.root, how=how), listing.names, AT_ONCE)
         rows = iter(found.images)

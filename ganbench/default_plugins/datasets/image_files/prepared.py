@@ -62,18 +62,22 @@ def home() -> Path:
     return cache() / "pictures"
 
 
-def prepared(listing: Listing, how: Preparation) -> Prepared:
-    """Return what the files give, decoded now or at an earlier start. Raises DataError."""
+def prepared(listing: Listing, how: Preparation, *, as_it_is: bool = False) -> Prepared:
+    """Return what the files give, decoded now or at an earlier start. Raises DataError.
+
+    What was decoded is held to its SHA-256, and made again where it has changed; `as_it_is` is for
+    who looks for changes.
+    """
     with _room_for(listing):
         preparation = json.dumps([VERSION, how.key()])
         seen = times(listing)
         short = hashlib.sha256(f"{seen.digest}{preparation}".encode()).hexdigest()[:32]
         known = home() / "times" / short
-        if (entry := _known_entry(known, how)) and (found := entry.read()):
+        if (entry := _known_entry(known, how)) and (found := entry.read(as_it_is)):
             return found
         digests = content_digests(listing)
         entry = Entry(combined(digests, preparation), how)
-        found = entry.made(listing, digests)
+        found = entry.made(listing, digests, as_it_is)
         if seen.settled and times(listing) == seen and not any(map(passing, digests)):
             write_atomically(known, lambda temporary: temporary.write_text(entry.key))
         return found
@@ -96,7 +100,7 @@ class Entry:
         """The file that holds the images' values."""
         return home() / f"{self.key}.u8"
 
-    def read(self) -> Prepared | None:
+    def read(self, as_it_is: bool) -> Prepared | None:
         """Return the pictures, or None where they are not there, or not whole."""
         try:
             about = json.loads(self.about.read_text("utf-8"))
@@ -105,15 +109,18 @@ class Entry:
             if self.values.stat().st_size != np.prod(shape, dtype=np.int64):
                 _log.warning("%s: not whole; decoding again", self.values)
                 return None
+            if not as_it_is and about.get("sha256", "") not in ("", _sha256(self.values)):
+                _log.warning("%s: not what was decoded; decoding again", self.values)
+                return None
             images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
             return Prepared(images, why, self.values)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def made(self, listing: Listing, digests: list[bytes | str]) -> Prepared:
+    def made(self, listing: Listing, digests: list[bytes | str], as_it_is: bool) -> Prepared:
         """Return what `read` does, decoding first where need be; one process at a time does."""
         with filelock.FileLock(home() / f"{self.key}.lock"):
-            if found := self.read():
+            if found := self.read(as_it_is):
                 return found
             _remove_leftovers(self.key)
             self._require_space(len(digests))
@@ -124,6 +131,7 @@ class Entry:
             )
             about = {
                 "images": len(digests) - len(unusable),
+                "sha256": _sha256(self.values),
                 "made_from": str(listing.root),
                 **self.how.key(),
                 "unusable": unusable,
@@ -131,7 +139,7 @@ class Entry:
             text = json.dumps(about, indent=1)
             write_atomically(self.about, lambda temporary: temporary.write_text(text, "utf-8"))
             _tell_of_space(self.values)
-            found = self.read()
+            found = self.read(as_it_is=True)
             assert found is not None
             return found
 
@@ -169,6 +177,14 @@ def _known_entry(known: Path, how: Preparation) -> Entry | None:
         return Entry(known.read_text("utf-8"), how)
     except (OSError, UnicodeDecodeError):
         return None
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(WAITING // 64):
+            found.update(part)
+    return found.hexdigest()
 
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
