@@ -66,6 +66,7 @@ class DatasetStatus:
     verified: bool | None  # None: nothing to verify against
     note: str = ""
     on_use: bool = False  # where it is not present: whether loading it brings it
+    images: int | None = None  # at most so many for training, where that is known without loading
 
 
 def quantise(images: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from ganbench.util.messages import shown
 if TYPE_CHECKING:
     from ganbench.config.benchmark_file import Config
     from ganbench.config.yaml_document import Document
-    from ganbench.records.cells import Plan
+    from ganbench.records.cells import Plan, Spec
     from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
     from ganbench.registry.registry import Registry
@@ -253,6 +253,17 @@ def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -
             tell(logging.INFO, f"data set '{cell.dataset.name}': {note} ({status.location})")
         for remark in odd_names(dataset.class_names()):
             tell(logging.WARNING, f"data set '{cell.dataset.name}': {remark}")
+        _check_batches(planned, cell.dataset, status.images, config)
+
+
+def _check_batches(planned: Plan, dataset: Spec, images: int | None, config: Config) -> None:
+    """Refuse batches of more images than there are."""
+    batches = (c.schedule.batch_size for c in planned.cells if c.dataset == dataset)
+    if images is not None and (largest := max(batches)) > images:
+        raise ConfigError(
+            f"{config.place_of_dataset}: data set '{dataset.name}' has {images:,} images, fewer "
+            f"than one batch of {largest:,}; lower training.batch_size"
+        )
 
 
 def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:

@@ -100,3 +100,14 @@ def test_jobs_are_checked(tmp_path, jobs):
 
 def test_a_seed_may_be_a_number(tmp_path):
     assert ganbench.plan(tiny.write(tmp_path), seeds=3).seeds == (3,)
+
+
+def test_batches_of_more_images_than_there_are_are_refused_before_the_run(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "version: 1\nname: small\ndataset: {name: ring, train_size: 60}\nloss: bce\n"
+        "conditioning: none\narchitecture: mlp\ntraining: {batch_size: 128}\n"
+    )
+    with pytest.raises(ConfigError, match=r"small\.yaml:3:1: data set 'ring' has 60 images, fewer"):
+        ganbench.plan(path)
+    assert ganbench.plan(path, overrides=["training.batch_size=60"]).cells

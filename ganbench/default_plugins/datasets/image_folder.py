@@ -58,7 +58,7 @@ class ImageFolder(PicturesOfYourOwn):
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
         note = f"{counts[0]:,} pictures" + "".join(f", {n:,} of the test set" for n in counts[1:])
-        return DatasetStatus(self.path, min(counts) > 0, None, note)
+        return DatasetStatus(self.path, min(counts) > 0, None, note, images=counts[0])
 
     def _test_folder(self) -> Path:
         found = folder(self.test_path or "", f"{self.name}: test_path")

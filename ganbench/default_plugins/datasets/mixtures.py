@@ -61,7 +61,8 @@ class GaussianMixture(Dataset):
         return LabeledImages(images, labels)
 
     def status(self, root: Path) -> DatasetStatus:
-        return DatasetStatus("generated", True, None, "made from a fixed seed")
+        note = "made from a fixed seed"
+        return DatasetStatus("generated", True, None, note, images=self.train_size)
 
 
 @dataclass(kw_only=True)

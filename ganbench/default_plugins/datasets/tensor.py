@@ -109,7 +109,7 @@ class Tensors(Dataset):
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
         note = " + ".join(f"{count:,}" for count in counts) + " images"
-        return DatasetStatus(self.path, True, None, note)
+        return DatasetStatus(self.path, True, None, note, images=counts[0])
 
     @cached_property
     def _range(self) -> tuple[float, float] | None:
