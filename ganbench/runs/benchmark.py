@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganbench.errors import ConfigError, DataError, NothingSelected
+from ganbench.records.cells import fields_of
 from ganbench.runs.selection import only as only_these
 from ganbench.runs.selection import parse_seeds
 from ganbench.util.messages import shown
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+LARGE = 1e9  # bytes of a batch
 Tell = Callable[[int, str], None]  # given a level of `logging` and a sentence
 
 
@@ -159,7 +161,7 @@ def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:
     device, seeds = machine.resolve_device(arguments.device), parse_seeds(arguments.seeds)
     planned = only_these(plan.make(config, found, device=device, seeds=seeds), arguments.only)
     _check_data(planned, config, found, tell)
-    for sentence in _missing_features(planned, found):
+    for sentence in (*_missing_features(planned, found), *_large_inputs(planned, found)):
         tell(logging.WARNING, sentence)
     return Prepared(found, config, planned, plugins)
 
@@ -264,6 +266,29 @@ def _check_batches(planned: Plan, dataset: Spec, images: int | None, config: Con
             f"{config.place_of_dataset}: data set '{dataset.name}' has {images:,} images, fewer "
             f"than one batch of {largest:,}; lower training.batch_size"
         )
+
+
+def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
+    """Say of which conditionings D's input alone takes gigabytes, as of thousands of planes."""
+    import torch
+
+    asked = {}
+    for cell in planned.cells:
+        at_once = cell.schedule.micro_batch or cell.schedule.batch_size
+        options = json.dumps([fields_of(cell.dataset), fields_of(cell.d_conditioning)])
+        asked[options, at_once] = cell
+    for (_, at_once), cell in asked.items():
+        image = registry.build_spec(cell.dataset).image_spec()
+        if cell.incompatible or not image.num_classes:
+            continue
+        with torch.device("meta"):
+            side = registry.build_spec(cell.d_conditioning).discriminator(image)
+        size = 4 * at_once * side.channels * image.resolution**2
+        if size > LARGE and side.channels > image.channels:
+            yield (
+                f"conditioning '{cell.d_conditioning.name}' gives D {side.channels:,} channels for "
+                f"{image.num_classes:,} classes, {size / 1e9:.1f} GB a batch; use projection, say"
+            )
 
 
 def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:

@@ -111,3 +111,21 @@ def test_batches_of_more_images_than_there_are_are_refused_before_the_run(tmp_pa
     with pytest.raises(ConfigError, match=r"small\.yaml:3:1: data set 'ring' has 60 images, fewer"):
         ganbench.plan(path)
     assert ganbench.plan(path, overrides=["training.batch_size=60"]).cells
+
+
+def test_thousands_of_label_planes_are_warned_of(tmp_path, caplog):
+    np = pytest.importorskip("numpy")
+    path = tmp_path / "many.npz"
+    labels = np.arange(3000)
+    np.savez(path, images=np.zeros((3000, 32, 32), np.uint8), labels=labels)
+    text = (
+        "version: 1\nname: many\ndataset: {name: tensor, path: many.npz, range: [0, 255]}\n"
+        "loss: bce\nconditioning: concat\narchitecture: dcgan\ntraining: {batch_size: 256}\n"
+        "evaluation: {metrics: [fid@pixels]}\n"
+    )
+    (tmp_path / "many.yaml").write_text(text.replace("many.npz", str(path)))
+    ganbench.plan(tmp_path / "many.yaml")
+    assert "'concat' gives D 3,001 channels for 3,000 classes, 3.1 GB a batch" in caplog.text
+    caplog.clear()
+    ganbench.plan(tmp_path / "many.yaml", overrides=["conditioning=projection"])
+    assert "a batch" not in caplog.text
