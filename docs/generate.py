@@ -25,6 +25,7 @@ HELPERS = (
     "Features",
     "Moments",
     "MomentSums",
+    "OfClasses",
     "Watch",
     "Probe",
     "ImageSpec",
