@@ -22,6 +22,7 @@ import traceback
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,9 @@ def _in_child(way: str, name: str, options: dict[str, Any], folder: Path) -> int
 def _from_python(name: str, options: dict[str, Any]) -> int:
     from ganbench import GanbenchError
     from ganbench.evaluation.loading import load
-    from ganbench.registry import registry
 
     try:
-        dataset = registry.load(()).build("dataset", name, options)
+        dataset = _plugins().build("dataset", name, options)
         dataset.status(Path())
         for split in dataset.splits:
             load(dataset, split, Path())
@@ -148,11 +148,16 @@ def warm() -> None:
     """Import here what every process needs, and keep torch to one thread, which fork needs."""
     import torch
 
+    torch.set_num_threads(1)
+    _plugins()
+    hostile.warm()
+
+
+@cache
+def _plugins() -> Any:
     from ganbench.registry import registry
 
-    torch.set_num_threads(1)
-    registry.load(())
-    hostile.warm()
+    return registry.load(())
 
 
 def run(
