@@ -57,6 +57,11 @@ CASES = {
     "overflow.npy": (npy("(4294967296, 4294967296, 1, 1)"), "its header says 18,446,744,073,709,"),
     "negative.npy": (npy("(-2, 8, 8)"), r"shape \(-2, 8, 8\), and no side is below zero"),
     "negative.npz": (npz(npy("(-2, -8, 8)")), "and no side is below zero"),
+    "long.npy": (npy("(9223372036854775808, 0, 8)"), "and no array is that long"),
+    "long.npz": (
+        npz(npy("(1099511627776, 0, 8)")),
+        "the array is empty|networks here make squares",
+    ),
     "sizeless.npy": (npy("(1000000000, 8, 8)", "|S0"), r"values of type \|S0, which have no size"),
     "many.npz": (npz(*[b""] * 10_001), "10,001 arrays, and 10,000 are possible"),
     "stride.pt": (

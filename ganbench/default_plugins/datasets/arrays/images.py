@@ -51,7 +51,7 @@ def as_images(
     0 to 1 or -1 to 1.
     """
     (channels, height, width), last = arranged(values.shape, layout)
-    if not len(values):
+    if not values.size:
         raise Unsuitable("the array is empty")
     if values.dtype != np.uint8 or scale:
         values = _bytes(values, scale or _guessed(values))

@@ -9,12 +9,15 @@ from pathlib import Path
 import numpy as np
 
 MOST_ARRAYS = 10_000  # of a file
+LONGEST_SIDE = 2**62
 
 
 def size_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
     """Return the bytes of an array, however large. Raises ValueError where there is no such one."""
     if min(shape, default=0) < 0:
         raise ValueError(f"its header says shape {shape}, and no side is below zero")
+    if max(shape, default=0) > LONGEST_SIDE:  # also beside a side of zero
+        raise ValueError(f"its header says shape {shape}, and no array is that long")
     if not dtype.itemsize:
         raise ValueError(f"its header says values of type {dtype}, which have no size")
     return math.prod(shape) * dtype.itemsize
