@@ -106,3 +106,13 @@ def test_what_is_left_of_it_is_run(run):
     assert environment is not None
     went_on = found.outcomes[3].result.resumed_at_kimg is not None
     assert went_on == (environment.torch == torch.__version__)  # another torch begins anew
+
+
+def test_a_plan_that_is_not_the_runs_is_not_resumed(run):
+    path = run / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["cells"][0]["schedule"]["batch_size"] = -1
+    path.write_text(json.dumps(plan))
+    done = CliRunner().invoke(cli, ["resume", str(run), "--quiet"])
+    assert "plan.json is not the plan that the run was begun with" in str(done.exception)
+    assert (run / "trials").exists()
