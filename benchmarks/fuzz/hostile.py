@@ -274,7 +274,8 @@ def celeba(rng: Generator, folder: Path) -> Made:
     for i in range(3):
         (folder / "img_align_celeba" / f"{i}.jpg").write_bytes(_picture(rng, "jpg"))
     first = _pick(rng, ["3", "9" * 5000, "-1", "3" + " " * 100])
-    text = "\n".join([first, "Bald Male", *(f"{i}.jpg 1 -1" for i in range(3))]).encode()
+    rows = [f"{i}.jpg 1 {2 * (i % 2) - 1}" for i in range(3)]
+    text = "\n".join([first, "Bald Male", *rows]).encode()
     listed = folder / "list_attr_celeba.txt"
     if rng.integers(8) == 0:
         os.mkfifo(listed)

@@ -83,7 +83,7 @@ def attributes(root: Path) -> Listed:
         return Listed(path, tuple(tables.header(path)[1:]))
     with tables.opened(path) as text:
         first, second = [*islice(tables.whole_lines(path, text), 2), "", ""][:2]
-    if not first.strip().isdecimal() or len(first) > 20:
+    if not first.strip().isdecimal() or len(first.strip()) > 20:
         raise DataError(
             f"{path}: its first line is '{first.strip()[:40]}', not the number of images; the file "
             "is not CelebA's"
