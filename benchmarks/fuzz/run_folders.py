@@ -82,10 +82,9 @@ def damage(folder: Path, choice: random.Random) -> str:
 
 def _changed(path: Path, choice: random.Random) -> str:
     """Give one place of a JSON document another value, or none."""
-    text = path.read_text("utf-8")
     try:
-        found = json.loads(text)
-    except ValueError:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError:  # damaged already
         return _filled(path, choice)
     holder: Any = found
     places = []
