@@ -84,7 +84,7 @@ def _changed(path: Path, choice: random.Random) -> str:
     """Give one place of a JSON document another value, or none."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except ValueError:  # damaged already
+    except (ValueError, RecursionError):  # damaged already
         return _filled(path, choice)
     holder: Any = found
     places = []
