@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
     from ganbench.pictures import save_grid
-    from ganbench.pictures.reading import open_picture
     from ganbench.records.cells import Cell, Plan, Reference, Spec
     from ganbench.records.columns import Column
     from ganbench.records.report import Report, Section, load_run
@@ -76,6 +75,7 @@ if TYPE_CHECKING:
     from ganbench.runs.benchmark import plan, run
     from ganbench.util.downloads import download, offline
     from ganbench.util.files import cache, write_atomically
+    from ganbench.util.picture_files import open_picture
     from ganbench.util.progress import tracked
     from ganbench.util.terminal import terminal_text
 
@@ -100,7 +100,7 @@ _HOMES = {
     "records.columns": "Column",
     "records.windows": "Probe Timings Window",
     "pictures": "save_grid",
-    "pictures.reading": "open_picture",
+    "util.picture_files": "open_picture",
     "models.saved.model": "SavedModel Samples load_model",
     "records.report": "Report Section load_run",
     "records.results": "DataSeen Environment Finding MetricValue Parameters TrainingCounts "

@@ -77,6 +77,10 @@ class Given(Metric):
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
         return self.values
 
+    def protocol(self) -> dict[str, Any]:
+        texts = {name: str(value) for name, value in self.values.items()}  # JSON has no infinity
+        return {**super().protocol(), "values": texts}
+
 
 @pytest.fixture
 def extractors() -> Registry:

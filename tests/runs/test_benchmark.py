@@ -111,6 +111,9 @@ def test_batches_of_more_images_than_there_are_are_refused_before_the_run(tmp_pa
     with pytest.raises(ConfigError, match=r"small\.yaml:3:1: data set 'ring' has 60 images, fewer"):
         ganbench.plan(path)
     assert ganbench.plan(path, overrides=["training.batch_size=60"]).cells
+    digits = ["dataset=mnist", "architecture=dcgan", "training.batch_size=60001"]
+    with pytest.raises(ConfigError, match="data set 'mnist' has 60,000 images, fewer than one"):
+        ganbench.plan(path, overrides=digits)
 
 
 def test_thousands_of_label_planes_are_warned_of(tmp_path, caplog):

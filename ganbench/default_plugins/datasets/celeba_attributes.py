@@ -75,7 +75,7 @@ class CelebAAttributes(PicturesOfYourOwn):
             return DatasetStatus(self.path, False, None, str(error))
         count = "" if found.count is None else f"{found.count:,} pictures and "
         note = f"{count}{len(found.columns)} attributes in {found.path.name}"
-        return DatasetStatus(self.path, True, None, note)
+        return DatasetStatus(self.path, True, None, note, images=found.count)
 
     def _root(self) -> Path:
         return folder(self.path, self.name)

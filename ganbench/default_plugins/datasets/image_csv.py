@@ -83,7 +83,7 @@ class ImageCSV(PicturesOfYourOwn):
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
         note = f"{count:,} rows of {self._csv.name}; classes {shortened(classes)}"
-        return DatasetStatus(self.path, True, None, note)
+        return DatasetStatus(self.path, True, None, note, images=count)
 
     def _new_name(self, row: Row, found: dict[str, Row]) -> str:
         """Return a row's file. Raises ValueError where it has no label, or was named before."""

@@ -57,7 +57,7 @@ class MNIST(Dataset):
         if missing and self.root is not None:
             return DatasetStatus(str(folder), False, None, f"missing: {', '.join(missing)}")
         note = "carried in the package, unpacked on use" if missing else ""
-        return DatasetStatus(str(folder), True, True, note)
+        return DatasetStatus(str(folder), True, True, note, images=60_000)
 
     def _folder(self, root: Path) -> Path:
         """Return where torchvision's MNIST class would look."""

@@ -65,7 +65,8 @@ class StackedMNIST(Dataset):
         found = self._mnist().status(root)
         if not (found.present and found.verified):
             return found
-        return replace(found, note="; ".join(filter(None, [found.note, "stacked on use"])))
+        note = "; ".join(filter(None, [found.note, "stacked on use"]))
+        return replace(found, note=note, images=self.train_size)
 
     def digits(self, split: Split, root: Path) -> LabeledImages:
         """Return the digits that the images of a split are stacked of."""

@@ -9,7 +9,7 @@ from helpers.folders_of_pictures import bomb
 from PIL import Image
 
 from ganbench import DataError, open_picture
-from ganbench.pictures import reading
+from ganbench.util import picture_files
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP", "TIFF", "PPM", "WEBP", "ICO", "TGA"])
@@ -34,5 +34,5 @@ def test_bombs_are_refused_also_where_a_program_lifted_the_limit(tmp_path, monke
     bomb(tmp_path / "a.png")
     for limit in (Image.MAX_IMAGE_PIXELS, None):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(DataError, match=f"more than {reading.MOST_PIXELS:,} pixels"):
+        with pytest.raises(DataError, match=f"more than {picture_files.MOST_PIXELS:,} pixels"):
             open_picture(tmp_path / "a.png")
