@@ -28,6 +28,7 @@ JOBS = (
     ("memory.py", "--pictures", "200000"),
     ("scale.py",),
     ("matrix.py",),
+    ("beside.py",),
 )
 Found = dict[str, Any]
 Row = tuple[str, str, str]  # figure, target, measured
@@ -99,7 +100,19 @@ def rows(found: Sequence[Found]) -> Iterator[Row]:
                     "≤ 50 ms a trial",
                     f"{1000 * one['seconds_a_trial']:.1f} ms a trial",
                 )
+            case "beside":
+                yield from _beside(one)
     yield from _matrix([one for one in found if one["what"] == "matrix"])
+
+
+def _beside(one: Found) -> Iterator[Row]:
+    yield (
+        "a trial beside a busy core, to its speed alone",
+        "≥ 0.45",
+        f"{one['beside_over_alone']:.2f}",
+    )
+    yield "two trials side by side, to the time of one", "≤ 2.3 ×", f"{one['two_take']:.2f} ×"
+    yield "yielding, while alone", "≤ 1 %", f"{100 * one['cost_alone']:+.1f} %"
 
 
 def _training_step(one: Found) -> Row:

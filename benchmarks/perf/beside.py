@@ -51,12 +51,12 @@ def main() -> None:
         kimg=asked.kimg,
         images_per_second={name: common.spread(rates) for name, rates in found.items()},
         cost_alone=1 - best["yielding, alone"] / best["obstinate, alone"],
-        beside_over_alone=found_ratio(found, "yielding, beside a busy core"),
-        two_take=1 / found_ratio(found, "two side by side"),
+        beside_over_alone=ratio(found, "yielding, beside a busy core"),
+        two_take=1 / ratio(found, "two side by side"),
     )
 
 
-def found_ratio(found: Mapping[str, list[float]], name: str) -> float:
+def ratio(found: Mapping[str, list[float]], name: str) -> float:
     """To the speed alone, in the mean over rounds."""
     ratios = [a / b for a, b in zip(found[name], found["yielding, alone"], strict=True)]
     return sum(ratios) / len(ratios)
