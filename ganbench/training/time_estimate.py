@@ -23,7 +23,7 @@ ENOUGH_SECONDS = 10.0  # for all networks; those that are left are measured by s
 MOST_BYTES = 1e9  # of memory for measuring
 MOST_CRITIC = 5  # steps of D in an iteration that is measured
 WEIGHT_COPIES = 5  # gradients, both averages of Adam and the average of weights
-SMALL = (4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
+SMALL = (2, 4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,14 +109,17 @@ def _timed(
     """Return a trainer that has trained a little, and the seconds of an image."""
     schedule = cell.schedule
     trainer = make_trainer(cell, parts, _noise(parts.image, schedule.batch_size), 0, device)
+    images = schedule.batch_size * schedule.n_critic
     for _ in range(warm_up):
+        started = time.perf_counter()
         trainer.iterate()
+        if (took := time.perf_counter() - started) > MOST_SECONDS:  # warm or not is all the same
+            return trainer, took / images
     done, started = 0, time.perf_counter()
     while done < timed and time.perf_counter() - started < MOST_SECONDS:
         trainer.iterate()
         done += 1
-    per_iteration = (time.perf_counter() - started) / done
-    return trainer, per_iteration / (schedule.batch_size * schedule.n_critic)
+    return trainer, (time.perf_counter() - started) / done / images
 
 
 def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:
