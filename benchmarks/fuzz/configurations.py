@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
 import sys
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from limits import TooLong, limited
 
 from ganbench.config import benchmark_file, plan
 from ganbench.config.yaml_document import Document
@@ -57,10 +56,6 @@ OVERRIDES = (
     "architecture.depth=1e6", "training.n_critic=1e9", "conditioning={generator: none}",
     "name=\x1b", "\ud800=",
 )  # fmt: skip
-
-
-class Hang(BaseException):
-    """One case took too long."""
 
 
 @dataclass(frozen=True)
@@ -163,26 +158,12 @@ def planned(one: Case, plugins: Registry) -> str:
 def outcome(act: Callable[[], str], limit: float = LIMIT) -> tuple[str, str]:
     """Return how it ended, and the traceback where it is none of the good ends."""
     try:
-        with _limited(limit):
+        with limited(limit):
             return act(), ""
-    except Hang:
+    except TooLong:
         return "hang", traceback.format_exc(limit=-6)
     except Exception:
         return "traceback", traceback.format_exc(limit=-6)
-
-
-@contextmanager
-def _limited(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise Hang
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def run(numbers: range, seed: int, plugins: Registry) -> tuple[Counter[str], list[str]]:

@@ -15,7 +15,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -28,6 +27,7 @@ from typing import Any
 from unittest import mock
 
 from click.testing import CliRunner
+from limits import TooLong, limited
 
 import ganbench
 from ganbench.cli import cli
@@ -63,10 +63,6 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("resume", "RUN", "--quiet"), ("resume", "RUN", "--json"),
     ("sample", "RUN", "-n", "2", "--out", "OUT/two.npz"), ("load_run",),
 )  # fmt: skip
-
-
-class TooLong(BaseException):
-    """A command did not end in time."""
 
 
 def damage(folder: Path, choice: random.Random) -> str:
@@ -150,22 +146,6 @@ def _replaced(path: Path, choice: random.Random) -> str:
     else:
         path.symlink_to({"loop": path.name, "zeros": "/dev/zero", "nowhere": "no/such"}[what])
     return f"is now {what}"
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise TooLong where the body takes longer."""
-
-    def stop(number: int, frame: object) -> None:
-        raise TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def ended(arguments: Sequence[str], limit: float = LIMIT) -> tuple[str, str]:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import time
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from helpers import scripts
 
 from ganbench.registry import registry
-
-SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz/configurations.py"
 
 
 @pytest.fixture(scope="module")
 def fuzz() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fuzz_configurations", SCRIPT)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up here
-    spec.loader.exec_module(module)
-    return module
+    return scripts.script("fuzz", "configurations")
 
 
 def test_damaged_benchmark_files_are_planned_or_refused(fuzz: ModuleType) -> None:

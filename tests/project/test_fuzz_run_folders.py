@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import runpy
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 import pytest
+from helpers import scripts
 
 import ganbench
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks/fuzz/run_folders.py"
-
 
 @pytest.fixture(scope="module")
-def fuzz() -> SimpleNamespace:
-    return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
+def fuzz() -> ModuleType:
+    return scripts.script("fuzz", "run_folders")
 
 
 @pytest.mark.filterwarnings("default")  # commands print them

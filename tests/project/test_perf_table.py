@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers import perf
+from helpers import scripts
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "results/perf/measured.jsonl"
@@ -15,7 +15,7 @@ MEASURED = ROOT / "results/perf/measured.jsonl"
 
 @pytest.fixture(scope="module")
 def bench():
-    return perf.script("bench")
+    return scripts.script("perf", "bench")
 
 
 def measured() -> list[dict]:
@@ -49,7 +49,7 @@ def test_rows_say_target_and_spread(bench):
 
 
 def test_a_run_is_measured_trial_by_trial(tmp_path):
-    matrix = perf.script("matrix")
+    matrix = scripts.script("perf", "matrix")
     (tmp_path / "run.json").write_text('{"execution": {"jobs": 1}}')
     common = {"plugins": 0.2, "data": 0.1, "total": 8.0}
     ends = {"b": 30.0, "a": 10.0, "c": 30.0}  # two within one tick of the clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers import perf
+from helpers import scripts
 from helpers.tiny_trainer import CPU, SCHEDULE
 
 from ganbench import ImageSpec, LabeledImages
@@ -36,7 +36,7 @@ def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channel
     """Each step from the same weights and Adam's averages: rounding alone would part two free runs
     within ten steps."""
     steps = STEPS_IN_OTHER_LAYOUT if channels_last else STEPS
-    reference = perf.script("reference_loop")
+    reference = scripts.script("perf", "reference_loop")
     reference.N_CRITIC["wgan-gp"] = 2
     critic_steps = reference.N_CRITIC[kind]
     draws = torch.Generator().manual_seed(1)

@@ -1,4 +1,4 @@
-"""The scripts of benchmarks/perf, imported as Python finds them when one is run."""
+"""The scripts of benchmarks/, imported as Python finds them when one is run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from types import ModuleType
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks/perf"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def script(name: str) -> ModuleType:
+def script(folder: str, name: str) -> ModuleType:
     """Import a script anew, with the others beside it on the path meanwhile."""
+    place = BENCHMARKS / folder
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        for beside in FOLDER.glob("*.py"):
+        patch.syspath_prepend(str(place))
+        for beside in place.glob("*.py"):
             patch.delitem("sys.modules", beside.stem, raising=False)
         return importlib.import_module(name)
