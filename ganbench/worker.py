@@ -21,6 +21,7 @@ import ganbench
 from ganbench.contracts.callbacks import Callback
 from ganbench.errors import DataChanged, told
 from ganbench.models.parts import check_sources
+from ganbench.records import results
 from ganbench.records.results import Environment, TrialResult
 from ganbench.records.run_folder import RESULT, TRIAL, Trial
 from ganbench.records.status import Status
@@ -31,7 +32,7 @@ from ganbench.runs.clock import clocked
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
-from ganbench.util import files, lingering
+from ganbench.util import lingering
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
     "torch._dynamo",  # by every optimiser
@@ -92,7 +93,7 @@ def run(directory: Path) -> int:
         except Exception as error:
             result = _failed(result, error, f"callback '{callback.name}': ")
     directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it
-    files.write_json(directory / RESULT, result.plain())
+    results.write(directory / RESULT, result)
     if not goes_on:
         (directory / checkpoints.NAME).unlink(missing_ok=True)
     return 0 if result.status is Status.OK else 3

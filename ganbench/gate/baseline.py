@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from ganbench.errors import BaselineError
 from ganbench.gate.measurements import Measurements
 from ganbench.records import stored
 from ganbench.records.run_folder import Run
-from ganbench.util import files
+from ganbench.util import files, sealed
 from ganbench.util.messages import counted, dotted, shown
 
 SCHEMA_VERSION = 1
@@ -37,8 +35,7 @@ class Baseline:
 
     def write(self, path: Path) -> None:
         """Write the baseline as JSON, whole or not at all."""
-        found = dataclasses.asdict(self)
-        files.write_json(path, {**found, "sha256": _seal(found)})
+        sealed.write_json(path, dataclasses.asdict(self))
 
 
 def of(run: Run, reason: str, *, min_seeds: int = MIN_SEEDS) -> Baseline:
@@ -100,7 +97,7 @@ def read(path: Path) -> Baseline:
         ) from error
     if not baseline.measurements.cells:
         raise BaselineError(f"{path}: it holds no cell; bank a run that measured something")
-    if found.get("sha256", "") not in ("", _seal(found)):
+    if not sealed.is_as_written(found):
         raise BaselineError(
             f"{path}: not as it was banked: its SHA-256 is another; take it from git again, or "
             "bank a new one"
@@ -145,12 +142,6 @@ def _refuse_few(run: Run, measurements: Measurements, min_seeds: int) -> None:
                 f"needs {min_seeds} to tell a change from luck; run more with --seeds, or lower "
                 "--min-seeds and live with verdicts of 'inconclusive'"
             )
-
-
-def _seal(found: dict[str, Any]) -> str:
-    """Return the SHA-256 of all else in the file."""
-    rest = {key: value for key, value in found.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ganbench.records import stored
 from ganbench.records.columns import Column
 from ganbench.records.status import Status
 from ganbench.records.windows import Probe, Timings
-from ganbench.util import files
+from ganbench.util import files, sealed
 from ganbench.util.messages import shown
 
 SCHEMA_VERSION = 1  # of run.json and result.json
@@ -149,6 +149,11 @@ G_PARAMETERS, D_PARAMETERS = map(_count, ("g-parameters", "d-parameters"))
 SECONDS = Column("seconds", "s", kind="timing")
 
 
+def write(path: Path, result: TrialResult) -> None:
+    """Write the file that `read` reads, with a SHA-256 by which it knows it again."""
+    sealed.write_json(path, result.plain())
+
+
 def read(*paths: Path) -> TrialResult:
     """Return what the first of these files that is there and whole says.
 
@@ -158,7 +163,10 @@ def read(*paths: Path) -> TrialResult:
     damaged = []
     for path in paths:
         try:
-            return _parsed(path, files.parse_json(files.read_bytes(path)))
+            found = files.parse_json(files.read_bytes(path))
+            if sealed.is_as_written(found):
+                return _parsed(path, found)
+            damaged.append(f"{path}: not as it was written: its SHA-256 is another")
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:

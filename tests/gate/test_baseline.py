@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -182,12 +183,13 @@ def test_run_without_a_finished_trial_is_never_fine(run, banked):
 
 
 def test_regression_ends_with_1_and_json_says_why(run, banked):
-    for path in run.directory.glob("trials/*-s*/result.json"):
-        result = json.loads(path.read_text())
+    def worse(result: dict[str, Any]) -> None:
         for number in result["metrics"]:
             if number["name"] == "fid@pixels":
                 number["value"] += 5
-        path.write_text(json.dumps(result))
+
+    for path in run.directory.glob("trials/*-s*/result.json"):
+        tiny.change_result(path, worse)
     data = json.loads(banked.read_text())
     for cell in data["measurements"]["cells"].values():
         values = cell["series"]["fid@pixels"]["values"]

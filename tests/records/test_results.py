@@ -169,3 +169,40 @@ def test_pipe_in_a_results_place_is_not_waited_for(tmp_path):
     found = results.read(tmp_path / "result.json")
     assert found.status == "unfinished"
     assert found.reason.endswith("result.json: cannot be read: not a regular file")
+
+
+GOOD = TrialResult(
+    status=Status.OK,
+    metrics=(MetricValue(Column("fid"), 12.5, "0123abcd"),),
+    protocols={"0123abcd": {"weights": {10: 0.1, 9: 1e-300}}},  # JSON orders its keys otherwise
+    seconds={"total": 1.5},
+)
+
+
+def test_whole_result_is_as_it_was_written(tmp_path):
+    path = tmp_path / "result.json"
+    results.write(path, GOOD)
+    found = results.read(path)
+    assert (found.status, found.reason, found.metrics) == ("ok", "", GOOD.metrics)
+    path.write_text(json.dumps(dict(reversed(json.loads(path.read_text()).items()))))
+    assert results.read(path) == found, "spaces and the order of keys are not its content"
+
+
+@pytest.mark.parametrize(
+    "change", [("12.5", "12.6"), ('"ok"', '"failed"'), ('"0123abcd"', '"0123abce"'), ("1.5", "2.5")]
+)
+def test_result_with_another_character_is_unfinished_and_says_so(tmp_path, change):
+    path = tmp_path / "result.json"
+    results.write(path, GOOD)
+    path.write_text(path.read_text().replace(*change))
+    found = results.read(path)
+    assert found == TrialResult(reason=f"{path}: not as it was written: its SHA-256 is another")
+
+
+def test_result_of_before_has_no_seal_and_is_believed(tmp_path):
+    path = tmp_path / "result.json"
+    results.write(path, GOOD)
+    rest = json.loads(path.read_text())
+    del rest["sha256"]
+    path.write_text(json.dumps(rest).replace("12.5", "12.6"))
+    assert results.read(path).metrics[0].value == 12.6

@@ -71,6 +71,12 @@ def test_only_trials_without_a_final_result_run_again(tmp_path: Path, plugins: R
     kept = (first.directory / "result.json").stat().st_mtime_ns
     assert [o.status for o in runner.execute(run, plugins)] == ["ok"] * 3
     assert (first.directory / "result.json").stat().st_mtime_ns == kept
+    path = second.directory / "result.json"
+    before = tiny.without_clock(json.loads(path.read_text("utf-8")))
+    path.write_text(path.read_text("utf-8").replace('"images": 1000', '"images": 1001'), "utf-8")
+    assert [o.status for o in run.outcomes()] == ["ok", "unfinished", "ok"]
+    assert [o.status for o in runner.execute(run, plugins)] == ["ok"] * 3
+    assert tiny.without_clock(json.loads(path.read_text("utf-8"))) == before
 
 
 def test_diverged_trial_is_a_finding_and_not_run_again(tmp_path: Path, plugins: Registry) -> None:
