@@ -33,6 +33,7 @@ from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
 from ganbench.util import lingering
+from ganbench.util.process_settings import as_if_not_called, put_back
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
     "torch._dynamo",  # by every optimiser
@@ -75,6 +76,12 @@ def preload() -> None:
 
 def run(directory: Path) -> int:
     """Run the trial and write its result. Return 0 when the trial is `ok`, else 3."""
+    directory = directory.absolute()  # whatever folder a plugin goes to
+    with put_back():  # for the next trial of this process
+        return _run(directory)
+
+
+def _run(directory: Path) -> int:
     started = time.perf_counter()
     callbacks: list[Callback] = []
     goes_on = False  # what failed begins anew
@@ -89,7 +96,8 @@ def run(directory: Path) -> int:
     result = replace(result, seconds={**result.seconds, "total": took})
     for callback in callbacks:
         try:
-            callback.ended(result.plain())
+            with as_if_not_called():
+                callback.ended(result.plain())
         except Exception as error:
             result = _failed(result, error, f"callback '{callback.name}': ")
     directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it

@@ -26,8 +26,10 @@ class Callback(ABC):
     """What is told of one trial's progress, in the trial's own process.
 
     Subclasses are dataclasses of their options. It observes and changes nothing: what it draws of
-    torch's, NumPy's and Python's generators leaves the training as it was. An exception that it
-    raises ends the trial as `failed`: a tracker that may be lost should catch its own.
+    torch's, NumPy's and Python's generators leaves the training as it was, and what it sets of the
+    process (torch's modes, its default type and device, threads, the working directory, handlers of
+    SIGINT and SIGTERM) is put back. An exception that it raises ends the trial as `failed`: a
+    tracker that may be lost should catch its own.
     """
 
     name: ClassVar[str]  # in benchmark files

@@ -20,7 +20,7 @@ from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvalua
 from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
 from ganbench.records.results import MetricValue
-from ganbench.util.random_streams import undisturbed
+from ganbench.util.process_settings import as_if_not_called
 
 
 class Evaluated(NamedTuple):
@@ -36,13 +36,14 @@ def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluate
     """Compute every column of every metric, with its protocol.
 
     A metric that raises, or gives columns that it does not declare, costs its own columns alone:
-    the error is their reason, and its traceback goes to the log. None sees what another drew.
+    the error is their reason, and its traceback goes to the log. What one draws or sets is nothing
+    to the others.
     """
     found = Evaluated([], {}, {}, [])
     for metric in metrics:
         started = time.perf_counter()
         try:
-            with undisturbed(_cuda_devices()):
+            with as_if_not_called(_cuda_devices()):
                 values, protocol = _measured(metric, evaluation)
         except Exception as error:
             traceback.print_exc()

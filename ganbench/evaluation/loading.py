@@ -14,6 +14,7 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import ImageSpec, LabeledImages, Split
 from ganbench.errors import ContractError
 from ganbench.util.messages import shown
+from ganbench.util.process_settings import put_back
 
 DARK = 128  # where the brightest value is below it, white may be another one
 LOOKED_AT = 1000  # images, evenly spread, by which that is told
@@ -27,7 +28,8 @@ def load(dataset: Dataset, split: Split, root: Path) -> LabeledImages:
 
     Raises DataError, as the data set does, and ContractError where it gives what cannot be used.
     """
-    found, spec = dataset.load(split, root), dataset.image_spec()
+    with put_back():
+        found, spec = dataset.load(split, root), dataset.image_spec()
     if why := unfit(found, spec, split):
         raise ContractError(f"data set '{dataset.name}': {why}")
     remarks = tuple(dict.fromkeys((*found.remarks, *_remarks(dataset, found, spec))))

@@ -23,6 +23,7 @@ from ganbench.models.networks import (
 )
 from ganbench.records.cells import Cell, Spec, canonical_json
 from ganbench.registry.registry import Registry
+from ganbench.util import files
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,16 @@ class Parts:
 
     def networks(self, cell: Cell) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
         """Return the cell's networks, untrained, on the default device."""
-        return build(
-            self.architecture,
-            self.g_conditioning,
-            self.d_conditioning,
-            self.image,
-            g_norm=cell.g_norm,
-            d_norm=cell.d_norm,
-            transforms=self.transforms,
-        )
+        with files.folder_put_back():
+            return build(
+                self.architecture,
+                self.g_conditioning,
+                self.d_conditioning,
+                self.image,
+                g_norm=cell.g_norm,
+                d_norm=cell.d_norm,
+                transforms=self.transforms,
+            )
 
 
 def check_sources(specs: Iterable[Spec], registry: Registry) -> None:

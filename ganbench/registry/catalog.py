@@ -19,6 +19,7 @@ from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.kinds import KINDS
 from ganbench.registry.options import option_problems, options_model
 from ganbench.registry.packages import installable
+from ganbench.util import files
 from ganbench.util.messages import Loc, known, suggestion
 
 FIRST_RELEASE = f"{PROJECT} 0.1.0"
@@ -168,7 +169,8 @@ class Catalog:
             # As JSON, from which alone pydantic's strict mode takes a list for a tuple.
             text = pydantic_core.to_json(dict(options), inf_nan_mode="constants")
             values = model.model_validate_json(text)
-            return entry.cls(**{key: getattr(values, key) for key in model.model_fields})
+            with files.folder_put_back():
+                return entry.cls(**{key: getattr(values, key) for key in model.model_fields})
         except pydantic.ValidationError as error:
             wrong = option_problems(f"{kind} '{name}'", model, options, error)
             raise InvalidOptions(wrong) from error

@@ -99,7 +99,7 @@ class Registry(Catalog):
         """Import and register an installed plugin, or keep why it fails."""
         source = plugin.source
         try:
-            with rehearsal.contained():
+            with rehearsal.contained(source.plugin):
                 self.add(importlib.import_module(plugin.module), source)
         except NameTaken as taken:
             self._fail(source, taken)
@@ -117,7 +117,7 @@ class Registry(Catalog):
     def add_named(self, plugin: str) -> None:
         """Import and register a `--plugin` value. Raises PluginError, whatever is wrong with it."""
         try:
-            with rehearsal.contained():
+            with rehearsal.contained(plugin):
                 module, source = import_named(plugin)
                 self.add(module, source)
         except (PluginError, *INTERRUPTIONS):

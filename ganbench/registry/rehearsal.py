@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import select
 import signal
@@ -25,6 +26,8 @@ from ganbench.util import files
 
 SECONDS = 10.0
 RETURNED = b"returned"
+
+_log = logging.getLogger(__name__)
 
 
 def why_not(plugin: FoundPlugin, act: Callable[[str], object], code: str) -> str:
@@ -47,18 +50,23 @@ def why_not(plugin: FoundPlugin, act: Callable[[str], object], code: str) -> str
 
 
 @contextlib.contextmanager
-def contained() -> Iterator[None]:
-    """Let what an import prints go to standard error, and stay in this folder afterwards."""
-    try:
-        here = os.getcwd()
-    except FileNotFoundError:  # it was removed
-        here = None
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if here is not None:
-            os.chdir(here)
+def contained(plugin: str) -> Iterator[None]:
+    """Let what an import prints go to standard error, and stay in this folder afterwards.
+
+    What else it leaves changed, for trainings without the plugin too, is warned of.
+    """
+    from ganbench.util import process_settings  # here, as it imports torch
+
+    before = process_settings.found()
+    with contextlib.redirect_stdout(sys.stderr), files.folder_put_back():
+        yield
+    if left := process_settings.changed(before):
+        _log.warning(
+            "plugin '%s' changes %s as it is imported, for all cells of this process; a later "
+            "ganbench will put it back: change it where that is needed, and only meanwhile",
+            plugin,
+            " and ".join(left),
+        )
 
 
 def _known(plugin: FoundPlugin) -> Path | None:

@@ -13,6 +13,7 @@ from ganbench.errors import ConfigError, DataError, NothingSelected
 from ganbench.records.cells import fields_of
 from ganbench.runs.selection import only as only_these
 from ganbench.runs.selection import parse_seeds
+from ganbench.util import files
 from ganbench.util.messages import shown
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ def run(
     return report(begun, prepared.registry, console=False)
 
 
+@files.folder_put_back()
 def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:
     """Validate everything and write nothing; what is worth a warning is told.
 
@@ -236,7 +238,6 @@ def _seeds(seeds: object) -> str | None:
 def _check_data(planned: Plan, config: Config, registry: Registry, tell: Tell) -> None:
     """Refuse data that is missing or damaged before anything is written."""
     from ganbench.evaluation.loading import odd_names
-    from ganbench.util import files
 
     seen = []
     for cell in planned.cells:
@@ -293,8 +294,6 @@ def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
 
 def _missing_features(planned: Plan, registry: Registry) -> Iterator[str]:
     """Which columns will be empty on this machine, before hours are spent on the others."""
-    from ganbench.util import files
-
     asked = dict.fromkeys(
         (spec.name, json.dumps(spec.options)) for cell in planned.cells for spec in cell.extractors
     )

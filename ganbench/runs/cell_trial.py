@@ -39,7 +39,7 @@ from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
 from ganbench.util.machine import peak_memory
-from ganbench.util.random_streams import undisturbed
+from ganbench.util.process_settings import as_if_not_called
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,8 @@ class CellTrial:
         waiting = self._waiting = neighbours.Waiting(self.trial.threads)
         with clocked(self.seconds, "train"), noting(where), reading:
             try:
-                trained = self.trainer.run()
+                with files.folder_put_back():
+                    trained = self.trainer.run()
             except Diverged as error:
                 return self._diverged(error)
         with clocked(self.seconds, "sample"):
@@ -168,9 +169,11 @@ class CellTrial:
             asdict(self.cell),
         )  # fmt: skip
         for choice in trial.callbacks:
-            self.callbacks.append(self.plugins.build("callback", choice.name, choice.options))
-            with self._asking(self.callbacks[-1]):
-                self.callbacks[-1].began(about)
+            with as_if_not_called(self.trainer.cuda_devices):
+                made = self.plugins.build("callback", choice.name, choice.options)
+            self.callbacks.append(made)
+            with self._asking(made):
+                made.began(about)
 
     def _resume(self) -> None:
         """Go on from a checkpoint where there is one."""
@@ -197,8 +200,8 @@ class CellTrial:
 
     @contextmanager
     def _asking(self, callback: Callback) -> Iterator[None]:
-        """Whatever a callback draws, the training goes on as without it."""
-        with undisturbed(self.trainer.cuda_devices), noting(partial(_name_of, callback)):
+        """Whatever a callback draws or sets, the training goes on as without it."""
+        with as_if_not_called(self.trainer.cuda_devices), noting(partial(_name_of, callback)):
             yield
 
     def _on_window(self, window: Window) -> None:

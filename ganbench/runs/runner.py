@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from ganbench.registry.registry import Registry
 from ganbench.runs import held_data, provenance
 from ganbench.training import checkpoints
 from ganbench.util import files, machine
+from ganbench.util.process_settings import put_back
 
 LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
@@ -153,10 +154,12 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     folder cannot be written.
     """
     problems: list[tuple[Reporter, Exception]] = []
-    found = with_sections(Report.of(run), reporters, lambda *problem: problems.append(problem))
+    with put_back():
+        found = with_sections(Report.of(run), reporters, lambda *problem: problems.append(problem))
     for reporter in reporters:
         try:
-            reporter.write(found, run.directory)
+            with put_back():
+                reporter.write(found, run.directory)
         except BrokenPipeError:  # whoever reads standard output has seen enough
             raise
         except Exception as error:
@@ -194,7 +197,7 @@ def _run_trials(
             (outcome.directory / name).unlink(missing_ok=True)
         outcome.trial.write(outcome.directory / run_folder.TRIAL)
         trials[outcome.trial.id] = outcome.trial
-    references = [TrialRef(o.directory, o.trial.subject.label) for o in waiting]
+    references = [TrialRef(o.directory.absolute(), o.trial.subject.label) for o in waiting]
     resources = Resources(
         jobs=execution.jobs,
         threads=execution.threads,
@@ -202,14 +205,26 @@ def _run_trials(
         timeout_seconds=execution.timeout,
         cwd=cwd,
     )
-    finished = executor.run(references, resources)
+    with files.folder_put_back():
+        finished = executor.run(references, resources)
     try:
-        for trial in finished:
+        for trial in _each(finished):
             yield run.outcome(trials[trial.id])
     finally:
         close: Callable[[], None] | None = getattr(finished, "close", None)
         if close:
             close()
+
+
+def _each(finished: Iterable[TrialRef]) -> Iterator[TrialRef]:
+    """Yield what an executor yields; wherever it goes, this run's folder is found."""
+    iterator = iter(finished)
+    while True:
+        with files.folder_put_back():
+            trial = next(iterator, None)
+        if trial is None:
+            return
+        yield trial
 
 
 def _gpus(device: str, jobs: int) -> tuple[str, ...]:

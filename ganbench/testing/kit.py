@@ -14,6 +14,7 @@ from ganbench.errors import ContractError
 from ganbench.registry.kinds import KINDS, Kind
 from ganbench.testing.rulebook import Rule
 from ganbench.testing.rules import declarations
+from ganbench.util.process_settings import put_back
 
 if TYPE_CHECKING:
     import pytest
@@ -30,7 +31,7 @@ class Check:
 
     def __call__(self) -> None:
         """Raise AssertionError or ContractError with the sentence where the rule is broken."""
-        with torch.random.fork_rng(devices=[]):
+        with put_back(), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
                 self.run()

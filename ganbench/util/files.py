@@ -10,7 +10,8 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,21 @@ def cache() -> Path:
     import platformdirs  # here, as every command imports this module and few get here
 
     return platformdirs.user_cache_path("ganbench", appauthor=False)
+
+
+@contextmanager
+def folder_put_back() -> Iterator[None]:
+    """Be in the same working directory after the body as before, unless that was removed."""
+    try:
+        before = os.getcwd()
+    except FileNotFoundError:
+        before = ""
+    try:
+        yield
+    finally:
+        if before:
+            with suppress(FileNotFoundError):
+                os.chdir(before)
 
 
 def data() -> Path:

@@ -13,6 +13,7 @@ import pytest
 from helpers import tiny
 
 from ganbench.registry import registry, rehearsal
+from ganbench.util import process_settings
 
 GOOD = """
 from dataclasses import dataclass
@@ -71,6 +72,14 @@ def test_prints_and_folders_of_a_plugin_stay_its_own(install, capsys, tmp_path) 
     assert load(install, source) == ("", ["loud", "quiet"])
     assert os.getcwd() == before
     assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_what_an_import_changes_for_everyone_is_warned_of(install, caplog) -> None:
+    with process_settings.put_back():
+        source = "import torch; torch.set_grad_enabled(False)" + GOOD.replace("quiet", "loud")
+        assert load(install, source) == ("", ["loud", "quiet"])
+    (warning,) = caplog.messages
+    assert warning.startswith("plugin 'ill' changes torch's grad mode as it is imported")
 
 
 def test_a_plugin_is_rehearsed_once_a_source(install, monkeypatch, tmp_path) -> None:

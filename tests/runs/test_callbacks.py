@@ -12,6 +12,7 @@ CALLBACK = '''\
 """Writes down what it is told, and does what it is told to."""
 
 import json
+import os
 import random
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class Diary(Callback):
     name = "diary"
     fails: str = ""
     draws: int = 0
+    meddles: bool = False
 
     def began(self, trial: TrialInfo) -> None:
         if self.fails == "before it has begun":
@@ -44,6 +46,12 @@ class Diary(Callback):
     def _write(self, what: str, *more: object) -> None:
         if self.draws:
             torch.rand(self.draws), np.random.rand(self.draws), random.random()
+        if self.meddles:
+            torch.set_grad_enabled(False)
+            torch.set_default_dtype(torch.float64)
+            torch.set_default_device("meta")
+            torch.use_deterministic_algorithms(True)
+            os.chdir("/")
         with self.path.open("a") as file:
             file.write(json.dumps([what, *more]) + "\\n")
         if self.fails == what:
@@ -113,14 +121,15 @@ def test_callback_that_fails_at_the_end_of_a_diverged_trial_hides_no_reason(tmp_
     assert failed == "callback 'diary': OSError: the pencil broke"
 
 
-def test_callback_that_draws_changes_nothing(tmp_path: Path) -> None:
+def test_callback_that_draws_or_meddles_changes_nothing(tmp_path: Path) -> None:
     results = []
-    for draws in (0, 3):
-        folder = tmp_path / str(draws)
+    for does in ("draws: 0", "draws: 3", "meddles: true"):
+        folder = tmp_path / does[:8].replace(": ", "")
         folder.mkdir()
         noisy = "{name: bce, target_noise: 0.1}"  # drawn from torch's own generator
-        _, result, diary = run(folder, f"[{{name: diary, draws: {draws}}}]", loss=noisy)
+        done, result, diary = run(folder, f"[{{name: diary, {does}}}]", loss=noisy)
+        assert done.returncode == 0, done.stderr
         assert len(diary) == 6
         results.append([m["value"] for m in result["metrics"] if m["kind"] == "quality"])
-    assert results[0] == results[1]
+    assert results[0] == results[1] == results[2]
     assert len(results[0]) > 4

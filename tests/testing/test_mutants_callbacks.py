@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from helpers import mutants
 
 from ganbench import Callback, TrialInfo, Window, write_atomically
@@ -132,6 +133,18 @@ class ChangesTheSettings(Notes):
     def began(self, trial: TrialInfo) -> None:
         super().began(trial)
         trial.settings["loss"] = trial.settings["loss"]["name"]
+
+
+@dataclass(kw_only=True)
+class TurnsGradientsOff(Notes):
+    """Gradients are off from the first window on, for whoever trains."""
+
+    name = "turns-gradients-off"
+    caught_by = {"leaves_the_process_as_it_was"}
+
+    def window(self, window: Window) -> None:
+        torch.set_grad_enabled(False)
+        super().window(window)
 
 
 @dataclass(kw_only=True)

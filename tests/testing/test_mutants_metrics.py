@@ -243,6 +243,18 @@ class CentresInPlace(Diversity):
 
 
 @dataclass(kw_only=True)
+class CountsInDoubles(Count):
+    """Whoever comes after works in float64."""
+
+    name = "counts-in-doubles"
+    caught_by = {"leaves_the_process_as_it_was"}
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        torch.set_default_dtype(torch.float64)
+        return super().compute(evaluation)
+
+
+@dataclass(kw_only=True)
 class ForgetsTheVersion(Count):
     """A protocol of its own alone."""
 

@@ -103,6 +103,7 @@ def command(
 def _table(report: Report, style: str) -> Callable[[], None]:
     from ganbench.contracts.reporters import with_sections
     from ganbench.registry import registry
+    from ganbench.util import files
 
     chosen = report.info.reporters if style == "html" else ()
     plugins = registry.built_in_reporters()
@@ -113,7 +114,8 @@ def _table(report: Report, style: str) -> Callable[[], None]:
 
     def write() -> None:
         with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-            reporter.write(with_sections(report, added, _without_sections), Path(folder))
+            with files.folder_put_back():  # whatever folder the code of others goes to
+                reporter.write(with_sections(report, added, _without_sections), Path(folder))
             if style in FILES:
                 sys.stdout.write((Path(folder) / FILES[style]).read_text("utf-8"))
 

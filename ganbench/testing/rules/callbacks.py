@@ -11,6 +11,7 @@ from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.records.windows import Window
 from ganbench.testing.fixtures import trials
 from ganbench.testing.fixtures.copies import copies
+from ganbench.testing.fixtures.process import kept_process
 from ganbench.testing.fixtures.sandbox import contents, sandbox
 from ganbench.testing.rulebook import Rulebook
 
@@ -53,6 +54,14 @@ def leaves_all_it_is_told_as_it_was(callback: Callback) -> None:
         callback.ended(told["result"])
         for what, value in told.items():
             assert value == before[what], f"it changes the {what}; a callback observes: copy it"
+
+
+@rules.rule
+def leaves_the_process_as_it_was(callback: Callback) -> None:
+    with sandbox() as box:
+        for method, value in _story(trials.info(box.folder("trial")), {}):
+            with kept_process():
+                getattr(callback, method)(value)
 
 
 @rules.rule

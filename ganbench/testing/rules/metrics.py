@@ -12,6 +12,7 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.metrics import Metric
 from ganbench.records.columns import Column
 from ganbench.testing.fixtures.evaluations import EXTRACTOR, SCENES, KitEvaluation, Scene, probes
+from ganbench.testing.fixtures.process import kept_process
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 
@@ -172,6 +173,15 @@ def evaluation_is_not_modified(metric: Metric) -> None:
         for name, tensor in evaluation.tensors().items():
             same = tensor.shape == before[name].shape and bool((tensor == before[name]).all())
             assert same, f"it changes the evaluation's {name}, which other metrics use; copy them"
+
+
+@rules.rule
+def leaves_the_process_as_it_was(metric: Metric) -> None:
+    metric = _named(metric)
+    for scene in SCENES:
+        evaluation = scene.mixed()
+        with kept_process():
+            _computed(metric, evaluation)
 
 
 def _named(metric: Metric) -> Metric:

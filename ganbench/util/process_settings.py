@@ -1,0 +1,121 @@
+"""What the code of others may leave changed in this process, and numbers depend on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import backends
+
+from ganbench.util import files
+from ganbench.util.random_streams import undisturbed
+
+
+class Setting(NamedTuple):
+    """One setting of the whole process, or of this thread."""
+
+    name: str
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+
+    def value(self) -> Any:
+        """Return the value, or None where torch refuses to tell, as of TF32 set in two ways."""
+        try:
+            return self.read()
+        except RuntimeError:
+            return None
+
+
+@contextmanager
+def put_back() -> Iterator[None]:
+    """Let what the body sets, as code of others does, change nothing after it."""
+    before = found()
+    try:
+        with files.folder_put_back():
+            yield
+    finally:
+        for setting, value in before:
+            if value is not None and setting.value() != value:
+                setting.write(value)
+
+
+@contextmanager
+def as_if_not_called(devices: Sequence[torch.device] = ()) -> Iterator[None]:
+    """Let what the body sets or draws change nothing after it.
+
+    `devices` are the CUDA devices whose generators count.
+    """
+    with put_back(), undisturbed(devices):
+        yield
+
+
+def found() -> list[tuple[Setting, Any]]:
+    """Return every setting with its value now."""
+    return [(setting, setting.value()) for setting in _SETTINGS]
+
+
+def changed(before: Sequence[tuple[Setting, Any]]) -> list[str]:
+    """Return the names of the settings whose values are others now."""
+    return [setting.name for setting, value in before if setting.value() != value]
+
+
+def _set_default_device(device: torch.device) -> None:
+    torch.set_default_device(None if device.type == "cpu" else device)
+
+
+def _determinism() -> tuple[bool, bool]:
+    enabled = torch.are_deterministic_algorithms_enabled()
+    return enabled, torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_determinism(value: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(value[0], warn_only=value[1])
+
+
+def _attribute(owner: Any, name: str, told: str) -> Setting:
+    return Setting(told, lambda: getattr(owner, name), lambda value: setattr(owner, name, value))
+
+
+def _handler(number: signal.Signals) -> Setting:
+    return Setting(
+        f"what {number.name} does",
+        lambda: signal.getsignal(number) if _is_main_thread() else None,
+        lambda value: signal.signal(number, value),
+    )
+
+
+def _is_main_thread() -> bool:
+    """Whether this thread can change what signals do."""
+    return threading.current_thread() is threading.main_thread()
+
+
+_SETTINGS = (
+    Setting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
+    Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
+    Setting("torch's default device", torch.get_default_device, _set_default_device),
+    Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+    Setting("torch's deterministic algorithms", _determinism, _set_determinism),
+    Setting(
+        "torch's anomaly detection",
+        torch.is_anomaly_enabled,
+        torch.autograd.set_detect_anomaly,
+    ),
+    Setting(
+        "torch's float32 precision of products",
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    _attribute(backends.cudnn, "allow_tf32", "cuDNN's TF32"),
+    _attribute(backends.cudnn, "benchmark", "cuDNN's benchmark mode"),
+    _attribute(backends.cudnn, "deterministic", "cuDNN's deterministic mode"),
+    _attribute(backends.cudnn, "enabled", "whether torch uses cuDNN"),
+    _attribute(backends.mkldnn, "enabled", "whether torch uses oneDNN"),
+    Setting("NumPy's handling of errors", np.geterr, lambda value: np.seterr(**value)),
+    _handler(signal.SIGINT),
+    _handler(signal.SIGTERM),
+)
