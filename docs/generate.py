@@ -17,7 +17,10 @@ HELPERS = (
     "Scored",
     "Step",
     "DiscriminatorOutput",
+    "PlayerParameters",
     "Recipe",
+    "Owned",
+    "Shapes",
     "GeneratorConditioner",
     "DiscriminatorConditioner",
     "LinearHead",
@@ -71,7 +74,7 @@ RECORDED = (
     "Cell",
     "Reference",
     "Spec",
-    "Schedule",
+    "TrainingSettings",
 )
 """Public classes of what a run writes down, which reporters find in the others."""
 

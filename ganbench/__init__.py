@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
     from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
     from ganbench.contracts.losses import (
-        DiscriminatorOutput,
         InputGradients,
         Loss,
+        Owned,
         Recipe,
         Regularizer,
-        Scored,
-        Step,
+        Shapes,
         Terms,
         norm_per_sample,
     )
     from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch
     from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
+    from ganbench.contracts.steps import DiscriminatorOutput, PlayerParameters, Scored, Step
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
@@ -67,9 +67,9 @@ if TYPE_CHECKING:
         Provenance,
         RunInfo,
     )
-    from ganbench.records.schedule import Schedule
     from ganbench.records.status import Status
     from ganbench.records.table import Note, Row, Summary, Table
+    from ganbench.records.training_settings import TrainingSettings
     from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
     from ganbench.runs.benchmark import plan, run
@@ -86,11 +86,11 @@ _HOMES = {
     "Unconditioned",
     "contracts.executors": "Resources TrialRef",
     "contracts.feature_extractors": "Features Unavailable",
-    "contracts.losses": "DiscriminatorOutput InputGradients Recipe Scored Step Terms "
-    "norm_per_sample",
+    "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
     "contracts.metrics": "Evaluation OfClasses Watch",
     "contracts.moments": "Moments MomentSums",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
+    "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",
@@ -107,7 +107,7 @@ _HOMES = {
     "TrialResult",
     "records.run_folder": "Run Trial TrialOutcome",
     "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
-    "records.schedule": "Schedule",
+    "records.training_settings": "TrainingSettings",
     "records.status": "Status",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",

@@ -52,8 +52,8 @@ def slope(iterations: int) -> dict[str, Any]:
     seen = []
     for number in range(1, iterations + 1):
         trainer.iterate()
-        if not number % trainer.schedule.log_every:
-            trainer.windows.append(trainer.close_window(1.0, trainer.schedule.log_every))
+        if not number % trainer.settings.log_every:
+            trainer.windows.append(trainer.close_window(1.0, trainer.settings.log_every))
             seen.append((number, common.resident()["RssAnon"]))
     later = [(n, mb) for n, mb in seen if n > iterations // 10]
     x, y = (torch.tensor(values, dtype=torch.float64) for values in zip(*later, strict=True))

@@ -26,7 +26,7 @@ from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.conditionings import EmbedMul, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.models.networks import build
-from ganbench.records.schedule import Schedule
+from ganbench.records.training_settings import TrainingSettings
 from ganbench.training.trainer import Trainer
 
 LOSSES: dict[str, Callable[[], Loss]] = {"bce": BCE, "lsgan": LSGAN, "wgan-gp": WGANGP}
@@ -51,8 +51,8 @@ def main() -> None:
 
     def ours() -> None:
         trainer.iterate()
-        if not trainer.progress.iteration % trainer.schedule.log_every:
-            trainer.close_window(1.0, trainer.schedule.log_every)
+        if not trainer.progress.iteration % trainer.settings.log_every:
+            trainer.close_window(1.0, trainer.settings.log_every)
 
     sides: list[Callable[[], object]] = [lambda: next(bare), ours]
     for side in sides:
@@ -133,7 +133,7 @@ def contracts(net: str, loss: str, precision: str, data: LabeledImages, batch_si
         g_norm="none" if on_ring else "batch",
         d_norm="none" if on_ring else norm_of_d(loss),
     )
-    schedule = Schedule(
+    schedule = TrainingSettings(
         batch_size=batch_size,
         kimg=10**6,
         n_critic=N_CRITIC[loss],

@@ -12,7 +12,7 @@ from ganbench.errors import Incompatible
 from ganbench.models import networks
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell
-from ganbench.records.schedule import Schedule
+from ganbench.records.training_settings import TrainingSettings
 from ganbench.util.messages import quoted
 
 
@@ -59,7 +59,7 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
     return asked
 
 
-def check_parts(parts: Parts, schedule: Schedule) -> None:
+def check_parts(parts: Parts, settings: TrainingSettings) -> None:
     """Raise Incompatible with the first reason why these parts don't fit together."""
     image = parts.image
     if why := parts.architecture.unsupported(image):
@@ -73,9 +73,10 @@ def check_parts(parts: Parts, schedule: Schedule) -> None:
         if not isinstance(other, Regularizer):
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
     _check_labels(parts, image.num_classes)
-    _check_fake_labels(parts, schedule)
-    _check_pieces(parts, schedule)
-    _check_transforms(parts, schedule)
+    _check_fake_labels(parts, settings)
+    _check_pieces(parts, settings)
+    _check_pairs(parts)
+    _check_transforms(parts, settings)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
     if side.needs_norm_layers and not parts.architecture.g_norms:
@@ -108,9 +109,9 @@ def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
         raise Incompatible(why)
 
 
-def _check_fake_labels(parts: Parts, schedule: Schedule) -> None:
+def _check_fake_labels(parts: Parts, settings: TrainingSettings) -> None:
     labelled = parts.g_conditioning.needs_labels or parts.d_conditioning.needs_labels
-    if schedule.fake_labels == "real" or not labelled:
+    if settings.fake_labels == "real" or not labelled:
         return
     for loss in parts.losses:
         if loss.pairs_labels:
@@ -120,8 +121,18 @@ def _check_fake_labels(parts: Parts, schedule: Schedule) -> None:
             )
 
 
-def _check_pieces(parts: Parts, schedule: Schedule) -> None:
-    if schedule.micro_batch in (None, schedule.batch_size):
+def _check_pairs(parts: Parts) -> None:
+    breaking = [loss.name for loss in parts.losses if loss.breaks_pairs]
+    pairing = [loss.name for loss in parts.losses if loss.pairs_labels]
+    if breaking and pairing:
+        raise Incompatible(
+            f"loss '{pairing[0]}' looks at pairs of a real and a fake image, and '{breaking[0]}' "
+            "leaves fakes that are in no such pairs; leave one of them out"
+        )
+
+
+def _check_pieces(parts: Parts, settings: TrainingSettings) -> None:
+    if settings.micro_batch in (None, settings.batch_size):
         return
     for loss in parts.losses:
         if loss.whole_batch:
@@ -131,9 +142,9 @@ def _check_pieces(parts: Parts, schedule: Schedule) -> None:
             )
 
 
-def _check_transforms(parts: Parts, schedule: Schedule) -> None:
+def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:
     image = parts.image
-    at_once = schedule.micro_batch or schedule.batch_size
+    at_once = settings.micro_batch or settings.batch_size
     for transform in parts.transforms:
         if why := transform.unsupported(image, at_once):
             raise Incompatible(f"transform '{transform.name}': {why}")

@@ -19,7 +19,7 @@ from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell, Plan, Reference, Spec
 from ganbench.records.columns import unclear
-from ganbench.records.schedule import Control, Precision, Schedule
+from ganbench.records.training_settings import Control, Precision, TrainingSettings
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
 from ganbench.util import machine
@@ -140,7 +140,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         transforms=tuple(map(workshop.spec, asked.transforms)),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
-        schedule=_schedule(request, workshop.registry, built, device),
+        schedule=_settings(request, workshop.registry, built, device),
         num_samples=asked.evaluation.num_samples,
         metrics=(metrics := _metrics(request, workshop, built)),
         extractors=_extractors(built, metrics, workshop),
@@ -205,7 +205,9 @@ def _extractor_choice(label: str) -> FeatureExtractorChoice:
     return FeatureExtractorChoice.model_validate({"name": name, **options})
 
 
-def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device: str) -> Schedule:
+def _settings(
+    request: CellRequest, registry: Registry, dataset: Dataset, device: str
+) -> TrainingSettings:
     training = request.settings.training
     recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     names = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
@@ -221,7 +223,7 @@ def _schedule(request: CellRequest, registry: Registry, dataset: Dataset, device
             f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
             f"{training.micro_batch}; use a divisor of it as training.micro_batch"
         )
-    return Schedule(
+    return TrainingSettings(
         batch_size=training.batch_size,
         kimg=training.budget.kimg,
         updates=training.updates,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from ganbench.records.schedule import Compile, Control, FakeLabels, Updates
+from ganbench.records.training_settings import Compile, Control, FakeLabels, Updates
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
 from ganbench.util.messages import an, brief

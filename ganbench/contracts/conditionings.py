@@ -12,7 +12,8 @@ from typing import ClassVar, Protocol
 from torch import Tensor, nn
 
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import DiscriminatorOutput, Step, Terms
+from ganbench.contracts.losses import Owned, Shapes, Terms
+from ganbench.contracts.steps import DiscriminatorOutput, Step
 
 
 class PlainNorm(Protocol):
@@ -82,6 +83,13 @@ class DiscriminatorConditioner(nn.Module):
     def head(self, feature_dim: int) -> nn.Module:
         """Return a module called as head(features, labels) -> DiscriminatorOutput."""
         return LinearHead(feature_dim)
+
+    def networks(self, shapes: Shapes) -> dict[str, Owned]:
+        """Return networks beside D's head by name, for either player to train; see `Loss`.
+
+        Those that D trains are as well made as modules of this one.
+        """
+        return {}
 
     def discriminator_loss(self, step: Step) -> Terms:
         """Return scalars that D minimises beside its loss, such as AC-GAN's cross-entropy.

@@ -1,29 +1,19 @@
-"""What a loss sees, and what it gives back."""
+"""What a loss declares, owns and gives back."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Flag, auto
-from functools import cached_property
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from ganbench.errors import ContractError
+from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.steps import Player, Step
 
 Terms = dict[str, Tensor]
 """Named scalar terms of one player's objective. The trainer minimises their sum and logs each."""
-
-
-class DiscriminatorOutput(NamedTuple):
-    """What the discriminator says of a batch. A NamedTuple, so that `torch.compile` returns it."""
-
-    logits: Tensor  # (N,) unbounded; never a probability
-    features: Tensor  # (N, F) what the head saw; under autocast, `Scored.features` is its float32
-    class_logits: Tensor | None = None  # (N, K) from an auxiliary classifier
 
 
 class InputGradients(Flag):
@@ -35,86 +25,6 @@ class InputGradients(Flag):
     OWN = auto()  # images the loss makes itself, such as WGAN-GP's interpolates
 
 
-class Scored:
-    """Images, their labels and, on first use, what the discriminator says of them."""
-
-    def __init__(
-        self,
-        images: Tensor,  # (N, C, H, W) in [-1, 1]
-        labels: Tensor | None,  # (N,) class ids
-        discriminator: Callable[[Tensor, Tensor | None], DiscriminatorOutput],
-        *,
-        track_inputs: bool = False,
-    ) -> None:
-        self.images = images.detach().requires_grad_() if track_inputs else images
-        self.labels = labels
-        self._discriminator = discriminator
-        self._track_inputs = track_inputs
-
-    @cached_property
-    def output(self) -> DiscriminatorOutput:
-        """All that D says of the images, asked once."""
-        return self._discriminator(self.images, self.labels)
-
-    @property
-    def was_judged(self) -> bool:
-        """Whether D has been asked about these images."""
-        return "output" in vars(self)
-
-    @property
-    def logits(self) -> Tensor:
-        """D's verdicts, (N,), unbounded: higher is more real."""
-        return self.output.logits
-
-    @property
-    def features(self) -> Tensor:
-        """What D's head saw, (N, F), in float32."""
-        return self.output.features.float()  # only where they are read
-
-    @cached_property
-    def input_gradient(self) -> Tensor:
-        """The gradient of each image's logit at that image, (N, C, H, W), itself differentiable.
-
-        Raises ContractError where the loss did not declare it in `input_gradients`.
-        """
-        if not self._track_inputs:
-            raise ContractError(
-                "input_gradient was read on images that are not tracked; declare them in the "
-                "loss's `input_gradients`, or pass track_inputs=True to step.score()"
-            )
-        (gradient,) = torch.autograd.grad(self.logits.sum(), self.images, create_graph=True)
-        return gradient.float()
-
-
-class Score(Protocol):
-    """D, to be asked about images of a loss's own making."""
-
-    def __call__(
-        self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
-    ) -> Scored:
-        """Return images (N, C, H, W) in [-1, 1] with what D says of them.
-
-        Give `track_inputs` where their `input_gradient` will be read.
-        """
-
-
-@dataclass(frozen=True)
-class Step:
-    """What a loss sees of one player's step.
-
-    `fake.images[i]` was generated for the label of `real.images[i]`, unless the benchmark asks for
-    `fake_labels: random`, as it may for losses that do not say `pairs_labels`; `fake.labels` says
-    for which.
-    """
-
-    real: Scored
-    fake: Scored  # graph to G in the generator's step, none in the discriminator's
-    latents: Tensor  # (N, Z) that made `fake`
-    iteration: int
-    score: Score  # D on images of the loss's own making
-    generate: Callable[[Tensor, Tensor | None], Tensor]  # G on latents of its own choosing
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The schedule a loss was published with. The YAML's `training` may override each field."""
@@ -124,6 +34,22 @@ class Recipe:
     g_lr: float = 2e-4
     d_lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.999)
+
+
+class Owned(NamedTuple):
+    """A network of a plugin's own, and the player that trains it."""
+
+    module: nn.Module
+    player: Player
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The sizes that a network of a plugin's own may need."""
+
+    image: ImageSpec  # of the data
+    latent_dim: int
+    feature_dim: int  # of what D's head sees
 
 
 class Loss(ABC):
@@ -143,8 +69,36 @@ class Loss(ABC):
     cannot be given a batch in pieces."""
     pairs_labels: ClassVar[bool] = False
     """Whether it looks at `fake.images[i]` beside `real.images[i]`, which then need one label."""
+    breaks_pairs: ClassVar[bool] = False
+    """Whether its edits leave fakes that are not of their reals' labels, or not as many: refused
+    beside losses that say `pairs_labels`."""
+    looks_ahead: ClassVar[bool] = False
+    """Whether it asks `step.at`: D and G are then not compiled, as compiled networks have their
+    own weights alone."""
+    asked_first: ClassVar[bool] = False
+    """Whether its terms are made before those of losses that do not say so. The order of gradients'
+    sums, and so the last bit of weights, depends on it; nothing else does."""
     boundary: float | None = None
     """D's output above which the loss takes an image for real; None: it draws no such line."""
+
+    def networks(self, shapes: Shapes) -> dict[str, Owned]:
+        """Return networks of its own by name, newly made; `step.own` hands them back.
+
+        Called once, after G and D were made and on the default device. They are trained with the
+        player that each names, averaged where that is G, and saved. Most losses need none.
+        """
+        return {}
+
+    def edit_discriminator_step(self, step: Step) -> Step:
+        """Return what every loss is to see in the place of a step of D: `replace(step, ...)`.
+
+        Edits are made in the order of the file, this one after those before it.
+        """
+        return step
+
+    def edit_generator_step(self, step: Step) -> Step:
+        """Return what every loss is to see in the place of a step of G."""
+        return step
 
     @abstractmethod
     def discriminator_loss(self, step: Step) -> Terms:
@@ -156,6 +110,9 @@ class Loss(ABC):
 
     def after_discriminator_step(self, discriminator: nn.Module) -> None:  # noqa: B027
         """Constrain D's weights once its optimiser has stepped. Most losses need nothing here."""
+
+    def after_generator_step(self, generator: nn.Module) -> None:  # noqa: B027
+        """Constrain G's weights once its optimiser has stepped. Most losses need nothing here."""
 
 
 class Regularizer(Loss):

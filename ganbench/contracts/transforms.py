@@ -10,6 +10,8 @@ from ganbench.contracts.images import ImageSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganbench.contracts.steps import Step
+
 
 class Transform(ABC):
     """What D sees in the place of every batch, real or fake, in both players' steps.
@@ -35,3 +37,10 @@ class Transform(ABC):
     @abstractmethod
     def apply(self, images: Tensor) -> Tensor:
         """Turn images (N, C, H, W) in [-1, 1] into (N, C', H', W'), or fewer if not per sample."""
+
+    def observe(self, step: Step) -> None:  # noqa: B027
+        """Look at a step of D, once its losses are done with it, and adapt.
+
+        What it reads and no loss has read is computed. Logits are to be detached, and a number
+        that is kept on the device costs no wait for it.
+        """

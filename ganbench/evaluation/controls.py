@@ -14,7 +14,7 @@ import torch
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import LabeledImages
 from ganbench.evaluation.loading import load
-from ganbench.records.schedule import Control
+from ganbench.records.training_settings import Control
 from ganbench.util.random_streams import stream
 
 MEMORISED = 1000  # training images, over and over

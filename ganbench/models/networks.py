@@ -16,7 +16,7 @@ from ganbench.contracts.conditionings import (
     GeneratorConditioner,
 )
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import DiscriminatorOutput
+from ganbench.contracts.steps import DiscriminatorOutput
 from ganbench.contracts.transforms import Transform
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -12,7 +12,7 @@ from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import Loss
+from ganbench.contracts.losses import Loss, Shapes
 from ganbench.contracts.metrics import Metric
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import GanbenchError
@@ -21,6 +21,7 @@ from ganbench.models.networks import (
     ConditionalGenerator,
     build,
 )
+from ganbench.models.owned import OwnedNetworks
 from ganbench.records.cells import Cell, Spec, canonical_json
 from ganbench.registry.registry import Registry
 from ganbench.util import files
@@ -72,6 +73,15 @@ class Parts:
                 transforms=self.transforms,
             )
 
+    def owned(self, discriminator: ConditionalDiscriminator) -> OwnedNetworks:
+        """Return the networks that the cell's plugins have of their own, on the default device.
+
+        To be called right after `networks`, which made `discriminator`.
+        """
+        feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
+        shapes = Shapes(self.image, self.architecture.latent_dim, feature_dim)
+        return OwnedNetworks.made((*self.losses, discriminator.conditioner), shapes)
+
 
 def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
     """Raise GanbenchError where a plugin is no longer the one that the plan was made with."""
@@ -90,9 +100,20 @@ def networks_key(cell: Cell) -> str:
     return canonical_json(parts, cell.label)
 
 
-def num_parameters(cell: Cell, registry: Registry) -> tuple[int, int]:
+class ParameterCounts(NamedTuple):
+    """Trainable parameters; those of plugins' own networks by the player that trains them."""
+
+    generator: int
+    discriminator: int
+    own_generator: int = 0
+    own_discriminator: int = 0
+
+
+def num_parameters(cell: Cell, registry: Registry) -> ParameterCounts:
     """Return the trainable parameters of G and of D, counted; nothing is allocated."""
     parts = Parts.of(cell, registry)
     with torch.device("meta"):
-        networks = parts.networks(cell)
-    return tuple(sum(p.numel() for p in net.parameters()) for net in networks)  # type: ignore[return-value]
+        generator, discriminator = parts.networks(cell)
+        owned = parts.owned(discriminator)
+    networks = (generator, discriminator, *owned)
+    return ParameterCounts(*(sum(p.numel() for p in net.parameters()) for net in networks))

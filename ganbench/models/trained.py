@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import nn
+
+from ganbench.contracts.steps import Player
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.records.windows import Window
 
@@ -27,6 +31,7 @@ class TrainingResult:
     progress: Progress
     windows: tuple[Window, ...]
     seconds: float
+    own: Mapping[Player, nn.Module]  # networks of plugins' own, by the player that trained them
 
 
 @dataclass(frozen=True)

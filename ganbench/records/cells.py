@@ -12,7 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from ganbench.errors import GanbenchError
-from ganbench.records.schedule import Control, Schedule
+from ganbench.records.training_settings import Control, TrainingSettings
 
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
@@ -56,7 +56,7 @@ class Cell:
     transforms: tuple[Spec, ...]
     g_norm: str
     d_norm: str
-    schedule: Schedule
+    schedule: TrainingSettings
     num_samples: int
     metrics: tuple[Spec, ...]
     extractors: tuple[Spec, ...]  # that metrics and the data set's judge use
@@ -162,7 +162,7 @@ def _counted(value: Any) -> dict[str, Any]:
     left at it changes no id.
     """
     found = settings_of(value)
-    if not isinstance(value, Spec | Schedule | Cell | Reference):
+    if not isinstance(value, Spec | TrainingSettings | Cell | Reference):
         return found
     defaults = _defaults(type(value))  # type: ignore[arg-type]
     return {name: part for name, part in found.items() if part != defaults[name]}

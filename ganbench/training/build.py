@@ -41,4 +41,5 @@ def make_trainer(
         on_window=on_window,
         snapshots_at=snapshots_at,
         on_snapshot=on_snapshot,
+        owned=parts.owned(discriminator),
     )

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ganbench.contracts.losses import Scored, Terms
+from ganbench.contracts.losses import Terms
+from ganbench.contracts.steps import Scored
 
 
 class Meter:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ganbench.models.trained import Progress
@@ -21,11 +22,24 @@ FORMER_KEYS = {
 }  # of checkpoints that ganbench wrote before these were fields
 
 
+def on_device(kept: Any, device: torch.device) -> Any:
+    """Return plain values with every tensor in them on a device."""
+    if isinstance(kept, Tensor):
+        return kept.to(device)
+    if isinstance(kept, dict):
+        return {key: on_device(value, device) for key, value in kept.items()}
+    if isinstance(kept, list | tuple):
+        return type(kept)(on_device(value, device) for value in kept)
+    return kept
+
+
 @dataclass(frozen=True)
 class TrainerState:
     """All that decides how a training goes on, between two windows."""
 
-    networks: Sequence[PlainState]  # G, D and, where there is one, the average of G
+    networks: Sequence[PlainState]
+    """G, D and the average of G, where there is one; then, where plugins own networks, all that G
+    and that D train of them, and the average of the former."""
     optimizers: Sequence[PlainState]  # of G and of D
     plugins: Sequence[PlainState]  # what losses and transforms keep from one step to the next
     batches: PlainState

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganbench.contracts.losses import Terms
 from ganbench.errors import ContractError
+from ganbench.models.owned import label_of
 
 
 class TermSums:
@@ -33,14 +34,14 @@ def merged(contributions: Iterable[tuple[object, Terms]]) -> Terms:
     for plugin, terms in contributions:
         if not isinstance(terms, dict):
             raise ContractError(
-                f"'{name_of(plugin)}' returned {type(terms).__name__}, not a dict of named terms"
+                f"'{label_of(plugin)}' returned {type(terms).__name__}, not a dict of named terms"
             )
         for name, term in terms.items():
             _check(plugin, name, term)
             if name in found:
                 raise ContractError(
-                    f"'{name_of(plugin)}' returned a term '{name}' that another loss returned too; "
-                    "terms of one player need different names"
+                    f"'{label_of(plugin)}' returned a term '{name}' that another loss returned "
+                    "too; terms of one player need different names"
                 )
             found[name] = term
     if not any(term.requires_grad for term in found.values()):
@@ -50,19 +51,14 @@ def merged(contributions: Iterable[tuple[object, Terms]]) -> Terms:
     return found
 
 
-def name_of(plugin: object) -> str:
-    """Return the name that a plugin has in benchmark files, or else its class's."""
-    return getattr(plugin, "name", type(plugin).__name__)
-
-
 def _check(plugin: object, name: str, term: object) -> None:
     if not isinstance(term, Tensor):
         raise ContractError(
-            f"'{name_of(plugin)}' returned term '{name}' as {type(term).__name__}; "
+            f"'{label_of(plugin)}' returned term '{name}' as {type(term).__name__}; "
             "terms are scalar tensors"
         )
     if term.ndim:
         raise ContractError(
-            f"'{name_of(plugin)}' returned term '{name}' with shape {tuple(term.shape)}; "
+            f"'{label_of(plugin)}' returned term '{name}' with shape {tuple(term.shape)}; "
             "terms are scalars — add .mean()"
         )

@@ -1,16 +1,17 @@
-"""What a schedule asks of torch: optimisers, precision, memory layout, compilation, and a clock."""
+"""What settings ask of torch: optimisers, precision, memory layout, compilation, and a clock."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ganbench.records.schedule import Schedule
+from ganbench.contracts.losses import Loss
+from ganbench.records.training_settings import TrainingSettings
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -21,43 +22,46 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 def make_optimizer(
-    schedule: Schedule, module: nn.Module, lr: float, device: torch.device
+    settings: TrainingSettings, parameters: Sequence[Tensor], lr: float, device: torch.device
 ) -> torch.optim.Optimizer:
-    """Return the schedule's optimiser of a network, fused where the device has such a kernel."""
+    """Return the asked-for optimiser of these weights, fused where the device has such a kernel."""
     options: dict[str, object] = {"lr": lr}
-    if schedule.optimizer in ("adam", "adamw"):
-        options["betas"] = schedule.betas
+    if settings.optimizer in ("adam", "adamw"):
+        options["betas"] = settings.betas
         options["fused"] = device.type in ("cpu", "cuda")
-    return OPTIMIZERS[schedule.optimizer](module.parameters(), **options)
+    return OPTIMIZERS[settings.optimizer](parameters, **options)
 
 
-def memory_format(schedule: Schedule) -> torch.memory_format:
+def memory_format(settings: TrainingSettings) -> torch.memory_format:
     """Return the layout of images and of convolutions' weights."""
-    return torch.channels_last if schedule.channels_last else torch.contiguous_format
+    return torch.channels_last if settings.channels_last else torch.contiguous_format
 
 
 def autocast(
-    schedule: Schedule, device: torch.device
+    settings: TrainingSettings, device: torch.device
 ) -> Callable[[], AbstractContextManager[None]]:
-    """Return what opens a stretch of forward passes in the schedule's precision."""
-    if schedule.precision == "float32":
+    """Return what opens a stretch of forward passes in the asked-for precision."""
+    if settings.precision == "float32":
         return nullcontext
     return partial(torch.autocast, device.type, torch.bfloat16)
 
 
 def compile_networks(
-    schedule: Schedule, generator: nn.Module, discriminator: nn.Module, *, differentiated: bool
+    settings: TrainingSettings,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    losses: Sequence[Loss],
 ) -> None:
-    """Compile both networks in place, if the schedule says so.
+    """Compile both networks in place, if the settings say so.
 
-    Not D where losses differentiate it by its images (`differentiated`): a compiled module cannot
-    be differentiated twice.
+    Not D where losses differentiate it by its images: a compiled module cannot be differentiated
+    twice. Neither where one asks for a step at other weights.
     """
-    if schedule.compile == "none":
+    if settings.compile == "none" or any(loss.looks_ahead for loss in losses):
         return
-    mode = None if schedule.compile == "default" else schedule.compile
+    mode = None if settings.compile == "default" else settings.compile
     generator.compile(mode=mode)
-    if not differentiated:
+    if not any(loss.input_gradients for loss in losses):
         discriminator.compile(mode=mode)
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial, reduce
-from operator import add, or_
-from typing import Protocol
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.images import LabeledImages
-from ganbench.contracts.losses import InputGradients, Loss, Scored, Step, Terms
+from ganbench.contracts.losses import Loss, Terms
+from ganbench.contracts.steps import Player, Step
 from ganbench.errors import Diverged
 from ganbench.models import calibration
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
+from ganbench.models.owned import OwnedNetworks
 from ganbench.models.trained import Progress, Snapshot, TrainingResult
-from ganbench.records.schedule import Schedule
+from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
 from ganbench.training import torch_settings
 from ganbench.training.batches import Batches
+from ganbench.training.game import Game, total
 from ganbench.training.meters import (
     Meter,
     gradient_norm,
@@ -31,9 +31,9 @@ from ganbench.training.meters import (
     share_that_fools_d,
 )
 from ganbench.training.micro_batches import MicroBatch
-from ganbench.training.phases import Phase, unobserved
-from ganbench.training.state import TrainerState
-from ganbench.training.terms import TermSums, merged, name_of
+from ganbench.training.phases import Phase
+from ganbench.training.state import TrainerState, on_device
+from ganbench.training.terms import TermSums
 from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
@@ -41,29 +41,6 @@ Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 
 SIGNAL_SAMPLES = 10
 """So many times a window D's outputs and the gradients' norms are measured."""
-
-
-class Objective(Protocol):
-    """What adds terms to both players' losses: a loss, or a conditioner of the discriminator."""
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        """Return the terms that D is to make small."""
-
-    def generator_loss(self, step: Step) -> Terms:
-        """Return the terms that G is to make small."""
-
-
-@contextmanager
-def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
-    """Take no gradients by these for a while; what a plugin froze for good stays frozen."""
-    trained = [p for p in parameters if p.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
 
 
 class Trainer:
@@ -79,13 +56,14 @@ class Trainer:
         losses: Sequence[Loss],
         data: LabeledImages,
         prior: Prior,
-        schedule: Schedule,
+        settings: TrainingSettings,
         *,
         seed: int,
         device: torch.device,
         on_window: Callable[[Window], None] = lambda window: None,
         snapshots_at: Sequence[int] = (),
         on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
+        owned: OwnedNetworks | None = None,
     ) -> None:
         """Move both networks to the device, and make optimisers, random streams and meters.
 
@@ -93,59 +71,70 @@ class Trainer:
         `losses`: the loss and its regularizers; the discriminator's conditioner may add terms.
         `data`: real images, shuffled anew each epoch.
         `prior`: draws G's latents.
-        `schedule`: all else that decides the training.
+        `settings`: all else that decides the training.
         `seed`: of the order of images, of latents, fake labels, and what losses draw.
         `on_window`: called with each window of the log, once it is over.
         `snapshots_at`, `on_snapshot`: at which numbers of images shown to D a copy of the judged
         generator is handed over; the training's clock stands meanwhile.
+        `owned`: networks of the losses and of the discriminator's conditioner.
         """
-        layout = torch_settings.memory_format(schedule)
+        layout = torch_settings.memory_format(settings)
         self.generator = generator.to(device).to(memory_format=layout).train()
         self.discriminator = discriminator.to(device).to(memory_format=layout).train()
-        self.average = copy.deepcopy(generator) if schedule.ema else None
-        # Listed once: walking through the modules takes a small network's step much longer.
-        self.g_parameters: list[Tensor] = [*generator.parameters()]
-        self.d_parameters: list[Tensor] = [*discriminator.parameters()]
-        self.averaged: list[Tensor] = [] if self.average is None else [*self.average.parameters()]
-        self.losses = tuple(losses)
-        objectives: tuple[Objective, ...] = (*losses, discriminator.conditioner)
-        # Each with the name of the phase in which it is asked.
-        self.objectives = tuple((f"terms of '{name_of(one)}'", one) for one in objectives)
-        self.input_gradients = reduce(or_, (x.input_gradients for x in losses), InputGradients.NONE)
+        self.owned = OwnedNetworks() if owned is None else owned
+        for networks in self.owned:
+            networks.to(device).train()
+        each = settings.n_critic * settings.batch_size
+        self.iterations = math.ceil(round(1000 * settings.kimg) / each)  # of the whole budget
+        self.game = Game(
+            self.generator, self.discriminator, losses, self.owned, iterations=self.iterations
+        )
+        self.average = copy.deepcopy(generator) if settings.ema else None
+        self.own_average = copy.deepcopy(self.owned.generator) if settings.ema else None
+        self.averaged: list[Tensor] = []
+        if self.average is not None and self.own_average is not None:
+            self.averaged = [*self.average.parameters(), *self.own_average.parameters()]
+        self.losses = self.game.losses
         self.prior = prior
-        self.schedule = schedule
+        self.settings = settings
         self.device = device
         self.on_window = on_window
         self.snapshots_at = sorted(snapshots_at)
         self.on_snapshot = on_snapshot
-        self.phase: Phase = unobserved
         # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
-        self.sample_every = schedule.log_every // SIGNAL_SAMPLES | 1
-        torch_settings.compile_networks(
-            schedule, generator, discriminator, differentiated=bool(self.input_gradients)
+        self.sample_every = settings.log_every // SIGNAL_SAMPLES | 1
+        torch_settings.compile_networks(settings, generator, discriminator, losses)
+        self.g_optimizer = torch_settings.make_optimizer(
+            settings, self.game.g_parameters, settings.g_lr, device
         )
-        self.g_optimizer = torch_settings.make_optimizer(schedule, generator, schedule.g_lr, device)
         self.d_optimizer = torch_settings.make_optimizer(
-            schedule, discriminator, schedule.d_lr, device
+            settings, self.game.d_parameters, settings.d_lr, device
         )
-        self._autocast = torch_settings.autocast(schedule, device)
+        self._autocast = torch_settings.autocast(settings, device)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
-            data, schedule.batch_size, stream(seed, "data"), device, schedule.channels_last
+            data, settings.batch_size, stream(seed, "data"), device, settings.channels_last
         )
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
-        self.progress = Progress()
         self.windows: list[Window] = []
         self.seconds = 0.0  # of training, up to the last window
         self.d_meter, self.g_meter, self.signals = Meter(), Meter(), Meter()
 
     @property
-    def iterations(self) -> int:
-        """The iterations that the whole budget is worth."""
-        images_per_iteration = self.schedule.n_critic * self.schedule.batch_size
-        return math.ceil(round(1000 * self.schedule.kimg) / images_per_iteration)
+    def progress(self) -> Progress:
+        """How far the training is."""
+        return self.game.progress
+
+    @property
+    def phase(self) -> Phase:
+        """What opens each named part of an iteration."""
+        return self.game.phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self.game.phase = phase
 
     @property
     def judged_generator(self) -> ConditionalGenerator:
@@ -158,20 +147,28 @@ class Trainer:
         calibration.copy_buffers(self.generator, self.average)
         return self.average
 
+    @property
+    def judged_owned(self) -> dict[Player, nn.ModuleDict]:
+        """The networks of plugins' own by the player that trains them; averaged as G is."""
+        of_generator = self.owned.generator
+        if self.own_average is not None:
+            calibration.copy_buffers(of_generator, self.own_average)
+            of_generator = self.own_average
+        return {"generator": of_generator, "discriminator": self.owned.discriminator}
+
     def run(self) -> TrainingResult:
         """Train until the budget is spent, from wherever `restore` left it.
 
         Raises Diverged when a term or a signal of a window is not finite, ContractError when a
         plugin breaks its promise.
         """
-        iterations = self.iterations
         last = self.progress.iteration
         clock = self._now()
-        for iteration in range(last + 1, iterations + 1):
+        for iteration in range(last + 1, self.iterations + 1):
             self.iterate()
             if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
                 clock += self._take_snapshot(self.seconds + self._now() - clock)
-            if iteration % self.schedule.log_every == 0 or iteration == iterations:
+            if iteration % self.settings.log_every == 0 or iteration == self.iterations:
                 now = self._now()
                 self.windows.append(self.close_window(now - clock, iteration - last))
                 self.seconds += now - clock
@@ -183,6 +180,7 @@ class Trainer:
             self.progress,
             tuple(self.windows),
             self.seconds,
+            self.judged_owned,
         )
 
     def state(self) -> TrainerState:
@@ -210,14 +208,14 @@ class Trainer:
         for optimizer, found in zip(optimizers, state.optimizers, strict=True):
             optimizer.load_state_dict(found)
         for plugin, found in zip(self._plugins(), state.plugins, strict=True):
-            vars(plugin).update(found)
+            vars(plugin).update(on_device(found, self.device))
         self.batches.restore(state.batches)
         self.latents.set_state(state.latents)
         self.fake_labels.set_state(state.fake_labels)
         torch.set_rng_state(state.random)
         for device, random in zip(self.cuda_devices, state.device_random, strict=True):
             torch.cuda.set_rng_state(random, device)
-        self.progress = replace(state.progress)
+        self.game.progress = replace(state.progress)
         self.windows = list(state.windows)
         self.seconds, self.snapshots_at = state.seconds, list(state.snapshots_at)
 
@@ -226,6 +224,10 @@ class Trainer:
         yield self.discriminator
         if self.average is not None:
             yield self.average
+        if self.owned:
+            yield from self.owned
+            if self.own_average is not None:
+                yield self.own_average
 
     def _plugins(self) -> Iterator[object]:
         """Losses and transforms may keep something from one step to the next."""
@@ -249,15 +251,15 @@ class Trainer:
 
     def iterate(self) -> None:
         """Make `n_critic` steps of the discriminator and one of the generator."""
-        if self.schedule.compile == "reduce-overhead":
+        if self.settings.compile == "reduce-overhead":
             torch.compiler.cudagraph_mark_step_begin()  # what the last iteration made may go
-        if self.schedule.updates == "simultaneous":
+        if self.settings.updates == "simultaneous":
             images, labels = self._next_batch()
             with self.phase("simultaneous step"):
                 d_terms, g_terms = self.simultaneous_step(images, labels)
             self.d_meter.add(d_terms)
         else:
-            for _ in range(self.schedule.n_critic):
+            for _ in range(self.settings.n_critic):
                 images, labels = self._next_batch()
                 with self.phase("discriminator step"):
                     d_terms = self.discriminator_step(images, labels)
@@ -277,8 +279,8 @@ class Trainer:
         self.d_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
         for micro_batch in self._micro_batches(images, labels):
-            with frozen(self.g_parameters):  # so that fakes carry no graph
-                terms = self._discriminator_gradients(micro_batch, self._generated(micro_batch))
+            with self.game.turn("discriminator"):  # so that fakes carry no graph
+                terms = self._gradients("discriminator", micro_batch, self._generated(micro_batch))
             sums.add(terms, micro_batch.weight)
         self._update_discriminator()
         return sums.terms
@@ -291,8 +293,8 @@ class Trainer:
         self.g_optimizer.zero_grad(set_to_none=True)
         sums = TermSums()
         for micro_batch in self._micro_batches(images, labels):
-            with frozen(self.d_parameters):
-                terms = self._generator_gradients(micro_batch, self._generated(micro_batch))
+            with self.game.turn("generator"):
+                terms = self._gradients("generator", micro_batch, self._generated(micro_batch))
             sums.add(terms, micro_batch.weight)
         self._update_generator()
         return sums.terms
@@ -307,10 +309,11 @@ class Trainer:
         d_sums, g_sums = TermSums(), TermSums()
         for micro_batch in self._micro_batches(images, labels):
             fakes, weight = self._generated(micro_batch), micro_batch.weight
-            with frozen(self.g_parameters):
-                d_sums.add(self._discriminator_gradients(micro_batch, fakes.detach()), weight)
-            with frozen(self.d_parameters):
-                g_sums.add(self._generator_gradients(micro_batch, fakes), weight)
+            with self.game.turn("discriminator"):
+                d_terms = self._gradients("discriminator", micro_batch, fakes.detach())
+            d_sums.add(d_terms, weight)
+            with self.game.turn("generator"):
+                g_sums.add(self._gradients("generator", micro_batch, fakes), weight)
         self._update_discriminator()
         self._update_generator()
         return d_sums.terms, g_sums.terms
@@ -328,97 +331,72 @@ class Trainer:
         with self.phase("latents"):
             latents = self.prior(count, self.latents, self.device)
         fake_labels = labels
-        if self.schedule.fake_labels == "random" and labels is not None:
+        if self.settings.fake_labels == "random" and labels is not None:
             num_classes = self.generator.image.num_classes
             fake_labels = torch.randint(
                 num_classes, (count,), generator=self.fake_labels, device=self.device
             )
         whole = MicroBatch(images, labels, latents, fake_labels, 1.0)
-        yield from whole.split(self.schedule.micro_batch or count)
+        yield from whole.split(self.settings.micro_batch or count)
 
     def _generated(self, micro_batch: MicroBatch) -> Tensor:
         with self._autocast():
             return self.generator(micro_batch.latents, micro_batch.fake_labels)
 
-    def _discriminator_gradients(self, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
+    def _gradients(self, player: Player, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
         with self._autocast():
-            step = self._step(micro_batch, fakes, self.input_gradients)
-            terms = self._terms(lambda objective: objective.discriminator_loss(step))
+            step = self.game.step(player, micro_batch, fakes)
+            terms = self.game.terms(player, step)
         self._backward(terms, micro_batch.weight)
+        if player == "discriminator" and self.game.observers:
+            with self._autocast():
+                self.game.observe(step)
         if self.samples_signals:
-            self.signals.add(outputs_of_d(step.real, step.fake, self._boundary))
+            self.signals.add(self._signals(player, step))
         return {name: term.detach() for name, term in terms.items()}
 
-    def _generator_gradients(self, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
-        with self._autocast():
-            step = self._step(micro_batch, fakes, InputGradients.NONE)
-            terms = self._terms(lambda objective: objective.generator_loss(step))
-        self._backward(terms, micro_batch.weight)
-        if self.samples_signals:
-            self.signals.add(share_that_fools_d(step.fake, self._boundary))
-        return {name: term.detach() for name, term in terms.items()}
-
-    def _terms(self, ask: Callable[[Objective], Terms]) -> Terms:
-        contributions = []
-        for phase, objective in self.objectives:
-            with self.phase(phase):
-                contributions.append((objective, ask(objective)))
-        return merged(contributions)
+    def _signals(self, player: Player, step: Step) -> Terms:
+        boundary = self.losses[0].boundary
+        if player == "discriminator":
+            return outputs_of_d(step.real, step.fake, boundary)
+        return share_that_fools_d(step.fake, boundary)
 
     def _backward(self, terms: Terms, weight: float) -> None:
         with self.phase("backward"):
-            total = reduce(add, [term.float() for term in terms.values()])
-            (total if weight == 1 else total * weight).backward()
+            value = total(terms)
+            (value if weight == 1 else value * weight).backward()
 
     @property
     def samples_signals(self) -> bool:
         """Whether this iteration is one of those whose outputs and gradients are measured."""
         return not (self.progress.iteration + 1) % self.sample_every
 
-    @property
-    def _boundary(self) -> float | None:
-        return self.losses[0].boundary
-
     def _update_discriminator(self) -> None:
         if self.samples_signals:
-            self.signals.add({"d_gradient_norm": gradient_norm(self.d_parameters)})
+            self.signals.add({"d_gradient_norm": gradient_norm(self.game.d_parameters)})
         with self.phase("optimiser"):
             self.d_optimizer.step()
         for loss in self.losses:
             loss.after_discriminator_step(self.discriminator)
-        self.progress.images += self.schedule.batch_size
+        self.progress.images += self.settings.batch_size
         self.progress.d_updates += 1
 
     def _update_generator(self) -> None:
         if self.samples_signals:
-            self.signals.add({"g_gradient_norm": gradient_norm(self.g_parameters)})
+            self.signals.add({"g_gradient_norm": gradient_norm(self.game.g_parameters)})
         with self.phase("optimiser"):
             self.g_optimizer.step()
+        for loss in self.losses:
+            loss.after_generator_step(self.generator)
         self.progress.g_updates += 1
-
-    def _step(self, micro_batch: MicroBatch, fakes: Tensor, tracked: InputGradients) -> Step:
-        real, fake = InputGradients.REAL in tracked, InputGradients.FAKE in tracked
-        return Step(
-            real=self._score(micro_batch.images, micro_batch.labels, track_inputs=real),
-            fake=self._score(fakes, micro_batch.fake_labels, track_inputs=fake),
-            latents=micro_batch.latents,
-            iteration=self.progress.iteration,
-            score=self._score,
-            generate=self.generator,
-        )
-
-    def _score(
-        self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
-    ) -> Scored:
-        return Scored(images, labels, self.discriminator, track_inputs=track_inputs)
 
     @torch.no_grad()
     def _update_average(self) -> None:
         if self.average is None:
             return
         updates = self.progress.g_updates
-        decay = min(self.schedule.ema, (1 + updates) / (10 + updates))  # forget the start quickly
-        torch._foreach_lerp_(self.averaged, self.g_parameters, 1 - decay)
+        decay = min(self.settings.ema, (1 + updates) / (10 + updates))  # forget the start quickly
+        torch._foreach_lerp_(self.averaged, self.game.g_parameters, 1 - decay)
 
     def close_window(self, seconds: float, iterations: int) -> Window:
         """Return the means of the last iterations, which took so long, and begin the next window.
@@ -429,7 +407,7 @@ class Trainer:
             d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
             signals = self.signals.read()
         self._check_finite(d_terms, g_terms, signals)
-        images = iterations * self.schedule.n_critic * self.schedule.batch_size
+        images = iterations * self.settings.n_critic * self.settings.batch_size
         return Window(
             kimg=self.progress.images / 1000,
             iteration=self.progress.iteration,

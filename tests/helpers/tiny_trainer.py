@@ -11,13 +11,13 @@ from ganbench import ImageSpec, LabeledImages, Step, Terms
 from ganbench.default_plugins.conditionings import Concat
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.models.networks import build
-from ganbench.records.schedule import Schedule
+from ganbench.records.training_settings import TrainingSettings
 from ganbench.testing.fixtures.networks import TinyConv
 from ganbench.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 IMAGE = ImageSpec(1, 4, 3)
-SCHEDULE = Schedule(
+SETTINGS = TrainingSettings(
     updates="alternating",
     batch_size=8,
     kimg=0.08,
@@ -43,12 +43,20 @@ def data_of(count: int = 48, image: ImageSpec = IMAGE) -> LabeledImages:
 
 
 def trainer_of(
-    *losses, seed=0, conditioning=None, data=None, on_window=None, d_norm="layer", **how
+    *losses,
+    seed=0,
+    conditioning=None,
+    data=None,
+    on_window=None,
+    d_norm="layer",
+    transforms=(),
+    owned=None,
+    **how,
 ):
     torch.manual_seed(seed)
     method = conditioning or Concat()
     generator, discriminator = build(
-        TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm
+        TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm, transforms=transforms
     )
     return Trainer(
         generator,
@@ -56,10 +64,11 @@ def trainer_of(
         losses or (BCE(),),
         data or data_of(),
         TinyConv().latents,
-        schedule=replace(SCHEDULE, **how),
+        settings=replace(SETTINGS, **how),
         seed=seed,
         device=CPU,
         on_window=on_window or (lambda window: None),
+        owned=owned,
     )
 
 

@@ -169,7 +169,7 @@ def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Pa
     assert trial.cell is not None
     parts = Parts.of(trial.cell, plugins)
     data = parts.dataset.load("train", folders.data())
-    trained = TrainingResult(*networks(trial.cell, parts), Progress(5, 1000, 4, 5), (), 2.5)
+    trained = TrainingResult(*networks(trial.cell, parts), Progress(5, 1000, 4, 5), (), 2.5, {})
     directory.mkdir(parents=True, exist_ok=True)
     trial.write(directory / run_folder.TRIAL)
     files.write(directory, trial, parts, data, trained)

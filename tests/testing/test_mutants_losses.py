@@ -124,11 +124,7 @@ class TrainsGenerator(BCE):
 
     name = "trains-generator"
     caught_by = {"discriminator_terms_reach_only_the_discriminator"}
-    also = {
-        "confident_mistakes_still_give_a_gradient",
-        "discriminator_separates_real_from_fake",
-        "own_images_keep_their_labels",
-    }
+    also = {"own_images_keep_their_labels"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         step.generate.requires_grad_(True)
@@ -245,7 +241,6 @@ class DetachedGenerator(BCE):
 
     name = "detached-generator"
     caught_by = {"generator_terms_reach_only_the_generator"}
-    also = {"generator_raises_fake_logits", "generator_learns_from_some_confident_discriminator"}
 
     def generator_loss(self, step: Step) -> Terms:
         scored = step.score(step.fake.images.detach(), step.fake.labels)

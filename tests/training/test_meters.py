@@ -9,7 +9,7 @@ import torch
 from helpers.tiny_trainer import trainer_of
 
 from ganbench import Step, Terms
-from ganbench.contracts.losses import DiscriminatorOutput, Scored
+from ganbench.contracts.steps import DiscriminatorOutput, Scored
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.errors import Diverged
 from ganbench.training.meters import Meter, gradient_norm, outputs_of_d, share_that_fools_d

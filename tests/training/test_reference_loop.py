@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers import scripts
-from helpers.tiny_trainer import CPU, SCHEDULE
+from helpers.tiny_trainer import CPU, SETTINGS
 
 from ganbench import ImageSpec, LabeledImages
 from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
@@ -105,7 +105,7 @@ def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:
     generator, discriminator = build(
         CDCGAN(), method, method, ImageSpec(1, 28, 10), g_norm="batch", d_norm=norm
     )
-    schedule = dict(vars(SCHEDULE)) | {
+    schedule = dict(vars(SETTINGS)) | {
         "batch_size": BATCH,
         "n_critic": critic_steps,
         "g_lr": 3e-4,
@@ -119,7 +119,7 @@ def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:
         [LOSSES[kind]],
         LabeledImages(torch.zeros(BATCH, 1, 28, 28), None),
         CDCGAN().latents,
-        type(SCHEDULE)(**schedule),
+        type(SETTINGS)(**schedule),
         seed=0,
         device=CPU,
     )
@@ -140,7 +140,7 @@ def recorded(trainer: Trainer) -> list[dict[str, torch.Tensor]]:
 
 def feed(trainer: Trainer, batches: list, noise: list) -> None:
     """The same images, labels and latents, in the same order."""
-    layout = torch.channels_last if trainer.schedule.channels_last else torch.contiguous_format
+    layout = torch.channels_last if trainer.settings.channels_last else torch.contiguous_format
 
     def next_batch():
         images, labels = batches.pop(0)

@@ -126,7 +126,7 @@ def _parameters(trainer: Trainer) -> list[nn.Parameter]:
 def test_input_gradients_of_all_losses_are_tracked():
     spy = Spy()
     trainer = trainer_of(spy, DeclaredPenalty())
-    assert trainer.input_gradients == InputGradients.OWN | InputGradients.REAL
+    assert trainer.game.input_gradients == InputGradients.OWN | InputGradients.REAL
     trainer.iterate()
     tracked = {player: step.real.images.requires_grad for player, step in spy.seen}
     assert tracked == {"discriminator": True, "generator": False}

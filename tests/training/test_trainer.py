@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from helpers.tiny_trainer import CPU, SCHEDULE, Spy, data_of, same, trainer_of, weights
+from helpers.tiny_trainer import CPU, SETTINGS, Spy, data_of, same, trainer_of, weights
 from torch import nn
 
 from ganbench import (
@@ -21,7 +21,8 @@ from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.models.networks import build
-from ganbench.training.trainer import Trainer, frozen
+from ganbench.training.game import frozen
+from ganbench.training.trainer import Trainer
 
 # Labels
 
@@ -379,7 +380,7 @@ def test_training_moves_points_towards_the_data(loss):
         return (generator(latents).flatten(1).mean(0) - points.mean(0)).norm().item()
 
     start = distance()
-    schedule = replace(SCHEDULE, batch_size=64, kimg=25.6, log_every=100)
+    schedule = replace(SETTINGS, batch_size=64, kimg=25.6, log_every=100)
     data = LabeledImages(points.view(512, 2, 1, 1), None)
     Trainer(
         generator,

@@ -12,6 +12,7 @@ from ganbench.cli.output import print_json, tell
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
+    from ganbench.models.parts import ParameterCounts
     from ganbench.records.cells import Cell, Plan
     from ganbench.runs.benchmark import BenchmarkArguments
     from ganbench.training.time_estimate import Estimate
@@ -43,9 +44,9 @@ def command(
 
     cells = []
     estimator = time_estimate.Estimator(loaded.registry, loaded.plan.device)
-    known: dict[str, tuple[int, int]] = {}  # parameters of networks that several cells have
+    known: dict[str, ParameterCounts] = {}  # parameters of networks that several cells have
     for cell in loaded.plan.cells:
-        sizes: tuple[int, int] | None = None
+        sizes: ParameterCounts | None = None
         estimate: Estimate | None = None
         if not cell.incompatible:
             networks = networks_key(cell)
@@ -78,7 +79,7 @@ def command(
 
 
 def _described(
-    cell: Cell, sizes: tuple[int, int] | None, estimate: Estimate | None
+    cell: Cell, sizes: ParameterCounts | None, estimate: Estimate | None
 ) -> dict[str, Any]:
     from ganbench.records.cells import fields_of
 
@@ -86,8 +87,10 @@ def _described(
         "id": cell.id,
         "label": cell.label,
         **{k: v for k, v in fields_of(cell).items() if k != "label"},
-        "g_parameters": sizes[0] if sizes else None,
-        "d_parameters": sizes[1] if sizes else None,
+        "g_parameters": sizes and sizes.generator,
+        "d_parameters": sizes and sizes.discriminator,
+        "own_g_parameters": sizes and sizes.own_generator,
+        "own_d_parameters": sizes and sizes.own_discriminator,
         "estimated_seconds": estimate and estimate.seconds,
         "estimate_is_bound": estimate is not None and estimate.is_bound,
         "training_id": cell.training_id,
@@ -144,8 +147,8 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
             rates,
             f"{schedule.kimg:g}",
             schedule.precision,
-            f"{cell['g_parameters']:,}",
-            f"{cell['d_parameters']:,}",
+            _counted(cell, "g_parameters"),
+            _counted(cell, "d_parameters"),
             "" if seconds is None else f"{'≤ ' * cell['estimate_is_bound']}{readable(seconds)}",
         )
     console.print(table)
@@ -154,3 +157,9 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     for cell in cells[:MOST_ROWS]:
         if cell["incompatible"]:
             console.print(f"{cell['label']}: n/a: {cell['incompatible']}")
+
+
+def _counted(cell: dict[str, Any], name: str) -> str:
+    """Return a network's parameters, and those of plugins' own networks that learn with it."""
+    own = cell[f"own_{name}"]
+    return f"{cell[name]:,}" + (f" + {own:,} own" if own else "")

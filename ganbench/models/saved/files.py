@@ -1,6 +1,7 @@
 """What a model's folder holds, and how it is read back. Any copy of the folder is as good.
 
-model.safetensors  both players' weights: `generator.*`, the averaged ones, and `discriminator.*`
+model.safetensors  both players' weights: `generator.*`, the averaged ones, and `discriminator.*`;
+                   networks of plugins' own as `own.PLAYER.PLUGIN/NAME.*`
 config.json        all that is needed to build the networks again, and to draw labels for them
 README.md          the model card
 """
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 import ganbench
 from ganbench.contracts.images import ImageSpec, LabeledImages
+from ganbench.contracts.steps import Player
 from ganbench.errors import ContractError, DataError
 from ganbench.models.parts import Parts
 from ganbench.models.saved import card
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 
 FORMAT, FORMAT_VERSION = "ganbench-model", 1
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-Player = Literal["generator", "discriminator"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def write(
     weights = directory / WEIGHTS
     tensors = {**_tensors("generator", trained.generator)}
     tensors |= _tensors("discriminator", trained.discriminator)
+    for player, networks in trained.own.items():
+        tensors |= _tensors(f"own.{player}", networks)
     files.write_atomically(weights, lambda temporary: save_file(tensors, temporary))
     config = _config(trial, parts, data, trained, _sha256(weights))
     files.write_text(directory / CARD, card.text(asdict(config)))
@@ -196,15 +199,15 @@ def _config(
     )
 
 
-def _tensors(player: Player, network: nn.Module) -> dict[str, Tensor]:
+def _tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:
     found = {}
     for name, value in network.state_dict().items():
         if not isinstance(value, Tensor):
             raise ContractError(
-                f"the {player} keeps '{name}' beside its tensors; only tensors can be saved, as "
+                f"the {prefix} keeps '{name}' beside its tensors; only tensors can be saved, as "
                 "parameters or buffers"
             )
-        found[f"{player}.{name}"] = value.detach().cpu().contiguous().clone()
+        found[f"{prefix}.{name}"] = value.detach().cpu().contiguous().clone()
     return found
 
 

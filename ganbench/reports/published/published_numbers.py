@@ -21,7 +21,7 @@ from ganbench.config.schema import (
 from ganbench.config.yaml_document import Document, Problems
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Cell, Reference, Spec
-from ganbench.records.schedule import Control
+from ganbench.records.training_settings import Control
 from ganbench.util.messages import counted
 from ganbench.util.pydantic_errors import complaints
 

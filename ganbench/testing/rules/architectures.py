@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning, Unconditioned
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import Scored, norm_per_sample
+from ganbench.contracts.losses import norm_per_sample
+from ganbench.contracts.steps import Scored
 from ganbench.models.calibration import copied
 from ganbench.models.networks import (
     PER_SAMPLE,

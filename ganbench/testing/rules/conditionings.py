@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +15,13 @@ from ganbench.contracts.conditionings import (
     GeneratorConditioner,
 )
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.losses import Scored, Step, Terms, norm_per_sample
+from ganbench.contracts.losses import Shapes, Terms, norm_per_sample
+from ganbench.contracts.steps import Player, Scored, Step
 from ganbench.models.calibration import copied
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator, build
+from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures import kept_state
+from ganbench.testing.fixtures.loss_steps import Adversary
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import (
     TinyConv,
@@ -29,7 +33,8 @@ from ganbench.testing.fixtures.networks import (
     without_gradient,
 )
 from ganbench.testing.rulebook import Rulebook
-from ganbench.training.trainer import frozen
+from ganbench.training.game import Game
+from ganbench.training.micro_batches import MicroBatch
 
 Players = tuple[ConditionalGenerator, ConditionalDiscriminator]
 SPECS = tuple(ImageSpec(channels, 8, classes) for channels in (1, 3) for classes in (2, 10))
@@ -84,7 +89,7 @@ def labels_change_the_logits(conditioning: Conditioning) -> None:
     if not _conditioned(conditioning)[1]:
         return
     moved = _moved(players[1](images, labels).logits, players[1](images, _swapped(labels)).logits)
-    terms, others = (_discriminator_terms(players, images, y) for y in (labels, _swapped(labels)))
+    terms, others = (_seeded_terms(players, images, given) for given in (labels, _swapped(labels)))
     in_terms = any(not torch.allclose(terms[name], others[name]) for name in terms)
     assert moved.all() or in_terms, (
         "swapping the labels changes neither the discriminator's logits nor any term it adds"
@@ -135,9 +140,10 @@ def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
     """The step is a logistic loss's, with every class in the batch; the head's bias may lack it."""
     generator, discriminator = players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
-    with frozen(generator.parameters()):
-        step = _step(players, images, labels)
-        own = discriminator.conditioner.discriminator_loss(step)
+    game = _game(players)
+    with game.turn("discriminator"):
+        step = _step(game, "discriminator", images, labels)
+        own = game.ask(discriminator.conditioner, "discriminator", step)
         adversarial = F.softplus(-step.real.logits).mean() + F.softplus(step.fake.logits).mean()
         torch.stack([adversarial, *own.values()]).sum().backward()
     F.softplus(-discriminator(generator(_latents(), labels), labels).logits).mean().backward()
@@ -185,10 +191,8 @@ def gradient_penalty_passes_through(conditioning: Conditioning) -> None:
 def added_terms_are_finite_scalars(conditioning: Conditioning) -> None:
     players = _players(conditioning)
     images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
-    step = _step(players, images, labels)
-    side = players[1].conditioner
-    for terms in (side.discriminator_loss(step), side.generator_loss(step)):
-        for name, term in terms.items():
+    for player in get_args(Player):
+        for name, term in _terms(players, player, images, labels).items():
             assert term.ndim == 0, f"term '{name}' has shape {tuple(term.shape)}; add .mean()"
             assert torch.isfinite(term), f"term '{name}' is {float(term.detach())}"
 
@@ -213,13 +217,11 @@ def stays_on_the_device(conditioning: Conditioning) -> None:
     labels = torch.arange(COUNT, device="meta") % SPEC.num_classes
     with on_meta("it"):
         images = generator(_latents().to("meta"), labels)
-        step = _step(players, images, labels)
-        side = discriminator.conditioner
         for tensor in (
             images,
-            step.real.logits,
-            *side.discriminator_loss(step).values(),
-            *side.generator_loss(step).values(),
+            discriminator(images, labels).logits,
+            *_terms(players, "discriminator", images, labels).values(),
+            *_terms(players, "generator", images, labels).values(),
         ):
             assert tensor.device.type == "meta", (
                 "its outputs are not on the device of its modules; register_buffer what it holds, "
@@ -291,18 +293,30 @@ def _is_head_bias(name: str) -> bool:
     return name.startswith("head.") and name.endswith("bias")
 
 
-def _step(players: Players, images: Tensor, labels: Tensor | None) -> Step:
+def _game(players: Players) -> Game:
     generator, discriminator = players
+    feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
+    shapes = Shapes(SPEC, TinyConv().latent_dim, feature_dim)
+    owned = OwnedNetworks.made([discriminator.conditioner], shapes)
+    for networks in owned:
+        networks.to(next(generator.parameters()).device)
+    return Game(generator, discriminator, [Adversary()], owned)
+
+
+def _step(game: Game, player: Player, images: Tensor, labels: Tensor | None) -> Step:
     latents = _latents().to(images.device)
-
-    def score(images: Tensor, labels: Tensor | None, *, track_inputs: bool = False) -> Scored:
-        return Scored(images, labels, discriminator, track_inputs=track_inputs)
-
-    fakes = generator(latents, labels)
-    return Step(score(images, labels), score(fakes, labels), latents, 0, score, generator)
+    batch = MicroBatch(images, labels, latents, labels, 1.0)
+    return game.step(player, batch, game.generator(latents, labels))
 
 
-def _discriminator_terms(players: Players, images: Tensor, labels: Tensor | None) -> Terms:
+def _terms(players: Players, player: Player, images: Tensor, labels: Tensor | None) -> Terms:
+    """What the conditioner adds to a player's loss."""
+    game = _game(players)
+    with game.turn(player):
+        step = _step(game, player, images, labels)
+        return game.ask(players[1].conditioner, player, step)
+
+
+def _seeded_terms(players: Players, images: Tensor, labels: Tensor | None) -> Terms:
     torch.manual_seed(1)
-    with frozen(players[0].parameters()):
-        return players[1].conditioner.discriminator_loss(_step(players, images, labels))
+    return _terms(players, "discriminator", images, labels)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Mapping
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.contracts.losses import InputGradients, Loss, Step
+from ganbench.contracts.losses import InputGradients, Loss
+from ganbench.contracts.steps import Player, Step
 from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.loss_steps import (
     EVERYTHING,
-    objectives,
     seeded_terms,
     stage_for,
     total,
@@ -27,10 +28,15 @@ rules = Rulebook()
 
 @rules.rule
 def inputs_are_not_modified(loss: Loss) -> None:
-    for _, objective, tracked in objectives(loss):
-        step = stage_for(loss).step(tracked)
-        before = [value.detach().clone() for value in _inputs(step).values()]
-        objective(step)
+    for player in get_args(Player):
+        seen: list[tuple[Step, list[Tensor]]] = []
+
+        def kept(step: Step, seen: list[tuple[Step, list[Tensor]]] = seen) -> Step:
+            seen.append((step, [value.detach().clone() for value in _inputs(step).values()]))
+            return step
+
+        stage_for(loss).terms(loss, player, seen=kept)
+        ((step, before),) = seen
         for (name, now), then in zip(_inputs(step).items(), before, strict=True):
             assert torch.equal(now, then), f"it changes the step's {name}; work on a copy"
 

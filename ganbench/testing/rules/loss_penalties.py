@@ -5,24 +5,24 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
-from ganbench.contracts.losses import InputGradients, Loss, Scored, Step
+from ganbench.contracts.losses import InputGradients, Loss
+from ganbench.contracts.steps import Player, Scored, Step
 from ganbench.testing.fixtures.loss_steps import (
     ConstantGenerator,
     LinearCritic,
     Stage,
     close,
-    objectives,
     of_equal_samples,
     seeded_terms,
     stage_for,
     total,
 )
 from ganbench.testing.rulebook import Rulebook
-from ganbench.training.trainer import frozen
 
 rules = Rulebook()
 
@@ -117,12 +117,10 @@ def own_images_keep_their_labels(loss: Loss) -> None:
     """Only those differentiated at must: wrong labels elsewhere may be meant."""
     stage = stage_for(loss, count=6, resolution=8, classes=6)
     stage.labels = torch.randperm(6)
-    for player, objective, tracked in objectives(loss):
+    for player in get_args(Player):
         told = _Told()
-        other = stage.generator if player == "discriminator" else stage.discriminator
-        with frozen(other.parameters()):
-            step = stage.step(tracked)
-            objective(told.listening(step))
+        stage.terms(loss, player, seen=told.listening)
+        step = told.steps[0]
         for images, labels, differentiated in told.scored:
             assert labels is not None, "score() is called without labels; hand on `real.labels`"
             for own, label in zip(images.detach(), labels.tolist(), strict=True):
@@ -141,8 +139,11 @@ class _Told:
 
     scored: list[tuple[Tensor, Tensor | None, bool]] = field(default_factory=list)
     generated: list[Tensor | None] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
     def listening(self, step: Step) -> Step:
+        self.steps.append(step)
+
         def score(images: Tensor, labels: Tensor | None, *, track_inputs: bool = False) -> Scored:
             self.scored.append((images, labels, track_inputs))
             return step.score(images, labels, track_inputs=track_inputs)
@@ -163,11 +164,13 @@ def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
     stage.images = 0.2 + 0.6 * torch.rand(stage.images.shape)
     stage.generator = ConstantGenerator(torch.full(stage.images.shape[1:], -0.5))
     told = _Told()
-    with frozen(stage.generator.parameters()):
-        step = stage.step(loss.input_gradients)
+
+    def listening(step: Step) -> Step:
         torch.manual_seed(seed)
-        copy.deepcopy(loss).discriminator_loss(told.listening(step))
-    real, fake = stage.images, step.fake.images.detach()
+        return told.listening(step)
+
+    stage.terms(copy.deepcopy(loss), "discriminator", seen=listening)
+    real, fake = stage.images, told.steps[0].fake.images.detach()
     own = [x.detach() for x, _, tracked in told.scored if tracked and x.shape == real.shape]
     shares = torch.cat([((x - fake) / (real - fake)).flatten(1) for x in own] or [real[:0]])
     between = shares.numel() > 0 and bool(((shares > -1e-4) & (shares < 1 + 1e-4)).all())

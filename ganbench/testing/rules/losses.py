@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-from ganbench.contracts.losses import InputGradients, Loss, Regularizer, Step, Terms
+from ganbench.contracts.losses import Loss, Regularizer, Terms
+from ganbench.contracts.steps import Player
 from ganbench.errors import ContractError
 from ganbench.testing.fixtures.loss_steps import (
     Stage,
     close,
     levelled,
-    objectives,
     of_equal_samples,
     reaches,
     stage_for,
-    total,
 )
 from ganbench.testing.rulebook import Rulebook
 from ganbench.testing.rules import loss_conduct, loss_penalties
@@ -74,26 +74,23 @@ def generator_terms_reach_only_the_generator(loss: Loss) -> None:
 
 @rules.rule_where(_is_no_regularizer)
 def discriminator_separates_real_from_fake(loss: Loss) -> None:
-    step, raise_real, raise_fake = levelled(loss, 0.4, 0.6, loss.input_gradients)
-    real, fake = _slopes(total(loss.discriminator_loss(step)), raise_real, raise_fake)
+    real, fake = _slopes(*levelled(loss, "discriminator", 0.4, 0.6))
     assert real < 0, "raising the logits of reals does not lower the discriminator's loss"
     assert fake > 0, "raising the logits of fakes does not raise the discriminator's loss"
 
 
 @rules.rule_where(_is_no_regularizer)
 def generator_raises_fake_logits(loss: Loss) -> None:
-    step, _, raise_fake = levelled(loss, 0.4, -0.5, InputGradients.NONE)  # below every target
-    (fake,) = _slopes(total(loss.generator_loss(step)), raise_fake)
+    _, fake = _slopes(*levelled(loss, "generator", 0.4, -0.5))  # below every target
     assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
 
 
 @rules.rule_where(_is_no_regularizer)
 def logits_are_unbounded(loss: Loss) -> None:
     for level in (-EXTREME, EXTREME):
-        for player, objective, tracked in objectives(loss):
-            step, *leaves = levelled(loss, level, -level, tracked)
-            value = total(objective(step))
-            slopes = _slopes(value, *leaves)
+        for player in get_args(Player):
+            value, *levels = levelled(loss, player, level, -level)
+            slopes = _slopes(value, *levels)
             assert torch.isfinite(torch.tensor([float(value.detach()), *slopes])).all(), (
                 f"a real logit of {level:g} and a fake one of {-level:g} give the {player} a loss "
                 "or a gradient that is not finite; logits are no probabilities: use softplus or "
@@ -103,8 +100,8 @@ def logits_are_unbounded(loss: Loss) -> None:
 
 @rules.rule_where(_is_no_regularizer)
 def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
-    step, *leaves = levelled(loss, -SURE, SURE, loss.input_gradients)
-    for kind, slope in zip(("reals", "fakes"), _slopes(_d_total(loss, step), *leaves), strict=True):
+    slopes = _slopes(*levelled(loss, "discriminator", -SURE, SURE))
+    for kind, slope in zip(("reals", "fakes"), slopes, strict=True):
         assert abs(slope) > LEAST_SLOPE, (
             f"a discriminator that is surely wrong about {kind} gets no gradient; is a sigmoid "
             "applied to the logits before a loss that applies its own?"
@@ -116,8 +113,7 @@ def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
     """It is sure that fakes are real or sure that they are not: some losses saturate at one."""
     slopes = []
     for level in (-SURE, SURE):
-        step, _, raise_fake = levelled(loss, 0.0, level, InputGradients.NONE)
-        slopes += _slopes(total(loss.generator_loss(step)), raise_fake)
+        slopes += _slopes(*levelled(loss, "generator", 0.0, level))[1:]
     assert max(map(abs, slopes)) > LEAST_SLOPE, (
         "the generator gets no gradient from a discriminator that is sure of fakes, either way; is "
         "a sigmoid applied to the logits before a loss that applies its own?"
@@ -192,7 +188,3 @@ def _slopes(value: Tensor, *leaves: Tensor) -> list[float]:
         return [0.0 for _ in leaves]
     gradients = torch.autograd.grad(value, leaves, allow_unused=True)
     return [0.0 if gradient is None else float(gradient.sum()) for gradient in gradients]
-
-
-def _d_total(loss: Loss, step: Step) -> Tensor:
-    return total(loss.discriminator_loss(step))

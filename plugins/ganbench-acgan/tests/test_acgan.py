@@ -16,7 +16,7 @@ from ganbench.default_plugins.architectures import DCGAN
 from ganbench.default_plugins.losses import WGANGP
 from ganbench.models.networks import build
 from ganbench.testing import parametrize_with_checks
-from ganbench.training.trainer import frozen
+from ganbench.training.game import frozen
 
 CLASSES = 10
 MNIST = ImageSpec(channels=1, resolution=28, num_classes=CLASSES)

@@ -13,7 +13,7 @@ Updates = Literal["alternating", "simultaneous"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class TrainingSettings:
     """Everything that decides a training run, given the networks, the losses and the data."""
 
     batch_size: int

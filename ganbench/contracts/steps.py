@@ -1,0 +1,205 @@
+"""What losses see of one step of a player: images, what D says of them, and the game around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ganbench.errors import ContractError
+
+Player = Literal["generator", "discriminator"]
+
+
+class DiscriminatorOutput(NamedTuple):
+    """What the discriminator says of a batch. A NamedTuple, so that `torch.compile` returns it."""
+
+    logits: Tensor  # (N,) unbounded; never a probability
+    features: Tensor  # (N, F) what the head saw; under autocast, `Scored.features` is its float32
+    class_logits: Tensor | None = None  # (N, K) from an auxiliary classifier
+
+
+Judge = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
+"""D, called as discriminator(images, labels)."""
+
+
+class Scored:
+    """Images, their labels and, on first use, what the discriminator says of them."""
+
+    def __init__(
+        self,
+        images: Tensor,  # (N, C, H, W) in [-1, 1]
+        labels: Tensor | None,  # (N,) class ids
+        discriminator: Judge,
+        *,
+        track_inputs: bool = False,
+        keep_graph: bool = False,
+    ) -> None:
+        """Detach the images where they are tracked, unless `keep_graph` and they have a graph."""
+        if track_inputs and not (keep_graph and images.requires_grad):
+            images = images.detach().requires_grad_()
+        self.images = images
+        self.labels = labels
+        self.discriminator = discriminator
+        self._track_inputs = track_inputs
+
+    @cached_property
+    def output(self) -> DiscriminatorOutput:
+        """All that D says of the images, asked once."""
+        return self.discriminator(self.images, self.labels)
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether D has been asked about these images."""
+        return "output" in vars(self)
+
+    @property
+    def logits(self) -> Tensor:
+        """D's verdicts, (N,), unbounded: higher is more real."""
+        return self.output.logits
+
+    @property
+    def features(self) -> Tensor:
+        """What D's head saw, (N, F), in float32."""
+        return self.output.features.float()  # only where they are read
+
+    @cached_property
+    def input_gradient(self) -> Tensor:
+        """The gradient of each image's logit at that image, (N, C, H, W), itself differentiable.
+
+        Raises ContractError where the loss did not declare it in `input_gradients`.
+        """
+        if not self._track_inputs:
+            raise ContractError(
+                "input_gradient was read on images that are not tracked; declare them in the "
+                "loss's `input_gradients`, or pass track_inputs=True to step.score()"
+            )
+        (gradient,) = torch.autograd.grad(self.logits.sum(), self.images, create_graph=True)
+        return gradient.float()
+
+    def of(self, images: Tensor, labels: Tensor | None = None) -> Scored:
+        """Return other images (M, C, H, W) in the place of these, judged and tracked alike.
+
+        `labels` are theirs, (M,); without them they bear the labels of these.
+        """
+        return Scored(
+            images,
+            self.labels if labels is None else labels,
+            self.discriminator,
+            track_inputs=self._track_inputs,
+            keep_graph=True,
+        )
+
+    def kept(self, index: Tensor) -> Scored:
+        """Return those at `index` (K,) with what was said of them; D is not asked again."""
+        return _Kept(self, index)
+
+
+class _Kept(Scored):
+    """Some of the images of another, which is the one that asks D."""
+
+    def __init__(self, all_of_them: Scored, index: Tensor) -> None:
+        self._all, self._index = all_of_them, index
+        self.discriminator = all_of_them.discriminator
+        self._track_inputs = all_of_them._track_inputs
+        self.images = all_of_them.images[index]
+        self.labels = None if all_of_them.labels is None else all_of_them.labels[index]
+
+    @cached_property
+    def output(self) -> DiscriminatorOutput:
+        logits, features, classes = self._all.output
+        return DiscriminatorOutput(
+            logits[self._index],
+            features[self._index],
+            None if classes is None else classes[self._index],
+        )
+
+    @cached_property
+    def input_gradient(self) -> Tensor:
+        return self._all.input_gradient[self._index]
+
+
+class Score(Protocol):
+    """D, to be asked about images of a loss's own making."""
+
+    def __call__(
+        self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
+    ) -> Scored:
+        """Return images (N, C, H, W) in [-1, 1] with what D says of them.
+
+        Give `track_inputs` where their `input_gradient` will be read.
+        """
+
+
+class PlayerParameters(NamedTuple):
+    """Both players' weights by name, as they are: to be read, never to be changed."""
+
+    generator: Mapping[str, Tensor] = MappingProxyType({})
+    discriminator: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class Lookahead(Protocol):
+    """Who answers what a step is asked about other weights and about others' terms."""
+
+    def at(
+        self,
+        step: Step,
+        generator: Mapping[str, Tensor] | None,
+        discriminator: Mapping[str, Tensor] | None,
+    ) -> Step:
+        """Return the step at other weights; see `Step.at`."""
+
+    def objective(self, step: Step, player: Player) -> Tensor:
+        """Return the sum of that player's terms; see `Step.objective`."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a loss sees of one player's step.
+
+    `fake.images[i]` was generated for the label of `real.images[i]`, unless the benchmark asks for
+    `fake_labels: random`, as it may for losses that do not say `pairs_labels`; `fake.labels` says
+    for which.
+    """
+
+    real: Scored
+    fake: Scored  # graph to G in the generator's step, none in the discriminator's
+    latents: Tensor  # (N, Z) that made `fake`
+    iteration: int
+    score: Score  # D on images of the loss's own making
+    generate: Callable[[Tensor, Tensor | None], Tensor]  # G on latents of its own choosing
+    progress: float = 0.0  # share of the budget spent before this iteration, in [0, 1)
+    parameters: PlayerParameters = field(default_factory=PlayerParameters)
+    own: Mapping[str, nn.Module] = field(default_factory=dict)  # of who is asked, by name
+    lookahead: Lookahead | None = field(default=None, repr=False)
+
+    def at(
+        self,
+        *,
+        generator: Mapping[str, Tensor] | None = None,
+        discriminator: Mapping[str, Tensor] | None = None,
+    ) -> Step:
+        """Return this step at other weights: some of `parameters`, or all, by name.
+
+        The graph goes through them. With `generator`, the fakes are made anew of the same latents.
+        A loss that asks this says `looks_ahead`.
+        """
+        return self._answering.at(self, generator, discriminator)
+
+    def objective(self, player: Player) -> Tensor:
+        """Return the sum of that player's terms in this step, a scalar.
+
+        Without those of whoever asks; what losses remember is afterwards as it was.
+        """
+        return self._answering.objective(self, player)
+
+    @property
+    def _answering(self) -> Lookahead:
+        if self.lookahead is None:
+            raise ContractError("this step is of no game, so at() and objective() have no answer")
+        return self.lookahead

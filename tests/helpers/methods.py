@@ -1,0 +1,33 @@
+"""Published methods, each a plugin file of tests/methods/, for the contracts to prove."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+FOLDER = Path(__file__).parents[1] / "methods"
+FILES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+
+
+@cache
+def module(name: str) -> ModuleType:
+    """Import a method's file."""
+    spec = importlib.util.spec_from_file_location(f"methods_{name}", FILES[name])
+    assert spec
+    assert spec.loader
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = found  # dataclasses and pickle look there
+    spec.loader.exec_module(found)
+    return found
+
+
+def plugins(name: str) -> list[type]:
+    """Return the classes that a method's file registers, whatever their kind."""
+    found: list[type] = []
+    for attribute, hook in vars(module(name)).items():
+        if attribute.startswith("register_"):
+            hook(register=found.append)
+    return found

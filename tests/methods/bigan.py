@@ -1,0 +1,55 @@
+"""BiGAN (Donahue et al., 2017, arXiv 1605.09782), as a plugin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ganbench import Loss, Owned, Shapes, Step, Terms, hookimpl
+
+JOINT = "it judges pairs of an image and a latent by a head of its own, never by D's logits"
+
+
+@dataclass(kw_only=True)
+class BiGAN(Loss):
+    """Tell (x, E(x)) from (G(z), z): an encoder E learns with G, the joint head with D."""
+
+    name = "bigan"
+    width: int = 64
+
+    def networks(self, shapes: Shapes) -> dict[str, Owned]:
+        image = shapes.image
+        pixels = prod((image.channels, image.resolution, image.resolution))
+
+        def perceptron(inputs: int, outputs: int) -> nn.Module:
+            return nn.Sequential(
+                nn.Linear(inputs, self.width), nn.Softplus(), nn.Linear(self.width, outputs)
+            )
+
+        joint = perceptron(shapes.feature_dim + shapes.latent_dim, 1)
+        encoder = nn.Sequential(nn.Flatten(), perceptron(pixels, shapes.latent_dim))
+        return {"encoder": Owned(encoder, "generator"), "joint": Owned(joint, "discriminator")}
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        real, fake = self._logits(step)
+        return {"real": F.softplus(-real).mean(), "fake": F.softplus(fake).mean()}
+
+    def generator_loss(self, step: Step) -> Terms:
+        real, fake = self._logits(step)
+        return {"encoded": F.softplus(real).mean(), "generated": F.softplus(-fake).mean()}
+
+    def _logits(self, step: Step) -> tuple[Tensor, Tensor]:
+        def joint(features: Tensor, z: Tensor) -> Tensor:
+            return step.own["joint"](torch.cat([features, z], 1)).squeeze(1)
+
+        encoded = step.own["encoder"](step.real.images)
+        return joint(step.real.features, encoded), joint(step.fake.features, step.latents)
+
+
+@hookimpl
+def register_losses(register):
+    register(BiGAN)
