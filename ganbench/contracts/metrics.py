@@ -44,7 +44,10 @@ class Watch:
 
 
 class Evaluation(Protocol):
-    """One trial's samples beside the real data. Features are computed once per extractor."""
+    """One trial's samples beside the real data. Features are computed once per extractor.
+
+    All metrics share the tensors: one that changes them in place, and no copy, has no value.
+    """
 
     dataset: Dataset
     image: ImageSpec

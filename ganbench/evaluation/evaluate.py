@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -16,11 +17,13 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.metrics import Metric, OfClasses
 from ganbench.errors import ContractError, DataError, told
+from ganbench.evaluation.shared import Spoiled
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
 from ganbench.records.results import MetricValue
-from ganbench.util.process_settings import as_if_not_called
+from ganbench.util.process_settings import put_back
+from ganbench.util.random_streams import undisturbed
 
 
 class Evaluated(NamedTuple):
@@ -37,14 +40,17 @@ def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluate
 
     A metric that raises, or gives columns that it does not declare, costs its own columns alone:
     the error is their reason, and its traceback goes to the log. What one draws or sets is nothing
-    to the others.
+    to the others; what it changes in place of what all share is an error of its own.
     """
     found = Evaluated([], {}, {}, [])
     for metric in metrics:
         started = time.perf_counter()
         try:
-            with as_if_not_called(_cuda_devices()):
+            # What it set is put back before anything is made again, which may draw.
+            with undisturbed(_cuda_devices()), evaluation.protected(), put_back():
                 values, protocol = _measured(metric, evaluation)
+        except Spoiled as error:
+            raise ContractError(f"metric '{metric.name}': {error}") from error
         except Exception as error:
             traceback.print_exc()
             why = told(error)
@@ -67,7 +73,7 @@ def _measured(
 ) -> tuple[list[MetricValue], dict[str, Any]]:
     """Return a value for each column, and their protocol."""
     with evaluation.recording() as usage:
-        numbers, reason = _computed(metric, evaluation)
+        numbers, reason = _computed(metric, copy.copy(evaluation))  # whose attributes are its own
     protocol = _protocol(metric, evaluation, usage)
     identity = _short_digest(protocol)
     found = [

@@ -35,6 +35,15 @@ class RealData:
             self._splits[split] = loading.load(self.dataset, split, self._root)
         return self._splits[split]
 
+    def is_loaded(self, split: Split) -> bool:
+        """Whether a split is at hand."""
+        return split in self._splits
+
+    def forget(self) -> None:
+        """Keep the training set alone, and no digest."""
+        self._splits = {"train": self.train}
+        self._digests.clear()
+
     def digest(self, split: Split = "train") -> str:
         """Return the SHA-256 of a split's images and labels."""
         if split not in self._digests:

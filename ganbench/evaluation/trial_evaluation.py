@@ -18,6 +18,7 @@ from ganbench.contracts.moments import Moments
 from ganbench.errors import ContractError
 from ganbench.evaluation import extraction
 from ganbench.evaluation.real_data import RealData
+from ganbench.evaluation.shared import Shared, Spoiled
 from ganbench.evaluation.statistics_cache import remembered
 from ganbench.records.windows import Probe, Timings, Window
 from ganbench.registry.registry import Registry
@@ -37,7 +38,7 @@ class Usage:
 class TrialEvaluation:
     """The Evaluation that metrics see; its methods are described there.
 
-    Beside it, for whoever runs the metrics: `recording` and `real_data`.
+    Beside it, for whoever runs the metrics: `recording`, `protected` and `real_data`.
     """
 
     def __init__(
@@ -53,8 +54,12 @@ class TrialEvaluation:
         probes: tuple[Probe, ...] = (),
         directory: Path | None = None,
         split: str = "train",
+        again: Callable[[], tuple[LabeledImages, LabeledImages]] | None = None,
     ) -> None:
-        """`split` says what `train` is, where it is not the whole training set."""
+        """`split` says what `train` is, where it is not the whole training set.
+
+        `again` makes `train` and `fake` another time, the same to the bit.
+        """
         self.dataset = dataset
         self.image = dataset.image_spec()
         self.fake = fake
@@ -65,9 +70,12 @@ class TrialEvaluation:
         self.real_data = RealData(dataset, train, root, split)
         self._registry = registry
         self._root = root
+        self._again = again
         self._usage = Usage()
         self._features: dict[str, Features] = {}
         self._moments: dict[tuple[str, int | None], Moments] = {}
+        self._images, self._derived = Shared(), Shared()  # as given, and what follows from them
+        self._note_images()
 
     @contextmanager
     def recording(self) -> Iterator[Usage]:
@@ -78,10 +86,50 @@ class TrialEvaluation:
         finally:
             self._usage = before
 
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        """Bring back what is changed in place meanwhile; then raise ContractError.
+
+        Raises Spoiled where it cannot be brought back.
+        """
+        try:
+            yield
+        finally:
+            if changed := [*self._images.changed(), *self._derived.changed()]:
+                told = f"it changed {' and '.join(changed)} in place"
+                self._restore(told)
+                raise ContractError(f"{told}, which other metrics see too; change a copy")
+
+    def _restore(self, told: str) -> None:
+        self._features.clear()
+        self._moments.clear()
+        self._derived.forget()
+        self.real_data.forget()
+        if not self._images.changed():
+            return
+        if self._again is None:
+            raise Spoiled(f"{told}, and they cannot be made again")
+        try:
+            for now, then in zip((self.real_data.train, self.fake), self._again(), strict=True):
+                now.images.copy_(then.images)
+                if now.labels is not None and then.labels is not None:
+                    now.labels.copy_(then.labels)
+        except Exception as error:
+            raise Spoiled(f"{told}, and they cannot be made again: {error}") from error
+        if not self._images.is_restored():
+            raise Spoiled(f"{told}, and they came out otherwise when they were made again")
+
+    def _note_images(self) -> None:
+        for what, data in (("real images", self.real_data.train), ("samples", self.fake)):
+            self._images.note(what, data.images)
+            self._images.note(f"labels of {what}", data.labels)
+
     def features(self, extractor: str) -> Features:
         """Return the fakes' features, computed once."""
         if extractor not in self._features:
-            self._features[extractor] = self._extract(extractor, self.fake.images)
+            found = self._features[extractor] = self._extract(extractor, self.fake.images)
+            self._derived.note(f"features of {extractor}", found.embedding)
+            self._derived.note(f"probabilities of {extractor}", found.probabilities)
         self._note_extractor(extractor)
         return self._features[extractor]
 
@@ -95,6 +143,9 @@ class TrialEvaluation:
                 lambda: _as_tensors(self._real_moments(extractor, label)),
             )
             self._moments[key] = _as_moments(tensors)
+            for name in ("mean", "covariance", "root"):
+                of = f"{name} of real images" + ("" if label is None else f" of class {label}")
+                self._derived.note(f"{of} ({extractor})", tensors[name])
         return self._moments[key]
 
     def real_features(
@@ -154,7 +205,11 @@ class TrialEvaluation:
 
     def _split(self, split: Split) -> LabeledImages:
         """Return a split's images; it is part of the metric's protocol from now on."""
+        loaded = self.real_data.is_loaded(split)
         found = self.real_data.split(split)
+        if not loaded:
+            self._derived.note(f"images ({split})", found.images)
+            self._derived.note(f"labels ({split})", found.labels)
         self._usage.splits.add(split)
         return found
 

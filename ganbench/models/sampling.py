@@ -44,11 +44,23 @@ class Sampler:
             self._labels(enough, "calibration labels"),
             self.device,
         )
-        latents = draw_latents(self.architecture, count, self.seed)
-        asked = self._labels(count, "labels")
+        latents, asked = self._inputs(count)
         started = time.perf_counter()
         images = generate(generator, latents, asked, self.device, dtype=self.dtype)
         return LabeledImages(images, asked), time.perf_counter() - started
+
+    def again(self, generator: ConditionalGenerator, count: int) -> LabeledImages:
+        """Return what `draw` gave of a generator that has not changed since."""
+        latents, asked = self._inputs(count)
+        return LabeledImages(
+            generate(generator, latents, asked, self.device, dtype=self.dtype), asked
+        )
+
+    def _inputs(self, count: int) -> tuple[Tensor, Tensor | None]:
+        return (
+            draw_latents(self.architecture, count, self.seed),
+            self._labels(count, "labels"),
+        )
 
     def _labels(self, count: int, name: str) -> Tensor | None:
         return None if self.shares is None else draw_labels(self.shares, count, self.seed, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
+from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
@@ -173,7 +175,7 @@ class CellTrial:
                 made = self.plugins.build("callback", choice.name, choice.options)
             self.callbacks.append(made)
             with self._asking(made):
-                made.began(about)
+                made.began(copy.deepcopy(about))
 
     def _resume(self) -> None:
         """Go on from a checkpoint where there is one."""
@@ -196,7 +198,7 @@ class CellTrial:
         self._log(window)
         for callback in self.callbacks:
             with self._asking(callback):
-                callback.window(window)
+                callback.window(copy.deepcopy(window))
 
     @contextmanager
     def _asking(self, callback: Callback) -> Iterator[None]:
@@ -221,7 +223,12 @@ class CellTrial:
         watched = self.watched
         fake, _ = self.sampler.draw(snapshot.generator, watched.num_samples)
         judge = trial_evaluation.TrialEvaluation(
-            self.parts.dataset, self.data, fake, self.plugins, files.data()
+            self.parts.dataset,
+            self.data,
+            fake,
+            self.plugins,
+            files.data(),
+            again=partial(self._again, snapshot.generator, watched.num_samples),
         )
         with readahead.in_order(self.data.images):
             evaluated = evaluate(watched.metrics, judge)
@@ -232,6 +239,15 @@ class CellTrial:
             snapshot.seconds,
             {name: v.value for name, v in found.items()},
             {name: v.column.direction for name, v in found.items()},
+        )
+
+    def _again(
+        self, generator: ConditionalGenerator, count: int
+    ) -> tuple[LabeledImages, LabeledImages]:
+        """Return the real images and the samples another time."""
+        return (
+            load(self.parts.dataset, "train", files.data()),
+            self.sampler.again(generator, count),
         )
 
     def _diagnosis(self, values: dict[str, float | None], failure: str = "") -> tuple[Finding, ...]:
@@ -263,6 +279,7 @@ class CellTrial:
             windows=trained.windows,
             probes=tuple(self.probes),
             directory=self.directory,
+            again=partial(self._again, trained.generator, self.cell.num_samples),
         )
         with clocked(self.seconds, "evaluate"):
             found = judged(judge, self.parts.metrics)

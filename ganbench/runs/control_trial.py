@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from ganbench.contracts.images import LabeledImages
 from ganbench.errors import noting
 from ganbench.evaluation import controls, trial_evaluation
 from ganbench.evaluation.real_data import digest
@@ -27,11 +28,18 @@ def judge_control(
     """Return how real images are judged; what each part took is added to `seconds`."""
     dataset = plugins.build_spec(reference.dataset)
     with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
-        made = controls.make(reference.control, dataset, reference.num_samples, files.data())
+        make = partial(
+            controls.make, reference.control, dataset, reference.num_samples, files.data()
+        )
+        made = make()
     held = Held.of(reference.dataset, made.split, digest(made.train), len(made.train))
     held_data.hold(directory, held)
+
+    def again() -> tuple[LabeledImages, LabeledImages]:
+        return (now := make()).train, now.samples
+
     judge = trial_evaluation.TrialEvaluation(
-        dataset, made.train, made.samples, plugins, files.data(), split=made.split
+        dataset, made.train, made.samples, plugins, files.data(), split=made.split, again=again
     )
     with clocked(seconds, "evaluate"):
         return judged(judge, [plugins.build_spec(spec) for spec in reference.metrics])

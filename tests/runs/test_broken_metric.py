@@ -30,17 +30,37 @@ class Moody(Metric):
         return {"mood": 1.0}
 
 
+@dataclass(kw_only=True)
+class Meddling(Moody):
+    \"\"\"Writes into what it sees, where Moody fails.\"\"\"
+
+    name = "meddling"
+
+    @property
+    def columns(self):
+        return (Column("meddled", direction="max"),)
+
+    def compute(self, evaluation):
+        import os
+        if "SULKS" in os.environ:
+            evaluation.reals().images.zero_()
+            evaluation.fake.images.numpy()[:] = 0.5
+        return {"meddled": 1.0}
+
+
 @hookimpl
 def register_metrics(register):
     register(Moody)
+    register(Meddling)
 """
 METRICS = """\
 evaluation:
   num_samples: 200
   metrics:
     - moody
+    - meddling
     - mode-coverage
-    - {name: time-to, targets: {mood: 0.5}, num_samples: 50, points: 2}
+    - {name: time-to, targets: {mood: 0.5, meddled: 0.5}, num_samples: 50, points: 2}
 """
 
 
@@ -64,14 +84,18 @@ def test_broken_metric_costs_itself_the_run_exits_3_and_its_gate_fails(tmp_path:
 
     before, after = (result(tmp_path / out) for out in ("whole", "sulking"))
     assert after["status"] == "ok"
-    assert after["errors"] == ["metric 'moody': RuntimeError: not today"]
+    changed = "it changed real images and samples in place, which other metrics see too"
+    assert after["errors"] == [
+        "metric 'moody': RuntimeError: not today",
+        f"metric 'meddling': {changed}; change a copy",
+    ]
     assert before["errors"] == []
     found, expected = values(after), values(before)
-    assert found.pop("mood") is None
-    assert expected.pop("mood") == 1.0
+    assert found.pop("mood") is found.pop("meddled") is None
+    assert expected.pop("mood") == expected.pop("meddled") == 1.0
     assert found["modes"] == expected["modes"]
     probes = [probe["values"] for probe in after["probes"]]
-    assert probes == [{"mood": None}, {"mood": None}]
+    assert probes == [{"mood": None, "meddled": None}] * 2
 
     compared = tiny.ganbench("compare", "whole", "sulking", cwd=tmp_path)
     assert compared.returncode == 1, compared.stdout + compared.stderr

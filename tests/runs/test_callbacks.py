@@ -36,9 +36,15 @@ class Diary(Callback):
             raise OSError("no pencil")
         self.path = trial.directory / "diary.txt"
         self._write("began", trial.run, trial.label, trial.seed, trial.settings["loss"]["name"])
+        if self.meddles:
+            trial.axes.clear()
+            trial.settings.clear()
 
     def window(self, window: Window) -> None:
         self._write("window", window.iteration)
+        if self.meddles:
+            window.d_terms.clear()
+            window.g_terms.clear()
 
     def ended(self, result: dict) -> None:
         self._write("ended", result["status"])
@@ -123,13 +129,15 @@ def test_callback_that_fails_at_the_end_of_a_diverged_trial_hides_no_reason(tmp_
 
 def test_callback_that_draws_or_meddles_changes_nothing(tmp_path: Path) -> None:
     results = []
+    metrics = "evaluation.metrics=[mode-coverage, final-losses]"
     for does in ("draws: 0", "draws: 3", "meddles: true"):
         folder = tmp_path / does[:8].replace(": ", "")
         folder.mkdir()
         noisy = "{name: bce, target_noise: 0.1}"  # drawn from torch's own generator
-        done, result, diary = run(folder, f"[{{name: diary, {does}}}]", loss=noisy)
+        callbacks = f"[{{name: diary, {does}}}, diary]"
+        done, result, diary = run(folder, callbacks, "--set", metrics, loss=noisy)
         assert done.returncode == 0, done.stderr
-        assert len(diary) == 6
+        assert len(diary) == 12
         results.append([m["value"] for m in result["metrics"] if m["kind"] == "quality"])
     assert results[0] == results[1] == results[2]
     assert len(results[0]) > 4

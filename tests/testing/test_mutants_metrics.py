@@ -255,6 +255,19 @@ class CountsInDoubles(Count):
 
 
 @dataclass(kw_only=True)
+class ScalesRealsInPlace(Diversity):
+    """The real images that all metrics share are overwritten."""
+
+    name = "scales-reals-in-place"
+    caught_by = {"evaluation_is_not_modified"}
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        reals = evaluation.reals().images
+        reals //= 2
+        return super().compute(evaluation)
+
+
+@dataclass(kw_only=True)
 class ForgetsTheVersion(Count):
     """A protocol of its own alone."""
 
