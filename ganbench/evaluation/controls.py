@@ -34,6 +34,7 @@ class Judged:
     train: LabeledImages
     samples: LabeledImages
     split: str = "train"  # what `train` is
+    test: LabeledImages | None = None  # the whole of what samples were taken from
 
 
 def unsupported(control: Control, dataset: Dataset) -> str | None:
@@ -60,4 +61,4 @@ def make(control: Control, dataset: Dataset, num_samples: int, root: Path) -> Ju
     order = torch.randperm(len(test), generator=stream(0, "reference"))
     if control == "drop-class" and test.labels is not None:
         order = order[test.labels[order] != test.labels.max()]
-    return Judged(train, test.take(order[:num_samples]))
+    return Judged(train, test.take(order[:num_samples]), test=test)

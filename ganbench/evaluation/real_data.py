@@ -50,8 +50,12 @@ class RealData:
             self._digests[split] = digest(self.split(split))
         return self._digests[split]
 
+    def seen(self) -> dict[str, dict[str, Any]]:
+        """Return what protocols say of all splits loaded so far, by name."""
+        return self.protocol(self._splits)
+
     def protocol(self, splits: Iterable[Split]) -> dict[str, Any]:
-        """Return what a metric's protocol says of the splits that it looked at."""
+        """Return what a metric's protocol says of the splits that it looked at, by name."""
         return {
             self._names[split]: {
                 "num_images": len(self.split(split)),

@@ -232,6 +232,7 @@ class CellTrial:
         )
         with readahead.in_order(self.data.images):
             evaluated = evaluate(watched.metrics, judge)
+        held_data.hold_all(self.directory, self.cell.dataset, judge.real_data.seen())
         self.errors += evaluated.errors
         found = {v.column.name: v for v in evaluated.values if v.column.name in watched.columns}
         return Probe(
@@ -286,6 +287,7 @@ class CellTrial:
         if found.data:  # a file that is mapped into memory may have changed meanwhile
             now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
             held_data.check(self.held, now)
+        held_data.hold_all(self.directory, self.cell.dataset, judge.real_data.seen())
         return found
 
 

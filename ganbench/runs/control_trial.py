@@ -32,8 +32,10 @@ def judge_control(
             controls.make, reference.control, dataset, reference.num_samples, files.data()
         )
         made = make()
-    held = Held.of(reference.dataset, made.split, digest(made.train), len(made.train))
-    held_data.hold(directory, held)
+    for split, images in ((made.split, made.train), ("test", made.test)):
+        if images is not None:
+            found = Held.of(reference.dataset, split, digest(images), len(images))
+            held_data.hold(directory, found)
 
     def again() -> tuple[LabeledImages, LabeledImages]:
         return (now := make()).train, now.samples
@@ -42,4 +44,6 @@ def judge_control(
         dataset, made.train, made.samples, plugins, files.data(), split=made.split, again=again
     )
     with clocked(seconds, "evaluate"):
-        return judged(judge, [plugins.build_spec(spec) for spec in reference.metrics])
+        result = judged(judge, [plugins.build_spec(spec) for spec in reference.metrics])
+    held_data.hold_all(directory, reference.dataset, judge.real_data.seen())
+    return result

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,14 @@ class Held:
         return mine == theirs
 
 
+@dataclass(frozen=True)
+class _Split:
+    """What a protocol says of a split."""
+
+    num_images: int
+    sha256: str
+
+
 def hold(trial: Path, found: Held) -> None:
     """Write down what a trial's folder has found, the first time. Raises DataChanged for others."""
     run = trial.parent.parent
@@ -57,6 +65,12 @@ def hold(trial: Path, found: Held) -> None:
                 check(one, found)
                 return
         _write(run, [*known, found])
+
+
+def hold_all(trial: Path, dataset: cells.Spec, seen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold splits of a data set, as protocols name and describe them. Raises DataChanged."""
+    for split, found in seen.items():
+        hold(trial, Held.of(dataset, split, found["sha256"], found["num_images"]))
 
 
 def check(known: Held, found: Held) -> None:
@@ -75,13 +89,25 @@ def note(run: Path, outcomes: Iterable[TrialOutcome]) -> None:
     known = _read(run)
     before = len(known)
     for outcome in outcomes:
-        seen, cell = outcome.result.data, outcome.trial.cell
-        if seen and cell and outcome.status.is_final:
-            found = Held.of(cell.dataset, "train", seen.sha256, seen.num_images)
+        for found in _seen(outcome) if outcome.status.is_final else ():
             if not any(one.is_of(found) for one in known):
                 known.append(found)
     if len(known) > before:
         _write(run, known)
+
+
+def _seen(outcome: TrialOutcome) -> Iterator[Held]:
+    """Yield the splits that a trial's result tells of."""
+    dataset, data = outcome.trial.subject.dataset, outcome.result.data
+    if data and outcome.trial.cell:
+        yield Held.of(dataset, "train", data.sha256, data.num_images)
+    for protocol in outcome.result.protocols.values():
+        try:
+            real = stored.typed(dict[str, _Split], protocol["real"])
+        except (KeyError, pydantic.ValidationError):  # of a metric of before, or damaged
+            continue
+        for name, split in real.items():
+            yield Held.of(dataset, name, split.sha256, split.num_images)
 
 
 def _read(run: Path) -> list[Held]:

@@ -19,21 +19,24 @@ DATA = """\
 version: 1
 name: tiny
 seeds: [0]
-dataset: {name: tensor, path: images.npz}
+dataset: {name: tensor, path: images.npz, images: images, test_images: test}
 matrix: {loss: [bce, lsgan]}
 conditioning: none
 architecture: {name: mlp, width: 8, depth: 1}
 training: {batch_size: 10, budget: {kimg: 0.1}, log_every: 5}
-evaluation: {num_samples: 20, metrics: [fid], controls: []}
+evaluation: {num_samples: 20, metrics: [fid, memorization], controls: [test]}
 execution: {threads: 1, executor: inline}
 reporters: [json]
 """
 KNOWN = Held("tensor", {"path": "a.npz"}, "train", "00" * 32, 60)
 
 
-def put(folder: Path, count: int, brightest: int) -> None:
-    values = np.random.default_rng(0).integers(0, brightest, (count, 4, 4), np.uint8)
-    np.savez(folder / "images.npz", images=values)
+def put(folder: Path, count: int, brightest: int, test_brightest: int = 255) -> None:
+    train, test = (
+        np.random.default_rng(0).integers(0, most, (number, 4, 4), np.uint8)
+        for number, most in ((count, brightest), (30, test_brightest))
+    )
+    np.savez(folder / "images.npz", images=train, test=test)
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +84,39 @@ def test_run_is_not_gone_on_with_on_other_data(run, count, says, before):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("which", "before"),
+    [
+        pytest.param("lsgan", False, id="that a metric looks at"),
+        pytest.param("lsgan", True, id="of a run that did not know its test set"),
+        pytest.param("real-test", False, id="that is judged itself"),
+    ],
+)
+def test_test_set_is_held_too(run, which, before):
+    for trial in run.glob(f"trials/{which}*"):
+        (trial / "result.json").unlink(missing_ok=True)
+    if which != "lsgan":
+        (lost,) = run.glob("trials/lsgan*")
+        shutil.copy(next(run.glob("trials/bce*/result.json")), lost)
+    if before:
+        (run / held_data.FILE).unlink()
+    put(run.parent, 60, 255, test_brightest=200)
+    assert tiny.ganbench("resume", run, cwd=run.parent).returncode == 3
+    (result,) = (r for name, r in tiny.results(run).items() if name.startswith(which))
+    assert result["status"] == "failed"
+    assert "its data changed after the run began: 30 images (test)" in result["reason"]
+    put(run.parent, 60, 255)
+    done = tiny.ganbench("resume", run, cwd=run.parent)
+    assert done.returncode == 0, done.stderr
+
+
 def test_run_with_damaged_notes_takes_them_from_its_results(run):
     (run / held_data.FILE).write_text("[1]")
     put(run.parent, 60, 200)
     assert tiny.ganbench("resume", run, cwd=run.parent).returncode == 3
-    (noted,) = json.loads((run / held_data.FILE).read_text("utf-8"))
-    assert (noted["dataset"], noted["num_images"]) == ("tensor", 60)
+    noted = json.loads((run / held_data.FILE).read_text("utf-8"))
+    found = {(one["dataset"], one["split"]): one["num_images"] for one in noted}
+    assert found == {("tensor", "train"): 60, ("tensor", "test"): 30}
 
 
 def test_checkpoint_knows_its_data(tmp_path):
