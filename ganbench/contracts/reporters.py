@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
@@ -55,10 +56,16 @@ def with_sections(
     sections: list[Section] = []
     for reporter in reporters:
         try:
-            sections += reporter.sections(report)
+            sections += reporter.sections(own_copy(report))
         except Exception as error:
             failed(reporter, error)
     return replace(report, sections=tuple(sections))
+
+
+def own_copy(report: Report) -> Report:
+    """Return a copy that whoever is handed it may change."""
+    bare = pickle.dumps(replace(report, sections=()), pickle.HIGHEST_PROTOCOL)
+    return replace(pickle.loads(bare), sections=report.sections)  # which are texts, or made of some
 
 
 def markdown_cell(text: str) -> str:

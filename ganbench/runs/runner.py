@@ -17,7 +17,7 @@ import yaml
 from ganbench.config.benchmark_file import Config
 from ganbench.config.schema import Choice
 from ganbench.contracts.executors import Resources, TrialRef
-from ganbench.contracts.reporters import Reporter, spreadsheet_cell, with_sections
+from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
 from ganbench.errors import GanbenchError, PluginError, RunError, place, told
 from ganbench.pictures import progress
 from ganbench.records import run_folder
@@ -159,7 +159,7 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     for reporter in reporters:
         try:
             with put_back():
-                reporter.write(found, run.directory)
+                reporter.write(own_copy(found), run.directory)
         except BrokenPipeError:  # whoever reads standard output has seen enough
             raise
         except Exception as error:

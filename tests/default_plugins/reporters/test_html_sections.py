@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -96,6 +97,27 @@ def test_every_reporter_is_handed_what_all_of_them_add(report):
     first, last = Sees(added=(Section("a", "b"),)), Sees(added=(Section("c", "d"),))
     runner.report(report.run, registry.Registry(), [first, last])
     assert [[s.title for s in r.sections] for r in seen] == [["a", "c"]] * 2
+
+
+def test_no_reporter_sees_what_another_changed(report):
+    seen: list[Report] = []
+
+    class Meddles(Adds):
+        def write(self, report: Report, directory: Path) -> None:
+            seen.append(copy.deepcopy(report))
+            for row in report.table.rows:
+                row.values.clear()
+            for outcome in report.outcomes:
+                outcome.result.seconds.clear()
+
+        def sections(self, report: Report) -> tuple[Section, ...]:
+            self.write(report, Path())
+            return ()
+
+    given = runner.report(report.run, registry.Registry(), [Meddles(), Meddles()])
+    assert len(seen) == 4
+    assert all(one == given == Report.of(report.run) for one in seen)
+    assert any(row.values for row in given.table.rows)
 
 
 def test_page_that_is_made_again_has_the_sections(report, tmp_path, guide_file, monkeypatch):
