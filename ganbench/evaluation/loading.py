@@ -17,6 +17,7 @@ from ganbench.util.messages import shown
 from ganbench.util.process_settings import put_back
 
 DARK = 128  # where the brightest value is below it, white may be another one
+DARKER, SHARE = 32, 0.01  # and where those of such a share are, while others are bright
 LOOKED_AT = 1000  # images, evenly spread, by which that is told
 NOTHING = {"", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write for no label
 
@@ -73,11 +74,8 @@ def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator
     if data.labels is not None and not spec.num_classes:
         yield "it gives labels, and its image_spec() says unlabelled; they are not used"
     yield from odd_names(dataset.class_names())
-    if spec.resolution > 1 and (brightest := _brightest(data.images)) < DARK:
-        yield (
-            f"the brightest value of its images is {brightest:g} of 255; where that is to be "
-            "white, give the data set's option range, as far as it has one"
-        )
+    if spec.resolution > 1:
+        yield from _dark(data.images)
 
 
 def odd_names(names: Sequence[str]) -> Iterator[str]:
@@ -94,8 +92,25 @@ def odd_names(names: Sequence[str]) -> Iterator[str]:
             yield f"classes {listed} are one but for case or spaces, and count as different ones"
 
 
-def _brightest(images: Tensor) -> float:
-    """Return the largest value of some images, on the scale of bytes."""
-    few = images[:: -(-len(images) // LOOKED_AT)]
-    largest = float(few.max())
-    return largest if images.dtype == torch.uint8 else 127.5 * (largest + 1)
+def _dark(images: Tensor) -> Iterator[str]:
+    """Yield what looks as if white were another value, of all images or of some."""
+    step = -(-len(images) // LOOKED_AT)
+    few = images[::step].flatten(1)
+    darkest, brightest = few.amin(1).float(), few.amax(1).float()
+    if images.dtype != torch.uint8:
+        darkest, brightest = (127.5 * (values + 1) for values in (darkest, brightest))
+    if (most := float(brightest.max())) < DARK:
+        yield (
+            f"the brightest value of its images is {most:g} of 255; where that is to be "
+            "white, give the data set's option range, as far as it has one"
+        )
+        return
+    # An image of one value, such as an empty slice, is as dark in any range.
+    darker = ((brightest < DARKER) & (darkest < brightest)).nonzero().flatten()
+    if len(darker) and len(darker) >= SHARE * len(few):
+        found = float(brightest[darker].max())
+        yield (
+            f"{len(darker):,} of {len(few):,} images have no value above {found:.3g} of 255, image "
+            f"{int(darker[0]) * step} the first of them; where their white is another than that of "
+            "the rest, as of 12 bits in files of 16 beside 8, save all alike"
+        )

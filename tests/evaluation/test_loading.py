@@ -17,6 +17,14 @@ IMAGES = torch.full((6, 1, 4, 4), 200, dtype=torch.uint8)
 LABELS = torch.arange(6) % 3
 
 
+def mixed(brightest: int) -> torch.Tensor:
+    """Images of which two are dark beside the rest."""
+    images = IMAGES.clone()
+    images[1:3] = 0
+    images[1:3, 0, 0, 0] = brightest
+    return images
+
+
 class Given(Dataset):
     """Gives what it is made of, as anybody's data set may."""
 
@@ -37,6 +45,13 @@ class Given(Dataset):
 
     def class_names(self):
         return self.names
+
+
+def test_empty_images_and_few_dark_ones_are_not_remarked_on():
+    many = IMAGES[:1].repeat(201, 1, 1, 1)
+    many[7] = mixed(15)[1]
+    for images, labels in ((mixed(0), LABELS), (mixed(32), LABELS), (many, torch.arange(201) % 3)):
+        assert load(Given(images, labels), "train", Path()).remarks == ()
 
 
 def test_what_fits_is_given_as_it_is(caplog):
@@ -77,6 +92,8 @@ def test_what_does_not_fit_is_refused(dataset, why):
         (Given(classes=0), "it gives labels, and its image_spec() says unlabelled; they are not u"),
         (Given(IMAGES // 13), "the brightest value of its images is 15 of 255; where that is to b"),
         (Given(IMAGES.float() / 250 - 1), "the brightest value of its images is 102 of 255"),
+        (Given(mixed(15)), "2 of 6 images have no value above 15 of 255, image 1 the first of the"),
+        (Given(mixed(15).float() / 127.5 - 1), "2 of 6 images have no value above 15 of 255"),
         (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
         (Given(names=("cat", "Cat ", "x")), "classes 'cat' and 'Cat ' are one but for case or sp"),
     ],
