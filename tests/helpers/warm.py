@@ -1,11 +1,14 @@
 """Processes that are forked from one which has imported the heavy libraries already.
 
 A cold start of Python with torch takes seconds, a fork of a warm one takes none. The child is a
-process of its own, with an environment, a working directory and an exit code, and imports ganbench
-itself. What is about starting (imports, signals, threads, the interpreter's own variables) wants a
-cold process.
+process of its own, with an environment, a working directory and an exit code. `python -m ganbench`,
+and code that names ganbench, find ganbench imported too, unless PYTHONPATH has folders that might
+hold another; all else imports it itself. What is about starting (imports, signals, threads, the interpreter's own variables) wants
+a cold process.
 
-Where `hasten` was called, and in the children, `python -m ganbench.fork_server` is such a fork too.
+Where `hasten` was called, and in the children, what workers are forked from is such a fork too. The
+children's other processes are as well, but for workers that start cold: versions that `ganbench ab`
+measures, benchmarks that pytest runs, and workers of xdist.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ import atexit
 import gc
 import importlib
 import inspect
+import io
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import shutil
@@ -25,6 +30,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -44,7 +50,7 @@ READ_AT_START = ("PYTHON", "OMP_", "MKL_", "LC_", "LANG", "MPL")  # variables' p
 ADDRESS = "GANBENCH_TESTS_WARM"  # the variable with the folder of the sockets
 PLAIN, PREPARED = "plain", "prepared"  # the sockets; behind the other, ganbench is imported as well
 PATIENCE = 300  # seconds
-FORK_SERVER = "ganbench.fork_server"
+FORK_SERVER, WORKER = "'ganbench.fork_server'", "'ganbench.worker'"  # in the code that runs them
 COLD = subprocess.Popen
 ROOT = Path(__file__).parents[2]
 
@@ -78,24 +84,23 @@ def start(
     streams = {"stdin": subprocess.DEVNULL, "text": True, **streams}
     if address := _server():
         environment = {**environment, ADDRESS: address}
-    is_warm = address and not _is_changed(environment)
-    popen = _ToThePlain if is_warm else COLD
+    popen = _Warm if address and not _is_changed(environment) else COLD
     return popen(command, cwd=cwd, env=environment, start_new_session=True, **streams)
 
 
-def hasten() -> None:
-    """From here on, what this process's workers are forked from is forked itself."""
+def hasten(*, all_of_python: bool = False) -> None:
+    """From here on, what this process's workers are forked from is forked itself.
+
+    With `all_of_python`, so are other processes of Python that it starts.
+    """
     if _server():
-        subprocess.Popen = _Hastened  # type: ignore[misc]
+        subprocess.Popen = _HastenedAll if all_of_python else _Hastened  # type: ignore[misc]
 
 
 def _is_changed(environment: Mapping[str, str]) -> bool:
     ours = _environment_of_server()
     names = {name for name in ours.keys() | environment.keys() if name.startswith(READ_AT_START)}
-    names.discard("PYTHONPATH")
-    return _path(ours) != _path(environment) or any(
-        ours.get(name) != environment.get(name) for name in names
-    )
+    return any(ours.get(name) != environment.get(name) for name in names - {"PYTHONPATH"})
 
 
 def _path(environment: Mapping[str, str]) -> list[str]:
@@ -135,25 +140,28 @@ def _server() -> str:
 
 
 class _Warm(subprocess.Popen):
-    """A process that is forked from the warm one behind a socket, which tells of its end."""
-
-    socket_name = PLAIN
+    """A process that is forked from a warm one, which tells of its end."""
 
     def _execute_child(self, *arguments: Any) -> None:
         told = inspect.signature(COLD._execute_child).bind(self, *arguments).arguments
-        args, env, cwd = told["args"], told["env"], told["cwd"]
+        env, cwd = told["env"], told["cwd"]
+        flag, what, given = _asked(told["args"])
+        environment = dict(os.environ if env is None else env)
         streams = [told["p2cread"], told["c2pwrite"], told["errwrite"]]
-        streams = [own if given == -1 else given for own, given in enumerate(streams)]
+        streams = [own if stream == -1 else stream for own, stream in enumerate(streams)]
         passed = list(told["pass_fds"])
         job = {
-            "module": self.module(args),
-            "arguments": args[3:],
+            "flag": flag,
+            "what": what,
+            "arguments": given,
             "cwd": str(cwd or os.getcwd()),
-            "environment": dict(os.environ if env is None else env),
+            "environment": environment,
             "passed": passed,
         }
+        has_our_path = _path(environment) == _path(_environment_of_server())
+        is_prepared = has_our_path and "ganbench" in what
         self._told = socket.socket(socket.AF_UNIX)
-        self._told.connect(f"{_server()}/{self.socket_name}")
+        self._told.connect(f"{_server()}/{PREPARED if is_prepared else PLAIN}")
         request = json.dumps(job).encode()
         socket.send_fds(self._told, [len(request).to_bytes(4, "big")], [*streams, *passed])
         self._told.sendall(request)
@@ -161,9 +169,6 @@ class _Warm(subprocess.Popen):
         self._child_created = True
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(told[name] for name in pipes))
-
-    def module(self, args: Sequence[str]) -> str:
-        return args[2]
 
     def _internal_poll(self, *_: Any, **__: Any) -> int | None:
         if self.returncode is None:
@@ -183,22 +188,33 @@ class _Warm(subprocess.Popen):
         return self.pid, -code if code < 0 else code << 8  # as the system counts them
 
 
-class _ToThePlain(_Warm):
-    pass
+def _asked(args: Any) -> tuple[str, str, list[str]]:
+    """The flag -m or -c of a command of Python, what it runs, and its arguments; or nothing."""
+    if not isinstance(args, list) or args[:1] != [sys.executable]:
+        return "", "", []
+    options = [str(option) for option in args[1:] if option != "-u"]
+    if len(options) < 2 or options[0] not in ("-m", "-c"):
+        return "", "", []
+    return options[0], options[1], options[2:]
 
 
 class _Hastened(_Warm):
     """Warm where it is what workers are forked from, else as ever."""
 
-    socket_name = PREPARED
-
     def __new__(cls, args: Any, *_: Any, **options: Any) -> Any:
-        is_server = isinstance(args, list) and repr(FORK_SERVER) in str(args[2:3])
-        is_warm = is_server and not _is_changed(options.get("env") or os.environ)
+        can_be_warm = not _is_changed(options.get("env") or os.environ)
+        is_warm = can_be_warm and cls.hastens(*_asked(args)[:2])
         return object.__new__(cls) if is_warm else COLD(args, *_, **options)
 
-    def module(self, args: Sequence[str]) -> str:
-        return FORK_SERVER
+    @classmethod
+    def hastens(cls, flag: str, what: str) -> bool:
+        return FORK_SERVER in what
+
+
+class _HastenedAll(_Hastened):
+    @classmethod
+    def hastens(cls, flag: str, what: str) -> bool:
+        return bool(flag) and WORKER not in what
 
 
 def _received(connection: socket.socket, size: int) -> bytes:
@@ -215,6 +231,7 @@ def serve(folder: str) -> None:
     _environment_of_server()  # as it is now
     for module in HEAVY:
         importlib.import_module(module)
+    _draw()
     listening = {name: socket.socket(socket.AF_UNIX) for name in (PLAIN, PREPARED)}
     for name, listener in listening.items():
         listener.bind(f"{folder}/{name}")
@@ -223,10 +240,27 @@ def serve(folder: str) -> None:
     if os.fork():
         _serve(listening[PLAIN])
     else:
-        from ganbench import worker
-
-        worker.preload()
+        _import_ganbench()
         _serve(listening[PREPARED])
+
+
+def _draw() -> None:
+    """Let matplotlib find its fonts, which takes as long as several pages."""
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().plot([1], [1], label="x")
+    figure.legend()
+    figure.savefig(io.BytesIO())
+
+
+def _import_ganbench() -> None:
+    from ganbench import worker
+    from ganbench.cli import commands
+
+    worker.preload()
+    for found in pkgutil.walk_packages(commands.__path__, f"{commands.__name__}."):
+        importlib.import_module(found.name)
 
 
 def _serve(listener: socket.socket) -> None:
@@ -267,20 +301,27 @@ def _forked(listener: socket.socket) -> tuple[int, socket.socket]:
     return pid, connection
 
 
+def _found_anyway() -> list[str]:
+    """The server's sys.path without its script's folder, and PYTHONPATH but for this package."""
+    added = _path(_environment_of_server())
+    return [folder for folder in sys.path[1:] if folder not in added]
+
+
 def _tell(connection: socket.socket, number: int) -> None:
     with suppress(BrokenPipeError):  # nobody waits for it any more
         connection.sendall(number.to_bytes(4, "big", signed=True))
 
 
 def become(
-    module: str,
+    flag: str,
+    what: str,
     arguments: Sequence[str],
     cwd: str,
     environment: Mapping[str, str],
     passed: Sequence[int],
     descriptors: Sequence[int],
 ) -> NoReturn:
-    """Be `python -m MODULE ARGUMENTS`, up to where the interpreter would be taken down."""
+    """Be `python -m MODULE ARGUMENTS` or `python -c CODE ARGUMENTS`, up to its last moments."""
     import numpy as np
 
     os.setsid()
@@ -292,16 +333,20 @@ def become(
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", closefd=False, errors="backslashreplace", buffering=1)
     own = dict(zip(map(str, passed), map(str, descriptors[3:]), strict=True))
+    sys.path[:] = [cwd if flag == "-m" else "", *_path(environment), *_found_anyway()]
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(cwd)
     np.random.seed()  # Python's own does so itself; torch's seed is the same in every process
-    sys.path[:1] = [] if module == FORK_SERVER else [cwd]
-    sys.argv = ["-m", *(own.get(argument, argument) for argument in arguments)]
-    hasten()
+    sys.argv = [flag, *(own.get(argument, argument) for argument in arguments)]
+    hasten(all_of_python=True)
     code: object = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if flag == "-m":
+            runpy.run_module(what, run_name="__main__", alter_sys=True)
+        else:
+            sys.modules["__main__"] = main = types.ModuleType("__main__")
+            exec(compile(what, "<string>", "exec"), vars(main))
     except SystemExit as end:
         code = end.code
         if isinstance(code, str):

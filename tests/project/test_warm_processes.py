@@ -54,12 +54,39 @@ def test_killed_process_says_by_what_and_the_next_one_runs(folder: Path) -> None
     assert (after.returncode, after.stdout.split()[3]) == (7, "blue")
 
 
-def test_ganbench_is_imported_anew_and_torch_is_there(tmp_path: Path) -> None:
-    (tmp_path / "imported.py").write_text(
-        "import sys; print(*('torch' in sys.modules, 'ganbench' in sys.modules))"
-    )
+IMPORTED = "import sys; print(*('torch' in sys.modules, 'ganbench' in sys.modules))"
+
+
+def test_torch_is_there_and_modules_import_ganbench_themselves(tmp_path: Path) -> None:
+    (tmp_path / "imported.py").write_text(IMPORTED)
     done = warm.run("imported", cwd=tmp_path, environment=tiny.surroundings())
     assert done.stdout.split() == [str(hasattr(os, "fork")), "False"]
+
+
+def test_folder_of_pythonpath_comes_before_ganbench(tmp_path: Path) -> None:
+    package = tmp_path / "tree" / "ganbench"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(f"{IMPORTED}; print(*sys.argv[1:], sys.path[0])")
+    environment = tiny.surroundings(PYTHONPATH=str(package.parent))
+    done = warm.run("ganbench", "--help", cwd=tmp_path, environment=environment)
+    assert done.stdout == f"{hasattr(os, 'fork')} True\n--help {tmp_path}\n", done.stderr
+    assert warm.run("ganbench", "--version", cwd=tmp_path, environment=tiny.surroundings()).stdout
+
+
+def test_code_that_a_process_starts_finds_its_arguments_and_torch(tmp_path: Path) -> None:
+    code = f"{IMPORTED}; print(sys.argv, sys.path[0] == '', __name__, sys.stdin.read())"
+    (tmp_path / "starts.py").write_text(
+        "import subprocess, sys\n"
+        f"command = [sys.executable, '-u', '-c', {code!r}, 'a', 'b']\n"
+        "print(subprocess.run(command, capture_output=True, input='in', text=True))\n"
+        "print(subprocess.run([sys.executable, '-S', *command[2:]], capture_output=True).stdout)\n"
+    )
+    done = warm.run("starts", cwd=tmp_path, environment=tiny.surroundings())
+    first, second = done.stdout.splitlines()
+    warm_one = f"{hasattr(os, 'fork')} {hasattr(os, 'fork')}"  # it names ganbench
+    assert f"{warm_one}\\n['-c', 'a', 'b'] True __main__ in\\n" in first
+    assert "False False" in second
 
 
 def test_what_is_read_when_python_starts_makes_a_cold_process(tmp_path: Path) -> None:
