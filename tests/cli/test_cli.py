@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import tiny
+from helpers import tiny, warm
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("torch", "pandas", "rich", "pydantic")
@@ -313,7 +313,7 @@ def test_run_folder_of_another_kind_is_a_sentence(tmp_path: Path, text: str) -> 
 
 def test_modules_of_the_users_folder_are_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "random.py").write_text("raise RuntimeError('not the random you wanted')\n")
-    tiny.write(tmp_path)
+    tiny.write(tmp_path, tiny.UNCONTROLLED)
     command = "import sys; sys.path.pop(0); from ganbench.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", command, "run", "tiny.yaml", "--only", "loss=bce", "--out", "run"],
@@ -324,14 +324,14 @@ def test_modules_of_the_users_folder_are_in_nobodys_way(tmp_path: Path) -> None:
 
 def test_progress_in_a_terminal_is_live(tmp_path: Path) -> None:
     pty = pytest.importorskip("pty")  # not on Windows
-    text = tiny.TINY.replace("kimg: 1}", "kimg: 40}")
-    command = tiny.command("run", tiny.write(tmp_path, text), "--only", "loss=bce", "--out", "run")
+    file = tiny.write(tmp_path, tiny.TINY.replace("kimg: 1}", "kimg: 10}"))
     surroundings = tiny.surroundings(TERM="xterm", COLUMNS="80", LINES="24")
     surroundings.pop("CI", None)
     master, slave = pty.openpty()
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=surroundings, stdout=subprocess.DEVNULL, stderr=slave
-    )
+    process = warm.start(
+        "ganbench", "run", file, "--only", "loss=bce", "--out", "run",
+        cwd=tmp_path, environment=surroundings, stdout=subprocess.DEVNULL, stderr=slave,
+    )  # fmt: skip
     os.close(slave)
     seen = b""
     with contextlib.suppress(OSError):  # a closed terminal reads as an error on Linux
@@ -345,6 +345,6 @@ def test_progress_in_a_terminal_is_live(tmp_path: Path) -> None:
         re.search(r"━ +1 of 2 trials, \d:\d\d, about \d+:\d\d left$", line) for line in lines
     )
     assert any(
-        re.search(r"bce/none/mlp: [\d.]+ of 40 kimg, .* kimg/s, D \d", line) for line in lines
+        re.search(r"bce/none/mlp: [\d.]+ of 10 kimg, .* kimg/s, D \d", line) for line in lines
     )
     assert any(line.startswith("bce/none/mlp seed 0: ok, modes") for line in lines)

@@ -3,8 +3,8 @@
 A cold start of Python with torch takes seconds, a fork of a warm one takes none. The child is a
 process of its own, with an environment, a working directory and an exit code. `python -m ganbench`,
 and code that names ganbench, find ganbench imported too, unless PYTHONPATH has folders that might
-hold another; all else imports it itself. What is about starting (imports, signals, threads, the interpreter's own variables) wants
-a cold process.
+hold another; all else imports it itself. What is about starting (imports, signals, threads, the
+interpreter's own variables) wants a cold process.
 
 Where `hasten` was called, and in the children, what workers are forked from is such a fork too. The
 children's other processes are as well, but for workers that start cold: versions that `ganbench ab`
