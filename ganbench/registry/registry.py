@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -114,8 +115,13 @@ class Registry(Catalog):
         except BaseException as error:
             self._fail(source, error, traceback.format_exc(limit=-3))
 
-    def add_named(self, plugin: str) -> None:
-        """Import and register a `--plugin` value. Raises PluginError, whatever is wrong with it."""
+    def add_named(self, plugin: str, *, rehearse: bool = True) -> None:
+        """Import and register a `--plugin` value. Raises PluginError, whatever is wrong with it.
+
+        One whose import would end this process is not imported, unless nothing is rehearsed.
+        """
+        if rehearse and (why := why_not_named(plugin)):
+            raise PluginError(f"--plugin {plugin}: {why}")
         try:
             with rehearsal.contained(plugin):
                 module, source = import_named(plugin)
@@ -169,8 +175,8 @@ def load(plugins: Iterable[str] = (), *, rehearse: bool = True) -> Registry:
     """Return the registry of the built-ins, the installed plugins and `plugins` (files or modules).
 
     An installed plugin that is wrong in any way is kept in `failures`, and so are both of two that
-    register one name; where one of `plugins` is wrong, PluginError is raised. One whose import
-    would take this process down is not imported, unless nothing is rehearsed.
+    register one name; where one of `plugins` is wrong, PluginError is raised. What would take this
+    process down as it is imported is not, unless nothing is rehearsed.
     """
     registry = Registry()
     registry.add_built_ins()
@@ -182,7 +188,7 @@ def load(plugins: Iterable[str] = (), *, rehearse: bool = True) -> Registry:
         else:
             registry.add_installed(point)
     for plugin in dict.fromkeys(plugins):
-        registry.add_named(plugin)
+        registry.add_named(plugin, rehearse=rehearse)
     return registry
 
 
@@ -195,6 +201,22 @@ def why_not(plugin: FoundPlugin) -> str:
 def act_out(module: str) -> None:
     """Import and register a plugin's module, whatever comes of it."""
     Registry().add_installed(FoundPlugin(PluginSource(module, module, ""), module))
+
+
+def why_not_named(plugin: str) -> str:
+    """Return why a `--plugin` value must not be imported here; the empty text where it may.
+
+    Exceptions are none of the reasons: the import itself tells of them.
+    """
+    found = FoundPlugin(PluginSource(plugin, plugin, ""), plugin)
+    elsewhere = f"import sys, {__name__} as r; r.act_out_named(sys.argv[1])"
+    return rehearsal.why_not(found, act_out_named, elsewhere, may_last=True)
+
+
+def act_out_named(plugin: str) -> None:
+    """Import and register a `--plugin` value, whatever exception comes of it."""
+    with contextlib.suppress(BaseException):
+        Registry().add_named(plugin, rehearse=False)
 
 
 def built_in_reporters() -> Registry:

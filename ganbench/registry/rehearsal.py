@@ -1,4 +1,4 @@
-"""Imports installed plugins first where nothing can come of it: in a process of their own.
+"""Imports plugins first where nothing can come of it: in a process of their own.
 
 An import runs code of others, which may end its process, crash it, or never return. Whatever has
 been seen to return is known by its version and source, and is not rehearsed again.
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ganbench
-from ganbench.registry.discovery import FoundPlugin, source_file
+from ganbench.registry.discovery import FoundPlugin, is_file, source_file
 from ganbench.util import files
 
 SECONDS = 10.0
@@ -30,11 +30,14 @@ RETURNED = b"returned"
 _log = logging.getLogger(__name__)
 
 
-def why_not(plugin: FoundPlugin, act: Callable[[str], object], code: str) -> str:
-    """Return why an installed plugin must not be imported here; the empty text where it may.
+def why_not(
+    plugin: FoundPlugin, act: Callable[[str], object], code: str, *, may_last: bool = False
+) -> str:
+    """Return why a plugin must not be imported here; the empty text where it may.
 
     `act` imports and registers the module that it is given, and so does `code`, in another process
-    that finds it in sys.argv[1], where this one cannot be forked.
+    that finds it in sys.argv[1], where this one cannot be forked. An import that does not return in
+    time may be begun anyway where it `may_last`.
     """
     known = _known(plugin)
     with contextlib.suppress(OSError):  # a cache that cannot be read knows nothing
@@ -42,6 +45,8 @@ def why_not(plugin: FoundPlugin, act: Callable[[str], object], code: str) -> str
             return ""
     may_fork = sys.platform == "linux" and threading.active_count() == 1
     why = _forked(plugin.module, act) if may_fork else _spawned(plugin.module, code)
+    if may_last and why == _endless():
+        return ""
     if known and not why:
         with contextlib.suppress(OSError):  # then it is rehearsed again, which is all that is lost
             known.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +77,8 @@ def contained(plugin: str) -> Iterator[None]:
 def _known(plugin: FoundPlugin) -> Path | None:
     """Return the file that is there once this version and source was imported and returned."""
     try:
-        top = source_file(plugin.module.partition(".")[0])
+        named = Path(plugin.module) if is_file(plugin.module) else None
+        top = named or source_file(plugin.module.partition(".")[0])
         found = sorted(top.parent.rglob("*.py")) if top.name == "__init__.py" else [top]
         digest = hashlib.sha256(f"{ganbench.__version__} {sys.version} {plugin}\n".encode())
         for file in found:

@@ -1,4 +1,4 @@
-"""Installed plugins whose import would take the command line down, and what it costs to know."""
+"""Plugins whose import would take the command line down, and what it costs to know."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from helpers import tiny
 
+from ganbench.errors import PluginError
 from ganbench.registry import registry, rehearsal
 from ganbench.util import process_settings
 
@@ -64,6 +65,32 @@ def load(install: Callable[..., Path], source: str) -> tuple[str, list[str]]:
 )
 def test_a_plugin_that_takes_processes_down_costs_itself_alone(install, source, reason) -> None:
     assert load(install, source) == (reason, ["quiet"])
+
+
+NAMED = [
+    ("import os; os._exit(0)", "--plugin {}: its import ended the process, with exit code 0"),
+    ("import os; os.kill(os.getpid(), 9)", "--plugin {}: its import ended the process, by signal"),
+    ("import sys; sys.exit(0)", "--plugin {} could not be imported: SystemExit: 0"),
+    ("raise ValueError('mine')", "--plugin {} could not be imported: ValueError: mine"),
+    (GOOD + "    import os; os._exit(0)\n", "--plugin {}: its import ended the process"),
+]
+
+
+@pytest.mark.parametrize(("source", "reason"), NAMED)
+def test_a_named_plugin_that_ends_the_process_is_an_error(tmp_path, source, reason) -> None:
+    path = tmp_path / "named.py"
+    path.write_text(source)
+    for _ in range(2):  # what is known of it the second time, too
+        with pytest.raises(PluginError) as raised:
+            registry.load([str(path)])
+        assert str(raised.value).startswith(reason.format(path))
+
+
+def test_a_named_plugin_may_take_its_time(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.1)
+    path = tmp_path / "slow.py"
+    path.write_text("import time; time.sleep(0.3)" + GOOD)
+    assert registry.load([str(path)]).names("reporter") == ["quiet"]
 
 
 def test_prints_and_folders_of_a_plugin_stay_its_own(install, capsys, tmp_path) -> None:
