@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         Provenance,
         RunInfo,
     )
+    from ganbench.records.schedules import Amount, Schedule, Scheduled
     from ganbench.records.status import Status
     from ganbench.records.table import Note, Row, Summary, Table
     from ganbench.records.training_settings import TrainingSettings
@@ -107,6 +108,7 @@ _HOMES = {
     "TrialResult",
     "records.run_folder": "Run Trial TrialOutcome",
     "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
+    "records.schedules": "Amount Schedule Scheduled",
     "records.training_settings": "TrainingSettings",
     "records.status": "Status",
     "records.table": "Note Row Summary Table",

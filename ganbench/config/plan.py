@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any, Literal
 
 from ganbench.config import compatibility
@@ -19,6 +20,7 @@ from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell, Plan, Reference, Spec
 from ganbench.records.columns import unclear
+from ganbench.records.schedules import Schedule, UnitsInKimg
 from ganbench.records.training_settings import Control, Precision, TrainingSettings
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
@@ -91,6 +93,8 @@ class _Workshop:
             entry = self.registry.lookup(choice.kind, choice.name)
             counted, given = counted_options(built), {f.name for f in fields(built) if f.init}
             options = {name: value for name, value in counted.items() if name in given}
+            asked = Spec(choice.kind, choice.name, choice.options, entry.identity)
+            options |= {k: v.plain() for k, v in self.registry.schedules(asked).items()}
             self._specs[key] = Spec(
                 choice.kind, choice.name, options, entry.identity, entry.counted_source
             )
@@ -109,6 +113,13 @@ class _Workshop:
             self._specs[key] = replace(spec, options=options)
         return self._specs[key]
 
+    def in_kimg(self, spec: Spec, units: UnitsInKimg) -> Spec:
+        """Return a spec without epochs and steps in the schedules of its options."""
+        found = self.registry.schedules(spec)
+        now = {name: schedule.in_kimg(units).plain() for name, schedule in found.items()}
+        options = {**spec.options, **now}
+        return spec if options == spec.options else self.with_options(spec, options)
+
     def build(self, spec: Spec) -> Any:
         if id(spec) not in self._built:
             # The spec is kept, so that its id() is nobody else's.
@@ -126,7 +137,9 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     asked = request.settings
     dataset = workshop.spec(asked.dataset)
     built: Dataset = workshop.build(dataset)
-    losses = tuple(map(workshop.spec, (asked.loss, *asked.regularizers)))
+    settings = _settings(request, workshop.registry, built, device)
+    planned = partial(_planned, request, workshop, built, settings)
+    losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
     axes = _axes(request)
     cell = Cell(
         label=_label(axes),
@@ -137,10 +150,10 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         g_conditioning=workshop.spec(asked.conditioning.generator),
         d_conditioning=workshop.spec(asked.conditioning.discriminator, "of D"),
         architecture=workshop.spec(asked.architecture),
-        transforms=tuple(map(workshop.spec, asked.transforms)),
+        transforms=tuple(map(planned, asked.transforms)),
         g_norm=asked.g_norm or "none",
         d_norm=asked.d_norm or "none",
-        schedule=_settings(request, workshop.registry, built, device),
+        schedule=settings,
         num_samples=asked.evaluation.num_samples,
         metrics=(metrics := _metrics(request, workshop, built)),
         extractors=_extractors(built, metrics, workshop),
@@ -212,7 +225,9 @@ def _settings(
     recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
     names = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
     chosen = {name: getattr(training, name) for name in names}
-    resolved = {k: getattr(recipe, k) if v is None else v for k, v in chosen.items()}
+    resolved: dict[str, Any] = {
+        k: getattr(recipe, k) if v is None else v for k, v in chosen.items()
+    }
     if training.updates == "simultaneous" and resolved["n_critic"] != 1:
         raise ConfigError(
             f"{request.where}: simultaneous updates are one of each player, and n_critic of loss "
@@ -223,6 +238,9 @@ def _settings(
             f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
             f"{training.micro_batch}; use a divisor of it as training.micro_batch"
         )
+    units = _units(dataset, training.batch_size, resolved["n_critic"])
+    for name in ("g_lr", "d_lr", "betas"):
+        resolved[name] = _in_kimg(resolved[name], units, f"{request.where}: training.{name}")
     return TrainingSettings(
         batch_size=training.batch_size,
         kimg=training.budget.kimg,
@@ -236,6 +254,41 @@ def _settings(
         log_every=training.log_every,
         **resolved,
     )
+
+
+def _units(dataset: Dataset, batch_size: int, n_critic: int) -> UnitsInKimg:
+    """Return what an epoch and a step of G are of a cell."""
+    count = dataset.num_images()
+    epoch = None if count is None else count // batch_size * batch_size / 1000
+    return UnitsInKimg(epochs=epoch, steps=n_critic * batch_size / 1000)
+
+
+def _in_kimg(setting: Any, units: UnitsInKimg, where: str) -> Any:
+    """Return a setting without epochs and steps, in a tuple too. Raises ConfigError."""
+    if isinstance(setting, tuple):
+        return tuple(_in_kimg(one, units, where) for one in setting)
+    if not isinstance(setting, Schedule):
+        return setting
+    try:
+        return setting.in_kimg(units)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _planned(
+    request: CellRequest,
+    workshop: _Workshop,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    choice: Choice[Any],
+) -> Spec:
+    """Return the spec of a loss or transform, whose options may be scheduled."""
+    spec = workshop.spec(choice)
+    units = _units(dataset, settings.batch_size, settings.n_critic)
+    try:
+        return workshop.in_kimg(spec, units)
+    except ValueError as error:
+        raise ConfigError(f"{request.where}: {spec.kind} '{spec.name}': {error}") from error
 
 
 def _precision(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
+from ganbench.records.schedules import SCHEDULED, Schedulable
 from ganbench.records.training_settings import Compile, Control, FakeLabels, Updates
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
@@ -135,6 +136,9 @@ class Budget(Settings):
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[PositiveFloat, Schedulable(also=(0.0,))]
+"""A learning rate, or a schedule of one, which may begin or end at 0."""
+ScheduledDecay = Annotated[Decay, SCHEDULED]
 
 
 class Training(Settings):
@@ -156,9 +160,9 @@ class Training(Settings):
         "batch norm takes its statistics of each piece",
     )
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
-    g_lr: PositiveFloat | None = None
-    d_lr: PositiveFloat | None = None
-    betas: tuple[Decay, Decay] | None = None
+    g_lr: Rate | None = None
+    d_lr: Rate | None = None
+    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
     ema: Decay = Field(
         default=0.999,
         description="decay of the average of G's weights that is evaluated; 0: none. Batch norm is "

@@ -33,6 +33,13 @@ class Dataset(ABC):
     def status(self, root: Path) -> DatasetStatus:
         """Say where the data is and whether it is there and verified; load and download nothing."""
 
+    def num_images(self) -> int | None:
+        """Count the images of the split `train`, without reading any, for budgets in epochs.
+
+        None: their number is not known before they are loaded.
+        """
+        return None
+
     def class_names(self) -> tuple[str, ...]:
         """Name the classes, without reading any image; (): their ids are their names."""
         return ()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.steps import Player, Step
+from ganbench.records.schedules import Schedule
 
 Terms = dict[str, Tensor]
 """Named scalar terms of one player's objective. The trainer minimises their sum and logs each."""
@@ -31,9 +32,9 @@ class Recipe:
 
     n_critic: int = 1
     optimizer: str = "adam"
-    g_lr: float = 2e-4
-    d_lr: float = 2e-4
-    betas: tuple[float, float] = (0.5, 0.999)
+    g_lr: float | Schedule = 2e-4
+    d_lr: float | Schedule = 2e-4
+    betas: tuple[float | Schedule, float | Schedule] = (0.5, 0.999)
 
 
 class Owned(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -23,8 +23,17 @@ from ganbench.models.networks import (
 )
 from ganbench.models.owned import OwnedNetworks
 from ganbench.records.cells import Cell, Spec, canonical_json
+from ganbench.records.schedules import Schedule
 from ganbench.registry.registry import Registry
 from ganbench.util import files
+
+
+class ScheduledOption(NamedTuple):
+    """An option of a built plugin that changes while the cell trains."""
+
+    plugin: object
+    name: str
+    schedule: Schedule
 
 
 @dataclass(frozen=True)
@@ -39,11 +48,21 @@ class Parts:
     architecture: Architecture
     transforms: tuple[Transform, ...]
     metrics: tuple[Metric, ...]
+    scheduled: tuple[ScheduledOption, ...] = ()
 
     @classmethod
     def of(cls, cell: Cell, registry: Registry) -> Parts:
         """Build a cell's plugins. Raises ConfigError where one is not there or refuses options."""
-        return cls.built(cell, registry.build_spec)
+        parts = cls.built(cell, registry.build_spec)
+        pairs = zip(
+            (*parts.losses, *parts.transforms), (*cell.losses, *cell.transforms), strict=True
+        )
+        found = (
+            ScheduledOption(plugin, name, schedule)
+            for plugin, spec in pairs
+            for name, schedule in registry.schedules(spec).items()
+        )
+        return replace(parts, scheduled=tuple(found))
 
     @classmethod
     def built(cls, cell: Cell, build: Callable[[Spec], Any]) -> Parts:

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from ganbench.errors import GanbenchError
+from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import Control, TrainingSettings
 
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
@@ -180,8 +181,10 @@ def settings_of(value: Any) -> dict[str, Any]:
 def fields_of(value: Any) -> dict[str, Any]:
     """Return a dataclass as a mapping, one level deep. Raises TypeError where it is none.
 
-    It is what JSON makes of values that it does not know.
+    It is what JSON makes of values that it does not know. A schedule is as a file says it.
     """
+    if isinstance(value, Schedule):
+        return value.plain()
     if not dataclasses.is_dataclass(value):
         raise TypeError(f"{value!r} is of type {type(value).__name__}")
     return {name: getattr(value, name) for name in _defaults(type(value))}  # type: ignore[arg-type]

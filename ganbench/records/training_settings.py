@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.records.schedules import Schedule
+
 Precision = Literal["float32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
@@ -21,9 +23,9 @@ class TrainingSettings:
     n_critic: int  # discriminator steps per generator step
     updates: Updates  # simultaneous: both gradients at the same weights and for the same fakes
     optimizer: str
-    g_lr: float
-    d_lr: float
-    betas: tuple[float, float]
+    g_lr: float | Schedule
+    d_lr: float | Schedule
+    betas: tuple[float | Schedule, float | Schedule]
     ema: float  # decay of the generator's weight average; 0: none
     precision: Precision
     channels_last: bool

@@ -13,11 +13,12 @@ import pydantic_core
 
 from ganbench.errors import ConfigError, GanbenchError, PluginError, place, told
 from ganbench.records.cells import Spec
+from ganbench.records.schedules import Schedule
 from ganbench.registry import extractor_labels
 from ganbench.registry.discovery import Failure, PluginSource
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.kinds import KINDS
-from ganbench.registry.options import option_problems, options_model
+from ganbench.registry.options import check_scheduled, option_problems, options_model
 from ganbench.registry.packages import installable
 from ganbench.util import files
 from ganbench.util.messages import Loc, known, suggestion
@@ -144,6 +145,7 @@ class Catalog:
         entry = self.lookup(kind, name)
         if entry.cls not in self._models:
             try:
+                check_scheduled(kind, entry.cls)
                 self._models[entry.cls] = options_model(entry.cls)
             except Exception as error:
                 why = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -166,11 +168,12 @@ class Catalog:
         """Return an instance with validated options. Raises ConfigError, PluginError."""
         entry, model = self.lookup(kind, name), self.options_model(kind, name)
         try:
-            # As JSON, from which alone pydantic's strict mode takes a list for a tuple.
-            text = pydantic_core.to_json(dict(options), inf_nan_mode="constants")
-            values = model.model_validate_json(text)
+            values = _validated(model, options)
             with files.folder_put_back():
-                return entry.cls(**{key: getattr(values, key) for key in model.model_fields})
+                if ends := {k: v.end for k, v in values.items() if isinstance(v, Schedule)}:
+                    entry.cls(**values | ends)  # which it may refuse
+                starts = {k: v.start for k, v in values.items() if isinstance(v, Schedule)}
+                return entry.cls(**values | starts)
         except pydantic.ValidationError as error:
             wrong = option_problems(f"{kind} '{name}'", model, options, error)
             raise InvalidOptions(wrong) from error
@@ -184,6 +187,13 @@ class Catalog:
             raise PluginError(
                 f"{kind} '{name}' ({entry.source}) cannot be made: {told(error)}{place(error)}"
             ) from error
+
+    def schedules(self, spec: Spec) -> dict[str, Schedule]:
+        """Return the options of a plan's plugin that are scheduled, by name."""
+        if not any(isinstance(value, Mapping | Schedule) for value in spec.options.values()):
+            return {}
+        values = _validated(self.options_model(spec.kind, spec.name), spec.options)
+        return {key: value for key, value in values.items() if isinstance(value, Schedule)}
 
     def build_spec(self, spec: Spec) -> Any:
         """Return an instance of a plan's plugin. Raises ConfigError."""
@@ -199,6 +209,14 @@ class Catalog:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         return self.build("feature extractor", name, options)
+
+
+def _validated(model: type[pydantic.BaseModel], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options with their values. Raises pydantic.ValidationError."""
+    # As JSON, from which alone pydantic's strict mode takes a list for a tuple.
+    text = pydantic_core.to_json(dict(options), inf_nan_mode="constants")
+    values = model.model_validate_json(text)
+    return {key: getattr(values, key) for key in model.model_fields}
 
 
 def first_sentence(documentation: str) -> str:

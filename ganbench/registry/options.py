@@ -11,6 +11,7 @@ from typing import Any
 import pydantic
 
 from ganbench.contracts.options import SINCE, default_of
+from ganbench.records.schedules import SCHEDULED
 from ganbench.util.messages import Loc, dotted, suggestion
 from ganbench.util.pydantic_errors import complaints
 
@@ -27,10 +28,39 @@ def options_model(cls: type) -> type[pydantic.BaseModel]:
             about = pydantic.Field(
                 json_schema_extra={"x-type": _type_name(field)}, **_default(field)
             )
-            fields[field.name] = (hints[field.name], about)
+            fields[field.name] = (_scheduled_last(hints[field.name]), about)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # an option may be called `copy`
         return pydantic.create_model(cls.__name__, __config__=config, **fields)
+
+
+def scheduled_options(cls: type) -> list[str]:
+    """Return the names of the options of type `Scheduled`."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return [f.name for f in dataclasses.fields(cls) if f.init and _is_scheduled(hints[f.name])]
+
+
+def check_scheduled(kind: str, cls: type) -> None:
+    """Raise ValueError for scheduled options of what nobody asks again while it trains."""
+    if kind not in ("loss", "transform") and (names := scheduled_options(cls)):
+        raise ValueError(
+            f"'{names[0]}' is Scheduled, and only losses, regularizers and transforms are told of "
+            "changes; make it a float, or give a module a buffer called progress"
+        )
+
+
+def _is_scheduled(hint: Any) -> bool:
+    return SCHEDULED in getattr(hint, "__metadata__", ())
+
+
+def _scheduled_last(hint: Any) -> Any:
+    """Put the mark of a `Scheduled` number behind its limits, which then hold for both ends."""
+    if not _is_scheduled(hint):
+        return hint
+    number: Any = hint.__origin__
+    for mark in (*(m for m in hint.__metadata__ if m != SCHEDULED), SCHEDULED):
+        number = typing.Annotated[number, mark]
+    return number
 
 
 def option_problems(

@@ -42,4 +42,5 @@ def make_trainer(
         snapshots_at=snapshots_at,
         on_snapshot=on_snapshot,
         owned=parts.owned(discriminator),
+        scheduled=parts.scheduled,
     )

@@ -18,11 +18,13 @@ from ganbench.errors import Diverged
 from ganbench.models import calibration
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.owned import OwnedNetworks
+from ganbench.models.parts import ScheduledOption
 from ganbench.models.trained import Progress, Snapshot, TrainingResult
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
 from ganbench.training import torch_settings
 from ganbench.training.batches import Batches
+from ganbench.training.changes import Changes, set_beta, set_in_group
 from ganbench.training.game import Game, total
 from ganbench.training.meters import (
     Meter,
@@ -64,6 +66,7 @@ class Trainer:
         snapshots_at: Sequence[int] = (),
         on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
         owned: OwnedNetworks | None = None,
+        scheduled: Sequence[ScheduledOption] = (),
     ) -> None:
         """Move both networks to the device, and make optimisers, random streams and meters.
 
@@ -77,6 +80,7 @@ class Trainer:
         `snapshots_at`, `on_snapshot`: at which numbers of images shown to D a copy of the judged
         generator is handed over; the training's clock stands meanwhile.
         `owned`: networks of the losses and of the discriminator's conditioner.
+        `scheduled`: options of the losses and transforms that change while they train.
         """
         layout = torch_settings.memory_format(settings)
         self.generator = generator.to(device).to(memory_format=layout).train()
@@ -104,12 +108,16 @@ class Trainer:
         # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
         self.sample_every = settings.log_every // SIGNAL_SAMPLES | 1
         torch_settings.compile_networks(settings, generator, discriminator, losses)
+        self.changes = Changes(self.iterations * each)
+        beta1, beta2 = map(self.changes.first, settings.betas)
+        at_first = replace(settings, betas=(beta1, beta2))
         self.g_optimizer = torch_settings.make_optimizer(
-            settings, self.game.g_parameters, settings.g_lr, device
+            at_first, self.game.g_parameters, self.changes.first(settings.g_lr), device
         )
         self.d_optimizer = torch_settings.make_optimizer(
-            settings, self.game.d_parameters, settings.d_lr, device
+            at_first, self.game.d_parameters, self.changes.first(settings.d_lr), device
         )
+        self._follow_schedules(scheduled)
         self._autocast = torch_settings.autocast(settings, device)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
@@ -121,6 +129,20 @@ class Trainer:
         self.windows: list[Window] = []
         self.seconds = 0.0  # of training, up to the last window
         self.d_meter, self.g_meter, self.signals = Meter(), Meter(), Meter()
+
+    def _follow_schedules(self, scheduled: Sequence[ScheduledOption]) -> None:
+        settings, follow = self.settings, self.changes.follow
+        for find, lr in (
+            (lambda: self.g_optimizer, settings.g_lr),
+            (lambda: self.d_optimizer, settings.d_lr),
+        ):
+            follow(lr, partial(set_in_group, find, "lr"))
+            for i, beta in enumerate(settings.betas):
+                follow(beta, partial(set_beta, find, i))
+        for option in scheduled:
+            follow(option.schedule, partial(setattr, option.plugin, option.name))
+        networks = (self.generator, self.discriminator, *self.owned)
+        self.changes.tell(networks, self.discriminator.transforms)
 
     @property
     def progress(self) -> Progress:
@@ -251,6 +273,8 @@ class Trainer:
 
     def iterate(self) -> None:
         """Make `n_critic` steps of the discriminator and one of the generator."""
+        if self.changes:
+            self.changes.apply(self.progress.images)
         if self.settings.compile == "reduce-overhead":
             torch.compiler.cudagraph_mark_step_begin()  # what the last iteration made may go
         if self.settings.updates == "simultaneous":
@@ -270,6 +294,8 @@ class Trainer:
         with self.phase("average of weights"):
             self._update_average()
         self.progress.iteration += 1
+        if self.changes and self.progress.iteration == self.iterations:
+            self.changes.apply(self.progress.images)  # as it is judged: all of the budget is spent
 
     def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
         """Update D once by a batch (N, C, H, W) of real images and as many fakes.

@@ -51,6 +51,7 @@ def trainer_of(
     d_norm="layer",
     transforms=(),
     owned=None,
+    scheduled=(),
     **how,
 ):
     torch.manual_seed(seed)
@@ -69,6 +70,7 @@ def trainer_of(
         device=CPU,
         on_window=on_window or (lambda window: None),
         owned=owned,
+        scheduled=scheduled,
     )
 
 

@@ -112,6 +112,7 @@ def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> d
 def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
+    from ganbench.records.schedules import text_of
     from ganbench.training.time_estimate import readable
 
     console = streams.console(pipe_width=160)
@@ -132,8 +133,9 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
         table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
     for cell in cells[:MOST_ROWS]:
         schedule = cell["schedule"]
-        betas = "/".join(f"{beta:g}" for beta in schedule.betas)
-        rates = f"{schedule.optimizer} {schedule.g_lr:g}/{schedule.d_lr:g} β {betas}"
+        betas = "/".join(map(text_of, schedule.betas))
+        lr = "/".join(map(text_of, (schedule.g_lr, schedule.d_lr)))
+        rates = f"{schedule.optimizer} {lr} β {betas}"
         if cell["incompatible"]:
             table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ganbench.records.results import MetricValue
+from ganbench.records.schedules import Schedule, text_of
 
 PROJECT = "ganbench"
 
@@ -70,13 +71,17 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "batch size", str(schedule["batch_size"])
     yield (
         "optimiser",
-        f"{schedule['optimizer']}, {schedule['g_lr']:g} (G), {schedule['d_lr']:g} (D)",
+        f"{schedule['optimizer']}, {_rate(schedule['g_lr'])} (G), {_rate(schedule['d_lr'])} (D)",
     )
     yield "images shown to D", f"{training['kimg']:g} thousand"
     yield "updates of G and D", f"{training['g_updates']:,}, {training['d_updates']:,}"
     yield "seed", str(config["seed"])
     yield "trial", _code(config["trial"])
     yield "versions", f"ganbench {config['ganbench']}, torch {_escaped(config['torch'])}"
+
+
+def _rate(written: float | Mapping[str, Any]) -> str:
+    return text_of(Schedule.of(written) if isinstance(written, Mapping) else written)
 
 
 def _numbers(metrics: Sequence[MetricValue] | None) -> list[str]:
