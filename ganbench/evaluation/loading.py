@@ -16,7 +16,7 @@ from ganbench.errors import ContractError
 from ganbench.util.messages import shown
 from ganbench.util.process_settings import put_back
 
-DARK = 128  # where the brightest value is below it, white may be another one
+DARK = 65  # where the brightest value is below it, white may be another one: of 14 bits, it is 64
 DARKER, SHARE = 32, 0.01  # and where those of such a share are, while others are bright
 LOOKED_AT = 1000  # images, evenly spread, by which that is told
 NOTHING = {"", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write for no label
@@ -79,10 +79,18 @@ def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator
 
 
 def odd_names(names: Sequence[str]) -> Iterator[str]:
-    """Yield what classes' names leave in doubt: names of nothing, and one name in two spellings."""
+    """Yield what classes' names leave in doubt: names of nothing, in two spellings, or numbers."""
     for name in names:
         if name.strip().lower() in NOTHING:
             yield f"a class is called {shown(name)}, which programs write where there is no label"
+    if len(names) > 1 and all(name.isdecimal() for name in names):
+        for number, name in enumerate(sorted(names, key=int)):
+            if names[number] != name:
+                yield (
+                    f"classes are numbered in the order of their names as text, so that "
+                    f"'{names[number]}' is class #{number}; names such as 01, 02, … 10 are in order"
+                )
+                break
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(" ".join(name.lower().split()), []).append(name)
@@ -101,8 +109,8 @@ def _dark(images: Tensor) -> Iterator[str]:
         darkest, brightest = (127.5 * (values + 1) for values in (darkest, brightest))
     if (most := float(brightest.max())) < DARK:
         yield (
-            f"the brightest value of its images is {most:g} of 255; where that is to be "
-            "white, give the data set's option range, as far as it has one"
+            f"the brightest value of its images is {most:g} of 255, which is nearly black; where "
+            "that is to be white, give the data set's option range, as far as it has one"
         )
         return
     # An image of one value, such as an empty slice, is as dark in any range.

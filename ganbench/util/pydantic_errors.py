@@ -77,6 +77,8 @@ def _mismatch(loc: Loc, phrases: Iterable[str], value: Any) -> str:
     wanted = " or ".join(dict.fromkeys(phrases))  # more than one where the type is a union
     near = suggestion(value, re.findall("'([^']*)'", wanted)) if isinstance(value, str) else ""
     path = f"{dotted(loc)}: " if loc else ""
+    if wanted == "text" and isinstance(value, dict):
+        near = "; text that begins with { stands in quotes"
     return f"{path}expected {wanted}, found {shown(value)}{near}"
 
 

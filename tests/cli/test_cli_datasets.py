@@ -82,6 +82,15 @@ def test_prepare_tells_what_is_in_a_folder(shapes):
     assert found["problems"][0].startswith("red/broken.png: damaged")
 
 
+@pytest.mark.parametrize("pattern", ["{id}", "{id}.png", '"{id}"', "2024", "[a", "yes: {id}"])
+def test_patterns_are_texts_whatever_yaml_makes_of_them(here, pattern):
+    (here / "labels.csv").write_text("id,label\na,0\nb,1\n", "utf-8")
+    asked = ["path=.", "csv=labels.csv", f"pattern={pattern}"]
+    done = run("prepare", "image-csv", *(word for one in asked for word in ("-o", one)))
+    written = pattern.strip('"').replace("{id}", "a")
+    assert written in str(done.exception), "the file that is missing is named as the pattern says"
+
+
 def test_prepare_prints_a_small_table(shapes):
     lines = said("prepare", "shapes").splitlines()
     assert lines[0] == "shapes (image-folder): 8 train images of 3×64×64"

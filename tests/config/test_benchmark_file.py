@@ -78,6 +78,10 @@ def test_load_reads_a_file(tmp_path: Path, plugins: Registry) -> None:
         ("seeds: 3", "7:1: seeds: expected a list, found 3"),
         ("seeds: [0, -1]", "7:12: seeds.1: expected a number of at least 0, found -1"),
         ("description: true", "7:1: description: expected text, found true"),
+        (
+            "description: {id}",
+            r"description: expected text, found .*; text that begins with { stands in quotes",
+        ),
         ("on_incompatible: maybe", "expected 'error' or 'skip', found 'maybe'"),
         ("execution: {timeout: 30 days}", "a duration like 90s, 30m or 2h, found '30 days'"),
         ("execution: {timeout: 0}", "execution.timeout: expected a number greater than 0, found 0"),

@@ -90,11 +90,12 @@ def test_what_does_not_fit_is_refused(dataset, why):
     ("dataset", "remark"),
     [
         (Given(classes=0), "it gives labels, and its image_spec() says unlabelled; they are not u"),
-        (Given(IMAGES // 13), "the brightest value of its images is 15 of 255; where that is to b"),
-        (Given(IMAGES.float() / 250 - 1), "the brightest value of its images is 102 of 255"),
+        (Given(IMAGES // 13), "the brightest value of its images is 15 of 255, which is nearly b"),
+        (Given(IMAGES.float() / 500 - 1), "the brightest value of its images is 51 of 255, which"),
         (Given(mixed(15)), "2 of 6 images have no value above 15 of 255, image 1 the first of the"),
         (Given(mixed(15).float() / 127.5 - 1), "2 of 6 images have no value above 15 of 255"),
         (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
+        (Given(names=("1", "10", "2")), "classes are numbered in the order of their names as text"),
         (Given(names=("cat", "Cat ", "x")), "classes 'cat' and 'Cat ' are one but for case or sp"),
     ],
 )
@@ -110,3 +111,5 @@ def test_what_looks_odd_is_remarked_on(dataset, remark, caplog):
 
 def test_plain_names_are_not_odd():
     assert not list(odd_names(["cat", "cats", "0", "00", "Nancy"]))
+    assert not list(odd_names(list(map(str, range(12)))))
+    assert not list(odd_names(["10"]))

@@ -16,6 +16,7 @@ from ganbench.default_plugins.datasets.image_files import patterns, tables
 from ganbench.default_plugins.datasets.image_files.choices import shortened, unknown
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
+from ganbench.default_plugins.datasets.image_folder import SUFFIXES
 
 Value = str | int | float
 REMOVED = {"", "~", "null"}  # labels in `relabel` that leave a picture out
@@ -92,6 +93,13 @@ class ImageCSV(PicturesOfYourOwn):
         name = patterns.filled(self.pattern, {**row.values, "id": row.id})
         if not row.label:
             raise ValueError(f"no label for '{row.id}'")
+        ending = posixpath.splitext(row.id)[1]
+        twice = ending.lower() in SUFFIXES and posixpath.splitext(self.pattern)[1]
+        if twice and not (folder(self.path, self.name) / name).exists():
+            raise ValueError(
+                f"'{name}' is missing, and id '{row.id}' ends in {ending} already; give a pattern "
+                "without, such as '{id}'"
+            )
         if first := found.get(name):
             other = f", there with label {first.label}" if first.label != row.label else ""
             raise ValueError(f"'{name}' again, after line {first.line}{other}")

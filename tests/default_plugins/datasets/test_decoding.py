@@ -25,7 +25,7 @@ def decoded(picture: Image.Image | bytes, **how) -> np.ndarray:
     content = picture if isinstance(picture, bytes) else saved(picture)
     chosen = replace(PLAIN, **how)
     shape = (chosen.channels, chosen.resolution, chosen.resolution)
-    return np.frombuffer(decode(content, chosen), np.uint8).reshape(shape)
+    return np.frombuffer(decode(content, chosen).values, np.uint8).reshape(shape)
 
 
 def saved(picture: Image.Image, kind: str = "PNG", **how) -> bytes:

@@ -195,6 +195,20 @@ def test_rows_that_name_no_picture_are_named_and_counted(faces):
     assert "where files are missing, look at path and pattern" in str(e.value)
 
 
+def test_ids_that_end_as_files_do_are_told_of_the_pattern(faces):
+    rewritten(faces, "id,glasses", "face-1.jpg,0", "face-2.PNG,1", "face-3,0")
+    folder = faces / "faces"
+    (folder / "face-2.png").rename(folder / "face-2.PNG.png")
+    found = loaded(faces, pattern="{id}.png")
+    assert pairs(found) == [(2, 1), (3, 0)]
+    assert found.problems == (
+        "train.csv: line 2: 'face-1.jpg.png' is missing, and id 'face-1.jpg' ends in .jpg already; "
+        "give a pattern without, such as '{id}'",
+    )
+    rewritten(faces, "id,glasses", "face-1.png,0", "face-2.PNG.png,1")
+    assert pairs(loaded(faces, pattern="{id}")) == [(1, 0), (2, 1)]
+
+
 def test_rows_of_which_none_is_usable_are_an_error(faces):
     rewritten(faces, "id,glasses", "1,", "2,")
     with pytest.raises(

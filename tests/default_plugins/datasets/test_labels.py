@@ -55,7 +55,7 @@ def test_classes_as_fractions_and_one_hot_rows_are_taken(tmp_path, name, values,
         (IDS[:5] + 1.0, r"labels of shape \(5,\) for 6 images.*, or labels: none"),
         (np.ones((6, 3)), r"labels of shape \(6, 3\) for 6 images"),
         (IDS / 2, "labels are fractions"),
-        (np.array([0, 1, 2, 0, 1, np.nan]), "labels are fractions"),
+        (np.array([0, 1, 2, 0, 1, np.nan]), "1 of 6 labels are NaN or infinite, as where there is"),
     ],
 )
 def test_arrays_called_labels_that_are_none_are_refused(tmp_path, suffix, values, why):

@@ -58,7 +58,7 @@ def decoded(picture: Image.Image, kind: str = "PNG", **how) -> np.ndarray:
     stream = BytesIO()
     picture.save(stream, kind)
     preparation = Preparation(**{**PLAIN, **how})
-    found = np.frombuffer(decode(stream.getvalue(), preparation), np.uint8)
+    found = np.frombuffer(decode(stream.getvalue(), preparation).values, np.uint8)
     return found.reshape(preparation.channels, 8, 8)
 
 
@@ -90,17 +90,69 @@ def test_values_outside_of_the_range_make_a_picture_unusable():
             decoded(of(value, dtype), kind, range=(0, 4095))
 
 
+def remarks(folder: Path, **options) -> tuple[str, ...]:
+    options = {"path": str(folder), "resolution": 8, "channels": 1, **options}
+    return load(ImageFolder(**options), "train", Path()).remarks
+
+
 def test_a_folder_of_twelve_bits_is_remarked_on(tmp_path):
     for i in range(3):
         of(4000 + i, np.uint16).save(tmp_path / f"{i}.png")
-    options = {"path": str(tmp_path), "resolution": 8, "channels": 1}
-    (remark,) = load(ImageFolder(**options), "train", Path()).remarks
-    assert (
-        "the brightest value of its images is 16 of 255; where that is to be white, give" in remark
+    for _ in range(2):  # decoded now, and at an earlier start
+        why, looks = remarks(tmp_path)
+        assert why == (
+            "3 of 3 pictures have 16 bits a value and none above 4,002 of 65,535, which is nearly "
+            "black; where 4,095 is white, give range: [0, 4095]"
+        )
+        assert looks.startswith("the brightest value of its images is 16 of 255, which is nearly b")
+    scaled = load(
+        ImageFolder(path=str(tmp_path), resolution=8, channels=1, range=(0, 4095)), "train", Path()
     )
-    scaled = load(ImageFolder(**options, range=(0, 4095)), "train", Path())
     assert scaled.remarks == ()
     assert scaled.images.min() == 249
+
+
+def test_pictures_of_few_bits_among_others_are_remarked_on(tmp_path):
+    of(1000, np.uint16).save(tmp_path / "0.png")
+    of(200, np.uint8).save(tmp_path / "1.png")
+    remark, *_ = remarks(tmp_path)
+    assert remark.startswith("1 of 2 pictures have 16 bits a value and none above 1,000 of 65,535")
+    assert remark.endswith(
+        "give range: [0, 1023]; save the others alike before, as range is of all"
+    )
+    remark, *_ = remarks(tmp_path, range=(0, 1023))
+    assert remark == (
+        "1 of 2 pictures have 8 bits a value, and range [0, 1023] is of all: they come out dark; "
+        "save all alike"
+    )
+    of(60_000, np.uint16).save(tmp_path / "1.png")
+    remark, *_ = remarks(tmp_path)
+    assert remark.startswith("1 of 2 pictures have 16 bits a value and none above 1,000 of 65,535")
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"), [((90, 100), np.uint8), ((60_000, 20_000), np.uint16), ((0, 0), np.uint8)]
+)
+def test_pictures_that_may_well_be_meant_so_are_not_told_of_bits(tmp_path, values, dtype):
+    for i, value in enumerate(values):
+        of(value, dtype).save(tmp_path / f"{i}.png")
+    assert not [remark for remark in remarks(tmp_path) if "bits" in remark]
+    assert not remarks(tmp_path) or max(values) == 0
+
+
+def test_sixteen_bits_in_color_of_which_eight_are_read_are_seen(tmp_path):
+    import struct
+    import zlib
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    pixels = (b"\0" + struct.pack(">H", 4000) * 24) * 8
+    content = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    content += chunk(b"IDAT", zlib.compress(pixels)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(content)
+    assert "1 of 1 pictures have 16 bits a value and none above 3,855" in remarks(tmp_path)[0]
 
 
 def test_new_options_count_only_where_they_are_set(tmp_path):

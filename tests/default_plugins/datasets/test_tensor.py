@@ -302,7 +302,7 @@ BAD = [
         r"labels of shape \(12, 12\) for 12 images",
     ),
     ({"x": IMAGES, "y": LABELS / 2}, {"labels": "y"}, "data.npz: y: labels are fractions; give wh"),
-    ({"x": IMAGES, "y": LABELS * np.nan}, {"labels": "y"}, "labels are fractions"),
+    ({"x": IMAGES, "y": LABELS * np.nan}, {"labels": "y"}, "labels are NaN or infinite"),
     ({"x": IMAGES, "y": LABELS * 1j}, {"labels": "y"}, "labels are complex128; give whole numbers"),
     (
         {"x": np.zeros((3, 8, 8, 4), np.uint8)},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,15 +60,15 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
 
     if not target:
         raise ConfigError("an empty name; expected a data set's, or a folder, as . for this one")
-    found, given = registry.load(plugins), _options(settings)
+    found = registry.load(plugins)
     if target in found.names("dataset"):
-        return Chosen(target, _built(found, target, given))
+        return Chosen(target, _built(found, target, settings))
     path = Path(os.path.expanduser(target))
     if path.exists():
         name = "image-folder" if path.is_dir() else "tensor"
-        if "path" in given:
-            raise ConfigError(f"{target} is the path already; leave -o path={given['path']} out")
-        return Chosen(path.resolve().name, _built(found, name, {"path": str(path), **given}))
+        if given := next((one for one in settings if one.startswith("path=")), None):
+            raise ConfigError(f"{target} is the path already; leave -o {given} out")
+        return Chosen(path.resolve().name, _built(found, name, settings, path=str(path)))
     if os.sep in target or target.startswith(("~", ".")) or path.suffix:
         raise ConfigError(f"{target}: there is no such folder")
     try:
@@ -80,8 +80,10 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     raise AssertionError(target)
 
 
-def _built(registry: Registry, name: str, given: dict[str, Any]) -> Dataset:
+def _built(registry: Registry, name: str, settings: Sequence[str], **given: str) -> Dataset:
     fields = registry.options_model("dataset", name).model_fields
+    texts = {key for key, info in fields.items() if info.annotation in (str, str | None)}
+    given |= _options(settings, texts)
     lacking = [key for key, info in fields.items() if info.is_required() and key not in given]
     if lacking:
         raise ConfigError(
@@ -90,16 +92,21 @@ def _built(registry: Registry, name: str, given: dict[str, Any]) -> Dataset:
     return registry.build("dataset", name, given)
 
 
-def _options(settings: Sequence[str]) -> dict[str, Any]:
+def _options(settings: Sequence[str], texts: Container[str]) -> dict[str, Any]:
+    """Return the options' values; of those that are texts, a pattern such as {id} is no mapping."""
     from ganbench.config.yaml_document import Document
 
     document = Document.parse("{}", "-o")
     for setting in settings:
-        key, _, value = setting.partition("=")
-        if value.startswith("{") and not value.rstrip().endswith("}"):
-            setting = f"{key}={json.dumps(value)}"  # a pattern such as {id}.png, and no mapping
+        key, equals, value = setting.partition("=")
+        as_text = f"{key}={json.dumps(value)}"
         try:
-            document = document.with_override(setting)
+            changed = document.with_override(setting)
+            if key in texts and not isinstance(changed.data()[key], str | None):
+                changed = document.with_override(as_text)
         except ConfigError as error:
-            raise ConfigError(str(error).replace("--set", "-o")) from error
+            if not (equals and key in texts):
+                raise ConfigError(str(error).replace("--set", "-o")) from error
+            changed = document.with_override(as_text)
+        document = changed
     return document.data()

@@ -54,7 +54,13 @@ class Chosen:
                 f"give one class of each image, name another array as labels, or labels: {NONE}"
             )
         if flat.dtype.kind == "f":
-            if not (np.isfinite(flat).all() and (flat == np.rint(flat)).all()):
+            if lacking := int((~np.isfinite(flat)).sum()):
+                raise DataError(
+                    f"{self.labels_where}: {lacking:,} of {len(self):,} labels are NaN or "
+                    "infinite, as where there is none; leave those images out, or "
+                    f"labels: {NONE}"
+                )
+            if not (flat == np.rint(flat)).all():
                 raise DataError(f"{self.labels_where}: labels are fractions; give whole numbers")
             flat = np.clip(flat, -WHOLE, WHOLE)
         if flat.dtype.kind in "biuf":

@@ -40,7 +40,7 @@ def damaged(listing: Listing, how: Preparation) -> Iterator[str]:
 
 def _now(root: Path, name: str, how: Preparation) -> bytes | str:
     try:
-        return decode(content(root / name), how)
+        return decode(content(root / name), how).values
     except Unusable as error:
         return str(error)
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,13 @@ VERSION = 1  # raise it when the same file would give other values
 
 class Unusable(Exception):
     """A file that gives no image; the message says why."""
+
+
+class Decoded(NamedTuple):
+    """One image."""
+
+    values: bytes  # (C, H, W)
+    brightest: int | None  # value of the file, where it has 16 bits a value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +79,8 @@ class Preparation:
         }
 
 
-def decode(content: bytes, how: Preparation) -> bytes:
-    """Return the values of one image, (C, H, W). Raises Unusable.
+def decode(content: bytes, how: Preparation) -> Decoded:
+    """Return one image. Raises Unusable.
 
     Of an animation the first frame is taken; what is transparent shows the background; CMYK and the
     like are converted without colour profiles; of grey in 16 bits the whole range stands for black
@@ -83,8 +90,10 @@ def decode(content: bytes, how: Preparation) -> bytes:
         raise Unusable("empty, 0 bytes")
     try:
         with open_picture(BytesIO(content)) as picture:
-            _prepare_to_load(picture, how)
-            return _values(_fitted(_plain(_upright(picture), how), how))
+            cut = _prepare_to_load(picture, how)
+            upright = _upright(picture)
+            brightest = _brightest(upright, cut)
+            return Decoded(_values(_fitted(_plain(upright, how), how)), brightest)
     except Unusable:
         raise
     except DataError as error:
@@ -95,17 +104,22 @@ def decode(content: bytes, how: Preparation) -> bytes:
         raise Unusable(f"damaged: {str(error) or type(error).__name__}") from error
 
 
-def _prepare_to_load(picture: Image.Image, how: Preparation) -> None:
-    """Have a JPEG decoded at a fraction of its size, and refuse what loading would cut."""
+def _prepare_to_load(picture: Image.Image, how: Preparation) -> bool:
+    """Have a JPEG decoded at a fraction of its size; return whether loading cuts 16 bits to 8.
+
+    Where `range` is of all of them, that is refused.
+    """
     if how.draft and picture.format in ("JPEG", "MPO"):
         side = DRAFTED * how.resolution
         picture.draft(None, (side, side))
-    cut = any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ()))
-    if how.range and cut and picture.mode[0] not in "IF":
+    wide = any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ()))
+    cut = wide and picture.mode[0] not in "IF"
+    if how.range and cut:
         raise Unusable(
             "16 bits a value in colour, of which the upper 8 alone are read, and range is of all; "
             "save it in grey, or with 8 bits"
         )
+    return cut
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -137,6 +151,13 @@ def _has_sixteen_bits(picture: Image.Image) -> bool:
     return picture.mode.startswith("I;16") or (
         picture.mode == "I" and picture.format in ("PNG", "PPM")
     )
+
+
+def _brightest(picture: Image.Image, cut: bool) -> int | None:
+    """Return the largest value of 16 bits; of a picture that was cut, what it was about."""
+    if cut:
+        return 257 * int(np.asarray(picture).max())
+    return int(np.asarray(picture).max()) if _has_sixteen_bits(picture) else None
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:

@@ -113,7 +113,8 @@ class PicturesOfYourOwn(Dataset):
         labels = _of_usable(listing.labels, found.unusable)
         if labels is not None and split == "train":
             self._check_classes(labels, listing.root)
-        return LabeledImages(found.images, labels, problems, listing.remarks)
+        depths = found.sixteen_bits.remarks(len(found.images), self.range)
+        return LabeledImages(found.images, labels, problems, (*listing.remarks, *depths))
 
     def damage(self, root: Path) -> Iterator[str]:
         """Yield what `ganbench datasets verify` finds, decoding every file again."""

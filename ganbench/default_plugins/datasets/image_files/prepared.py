@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import filelock
@@ -27,10 +27,12 @@ from torch import Tensor
 from ganbench import DataError, cache, tracked, write_atomically
 from ganbench.default_plugins.datasets.image_files.decoding import (
     VERSION,
+    Decoded,
     Preparation,
     Unusable,
     decode,
 )
+from ganbench.default_plugins.datasets.image_files.depth import SixteenBits
 from ganbench.default_plugins.datasets.image_files.fingerprints import (
     AT_ONCE,
     Listing,
@@ -55,6 +57,7 @@ class Prepared:
     images: Tensor  # (N, C, H, W) uint8
     unusable: dict[int, str]  # by the position in the listing: why a file gave none
     path: Path  # where the decoded copy is
+    sixteen_bits: SixteenBits
 
 
 def home() -> Path:
@@ -113,7 +116,8 @@ class Entry:
                 _log.warning("%s: not what was decoded; decoding again", self.values)
                 return None
             images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
-            return Prepared(images, why, self.values)
+            sixteen = SixteenBits(**about.get("sixteen_bits", {}))
+            return Prepared(images, why, self.values, sixteen)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -125,9 +129,12 @@ class Entry:
             _remove_leftovers(self.key)
             self._require_space(len(digests))
             unusable: dict[int, str] = {}
+            brightest: list[int] = []
             write_atomically(
                 self.values,
-                lambda temporary: self._decode_into(temporary, listing, digests, unusable),
+                lambda temporary: self._decode_into(
+                    temporary, listing, digests, unusable, brightest
+                ),
             )
             about = {
                 "images": len(digests) - len(unusable),
@@ -135,6 +142,7 @@ class Entry:
                 "made_from": str(listing.root),
                 **self.how.key(),
                 "unusable": unusable,
+                "sixteen_bits": asdict(SixteenBits.of(brightest)),
             }
             text = json.dumps(about, indent=1)
             write_atomically(self.about, lambda temporary: temporary.write_text(text, "utf-8"))
@@ -149,10 +157,14 @@ class Entry:
         listing: Listing,
         digests: list[bytes | str],
         unusable: dict[int, str],
+        brightest: list[int],
     ) -> None:
-        """Write the images one after another; what is written is never more than a chunk late."""
+        """Write the images one after another; what is written is never more than a chunk late.
 
-        def decoded(index: int) -> bytes | Unusable:
+        Fill `unusable`, and `brightest` with the largest value of each picture of 16 bits.
+        """
+
+        def decoded(index: int) -> Decoded | Unusable:
             return _decoded(listing.root / listing.names[index], digests[index], self.how)
 
         at_once = max(1, min(AT_ONCE, WAITING // self.how.bytes_per_image))
@@ -161,8 +173,10 @@ class Entry:
             for i, outcome in enumerate(tracked(outcomes, "decoding pictures", len(digests))):
                 if isinstance(outcome, Unusable):
                     unusable[i] = str(outcome)
-                else:
-                    file.write(outcome)
+                    continue
+                file.write(outcome.values)
+                if outcome.brightest is not None:
+                    brightest.append(outcome.brightest)
 
     def _require_space(self, count: int) -> None:
         needed, free = count * self.how.bytes_per_image, shutil.disk_usage(home()).free
@@ -194,7 +208,7 @@ def _mapped(path: Path, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(np.memmap(path, np.uint8, "c", shape=shape))
 
 
-def _decoded(path: Path, digest: bytes | str, how: Preparation) -> bytes | Unusable:
+def _decoded(path: Path, digest: bytes | str, how: Preparation) -> Decoded | Unusable:
     if isinstance(digest, str):
         return Unusable(digest)
     try:
