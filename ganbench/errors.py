@@ -72,9 +72,9 @@ def noting(note: Callable[[], str]) -> Iterator[None]:
     """Say of any exception but Diverged, which is a finding, where it came from."""
     try:
         yield
-    except Diverged:
+    except (Diverged, *INTERRUPTIONS):
         raise
-    except Exception as error:
+    except BaseException as error:
         error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # add_note is Python 3.11's
         raise
 

@@ -19,7 +19,7 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
-from ganbench.errors import DataChanged, told
+from ganbench.errors import INTERRUPTIONS, DataChanged, told
 from ganbench.models.parts import check_sources
 from ganbench.records import results
 from ganbench.records.results import Environment, TrialResult
@@ -89,7 +89,9 @@ def _run(directory: Path) -> int:
         trial = Trial.read(directory / TRIAL)
         with yielding(trial.threads):
             result = _work(trial, directory, callbacks)
-    except Exception as error:
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:
         result = _failed(TrialResult(), error)
         goes_on = isinstance(error, DataChanged)  # once the data are back
     took = time.perf_counter() - started
@@ -98,7 +100,9 @@ def _run(directory: Path) -> int:
         try:
             with as_if_not_called():
                 callback.ended(result.plain())
-        except Exception as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
             result = _failed(result, error, f"callback '{callback.name}': ")
     directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it
     results.write(directory / RESULT, result)
@@ -107,7 +111,7 @@ def _run(directory: Path) -> int:
     return 0 if result.status is Status.OK else 3
 
 
-def _failed(result: TrialResult, error: Exception, whose: str = "") -> TrialResult:
+def _failed(result: TrialResult, error: BaseException, whose: str = "") -> TrialResult:
     """Return a result with the error as its end, unless it has one; the log gets the traceback."""
     traceback.print_exc()
     if result.status is Status.FAILED:  # and what came up at the end may be a consequence

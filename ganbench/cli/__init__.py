@@ -102,17 +102,19 @@ def _code(wants_json: bool) -> int:
         return _told("interrupted", exit_codes.INTERRUPTED, wants_json)
     except Terminated:
         return _told("terminated", exit_codes.TERMINATED, wants_json)
-    except Exception as error:
+    except BaseException as error:
         return _unforeseen(error, wants_json)
 
 
-def _unforeseen(error: Exception, wants_json: bool) -> int:
+def _unforeseen(error: BaseException, wants_json: bool) -> int:
     """Tell of an error in a plugin by its name, of a file, and of ours with a traceback."""
     from ganbench.registry.discovery import culprit
 
     if source := culprit(error):
         message = f"plugin '{source.plugin}' ({source}): {told(error)}{place(error)}"
         return _told(message, exit_codes.USAGE, wants_json)
+    if isinstance(error, SystemExit):  # click's own, as of shells that ask for completions
+        raise error
     if isinstance(error, OSError) and error.filename:  # a folder that may not be read, say
         message = f"{brief(str(error.filename))}: cannot be used: {(error.strerror or '').lower()}"
         return _told(message, exit_codes.USAGE, wants_json)

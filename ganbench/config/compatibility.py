@@ -8,7 +8,7 @@ import torch
 
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.losses import Loss, Regularizer
-from ganbench.errors import Incompatible
+from ganbench.errors import INTERRUPTIONS, Incompatible
 from ganbench.models import networks
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell
@@ -103,7 +103,9 @@ def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
             with torch.device("meta"):
                 parts.networks(cell)
             buildable[key] = None
-        except Exception as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
             buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
     if why := buildable[key]:
         raise Incompatible(why)

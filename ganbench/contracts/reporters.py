@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from ganbench.errors import INTERRUPTIONS
 from ganbench.records.report import Report, Section
 from ganbench.util.terminal import terminal_text
 
@@ -40,14 +41,14 @@ class Reporter(ABC):
         return ()
 
 
-def _raise(reporter: Reporter, error: Exception) -> None:
+def _raise(reporter: Reporter, error: BaseException) -> None:
     raise error
 
 
 def with_sections(
     report: Report,
     reporters: Iterable[Reporter],
-    failed: Callable[[Reporter, Exception], object] = _raise,
+    failed: Callable[[Reporter, BaseException], object] = _raise,
 ) -> Report:
     """Return the report with the sections that the reporters add to report.html, in order.
 
@@ -57,7 +58,9 @@ def with_sections(
     for reporter in reporters:
         try:
             sections += reporter.sections(own_copy(report))
-        except Exception as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
             failed(reporter, error)
     return replace(report, sections=tuple(sections))
 

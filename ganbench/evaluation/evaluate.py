@@ -16,7 +16,7 @@ import torch
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.metrics import Metric, OfClasses
-from ganbench.errors import ContractError, DataError, told
+from ganbench.errors import INTERRUPTIONS, ContractError, DataError, told
 from ganbench.evaluation.shared import Spoiled
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
@@ -51,7 +51,9 @@ def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluate
                 values, protocol = _measured(metric, evaluation)
         except Spoiled as error:
             raise ContractError(f"metric '{metric.name}': {error}") from error
-        except Exception as error:
+        except INTERRUPTIONS:
+            raise
+        except BaseException as error:
             traceback.print_exc()
             why = told(error)
             found.errors.append(f"metric '{metric.name}': {why}")
@@ -89,6 +91,8 @@ def _value_of(
     if number is None or isinstance(number, Unavailable):
         why = reason or MEANINGLESS if number is None else str(number)
         return MetricValue(column, None, protocol, why)
+    if isinstance(number, str | bytes):  # of which float() would take some
+        raise ContractError(f"column '{column.name}' is the text {number!r:.60}; give a number")
     value = float(number)
     if not math.isfinite(value):
         return MetricValue(column, None, protocol, f"the value is {value}")
@@ -105,11 +109,15 @@ def _computed(
         numbers = metric.compute(evaluation)
     except (Unavailable, DataError) as error:
         return {}, str(error)
+    if not isinstance(numbers, Mapping):
+        raise ContractError(
+            f"compute gave {numbers!r:.60}; give a mapping of columns' names to numbers"
+        )
     undeclared = set(numbers) - {column.name for column in metric.columns}
     if undeclared:
         raise ContractError(
-            f"metric '{metric.name}' gave {', '.join(sorted(undeclared))}, which its columns do "
-            "not declare"
+            f"metric '{metric.name}' gave {', '.join(sorted(map(str, undeclared)))}, which its "
+            "columns do not declare"
         )
     return numbers, ""
 

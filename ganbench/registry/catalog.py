@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 import pydantic_core
 
-from ganbench.errors import ConfigError, GanbenchError, PluginError, place, told
+from ganbench.errors import INTERRUPTIONS, ConfigError, GanbenchError, PluginError, place, told
 from ganbench.records.cells import Spec
 from ganbench.records.schedules import Schedule
 from ganbench.registry import extractor_labels
@@ -177,11 +177,11 @@ class Catalog:
         except pydantic.ValidationError as error:
             wrong = option_problems(f"{kind} '{name}'", model, options, error)
             raise InvalidOptions(wrong) from error
-        except GanbenchError:
+        except (GanbenchError, *INTERRUPTIONS):
             raise
         except ValueError as error:
             raise ConfigError(f"{kind} '{name}': {error}") from error
-        except Exception as error:
+        except BaseException as error:
             if entry.source.distribution == PROJECT:
                 raise
             raise PluginError(

@@ -18,7 +18,7 @@ from ganbench.config.benchmark_file import Config
 from ganbench.config.schema import Choice
 from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
-from ganbench.errors import GanbenchError, PluginError, RunError, place, told
+from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told
 from ganbench.pictures import progress
 from ganbench.records import run_folder
 from ganbench.records.cells import Plan
@@ -153,16 +153,16 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     One that raises keeps no other from its work; then PluginError is raised, or RunError where the
     folder cannot be written.
     """
-    problems: list[tuple[Reporter, Exception]] = []
+    problems: list[tuple[Reporter, BaseException]] = []
     with put_back():
         found = with_sections(Report.of(run), reporters, lambda *problem: problems.append(problem))
     for reporter in reporters:
         try:
             with put_back():
                 reporter.write(own_copy(found), run.directory)
-        except BrokenPipeError:  # whoever reads standard output has seen enough
+        except (BrokenPipeError, *INTERRUPTIONS):  # whoever reads standard output has seen enough
             raise
-        except Exception as error:
+        except BaseException as error:
             problems.append((reporter, error))
     if problems:
         raise _unreported(run, problems) from problems[0][1]
@@ -313,7 +313,7 @@ def _locked(run: Run) -> Iterator[None]:
         raise _unwritable(run, error) from error
 
 
-def _unreported(run: Run, problems: Sequence[tuple[Reporter, Exception]]) -> GanbenchError:
+def _unreported(run: Run, problems: Sequence[tuple[Reporter, BaseException]]) -> GanbenchError:
     """Return what to raise once all other reporters have written theirs."""
     first = problems[0][1]
     if isinstance(first, OSError):

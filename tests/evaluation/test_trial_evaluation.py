@@ -280,8 +280,10 @@ class Wordy(Given):
     name = "wordy"
     values: dict[str, float] = field(default_factory=dict)
 
+    gives: object = None
+
     def compute(self, evaluation):
-        return {"a": "high"}
+        return self.gives
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,11 @@ class Wordy(Given):
     [
         (Broken(), "RuntimeError: out of ideas"),
         (Broken(raises=MemoryError), "MemoryError: out of ideas"),
-        (Wordy(), "ValueError: could not convert string to float: 'high'"),
+        (Broken(raises=SystemExit), "SystemExit: out of ideas"),
+        (Wordy(), "compute gave None; give a mapping of columns' names to numbers"),
+        (Wordy(gives=1.5), "compute gave 1.5; give a mapping of columns' names to numbers"),
+        (Wordy(gives={"a": "1.5"}), "column 'a' is the text '1.5'; give a number"),
+        (Wordy(gives={1: 2.0}), "metric 'wordy' gave 1, which its columns do not declare"),
     ],
 )
 def test_metric_that_raises_costs_its_own_columns(seen, metric, why, capsys):

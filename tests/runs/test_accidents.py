@@ -55,8 +55,19 @@ class Lingering(Plain):
         threading.Thread(target=time.sleep, args=(500,), name="uploader").start()
 
 
+@dataclass(kw_only=True)
+class Quitting(Plain):
+    """Ends whoever asks it."""
+
+    name = "quitting"
+
+    def mishap(self):
+        raise SystemExit(0)
+
+
 @hookimpl
 def register_losses(register):
+    register(Quitting)
     register(Vanishing)
     register(Lingering)
 '''
@@ -65,7 +76,9 @@ def register_losses(register):
 @pytest.mark.parametrize("text", [tiny.INLINE, tiny.UNCONTROLLED], ids=["inline", "processes"])
 def test_run_outlives_what_a_loss_does_to_its_trial(text: str, tmp_path: Path) -> None:
     (tmp_path / "mishaps.py").write_text(PLUGIN, "utf-8")
-    file = tiny.write(tmp_path, text.replace("[bce, lsgan]", "[vanishing, lingering, bce]"))
+    file = tiny.write(
+        tmp_path, text.replace("[bce, lsgan]", "[vanishing, quitting, lingering, bce]")
+    )
     began = time.monotonic()
     done = tiny.ganbench("run", file, "--plugin", "mishaps.py", "--out", "run", cwd=tmp_path)
     assert time.monotonic() - began < 250
@@ -75,6 +88,8 @@ def test_run_outlives_what_a_loss_does_to_its_trial(text: str, tmp_path: Path) -
         results[path.parent.name.partition("-")[0]] = json.loads(path.read_text("utf-8"))
     assert results["vanishing"]["status"] == "failed"
     assert "FileNotFoundError" in results["vanishing"]["reason"]
+    assert results["quitting"]["status"] == "failed"
+    assert results["quitting"]["reason"].startswith("SystemExit: 0 (while training cell quitting")
     assert results["lingering"]["status"] == results["bce"]["status"] == "ok"
     assert "vanishing" in (tmp_path / "run" / "table.md").read_text("utf-8")
 

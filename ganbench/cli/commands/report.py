@@ -131,7 +131,7 @@ def _buildable(plugins: Registry, chosen: Iterable[PluginChoice]) -> Iterator[Re
             _without_sections(choice, error)
 
 
-def _without_sections(one: PluginChoice | Reporter, error: Exception) -> None:
+def _without_sections(one: PluginChoice | Reporter, error: BaseException) -> None:
     why = told(error).splitlines()[0]
     print(f"note: without the sections of '{one.name}': {why}", file=sys.stderr)
 

@@ -9,7 +9,7 @@ import click
 from ganbench.cli import options
 from ganbench.cli.lazy_group import LazyGroup
 from ganbench.cli.output import print_json
-from ganbench.errors import GanbenchError
+from ganbench.errors import INTERRUPTIONS, GanbenchError
 
 if TYPE_CHECKING:
     from ganbench.contracts.images import DatasetStatus
@@ -63,7 +63,9 @@ def described(registry: Any, name: str, root: Any) -> dict[str, Any]:
         return {**plain, "state": state, "location": "yours", "verified": None, "note": ""}
     try:
         status = registry.build("dataset", name, {}).status(root)
-    except Exception as error:  # a plugin's own
+    except INTERRUPTIONS:
+        raise
+    except BaseException as error:  # a plugin's own
         note = (
             str(error) if isinstance(error, GanbenchError) else f"{type(error).__name__}: {error}"
         )
