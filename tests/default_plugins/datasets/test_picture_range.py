@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import folders_of_pictures
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from ganbench import DataError
 from ganbench.contracts.options import counted_options
@@ -195,12 +195,18 @@ showpage
 
 def test_no_picture_starts_another_program(tmp_path, monkeypatch):
     program = tmp_path / "gs"
-    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    ran = tmp_path / "ran"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # which is looked for once a process
     below = tmp_path / "pictures"
     folders_of_pictures.picture(below / "b.png", "white")
     (below / "a.png").write_bytes(EPS)
+    with pytest.raises(OSError, match="cannot identify"), Image.open(below / "a.png") as picture:
+        picture.load()  # the program's output, which is none
+    assert ran.exists(), "where all kinds are opened, it starts the program"
+    ran.unlink()
     found = load(ImageFolder(path=str(below), resolution=8), "train", Path())
     assert found.problems == ("a.png: not a picture of a kind that is read here",)
-    assert not (tmp_path / "ran").exists()
+    assert not ran.exists()
