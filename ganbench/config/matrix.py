@@ -8,8 +8,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 from typing import Any
 
 from ganbench.config.schema import AXES, RUN_KEYS, EvaluationSettings, Training, section_of
@@ -39,14 +41,6 @@ def names(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def matches(rule: Rule, combination: Mapping[str, Value]) -> bool:
-    """Return whether every key of the rule is in the combination with that value, or that name."""
-    return all(
-        key in combination and _means(wanted, combination[key].value)
-        for key, wanted in rule.items()
-    )
-
-
 def _means(wanted: Any, value: Any) -> bool:
     return value == wanted or (isinstance(wanted, str) and names(value) == wanted)
 
@@ -60,37 +54,61 @@ def expand(
     `include` is merged into every combination whose original values it does not contradict, and
     is a new combination where there is none.
     """
-    product = _product(axes)
-    idle = [i for i, rule in enumerate(exclude) if not any(matches(rule, c) for c in product)]
-    originals = [c for c in product if not any(matches(rule, c) for rule in exclude)]
-    grown = [dict(combination) for combination in originals]
-    alone: list[Combination] = []
-    for i, rule in enumerate(include):
-        added = {key: Value(value, ("matrix", "include", i, key)) for key, value in rule.items()}
-        agreeing = [
-            (original, combination)
-            for original, combination in zip(originals, grown, strict=True)
-            if matches({key: v for key, v in rule.items() if key in original}, original)
+    barred, kept = _by_value(exclude, axes), _by_value(include, axes)
+    places = [
+        [
+            (Value(value, ("matrix", axis, i)), barred[axis][i], kept[axis][i])
+            for i, value in enumerate(values)
         ]
-        for original, combination in agreeing:
-            combination |= {key: v for key, v in added.items() if key not in original}
-        if not agreeing:
-            alone.append(added)
-    return grown + alone, idle
-
-
-def _product(axes: Mapping[str, Sequence[Any]]) -> list[Combination]:
-    if not axes:
-        return []
-    valued = [
-        [Value(value, ("matrix", axis, i)) for i, value in enumerate(values)]
         for axis, values in axes.items()
     ]
-    return [dict(zip(axes, chosen, strict=True)) for chosen in itertools.product(*valued)]
+    added = [
+        {key: Value(value, ("matrix", "include", i, key)) for key, value in rule.items()}
+        for i, rule in enumerate(include)
+    ]
+    excluding = _bits(rule.keys() <= axes.keys() for rule in exclude)
+    used = agreeing = 0
+    grown: list[Combination] = []
+    for chosen in itertools.product(*places) if axes else ():
+        matching = reduce(and_, (of_value for _, of_value, _ in chosen), excluding)
+        used |= matching
+        if matching:
+            continue
+        combination = {axis: value for axis, (value, *_) in zip(axes, chosen, strict=True)}
+        merging = reduce(and_, (of_value for *_, of_value in chosen))
+        agreeing |= merging
+        for rule in _ones(merging):
+            combination |= {key: v for key, v in added[rule].items() if key not in axes}
+        grown.append(combination)
+    alone = [one for i, one in enumerate(added) if not agreeing >> i & 1]
+    return grown + alone, [i for i in range(len(exclude)) if not used >> i & 1]
+
+
+def _by_value(rules: Sequence[Rule], axes: Mapping[str, Sequence[Any]]) -> dict[str, list[int]]:
+    """Return for each value of each axis which rules it does not contradict, a bit for each."""
+    return {
+        axis: [
+            _bits(axis not in rule or _means(rule[axis], value) for rule in rules)
+            for value in values
+        ]
+        for axis, values in axes.items()
+    }
+
+
+def _bits(flags: Iterable[bool]) -> int:
+    return int("".join("01"[flag] for flag in flags)[::-1] or "0", 2)
+
+
+def _ones(bits: int) -> Iterator[int]:
+    """Yield the places of ones, the lowest first."""
+    while bits:
+        lowest = bits & -bits
+        yield lowest.bit_length() - 1
+        bits ^= lowest
 
 
 MAX_CELLS = 100_000
-MAX_PAIRS = 5_000_000  # of a combination and a rule: some seconds
+MAX_PAIRS = 5_000_000  # of a rule and a value, or a combination that it may add to: some seconds
 
 
 def combinations(
@@ -116,25 +134,30 @@ def combinations(
     if size > MAX_CELLS:
         problems.add(("matrix",), f"{size:,} combinations; at most {MAX_CELLS:,} are possible")
         return [], []
-    if (pairs := size * (len(include) + len(exclude))) > MAX_PAIRS:
-        problems.add(
-            ("matrix",),
-            f"{len(include) + len(exclude):,} rules for {size:,} combinations are {pairs:,} pairs; "
-            f"at most {MAX_PAIRS:,} are possible",
-        )
-        return [], []
+    count = sum(map(len, axes.values()))
+    for rules, what, of in (
+        (include, "include rules", (size, "combinations")),
+        (include + exclude, "rules", (count, "values")),
+    ):
+        if (pairs := len(rules) * of[0]) > MAX_PAIRS:
+            problems.add(
+                ("matrix",),
+                f"{len(rules):,} {what} for {of[0]:,} {of[1]} are {pairs:,} pairs; at most "
+                f"{MAX_PAIRS:,} are possible",
+            )
+            return [], []
     expanded, idle = expand(axes, include, exclude)
     whole = [c for c in expanded if c.keys() >= axes.keys()]
     partial = [c for c in expanded if not c.keys() >= axes.keys()]
     if not whole:
         problems.add(("matrix",), "the exclude rules leave nothing to run")
-    rules: list[Loc] = [("exclude", i) for i in idle]
+    places: list[Loc] = [("exclude", i) for i in idle]
     # Where GitHub would begin a combination that lacks axes, the rule is one for cells that
     # `--set matrix.loss=[…]` took away, say.
-    rules += [next(iter(c.values())).loc[1:3] for c in partial]
+    places += [next(iter(c.values())).loc[1:3] for c in partial]
     return whole, [
         f"{problems.document.where(('matrix', *rule))}: this {rule[0]} rule matches nothing"
-        for rule in rules
+        for rule in places
     ]
 
 

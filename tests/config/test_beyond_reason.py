@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,18 +59,38 @@ def test_names_that_no_file_can_have_are_refused(name: str) -> None:
         Document.read(Path(name))
 
 
-def test_rules_for_too_many_combinations_are_refused() -> None:
+RATES = [i / 1000 for i in range(1, 101)]
+LARGE = {"training.g_lr": RATES, "training.d_lr": RATES}  # ten thousand combinations
+
+
+def test_thousands_of_excludes_take_no_time() -> None:
+    rules = [{"training.g_lr": g, "training.d_lr": d} for g in RATES for d in RATES[:30]]
     problems = Problems(Document.parse(BASE, "b.yaml"))
-    data = {
-        "matrix": {
-            "training.g_lr": [i / 1000 for i in range(1, 101)],
-            "training.d_lr": [i / 1000 for i in range(1, 101)],
-            "exclude": [{"training.g_lr": i} for i in range(3000)],
-        }
-    }
-    assert matrix.combinations(data, problems) == ([], [])
-    [message] = problems.messages
-    assert "3,000 rules for 10,000 combinations are 30,000,000 pairs; at most 5,000,000" in message
+    began = time.process_time()
+    found, warnings = matrix.combinations({"matrix": {**LARGE, "exclude": rules}}, problems)
+    assert len(found) == 7000
+    assert warnings == []
+    assert not problems.messages
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (
+            {**LARGE, "include": [{"training.batch_size": i} for i in range(3000)]},
+            "3,000 include rules for 10,000 combinations are 30,000,000 pairs; at most 5,000,000",
+        ),
+        (
+            {"training.g_lr": list(range(20_000)), "exclude": [{"training.g_lr": 1}] * 300},
+            "300 rules for 20,000 values are 6,000,000 pairs; at most 5,000,000 are possible",
+        ),
+    ],
+)
+def test_rules_beyond_reason_are_refused(table: dict[str, Any], says: str) -> None:
+    problems = Problems(Document.parse(BASE, "b.yaml"))
+    assert matrix.combinations({"matrix": table}, problems) == ([], [])
+    assert says in "\n".join(problems.messages)
 
 
 def test_many_values_of_an_axis_take_no_quadratic_time() -> None:
