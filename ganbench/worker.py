@@ -23,7 +23,7 @@ from ganbench.errors import INTERRUPTIONS, DataChanged, told
 from ganbench.models.parts import check_sources
 from ganbench.records import results
 from ganbench.records.results import Environment, TrialResult
-from ganbench.records.run_folder import RESULT, TRIAL, Trial
+from ganbench.records.run_folder import FORESEEN, RESULT, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
@@ -106,6 +106,7 @@ def _run(directory: Path) -> int:
             result = _failed(result, error, f"callback '{callback.name}': ")
     directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it
     results.write(directory / RESULT, result)
+    (directory / FORESEEN).unlink(missing_ok=True)
     if not goes_on:
         (directory / checkpoints.NAME).unlink(missing_ok=True)
     return 0 if result.status is Status.OK else 3

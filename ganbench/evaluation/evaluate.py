@@ -8,7 +8,7 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -35,15 +35,21 @@ class Evaluated(NamedTuple):
     errors: list[str]  # of metrics that raised what they should not
 
 
-def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluated:
+def evaluate(
+    metrics: Sequence[Metric],
+    evaluation: TrialEvaluation,
+    foresee: Callable[[Evaluated], None] = lambda found: None,
+) -> Evaluated:
     """Compute every column of every metric, with its protocol.
 
     A metric that raises, or gives columns that it does not declare, costs its own columns alone:
     the error is their reason, and its traceback goes to the log. What one draws or sets is nothing
-    to the others; what it changes in place of what all share is an error of its own.
+    to the others; what it changes in place of what all share is an error of its own. `foresee` is
+    given, before each metric, what is found if that ends the process.
     """
     found = Evaluated([], {}, {}, [])
-    for metric in metrics:
+    for i, metric in enumerate(metrics):
+        foresee(_if_it_ends(found, metrics[i:]))
         started = time.perf_counter()
         try:
             # What it set is put back before anything is made again, which may draw.
@@ -63,6 +69,15 @@ def evaluate(metrics: Iterable[Metric], evaluation: TrialEvaluation) -> Evaluate
         found.values.extend(values)
         found.seconds[metric.columns[0].name] = round(time.perf_counter() - started, 3)
     return found
+
+
+def _if_it_ends(found: Evaluated, metrics: Sequence[Metric]) -> Evaluated:
+    """Return all numbers if no metric of these gives any, as the first of them ends the process."""
+    told = "the process ended while {} was computed"
+    why = told.format(f"metric '{metrics[0].name}'")
+    missing = [MetricValue(c, None, reason=why) for metric in metrics for c in metric.columns]
+    error = f"metric '{metrics[0].name}': {told.format('it')}"
+    return found._replace(values=[*found.values, *missing], errors=[*found.errors, error])
 
 
 def _cuda_devices() -> list[torch.device]:

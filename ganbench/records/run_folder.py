@@ -7,7 +7,8 @@ plan.json              every cell, resolved
 data.json              the data that the trials have seen; others are refused
 trials/ID/trial.json   what one worker was told
 trials/ID/metrics.jsonl  a line per window of the training
-trials/ID/result.json  what came of it; end.json instead, when a worker died
+trials/ID/result.json  what came of it; end.json instead, when a worker died, or beside it, when
+                       that was in a metric, and the numbers before it are kept
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
 results.csv            one line per trial and number; table.* the summary
 """
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
 SOURCE, RESOLVED = "config.source.yaml", "config.resolved.yaml"
 TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
+FORESEEN = "foreseen.json"  # what the result is if the metric that is at work ends the process
 MOST_BRACKETS = 100  # in a description
 
 _DESCRIPTION = re.compile(r"^description:.{0,20000}(?:\n(?:[ \t].{0,20000})?){0,500}", re.MULTILINE)
@@ -137,6 +139,12 @@ class TrialOutcome:
     def is_whole(self) -> bool:
         """Whether the trial went well and no metric of it raised."""
         return self.status is Status.OK and not self.result.errors
+
+    @property
+    def is_to_run(self) -> bool:
+        """Whether `resume` runs it: it has no result, or none of all its metrics."""
+        died = (self.directory / END).exists() and bool(self.result.errors)
+        return not self.status.is_final or died
 
     @property
     def windows(self) -> tuple[Window, ...]:

@@ -25,9 +25,9 @@ from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
 from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
-from ganbench.records import cells
+from ganbench.records import cells, results
 from ganbench.records.results import Finding, Parameters, TrainingCounts, TrialResult
-from ganbench.records.run_folder import TRIAL, Trial
+from ganbench.records.run_folder import FORESEEN, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
@@ -150,13 +150,24 @@ class CellTrial:
             alone=self.trial.alone and (kept_waiting or 0.0) <= DISTURBED,
             kept_waiting=kept_waiting,
         )
-        judged = self._judge(fake, trained, timings)
+        whole = partial(self._with_training, trained, timings)
+        judged = self._judge(
+            fake,
+            trained,
+            timings,
+            lambda found: results.write(self.directory / FORESEEN, whole(found)),
+        )
         saved.write_card(self.directory, judged.metrics)
+        diagnosed = self._diagnosis({m.column.name: m.value for m in judged.metrics})
+        return replace(whole(judged), diagnosis=diagnosed)
+
+    def _with_training(
+        self, trained: TrainingResult, timings: Timings, judged: TrialResult
+    ) -> TrialResult:
         return replace(
             judged,
-            diagnosis=self._diagnosis({m.column.name: m.value for m in judged.metrics}),
             probes=tuple(self.probes),
-            errors=tuple(dict.fromkeys([*judged.errors, *self.errors])),
+            errors=tuple(dict.fromkeys([*self.errors, *judged.errors])),
             resumed_at_kimg=self.resumed_at,
             training=_counts(trained),
             parameters=_parameters(trained),
@@ -269,7 +280,13 @@ class CellTrial:
             logger.warning("%s", diagnosis.lines(found))
         return tuple(found)
 
-    def _judge(self, fake: LabeledImages, trained: TrainingResult, timings: Timings) -> TrialResult:
+    def _judge(
+        self,
+        fake: LabeledImages,
+        trained: TrainingResult,
+        timings: Timings,
+        foresee: Callable[[TrialResult], None],
+    ) -> TrialResult:
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
@@ -283,7 +300,7 @@ class CellTrial:
             again=partial(self._again, trained.generator, self.cell.num_samples),
         )
         with clocked(self.seconds, "evaluate"):
-            found = judged(judge, self.parts.metrics)
+            found = judged(judge, self.parts.metrics, foresee)
         if found.data:  # a file that is mapped into memory may have changed meanwhile
             now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
             held_data.check(self.held, now)

@@ -9,8 +9,9 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.errors import noting
 from ganbench.evaluation import controls, trial_evaluation
 from ganbench.evaluation.real_data import digest
-from ganbench.records import cells
+from ganbench.records import cells, results
 from ganbench.records.results import TrialResult
+from ganbench.records.run_folder import FORESEEN
 from ganbench.registry import registry
 from ganbench.runs import held_data
 from ganbench.runs.clock import clocked
@@ -44,6 +45,7 @@ def judge_control(
         dataset, made.train, made.samples, plugins, files.data(), split=made.split, again=again
     )
     with clocked(seconds, "evaluate"):
-        result = judged(judge, [plugins.build_spec(spec) for spec in reference.metrics])
+        metrics = [plugins.build_spec(spec) for spec in reference.metrics]
+        result = judged(judge, metrics, partial(results.write, directory / FORESEEN))
     held_data.hold_all(directory, reference.dataset, judge.real_data.seen())
     return result

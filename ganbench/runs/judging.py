@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ganbench.contracts.metrics import Metric
 from ganbench.evaluation import trial_evaluation
-from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation.evaluate import Evaluated, evaluate
 from ganbench.records import cells
 from ganbench.records.results import DataSeen, TrialResult
 from ganbench.records.status import Status
 
 
-def judged(judge: trial_evaluation.TrialEvaluation, metrics: Sequence[Metric]) -> TrialResult:
-    """Return the result of a trial that has been no more than judged."""
-    found, real = evaluate(metrics, judge), judge.real_data
+def judged(
+    judge: trial_evaluation.TrialEvaluation,
+    metrics: Sequence[Metric],
+    foresee: Callable[[TrialResult], None],
+) -> TrialResult:
+    """Return the result of a trial that has been no more than judged.
+
+    `foresee` is given, before each metric, the result if that ends the process.
+    """
+    found = evaluate(metrics, judge, lambda found: foresee(_result(found, judge)))
+    return _result(found, judge)
+
+
+def _result(found: Evaluated, judge: trial_evaluation.TrialEvaluation) -> TrialResult:
+    real = judge.real_data
     return TrialResult(
         status=Status.OK,
         metrics=tuple(found.values),

@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
 from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told
 from ganbench.pictures import progress
-from ganbench.records import run_folder
+from ganbench.records import results, run_folder
 from ganbench.records.cells import Plan
 from ganbench.records.report import Report
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
+from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
 from ganbench.runs import held_data, provenance
 from ganbench.training import checkpoints
@@ -33,7 +34,9 @@ from ganbench.util.process_settings import put_back
 
 LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
-LEFTOVERS = (run_folder.RESULT, run_folder.END, "metrics.jsonl", "worker.log")
+LEFTOVERS = (
+    run_folder.RESULT, run_folder.END, run_folder.FORESEEN, "metrics.jsonl", "worker.log"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ def execute(
         outcomes = run.outcomes()
         _clean(run, outcomes)
         held_data.note(run.directory, outcomes)
-        waiting = [o for o in outcomes if not o.status.is_final]
+        waiting = [o for o in outcomes if o.is_to_run]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         try:
             for outcome in _run_trials(run, registry, waiting):
@@ -175,7 +178,7 @@ def _clean(run: Run, outcomes: Sequence[TrialOutcome]) -> None:
     for outcome in outcomes:
         for folder in (outcome.directory, outcome.directory / progress.FOLDER):
             files.remove_temporaries(folder)
-        if outcome.status.is_final:
+        if not outcome.is_to_run:
             (outcome.directory / checkpoints.NAME).unlink(missing_ok=True)
 
 
@@ -209,11 +212,22 @@ def _run_trials(
         finished = executor.run(references, resources)
     try:
         for trial in _each(finished):
-            yield run.outcome(trials[trial.id])
+            yield _with_foreseen(run.outcome(trials[trial.id]))
     finally:
         close: Callable[[], None] | None = getattr(finished, "close", None)
         if close:
             close()
+
+
+def _with_foreseen(outcome: TrialOutcome) -> TrialOutcome:
+    """Give a trial whose worker died in a metric the numbers that it had before."""
+    found = results.read(outcome.directory / run_folder.FORESEEN)
+    if outcome.status is not Status.FAILED or found.status is not Status.OK:
+        return outcome
+    *others, last = found.errors
+    found = replace(found, errors=(*others, f"{last}: {outcome.reason}"))
+    results.write(outcome.directory / run_folder.RESULT, found)
+    return replace(outcome, result=found)
 
 
 def _each(finished: Iterable[TrialRef]) -> Iterator[TrialRef]:

@@ -25,6 +25,8 @@ class Moody(Metric):
 
     def compute(self, evaluation):
         import os
+        if os.environ.get("SULKS") == "leaves":
+            os._exit(0)
         if "SULKS" in os.environ:
             raise RuntimeError("not today")
         return {"mood": 1.0}
@@ -100,6 +102,38 @@ def test_broken_metric_costs_itself_the_run_exits_3_and_its_gate_fails(tmp_path:
     compared = tiny.ganbench("compare", "whole", "sulking", cwd=tmp_path)
     assert compared.returncode == 1, compared.stdout + compared.stderr
     assert "RuntimeError: not today" in compared.stdout
+
+
+def test_metric_that_ends_its_worker_costs_no_number_before_it(tmp_path: Path) -> None:
+    (tmp_path / "moody.py").write_text(MOODY, "utf-8")
+    text = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[bce]")
+    text = text.replace("[mode-coverage, fid, throughput]", "[fid, moody, mode-coverage]")
+    run = ("run", tiny.write(tmp_path, text), "--plugin", "moody.py", "--out", "run")
+    done = tiny.ganbench(*run, cwd=tmp_path, SULKS="leaves")
+    assert done.returncode == 3
+    why = "metric 'moody': the process ended while it was computed: the worker ended with exit code"
+    assert why in done.stderr
+    found = result(tmp_path / "run")
+    assert found["status"] == "ok"
+    assert found["errors"][0].startswith(why)
+    told = {m["name"]: m["reason"] for m in found["metrics"] if m["value"] is None}
+    assert told["mood"] == told["modes"] == "the process ended while metric 'moody' was computed"
+    assert found["training"]["images"] == 1000
+    before = values(found)["fid@pixels"]
+    assert before is not None
+
+    done = tiny.ganbench("resume", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = result(tmp_path / "run")
+    assert found["errors"] == []
+    assert values(found)["mood"] == 1
+    assert values(found)["fid@pixels"] == before
+    (folder,) = tmp_path.glob("run/trials/*")
+    assert {path.name for path in folder.glob("*.json")} == {
+        "config.json",
+        "result.json",
+        "trial.json",
+    }
 
 
 def result(run: Path) -> dict:

@@ -154,8 +154,8 @@ def _cause(code: int, worker: _Worker) -> str:
     try:
         log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()
     except FileNotFoundError:
-        log = ["its folder was removed meanwhile"]
-    last = f": {log[-1][:300]}" if log else ""
+        return f"the worker ended with exit code {code}, and its folder was removed meanwhile"
+    last = f"; its log ends with: {log[-1][:300]}" if log else ""
     return f"the worker ended with exit code {code} and no result{last}"
 
 
