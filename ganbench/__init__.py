@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch
     from ganbench.contracts.moments import Moments, MomentSums
+    from ganbench.contracts.penalties import (
+        clip_weights,
+        gradient_penalty,
+        interpolated,
+        perturbed,
+    )
     from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
     from ganbench.contracts.steps import DiscriminatorOutput, PlayerParameters, Scored, Step
     from ganbench.contracts.transforms import Transform
@@ -90,6 +96,7 @@ _HOMES = {
     "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
     "contracts.metrics": "Evaluation OfClasses Watch",
     "contracts.moments": "Moments MomentSums",
+    "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step",
     "util.downloads": "download offline",

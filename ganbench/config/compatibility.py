@@ -34,29 +34,54 @@ def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tup
 def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequence[Loss]) -> str:
     """Return D's norm: as asked, else the architecture's first that the losses allow.
 
-    Raises Incompatible where there is none.
+    Norms that a loss does not take unasked come last. Raises Incompatible where there is none.
     """
     offered = architecture.d_norms or ("none",)
-    penalised = [loss.name for loss in losses if loss.input_gradients]
-    allowed = [n for n in offered if not penalised or n in networks.PER_SAMPLE]
     if asked is not None and asked not in offered:
         raise Incompatible(
             f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
         )
+    refusals = {norm: why for norm in offered if (why := _refusal(norm, losses))}
+    unasked = {norm for loss in losses for norm in loss.unasked_norms}
+    allowed = sorted((n for n in offered if n not in refusals), key=lambda norm: norm in unasked)
     if not allowed:
         raise Incompatible(
-            f"loss '{penalised[0]}' takes per-image gradients, but architecture "
-            f"'{architecture.name}' only offers d_norm {quoted(offered)}"
+            f"{refusals[offered[0]]}, and architecture '{architecture.name}' only offers d_norm "
+            f"{quoted(offered)}"
         )
     if asked is None:
         return allowed[0]
-    if asked not in allowed:
+    if asked in refusals:
         raise Incompatible(
-            f"loss '{penalised[0]}' takes per-image gradients, which d_norm '{asked}' mixes "
-            f"across the batch; use {quoted(allowed)}, or leave d_norm out to get the first of "
+            f"{refusals[asked]}; use {quoted(allowed)}, or leave d_norm out to get the first of "
             "these"
         )
     return asked
+
+
+def _refusal(norm: str, losses: Sequence[Loss]) -> str | None:
+    """Say why a loss cannot have this norm of D; None where all can."""
+    for loss in losses:
+        if loss.input_gradients and norm not in networks.PER_SAMPLE:
+            return (
+                f"loss '{loss.name}' takes per-image gradients, which d_norm '{norm}' mixes across "
+                "the batch"
+            )
+        if norm in loss.refused_norms:
+            return f"loss '{loss.name}' does not work under d_norm '{norm}'"
+    return None
+
+
+def check_constraint(losses: Sequence[Loss], d_norm: str) -> None:
+    """Raise Incompatible where a loss needs a constraint on D, and nothing gives one."""
+    if d_norm == "spectral" or any(loss.constrains for loss in losses):
+        return
+    for loss in losses:
+        if loss.needs_constraint:
+            raise Incompatible(
+                f"loss '{loss.name}' needs a bound on D's slope; add regularizers: "
+                "[gradient-penalty] or [weight-clipping], or d_norm: spectral"
+            )
 
 
 def check_parts(parts: Parts, settings: TrainingSettings) -> None:

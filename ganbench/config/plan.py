@@ -162,6 +162,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     try:
         g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
         compatibility.check_parts(parts, cell.schedule)
+        compatibility.check_constraint(parts.losses, d_norm)
         cell = replace(cell, g_norm=g_norm, d_norm=d_norm)
         compatibility.check_networks(parts, cell, workshop.buildable)
     except Incompatible as error:

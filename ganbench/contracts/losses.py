@@ -57,7 +57,8 @@ class Loss(ABC):
     """A contribution to both players' objectives. Subclasses are dataclasses of their options.
 
     A loss never steps an optimiser, calls `backward`, samples or moves data; whatever it does not
-    look at in the `Step` is not computed.
+    look at in the `Step` is not computed. Where options decide them, `input_gradients`,
+    `pairs_labels` and `whole_batch` may be properties.
     """
 
     name: ClassVar[str]  # in benchmark files
@@ -79,6 +80,15 @@ class Loss(ABC):
     asked_first: ClassVar[bool] = False
     """Whether its terms are made before those of losses that do not say so. The order of gradients'
     sums, and so the last bit of weights, depends on it; nothing else does."""
+    needs_constraint: ClassVar[bool] = False
+    """Whether D's slope must be bounded by something beside it: a regularizer that says
+    `constrains`, or spectral norm. `loss: all` leaves such losses out."""
+    constrains: ClassVar[bool] = False
+    """Whether it bounds D's slope, for losses that say `needs_constraint`."""
+    refused_norms: ClassVar[tuple[str, ...]] = ()
+    """Norms of D under which it does not work: cells that ask for them are refused."""
+    unasked_norms: ClassVar[tuple[str, ...]] = ()
+    """Norms of D that cells get only where they ask for them, or the architecture has no other."""
     boundary: float | None = None
     """D's output above which the loss takes an image for real; None: it draws no such line."""
 

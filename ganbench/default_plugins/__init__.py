@@ -6,6 +6,7 @@ after them, by name.
 
 ORDER = (
     "losses",
+    "constraints",
     "conditionings",
     "architectures",
     "datasets",

@@ -10,7 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganbench import InputGradients, Loss, Recipe, Step, Terms, hookimpl, norm_per_sample
+from ganbench import (
+    InputGradients,
+    Loss,
+    Recipe,
+    Step,
+    Terms,
+    gradient_penalty,
+    hookimpl,
+    interpolated,
+)
 
 # Beyond this logit a target outside [0, 1] pulls no further: Keras, where such targets come from,
 # clips probabilities to within 1e-7 of 0 and 1. Without a bound the loss would have no least value.
@@ -90,13 +99,32 @@ class LSGAN(Loss):
 
 
 @dataclass(kw_only=True)
-class WGANGP(Loss):
+class WGAN(Loss):
+    """Wasserstein GAN, whose critic needs a constraint beside it (Arjovsky et al., 2017).
+
+    Its schedule is that of a gradient penalty; with clipped weights the paper has RMSprop at 5e-5.
+    """
+
+    name = "wgan"
+    recipe = Recipe(n_critic=5, g_lr=1e-4, d_lr=1e-4, betas=(0.0, 0.9))
+    needs_constraint = True
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        return {"wasserstein": step.fake.logits.mean() - step.real.logits.mean()}
+
+    def generator_loss(self, step: Step) -> Terms:
+        return {"adversarial": -step.fake.logits.mean()}
+
+
+@dataclass(kw_only=True)
+class WGANGP(WGAN):
     """Wasserstein GAN with gradient penalty (Gulrajani et al., 2017)."""
 
     name = "wgan-gp"
-    recipe = Recipe(n_critic=5, g_lr=1e-4, d_lr=1e-4, betas=(0.0, 0.9))
     input_gradients = InputGradients.OWN
     pairs_labels = True  # it looks between the two
+    needs_constraint = False
+    unasked_norms = ("spectral",)  # its paper has none
     gp_weight: float = 10.0
 
     def __post_init__(self) -> None:
@@ -104,20 +132,11 @@ class WGANGP(Loss):
             raise ValueError(f"gp_weight must not be negative, found {self.gp_weight}")
 
     def discriminator_loss(self, step: Step) -> Terms:
-        alpha = torch.rand_like(step.real.images[:, :1, :1, :1])
-        between = torch.lerp(step.fake.images, step.real.images, alpha)
-        scored = step.score(between, step.real.labels, track_inputs=True)
-        slope = norm_per_sample(scored.input_gradient)
-        return {
-            "wasserstein": step.fake.logits.mean() - step.real.logits.mean(),
-            "gradient_penalty": self.gp_weight * (slope - 1).square().mean(),
-        }
-
-    def generator_loss(self, step: Step) -> Terms:
-        return {"adversarial": -step.fake.logits.mean()}
+        penalty = self.gp_weight * gradient_penalty(interpolated(step))
+        return {**super().discriminator_loss(step), "gradient_penalty": penalty}
 
 
 @hookimpl
 def register_losses(register: Callable[[type[Loss]], None]) -> None:
-    for loss in (BCE, LSGAN, WGANGP):
+    for loss in (BCE, LSGAN, WGAN, WGANGP):
         register(loss)

@@ -57,7 +57,8 @@ class Kind:
         """Whether plugins of this class make sense without another of their kind."""
         if self.beside is None:
             return True
-        return not issubclass(cls, getattr(import_module(self.module), self.beside))
+        is_beside = issubclass(cls, getattr(import_module(self.module), self.beside))
+        return not is_beside and not getattr(cls, "needs_constraint", False)
 
 
 _ALL = (
@@ -67,7 +68,16 @@ _ALL = (
         "Loss",
         "losses and regularizers",
         beside="Regularizer",
-        declares=("recipe", "input_gradients", "needs_labels", "needs_class_logits"),
+        declares=(
+            "recipe",
+            "input_gradients",
+            "needs_labels",
+            "needs_class_logits",
+            "needs_constraint",
+            "constrains",
+            "refused_norms",
+            "unasked_norms",
+        ),
     ),
     Kind(
         "conditioning",

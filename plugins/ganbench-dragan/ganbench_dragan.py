@@ -3,10 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 
-from ganbench import InputGradients, Loss, Step, Terms, hookimpl, norm_per_sample
+from ganbench import (
+    InputGradients,
+    Loss,
+    Step,
+    Terms,
+    gradient_penalty,
+    hookimpl,
+    perturbed,
+)
 
 
 @dataclass(kw_only=True)
@@ -20,6 +27,7 @@ class DRAGAN(Loss):
     whole_batch = True  # the perturbation is as large as the batch is wide
     boundary = 0.0
     input_gradients = InputGradients.OWN
+    unasked_norms = ("spectral",)  # its paper has none
     gp_weight: float = 10.0
     noise: float = 0.5  # largest perturbation, in standard deviations of the batch
 
@@ -29,15 +37,11 @@ class DRAGAN(Loss):
                 raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
 
     def discriminator_loss(self, step: Step) -> Terms:
-        images = step.real.images
-        reach = self.noise * images.std(correction=0)
-        perturbed = images + reach * torch.rand_like(images)
-        scored = step.score(perturbed, step.real.labels, track_inputs=True)
-        slope = norm_per_sample(scored.input_gradient)
+        penalty = self.gp_weight * gradient_penalty(perturbed(step, self.noise))
         return {
             "real": F.softplus(-step.real.logits).mean(),
             "fake": F.softplus(step.fake.logits).mean(),
-            "gradient_penalty": self.gp_weight * (slope - 1).square().mean(),
+            "gradient_penalty": penalty,
         }
 
     def generator_loss(self, step: Step) -> Terms:

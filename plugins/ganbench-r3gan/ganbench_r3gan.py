@@ -45,6 +45,7 @@ class RelativisticPairing(Loss):
 class ZeroCentredPenalty(Regularizer):
     """gamma / 2 times the mean squared norm of D's gradient at the images."""
 
+    constrains = True
     gamma: float = 1.0
     every: int = 1  # lazy regularisation: one iteration in so many, weighted as much
 

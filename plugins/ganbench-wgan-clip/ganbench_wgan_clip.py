@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from ganbench import Loss, Recipe, Step, Terms, hookimpl
+from ganbench import Loss, Recipe, Step, Terms, clip_weights, hookimpl
 
 
 @dataclass(kw_only=True)
@@ -14,6 +13,7 @@ class WGANClip(Loss):
 
     name = "wgan-clip"
     recipe = Recipe(n_critic=5, optimizer="rmsprop", g_lr=5e-5, d_lr=5e-5)
+    refused_norms = ("spectral",)  # what is used there are other weights than those clipped
     clip: float = 0.01
 
     def __post_init__(self) -> None:
@@ -26,10 +26,8 @@ class WGANClip(Loss):
     def generator_loss(self, step: Step) -> Terms:
         return {"adversarial": -step.fake.logits.mean()}
 
-    @torch.no_grad()
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
-        for parameter in discriminator.parameters():
-            parameter.clamp_(-self.clip, self.clip)
+        clip_weights(discriminator, self.clip)
 
 
 @hookimpl

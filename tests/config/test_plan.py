@@ -133,7 +133,7 @@ def test_precision_is_as_asked_or_what_is_fast_here(planned, monkeypatch, asked)
 def test_d_norm_is_the_first_that_the_losses_allow():
     assert compatibility.resolve_d_norm(None, DCGAN(), [BCE()]) == "batch"
     assert compatibility.resolve_d_norm(None, DCGAN(), [WGANGP()]) == "layer"
-    assert compatibility.resolve_d_norm(None, ResNet(), [WGANGP()]) == "spectral"
+    assert compatibility.resolve_d_norm(None, ResNet(), [WGANGP()]) == "layer"
     assert compatibility.resolve_d_norm(None, MLP(), [BCE()]) == "none"
     assert compatibility.resolve_d_norm("batch", DCGAN(), [BCE()]) == "batch"
     assert compatibility.resolve_d_norm("none", DCGAN(), [WGANGP()]) == "none"
@@ -150,7 +150,7 @@ def test_architecture_with_batch_norm_only_has_no_penalty():
 
 REFUSALS = {
     "loss=wgan-gp d_norm=batch": "loss 'wgan-gp' takes per-image gradients, which d_norm 'batch' "
-    "mixes across the batch; use 'layer', 'instance', 'spectral', 'none', or leave d_norm out to "
+    "mixes across the batch; use 'layer', 'instance', 'none', 'spectral', or leave d_norm out to "
     "get the first of these",
     "architecture=mlp d_norm=batch": "architecture 'mlp' offers d_norm 'none', 'spectral', "
     "not 'batch'",

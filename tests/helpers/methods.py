@@ -9,13 +9,24 @@ from pathlib import Path
 from types import ModuleType
 
 FOLDER = Path(__file__).parents[1] / "methods"
+PACKAGES = Path(__file__).parents[2] / "plugins"
 FILES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
 
 
-@cache
 def module(name: str) -> ModuleType:
     """Import a method's file."""
-    spec = importlib.util.spec_from_file_location(f"methods_{name}", FILES[name])
+    return _imported(f"methods_{name}", FILES[name])
+
+
+def package(name: str) -> ModuleType:
+    """Import the module of a package in plugins/, without its `ganbench-`."""
+    file = f"ganbench_{name.replace('-', '_')}"
+    return _imported(file, PACKAGES / f"ganbench-{name}" / f"{file}.py")
+
+
+@cache
+def _imported(name: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     found = importlib.util.module_from_spec(spec)

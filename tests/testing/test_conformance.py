@@ -11,7 +11,14 @@ import pytest
 from helpers import mutants
 from PIL import Image
 
-from ganbench.default_plugins import architectures, conditionings, executors, losses, reporters
+from ganbench.default_plugins import (
+    architectures,
+    conditionings,
+    constraints,
+    executors,
+    losses,
+    reporters,
+)
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.conditionings import (
     Concat,
@@ -22,11 +29,12 @@ from ganbench.default_plugins.conditionings import (
     Projection,
     Unconditional,
 )
+from ganbench.default_plugins.constraints import GradientPenalty, WeightClipping
 from ganbench.default_plugins.datasets import mixtures, mnist
 from ganbench.default_plugins.datasets.image_folder import ImageFolder
 from ganbench.default_plugins.executors import Inline, Local
 from ganbench.default_plugins.features import builtin as features
-from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.losses import BCE, LSGAN, WGAN, WGANGP
 from ganbench.default_plugins.metrics import conditional, coverage, frechet, numerics
 from ganbench.default_plugins.metrics.speed import Throughput, TimeTo
 from ganbench.registry.kinds import KINDS
@@ -34,7 +42,7 @@ from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures.networks import TinyConv
 
 
-@parametrize_with_checks(BCE, LSGAN, WGANGP)
+@parametrize_with_checks(BCE, LSGAN, WGAN, WGANGP, GradientPenalty, WeightClipping)
 def test_loss_conforms(check):
     check()
 
@@ -45,6 +53,10 @@ def test_loss_conforms(check):
     BCE(flip=0.3),
     BCE(target_noise=0.1),
     WGANGP(gp_weight=0.1),
+    GradientPenalty(at="real", target=0.0, weight=5.0),
+    GradientPenalty(at="fake", target=5.0, one_sided=True),
+    GradientPenalty(at="dragan", noise="symmetric"),
+    GradientPenalty(norm="linf", reduce="max", alpha="normal"),
 )
 def test_loss_with_options_conforms(check):
     check()
@@ -139,7 +151,8 @@ def test_executor_in_this_process_conforms(check):
 
 
 def test_every_built_in_is_checked():
-    assert registered("register_losses", losses) == [BCE, LSGAN, WGANGP]
+    assert registered("register_losses", losses) == [BCE, LSGAN, WGAN, WGANGP]
+    assert registered("register_losses", constraints) == [GradientPenalty, WeightClipping]
     assert set(registered("register_conditionings", conditionings)) == set(CONDITIONINGS)
     assert set(registered("register_architectures", architectures)) == {MLP, DCGAN, ResNet}
     assert set(registered("register_executors", executors)) == {Local, Inline}

@@ -47,7 +47,8 @@ def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
         about = {"name": name, "type": types[name], "required": info.is_required()}
         plain = to_jsonable_python(default, inf_nan_mode="strings", fallback=str)
         listed.append({**about, "default": plain})
-    declared = {key: _plain(getattr(entry.cls, key)) for key in KINDS[entry.kind].declares}
+    example = _example(registry, entry)
+    declared = {key: _plain(getattr(example, key)) for key in KINDS[entry.kind].declares}
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -62,6 +63,16 @@ def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
     }
 
 
+def _example(registry: Registry, entry: Entry) -> Any:
+    """Return a plugin with its defaults, which may decide what it declares; else its class."""
+    from ganbench.errors import GanbenchError
+
+    try:
+        return registry.build(entry.kind, entry.name, {})
+    except GanbenchError:  # an option has no default
+        return entry.cls
+
+
 def _plain(value: Any) -> Any:
     from dataclasses import asdict, is_dataclass
     from enum import Flag
@@ -70,6 +81,8 @@ def _plain(value: Any) -> Any:
         return asdict(value)
     if isinstance(value, Flag):
         return [member.name for member in type(value) if member.value and member in value]
+    if isinstance(value, property):
+        return "as its options decide"
     return list(value) if isinstance(value, tuple) else value
 
 
