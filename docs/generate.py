@@ -43,6 +43,14 @@ HELPERS = (
     "Resources",
 )
 """Public classes that plugins meet and do not subclass to be registered."""
+FUNCTIONS = (
+    "norm_per_sample",
+    "interpolated",
+    "perturbed",
+    "gradient_penalty",
+    "clip_weights",
+)
+"""Public functions that losses are made of."""
 REPORTED = (
     "Report",
     "Table",
@@ -100,6 +108,7 @@ def contracts() -> str:
         cls, by = kind.contract_class(), f"Registered by `{kind.hook}(register)`."
         parts.append(f"### {kind.contract}\n\n{by} {_said(cls)}\n\n{_table(cls)}")
     parts.append("### What they meet\n\n" + _overview(HELPERS))
+    parts.append("### What losses are made of\n\n" + _functions(FUNCTIONS))
     parts.append("### What reporters are handed")
     for name in REPORTED:
         cls = getattr(ganbench, name)
@@ -114,6 +123,14 @@ def _overview(names: tuple[str, ...]) -> str:
         cls = getattr(ganbench, name)
         members = "<br>".join(f"`{line}`" for line, _ in _members(cls))
         lines.append(f"| **{name}**: {_said(cls)} | {members} |")
+    return "\n".join(lines)
+
+
+def _functions(names: tuple[str, ...]) -> str:
+    lines = ["| function | what it does |", "|---|---|"]
+    for name in names:
+        function = getattr(ganbench, name)
+        lines.append(f"| `{name}{_signature(function)}` | {_said(function)} |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from ganbench import (
     InputGradients,
     Loss,
     Regularizer,
+    Scheduled,
     Scored,
     Step,
     Terms,
@@ -36,7 +37,7 @@ class GradientPenalty(Regularizer):
     asked_first = True  # as wgan-gp makes its own, to the last bit
     constrains = True
     unasked_norms = ("spectral",)  # papers of penalties have none
-    weight: float = 10.0
+    weight: Scheduled = 10.0
     at: Literal["interpolates", "real", "fake", "dragan"] = "interpolates"
     target: float = 1.0
     one_sided: bool = False  # slopes below the target cost nothing

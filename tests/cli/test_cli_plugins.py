@@ -76,6 +76,12 @@ def test_show_tells_options_declarations_and_origin() -> None:
     assert "input_gradients: OWN" in text
 
 
+def test_show_tells_what_defaults_declare_where_options_decide() -> None:
+    about = shown("gradient-penalty")["declares"]
+    assert about["input_gradients"] == ["OWN"]
+    assert (about["constrains"], about["unasked_norms"]) == (True, ["spectral"])
+
+
 def test_show_of_a_file_has_its_hash_and_its_types(wrong: Path) -> None:
     about = shown("wrong", "--plugin", wrong)
     assert [option["type"] for option in about["options"]] == ["float", "tuple[int, ...]"]

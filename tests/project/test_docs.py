@@ -177,6 +177,15 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     assert tested.returncode == 0, tested.stdout
 
 
+def test_penalty_of_the_guide_passes_its_checks(tmp_path: Path) -> None:
+    text = block("penalty", GUIDE).removeprefix("```python\n").removesuffix("```\n")
+    (tmp_path / "near_reals.py").write_text(text, "utf-8")
+    from ganbench.registry.discovery import import_named
+
+    module, _ = import_named(str(tmp_path / "near_reals.py"))
+    assert [r for r in check_plugin(module.NearReals) if not r.passed] == []
+
+
 @pytest.mark.install
 def test_package_of_the_guide_is_written_and_built(tmp_path: Path) -> None:
     new = next(line for line in commands(GUIDE) if line.startswith("ganbench plugins new"))
