@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from ganbench.runs.benchmark import plan, run
     from ganbench.util.downloads import download, offline
     from ganbench.util.files import cache, write_atomically
+    from ganbench.util.machine import free_memory_bytes
     from ganbench.util.picture_files import open_picture
     from ganbench.util.progress import tracked
     from ganbench.util.terminal import terminal_text
@@ -120,6 +121,7 @@ _HOMES = {
     "records.status": "Status",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",
+    "util.machine": "free_memory_bytes",
     "util.progress": "tracked",
     "util.terminal": "terminal_text",
 }

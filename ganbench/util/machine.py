@@ -46,6 +46,29 @@ def memory_bytes() -> int | None:
     return min(caps, default=None)
 
 
+def free_memory_bytes() -> int | None:
+    """Return how many bytes this process can still ask for, or None where that is not known.
+
+    They are the machine's, and no more than its control groups leave; what the system keeps of
+    files it gives up, and so they count as free.
+    """
+    free = [*_left_by_groups()]
+    told = re.search(r"^MemAvailable:\s*(\d+)", _now("/proc/meminfo"), re.MULTILINE)
+    if told:
+        free.append(1024 * int(told[1]))
+    return min(free, default=memory_bytes())
+
+
+def _left_by_groups() -> Iterator[int]:
+    for cap in map(Path, _memory_caps()):
+        usage = "memory.current" if cap.name == "memory.max" else "memory.usage_in_bytes"
+        limit, used = (text.strip() for text in (_now(cap), _now(cap.with_name(usage))))
+        if limit.isdecimal() and used.isdecimal():
+            stat = _now(cap.with_name("memory.stat"))
+            kept = re.findall(r"^(?:total_)?inactive_file (\d+)", stat, re.MULTILINE)
+            yield max(0, int(limit) - int(used) + max(map(int, kept), default=0))
+
+
 def _memory_caps() -> Iterator[str]:
     """Yield the files of this process's control groups and all above them, of both versions.
 
@@ -156,6 +179,11 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 @cache
 def _text(path: str) -> str:
+    return _now(path)
+
+
+def _now(path: str | Path) -> str:
+    """Return what a file of the system says now; nothing where there is none."""
     try:
         return Path(path).read_text()
     except OSError:

@@ -18,7 +18,8 @@ from ganbench.util import machine
 def system(monkeypatch):
     """Files of /proc and /sys as a test wants them."""
     texts: dict[str, str] = {}
-    monkeypatch.setattr(machine, "_text", lambda path: texts.get(path, ""))
+    for name in ("_text", "_now"):
+        monkeypatch.setattr(machine, name, lambda path: texts.get(str(path), ""))
     return texts
 
 
@@ -95,6 +96,50 @@ def test_memory_is_capped_by_control_groups(monkeypatch, system, files, megabyte
 def test_memory_is_unknown_where_no_one_says(monkeypatch, system):
     monkeypatch.delattr(os, "sysconf")
     assert machine.memory_bytes() is None
+
+
+GROUP = "/sys/fs/cgroup/job"
+FREE = {"/proc/meminfo": "MemTotal: 9000 kB\nMemAvailable: 5000 kB\n"}
+IN_JOB = FREE | {"/proc/self/cgroup": "0::/job\n", f"{GROUP}/memory.max": "4000000\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "free"),
+    [
+        (FREE, 5_120_000),
+        (IN_JOB | {f"{GROUP}/memory.current": "1000000\n"}, 3_000_000),
+        (IN_JOB | {f"{GROUP}/memory.current": "4100000\n"}, 0),
+        (
+            IN_JOB
+            | {
+                f"{GROUP}/memory.current": "3900000\n",
+                f"{GROUP}/memory.stat": "anon 1\ninactive_file 500000\nactive_file 9\n",
+            },
+            600_000,
+        ),
+        (IN_JOB | {f"{GROUP}/memory.max": "max\n", f"{GROUP}/memory.current": "7\n"}, 5_120_000),
+        (
+            {
+                "/proc/self/cgroup": "4:memory:/mine\n",
+                "/sys/fs/cgroup/memory/mine/memory.limit_in_bytes": "900000\n",
+                "/sys/fs/cgroup/memory/mine/memory.usage_in_bytes": "800000\n",
+                "/sys/fs/cgroup/memory/mine/memory.stat": "inactive_file 1\n"
+                "total_inactive_file 50000\n",
+            },
+            150_000,
+        ),
+    ],
+)
+def test_free_memory_is_what_control_groups_leave(system, files, free):
+    system.update(files)
+    assert machine.free_memory_bytes() == free
+
+
+def test_free_memory_is_all_where_only_that_is_known(monkeypatch, system):
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4000, "SC_PHYS_PAGES": 1000}.__getitem__)
+    assert machine.free_memory_bytes() == 4_000_000
+    monkeypatch.delattr(os, "sysconf")
+    assert machine.free_memory_bytes() is None
 
 
 def test_cores_without_affinity_are_all(monkeypatch, system):

@@ -104,7 +104,7 @@ def test_a_packed_array_that_the_memory_cannot_hold_is_refused(tmp_path, monkeyp
     np.savez_compressed(tmp_path / "a.npz", images=np.full((100, 32, 32), 200, np.uint8))
     dataset = Tensors(path=str(tmp_path / "a.npz"))
     assert len(dataset.load("train", Path())) == 100
-    monkeypatch.setattr(limits, "_free_memory", lambda: 100_000)
+    monkeypatch.setattr(limits, "free_memory_bytes", lambda: 100_000)
     with pytest.raises(
         DataError, match="takes 102,400 bytes of memory once read, and 100,000 are f"
     ):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 
+from ganbench import free_memory_bytes
+
 MOST_ARRAYS = 10_000  # of a file
 LONGEST_SIDE = 2**62
+UNKNOWN = 2**36  # bytes that are taken for free where the system does not tell
 
 
 def size_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
@@ -31,17 +32,6 @@ def require_bytes(found: int, expected: int) -> None:
 
 def require_memory(needed: int) -> None:
     """Raise ValueError where so many bytes are not free, before they are asked for."""
-    if needed > (free := _free_memory()):
+    free = free_memory_bytes() or UNKNOWN
+    if needed > free:
         raise ValueError(f"takes {needed:,} bytes of memory once read, and {free:,} are free")
-
-
-def _free_memory() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvail")) * 1024
-    except (OSError, StopIteration):  # of another system, which says how much there is in all
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if _has_sysconf() else 2**36
-
-
-def _has_sysconf() -> bool:
-    return "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {})
