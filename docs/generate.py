@@ -19,6 +19,8 @@ HELPERS = (
     "DiscriminatorOutput",
     "PlayerParameters",
     "Recipe",
+    "Schedule",
+    "Amount",
     "Owned",
     "Shapes",
     "GeneratorConditioner",

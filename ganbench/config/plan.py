@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ganbench.config import compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
-from ganbench.config.schema import Choice, FeatureExtractorChoice
+from ganbench.config.schema import Budget, Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible
@@ -20,7 +20,7 @@ from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell, Plan, Reference, Spec
 from ganbench.records.columns import unclear
-from ganbench.records.schedules import Schedule, UnitsInKimg
+from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import Control, Precision, TrainingSettings
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
@@ -113,7 +113,7 @@ class _Workshop:
             self._specs[key] = replace(spec, options=options)
         return self._specs[key]
 
-    def in_kimg(self, spec: Spec, units: UnitsInKimg) -> Spec:
+    def in_kimg(self, spec: Spec, units: Units) -> Spec:
         """Return a spec without epochs and steps in the schedules of its options."""
         found = self.registry.schedules(spec)
         now = {name: schedule.in_kimg(units).plain() for name, schedule in found.items()}
@@ -244,7 +244,7 @@ def _settings(
         resolved[name] = _in_kimg(resolved[name], units, f"{request.where}: training.{name}")
     return TrainingSettings(
         batch_size=training.batch_size,
-        kimg=training.budget.kimg,
+        kimg=_kimg(training.budget, units, request.where),
         updates=training.updates,
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
@@ -257,14 +257,23 @@ def _settings(
     )
 
 
-def _units(dataset: Dataset, batch_size: int, n_critic: int) -> UnitsInKimg:
+def _units(dataset: Dataset, batch_size: int, n_critic: int) -> Units:
     """Return what an epoch and a step of G are of a cell."""
     count = dataset.num_images()
-    epoch = None if count is None else count // batch_size * batch_size / 1000
-    return UnitsInKimg(epochs=epoch, steps=n_critic * batch_size / 1000)
+    epoch = None if count is None else count // batch_size * batch_size
+    return Units(epochs=epoch, steps=n_critic * batch_size)
 
 
-def _in_kimg(setting: Any, units: UnitsInKimg, where: str) -> Any:
+def _kimg(budget: Budget, units: Units, where: str) -> float:
+    """Return a budget in the unit that ids count. Raises ConfigError."""
+    ((unit, value),) = budget.given().items()
+    try:
+        return Amount(value=value, unit=unit).in_kimg(units).value
+    except ValueError as error:
+        raise ConfigError(f"{where}: training.budget: {error}") from error
+
+
+def _in_kimg(setting: Any, units: Units, where: str) -> Any:
     """Return a setting without epochs and steps, in a tuple too. Raises ConfigError."""
     if isinstance(setting, tuple):
         return tuple(_in_kimg(one, units, where) for one in setting)

@@ -29,7 +29,7 @@ class TrainingSettings:
     ema: float  # decay of the generator's weight average; 0: none
     precision: Precision
     channels_last: bool
-    log_every: int  # iterations per window
+    log_every: int | Literal["epoch"]  # iterations per window, or as many as end an epoch
     fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
     micro_batch: int | None = None  # images that go through the networks at once; None: all
     compile: Compile = "none"  # the mode of `torch.compile`; reduce-overhead captures CUDA graphs
