@@ -16,9 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
+from ganbench.util.terminal import terminal_text
 
 if TYPE_CHECKING:
     from ganbench.errors import GanbenchError
@@ -164,7 +166,7 @@ class BenchmarkFile(pytest.File):
     def collect(self) -> Iterator[pytest.Collector | pytest.Item]:
         """Yield a collector for each cell, and the item that asks whether anything was judged."""
         for id, label, metrics in self.judge.cells():
-            cell = BenchmarkCell.from_parent(self, name=label)
+            cell = BenchmarkCell.from_parent(self, name=terminal_text(label))
             cell.cell_id, cell.metrics, cell.judge = id, metrics, self.judge
             yield cell
         yield _item(ComparisonItem, self, COMPARISON, self.judge)
@@ -180,7 +182,9 @@ class BenchmarkCell(pytest.Collector):
     def collect(self) -> Iterator[pytest.Item]:
         """Yield an item for each gated number, and one for how the trials ended."""
         for metric in self.metrics:
-            yield _item(VerdictItem, self, metric, self.judge)
+            item = _item(VerdictItem, self, metric, self.judge)
+            item.metric = metric
+            yield item
 
 
 class JudgedItem(pytest.Item):
@@ -203,7 +207,7 @@ class JudgedItem(pytest.Item):
         from ganbench.errors import GanbenchError
 
         if isinstance(excinfo.value, Unfit | GanbenchError):
-            return str(excinfo.value)
+            return terminal_text(str(excinfo.value))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -211,21 +215,26 @@ class JudgedItem(pytest.Item):
         return self.path, None, self.nodeid.partition("::")[2]
 
 
+AnyItem = TypeVar("AnyItem", bound=JudgedItem)
+
+
 class VerdictItem(JudgedItem):
     """One number of one cell."""
+
+    metric: str
 
     def decide(self) -> None:
         """Pass, fail or skip as the verdict says."""
         assert isinstance(self.parent, BenchmarkCell)
-        verdict = self.judge.verdict(self.parent.cell_id, self.name)
+        verdict = self.judge.verdict(self.parent.cell_id, self.metric)
         if verdict is None:
             return
-        said = f"{verdict.label} {self.name}: {verdict.word}: {verdict.evidence}"
+        said = f"{verdict.label} {self.metric}: {verdict.word}: {verdict.evidence}"
         self.user_properties += [("verdict", verdict.word), ("evidence", verdict.evidence)]
         if verdict.word in FAILING:
             raise Unfit(said)
         if verdict.word not in PASSING:
-            pytest.skip(said)
+            pytest.skip(terminal_text(said))
 
 
 class ComparisonItem(JudgedItem):
@@ -240,8 +249,8 @@ class ComparisonItem(JudgedItem):
             raise Unfit(why)
 
 
-def _item(cls: type[JudgedItem], parent: pytest.Collector, name: str, judge: Judge) -> JudgedItem:
-    item: JudgedItem = cls.from_parent(parent, name=name)
+def _item(cls: type[AnyItem], parent: pytest.Collector, name: str, judge: Judge) -> AnyItem:
+    item: AnyItem = cls.from_parent(parent, name=terminal_text(name))
     item.judge = judge
     return item
 
@@ -278,7 +287,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     judge = config.stash.get(_judge, None)
     if judge is None:
         return None
-    return f"ganbench: {judge.path} against {judge.baseline_path}"
+    return terminal_text(f"ganbench: {judge.path} against {judge.baseline_path}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -385,4 +394,5 @@ def _planned(arguments: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
 def _told(error: Exception) -> str:
     import click
 
-    return error.format_message() if isinstance(error, click.ClickException) else str(error)
+    said = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return terminal_text(said)

@@ -205,6 +205,17 @@ def test_comparison_of_nothing_is_never_green(tests, recorded, pytester):
     assert "PASSED" not in {v for k, v in outcomes(done).items() if k.endswith("modes")}
 
 
+def test_names_reach_the_terminal_as_text(tests, recorded, pytester):
+    run = recorded()
+    found = banked(run, pytester.path / "b.json")
+    one = next(iter(found.cells.values()))
+    found.cells["gone"] = dataclasses.replace(one, id="gone", label="\x1b[31mred")
+    write_baseline(found, pytester.path / "b.json")
+    done = tests(f"--ganbench-run={run.directory}", "--ganbench-baseline=b.json", "-v")
+    assert outcomes(done)[r"\u001b[31mred::status"] == "FAILED"
+    assert "\x1b" not in done.stdout.str()
+
+
 @pytest.fixture
 def file(pytester: pytest.Pytester, planned: Any, recorded: Any) -> Path:
     """A benchmark file, and a baseline of its cells."""
