@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers.papers import of
 
-from ganbench import Column, Report
+from ganbench import Cell, Column, Report, Spec
 from ganbench.reports.published.comparison import Pair, match_published
 from ganbench.reports.published.published_numbers import Match, Published, PublishedProtocol
 
@@ -255,3 +255,79 @@ def test_same_protocols_stand_before_others_and_before_models_without_a_cell(run
     shown = report(runs, values={MODES: 7.0}, protocol=judged(num_samples=2500))
     found = match_published(shown, [alone, other, paper])
     assert [p.theirs.model for p in found] == ["GAN", "other", "alone"]
+
+
+# Losses of one word and what they are made of
+
+PENALTY = {
+    "weight": 10.0, "at": "interpolates", "target": 1.0, "one_sided": False, "norm": "l2",
+    "every": 1, "alpha": "uniform", "noise": "positive", "reach": 0.5, "reduce": "mean",
+}  # fmt: skip
+
+
+def spec(name: str, **options: Any) -> Spec:
+    return Spec("loss", name, options, "ganbench 0.1.0")
+
+
+def penalty(**options: Any) -> Spec:
+    return spec("gradient-penalty", **{**PENALTY, **options})
+
+
+WGAN_GP = Match.model_validate({"loss": {"name": "wgan-gp"}})
+PLAIN = {"real_target": 1.0, "flip": 0.0, "target_noise": 0.0, "saturating": False}
+IN_TWO = {
+    "wgan-gp": (spec("wgan-gp", gp_weight=10.0), spec("wgan"), penalty()),
+    "dragan": (
+        spec("dragan", gp_weight=10.0, noise=0.5), spec("bce", **PLAIN), penalty(at="dragan"),
+    ),
+    "wgan-clip": (spec("wgan-clip", clip=0.01), spec("wgan"), spec("weight-clipping", clip=0.01)),
+}  # fmt: skip
+
+
+@pytest.fixture
+def cell(runs) -> Cell:
+    run = runs.write({BCE: [runs.result({"modes": 8.0})]})
+    return next(c for c in run.plan.cells if c.label == BCE)
+
+
+@pytest.mark.parametrize("name", IN_TWO)
+@pytest.mark.parametrize("norm", ["layer", "spectral"])
+def test_a_model_is_found_in_one_word_and_in_two(cell, name, norm):
+    one, *two = IN_TWO[name]
+    forms = [
+        replace(cell, loss=one, d_norm=norm),
+        replace(cell, loss=two[0], regularizers=(two[1],), d_norm=norm),
+    ]
+    bound = {"name": two[1].name} | ({"at": "dragan"} if name == "dragan" else {})
+    meant = [
+        Match.model_validate({"loss": {"name": name}}),
+        Match.model_validate({"loss": {"name": two[0].name}, "regularizers": (bound,)}),
+    ]
+    assert [match.fits(form) for match in meant for form in forms] == [norm == "layer"] * 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"at": "real"}, {"target": 0.0}, {"one_sided": True}, {"norm": "linf"}, {"reduce": "max"}],
+)
+def test_another_penalty_is_another_model(cell, changed):
+    wgan = replace(cell, loss=spec("wgan"), d_norm="none")
+    assert not WGAN_GP.fits(replace(wgan, regularizers=(penalty(**changed),)))
+    assert not WGAN_GP.fits(wgan)
+    both = replace(cell, loss=spec("wgan-gp", gp_weight=10.0), regularizers=(penalty(),))
+    assert not WGAN_GP.fits(both)
+
+
+def test_an_option_of_one_word_is_that_of_the_bound(cell):
+    meant = Match.model_validate({"loss": {"name": "wgan-gp", "gp_weight": 3.0}})
+    for weight, fits in ((3.0, True), (10.0, False)):
+        one = replace(cell, loss=spec("wgan-gp", gp_weight=weight))
+        two = replace(cell, loss=spec("wgan"), regularizers=(penalty(weight=weight),))
+        assert (meant.fits(one), meant.fits(two)) == (fits, fits)
+
+
+def test_what_a_match_leaves_open_of_losses_is_a_difference(runs, paper):
+    theirs = replace(paper, protocol=PublishedProtocol(losses={"flip": 0.1, "saturating": False}))
+    found = pair(runs, theirs)
+    assert "flip of losses 0 vs 0.1" in found.differences
+    assert not any("saturating" in one for one in found.differences)

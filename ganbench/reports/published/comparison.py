@@ -15,6 +15,7 @@ from ganbench.records.report import Report
 from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import TrialOutcome
 from ganbench.records.table import Row, Summary
+from ganbench.reports.published.equivalents import spelt_out
 from ganbench.reports.published.published_numbers import Published, PublishedProtocol
 
 SAME = "same protocol"
@@ -218,12 +219,19 @@ def _num_samples(mine: Mapping[str, Any]) -> int | None:
 
 
 def _trained(theirs: Published, ours: Ours) -> Iterator[Aspect]:
-    protocol, options = theirs.protocol, ours.subject.dataset.options
+    protocol, data = theirs.protocol, ours.subject.dataset.options
     for key, value in protocol.data.items():
-        yield Aspect(f"data {key}", options.get(key), value)
+        yield Aspect(f"data {key}", data.get(key), value)
     if not isinstance(ours.subject, Cell):
         return
     cell = ours.subject
+    options = {
+        key: value
+        for part in spelt_out(cell.loss, cell.regularizers)
+        for key, value in part.options.items()
+    }
+    for key, value in protocol.losses.items():
+        yield Aspect(f"{key} of losses", options.get(key), value)
     yield Aspect("conditioning", _conditioning(cell), protocol.conditioning)
     yield _architecture(cell, protocol.architecture)
     yield _budget(protocol, ours.training)

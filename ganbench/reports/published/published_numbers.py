@@ -13,15 +13,15 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from ganbench.config.schema import (
     ArchitectureChoice,
-    Choice,
     LossChoice,
     Settings,
     TransformChoice,
 )
 from ganbench.config.yaml_document import Document, Problems
 from ganbench.errors import ConfigError
-from ganbench.records.cells import Cell, Reference, Spec
+from ganbench.records.cells import Cell, Reference
 from ganbench.records.training_settings import Control
+from ganbench.reports.published.equivalents import Named, spelt_out
 from ganbench.util.messages import counted
 from ganbench.util.pydantic_errors import complaints
 
@@ -81,6 +81,7 @@ class PublishedProtocol(Settings):
     details: dict[str, dict[str, Any]] = {}  # by kind of metric, under our options' names
     selection: Text | None = None  # of weights or hyper-parameters
     data: dict[str, Any] = {}  # under the names of our data set's options
+    losses: dict[str, Any] = {}  # options of losses that `matches` leaves open
     conditioning: Text | None = None
     architecture: ArchitectureChoice | None = None  # one of ours, or the source's words
     budget: Text | None = None  # where it is not in one of the next three
@@ -100,7 +101,10 @@ class PublishedProtocol(Settings):
 
 
 class Match(Settings):
-    """Which of our cells a published model is; what is not named must not be there."""
+    """Which of our cells a published model is; what is not named must not be there.
+
+    A loss that is another with a bound on D, such as wgan-gp, is meant in either form.
+    """
 
     loss: LossChoice | None = None
     regularizers: tuple[LossChoice, ...] = ()
@@ -116,8 +120,10 @@ class Match(Settings):
         return (
             self.loss is not None
             and norm_fits
-            and _means(self.loss, subject.loss)
-            and _mean(self.regularizers, subject.regularizers)
+            and _mean(
+                spelt_out(self.loss, self.regularizers),
+                spelt_out(subject.loss, subject.regularizers),
+            )
             and _mean(self.transforms, subject.transforms)
         )
 
@@ -247,12 +253,12 @@ def _scaled(number: float, scale: int) -> float:
     return round(number / scale, 10)
 
 
-def _means(choice: Choice[Any], spec: Spec) -> bool:
+def _means(choice: Named, part: Named) -> bool:
     """Whether a plugin is the one meant, with the options that are named."""
-    return choice.name == spec.name and all(
-        spec.options.get(key) == value for key, value in choice.options.items()
+    return choice.name == part.name and all(
+        part.options.get(key) == value for key, value in choice.options.items()
     )
 
 
-def _mean(choices: Sequence[Choice[Any]], specs: Sequence[Spec]) -> bool:
-    return len(choices) == len(specs) and all(map(_means, choices, specs))
+def _mean(choices: Sequence[Named], parts: Sequence[Named]) -> bool:
+    return len(choices) == len(parts) and all(map(_means, choices, parts))
