@@ -19,8 +19,7 @@ HELPERS = (
     "DiscriminatorOutput",
     "PlayerParameters",
     "Recipe",
-    "Schedule",
-    "Amount",
+    "PlayerSettings",
     "Owned",
     "Shapes",
     "GeneratorConditioner",
@@ -85,6 +84,8 @@ RECORDED = (
     "Reference",
     "Spec",
     "TrainingSettings",
+    "OwnSettings",
+    "HalfLife",
 )
 """Public classes of what a run writes down, which reporters find in the others."""
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch
     from ganbench.contracts.moments import Moments, MomentSums
+    from ganbench.contracts.optimizers import Optimizer
     from ganbench.contracts.penalties import (
         clip_weights,
         gradient_penalty,
@@ -76,7 +77,12 @@ if TYPE_CHECKING:
     from ganbench.records.schedules import Amount, Schedule, Scheduled
     from ganbench.records.status import Status
     from ganbench.records.table import Note, Row, Summary, Table
-    from ganbench.records.training_settings import TrainingSettings
+    from ganbench.records.training_settings import (
+        HalfLife,
+        OwnSettings,
+        PlayerSettings,
+        TrainingSettings,
+    )
     from ganbench.records.windows import Probe, Timings, Window
     from ganbench.registry.hookspecs import hookimpl
     from ganbench.runs.benchmark import plan, run
@@ -117,7 +123,7 @@ _HOMES = {
     "records.run_folder": "Run Trial TrialOutcome",
     "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
     "records.schedules": "Amount Schedule Scheduled",
-    "records.training_settings": "TrainingSettings",
+    "records.training_settings": "HalfLife OwnSettings PlayerSettings TrainingSettings",
     "records.status": "Status",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",

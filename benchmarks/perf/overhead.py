@@ -25,6 +25,7 @@ from ganbench.default_plugins.architectures.mlp import MLP
 from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.conditionings import EmbedMul, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.optimizers import Adam
 from ganbench.models.networks import build
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.training.trainer import Trainer
@@ -156,6 +157,7 @@ def contracts(net: str, loss: str, precision: str, data: LabeledImages, batch_si
         schedule,
         seed=0,
         device=torch.device("cpu"),
+        optimizers=(Adam(), Adam()),
     )
 
 

@@ -254,8 +254,10 @@ def _written(loc: Loc, combination: matrix.Combination, cell: Mapping[str, Any])
 
 
 def _label(settings: CellSettings, axis: str, value: Any) -> str:
-    chosen = getattr(settings, axis, None)
-    if isinstance(chosen, tuple):
+    chosen: Any = settings
+    for key in axis.split("."):
+        chosen = getattr(chosen, key)
+    if axis in ("regularizers", "transforms"):
         return "+".join(choice.label for choice in chosen) or "none"
     return chosen.label if isinstance(chosen, Choice | ConditioningChoice) else brief(value)
 
@@ -271,6 +273,13 @@ def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice[Any]]]:
     if cell.conditioning.discriminator != cell.conditioning.generator:
         yield ("conditioning", "discriminator"), cell.conditioning.discriminator
     yield ("architecture",), cell.architecture
+    for block, loc in (
+        (cell.training, ("training",)),
+        (cell.training.generator, ("training", "generator")),
+        (cell.training.discriminator, ("training", "discriminator")),
+    ):
+        if block.optimizer:
+            yield (*loc, "optimizer"), block.optimizer
     for i, metric in enumerate(cell.evaluation.metrics):
         yield ("evaluation", "metrics", i), metric
 

@@ -21,6 +21,8 @@ _ONLY_WHOLE = ("required", "minProperties", "default")
 _SECTIONS = {
     "training": "Training",
     "training.budget": "Budget",
+    "training.generator": "PlayerBlock",
+    "training.discriminator": "PlayerBlock",
     "evaluation": "EvaluationSettings",
 }
 

@@ -5,23 +5,30 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ganbench.config import compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
-from ganbench.config.schema import Budget, Choice, FeatureExtractorChoice
+from ganbench.config.players import Players
+from ganbench.config.schema import Average, Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
-from ganbench.records.cells import Cell, Plan, Reference, Spec
+from ganbench.records.cells import Cell, Plan, Reference, Spec, axis_word
 from ganbench.records.columns import unclear
-from ganbench.records.schedules import Amount, Schedule, Units
-from ganbench.records.training_settings import Control, Precision, TrainingSettings
+from ganbench.records.schedules import Amount, Schedule, UnitsInKimg
+from ganbench.records.training_settings import (
+    Control,
+    HalfLife,
+    PlayerName,
+    Precision,
+    TrainingSettings,
+)
 from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
 from ganbench.util import machine
@@ -83,7 +90,7 @@ class _Workshop:
         self.buildable: compatibility.Buildable = {}
         self._specs: dict[tuple[str, ...], Spec] = {}
         self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
-        self._parts: dict[tuple[int, ...], Parts] = {}  # likewise
+        self._parts: dict[tuple[object, ...], Parts] = {}  # likewise
 
     def spec(self, choice: Choice[Any], role: str = "") -> Spec:
         """Of each role its own, for a plugin may keep something from one method to the next."""
@@ -113,7 +120,7 @@ class _Workshop:
             self._specs[key] = replace(spec, options=options)
         return self._specs[key]
 
-    def in_kimg(self, spec: Spec, units: Units) -> Spec:
+    def in_kimg(self, spec: Spec, units: UnitsInKimg) -> Spec:
         """Return a spec without epochs and steps in the schedules of its options."""
         found = self.registry.schedules(spec)
         now = {name: schedule.in_kimg(units).plain() for name, schedule in found.items()}
@@ -127,7 +134,8 @@ class _Workshop:
         return self._built[id(spec)][1]
 
     def parts(self, cell: Cell) -> Parts:
-        key = tuple(map(id, cell.specs()))
+        players = get_args(PlayerName)
+        key = (*map(id, cell.specs()), *(cell.schedule.of(p, "optimizer") for p in players))
         if key not in self._parts:
             self._parts[key] = Parts.built(cell, self.build)
         return self._parts[key]
@@ -137,7 +145,8 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     asked = request.settings
     dataset = workshop.spec(asked.dataset)
     built: Dataset = workshop.build(dataset)
-    settings = _settings(request, workshop.registry, built, device)
+    players = Players(request, workshop)
+    settings = _settings(request, players, built, device)
     planned = partial(_planned, request, workshop, built, settings)
     losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
     axes = _axes(request)
@@ -157,6 +166,8 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         num_samples=asked.evaluation.num_samples,
         metrics=(metrics := _metrics(request, workshop, built)),
         extractors=_extractors(built, metrics, workshop),
+        g_optimizer=players.said_of("generator"),
+        d_optimizer=players.said_of("discriminator"),
     )
     parts = workshop.parts(cell)
     try:
@@ -184,7 +195,7 @@ def _axes(request: CellRequest) -> dict[str, str]:
         if chosen or axis in request.axes:
             axes[axis] = "+".join(choice.label for choice in chosen) or "none"
     others = {key: value for key, value in request.axes.items() if key not in axes}
-    return {**axes, **{key: f"{key.rpartition('.')[2]}={v}" for key, v in others.items()}}
+    return {**axes, **{key: f"{axis_word(key)}={v}" for key, v in others.items()}}
 
 
 def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tuple[Spec, ...]:
@@ -220,69 +231,48 @@ def _extractor_choice(label: str) -> FeatureExtractorChoice:
 
 
 def _settings(
-    request: CellRequest, registry: Registry, dataset: Dataset, device: str
+    request: CellRequest, players: Players, dataset: Dataset, device: str
 ) -> TrainingSettings:
     training = request.settings.training
-    recipe = registry.lookup("loss", request.settings.loss.name).cls.recipe  # type: ignore[attr-defined]
-    names = ("n_critic", "optimizer", "g_lr", "d_lr", "betas")
-    chosen = {name: getattr(training, name) for name in names}
-    resolved: dict[str, Any] = {
-        k: getattr(recipe, k) if v is None else v for k, v in chosen.items()
-    }
-    if training.updates == "simultaneous" and resolved["n_critic"] != 1:
-        raise ConfigError(
-            f"{request.where}: simultaneous updates are one of each player, and n_critic of loss "
-            f"'{request.settings.loss.name}' is {resolved['n_critic']} here; add n_critic: 1"
-        )
     if training.micro_batch and training.batch_size % training.micro_batch:
         raise ConfigError(
             f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
             f"{training.micro_batch}; use a divisor of it as training.micro_batch"
         )
-    units = _units(dataset, training.batch_size, resolved["n_critic"])
-    for name in ("g_lr", "d_lr", "betas"):
-        resolved[name] = _in_kimg(resolved[name], units, f"{request.where}: training.{name}")
+    units = _units(dataset, training.batch_size, players.batches_per_step)
+    in_kimg = partial(_in_kimg, units, f"{request.where}: training.")
     return TrainingSettings(
         batch_size=training.batch_size,
-        kimg=_kimg(training.budget, units, request.where),
+        kimg=training.budget.kimg,
         updates=training.updates,
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
-        ema=training.ema,
+        ema=_average(training.ema, training.budget.kimg, in_kimg),
         precision=_precision(training.precision, dataset, device),
         channels_last=training.channels_last,
         compile=training.compile,
         log_every=training.log_every,
-        **resolved,
+        **players.settings(in_kimg),
     )
 
 
-def _units(dataset: Dataset, batch_size: int, n_critic: int) -> Units:
+def _units(dataset: Dataset, batch_size: int, batches_per_step: float) -> UnitsInKimg:
     """Return what an epoch and a step of G are of a cell."""
     count = dataset.num_images()
-    epoch = None if count is None else count // batch_size * batch_size
-    return Units(epochs=epoch, steps=n_critic * batch_size)
+    epoch = None if count is None else count // batch_size * batch_size / 1000
+    return UnitsInKimg(epochs=epoch, steps=batches_per_step * batch_size / 1000)
 
 
-def _kimg(budget: Budget, units: Units, where: str) -> float:
-    """Return a budget in the unit that ids count. Raises ConfigError."""
-    ((unit, value),) = budget.given().items()
-    try:
-        return Amount(value=value, unit=unit).in_kimg(units).value
-    except ValueError as error:
-        raise ConfigError(f"{where}: training.budget: {error}") from error
-
-
-def _in_kimg(setting: Any, units: Units, where: str) -> Any:
+def _in_kimg(units: UnitsInKimg, where: str, name: str, setting: Any) -> Any:
     """Return a setting without epochs and steps, in a tuple too. Raises ConfigError."""
     if isinstance(setting, tuple):
-        return tuple(_in_kimg(one, units, where) for one in setting)
-    if not isinstance(setting, Schedule):
+        return tuple(_in_kimg(units, where, name, one) for one in setting)
+    if not isinstance(setting, Schedule | Amount):
         return setting
     try:
         return setting.in_kimg(units)
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{where}{name}: {error}") from error
 
 
 def _planned(
@@ -294,11 +284,23 @@ def _planned(
 ) -> Spec:
     """Return the spec of a loss or transform, whose options may be scheduled."""
     spec = workshop.spec(choice)
-    units = _units(dataset, settings.batch_size, settings.n_critic)
+    units = _units(dataset, settings.batch_size, settings.batches_per_step)
     try:
         return workshop.in_kimg(spec, units)
     except ValueError as error:
         raise ConfigError(f"{request.where}: {spec.kind} '{spec.name}': {error}") from error
+
+
+def _average(
+    ema: float | Average, budget: float, in_kimg: Callable[[str, Any], Any]
+) -> float | HalfLife:
+    if isinstance(ema, float):
+        return ema
+    return HalfLife(
+        half_life=in_kimg("ema.half_life", ema.half_life),
+        ramp_up=ema.ramp_up,
+        start=in_kimg("ema.start", ema.start).images(1000 * budget) / 1000,
+    )
 
 
 def _precision(

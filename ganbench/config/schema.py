@@ -7,9 +7,22 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+)
 
-from ganbench.records.schedules import SCHEDULED, Schedulable, Unit
+from ganbench.records.schedules import (
+    NOTHING,
+    SCHEDULED,
+    Amount,
+    Schedulable,
+    amount_schema,
+)
 from ganbench.records.training_settings import Compile, Control, FakeLabels, Updates
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
@@ -78,6 +91,7 @@ FeatureExtractorChoice = Choice[Literal["feature extractor"]]
 ReporterChoice = Choice[Literal["reporter"]]
 ExecutorChoice = Choice[Literal["executor"]]
 CallbackChoice = Choice[Literal["callback"]]
+OptimizerChoice = Choice[Literal["optimizer"]]
 
 
 class MetricChoice(Choice[Literal["metric"]]):
@@ -132,28 +146,7 @@ class ConditioningChoice(Settings):
 class Budget(Settings):
     """How long a cell trains."""
 
-    kimg: PositiveFloat | None = Field(
-        default=None, description="thousands of real images shown to D; 100 where nothing is said"
-    )
-    epochs: PositiveFloat | None = Field(
-        default=None, description="times that D is shown all of the data, in whole batches"
-    )
-    steps: PositiveInt | None = Field(default=None, description="steps of G")
-
-    def given(self) -> dict[Unit, float]:
-        """Return the one unit that is given, with its number."""
-        units: tuple[Unit, ...] = ("kimg", "epochs", "steps")
-        found = {unit: float(v) for unit in units if (v := getattr(self, unit)) is not None}
-        return found or {"kimg": 100.0}
-
-    @pydantic.model_validator(mode="after")
-    def _of_one_unit(self) -> Budget:
-        if len(units := self.given()) > 1:
-            raise ValueError(
-                f"a budget is of one unit, and this has {' and '.join(units)}; leave one out, or "
-                "make it null where it lies below a profile or --set"
-            )
-        return self
+    kimg: PositiveFloat = Field(default=100.0, description="thousands of real images shown to D")
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -162,12 +155,42 @@ Rate = Annotated[PositiveFloat, Schedulable(also=(0.0,))]
 ScheduledDecay = Annotated[Decay, SCHEDULED]
 
 
+class PlayerBlock(Settings):
+    """How one player's weights follow their gradients; what is left out is as for both."""
+
+    optimizer: OptimizerChoice | None = None
+    lr: Rate | None = None
+    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
+    weight_decay: Annotated[NonNegativeFloat, SCHEDULED] | None = None
+    momentum: Decay | None = None
+    eps: PositiveFloat | None = None
+    clip_grad_norm: Annotated[PositiveFloat, SCHEDULED] | None = Field(
+        default=None, description="the most that all its gradients' norm may be; null: no limit"
+    )
+
+
+AmountOfTraining = Annotated[
+    Amount, pydantic.PlainValidator(Amount.of), pydantic.WithJsonSchema(amount_schema())
+]
+
+
+class Average(Settings):
+    """An average of G's weights in which those of so long ago count half."""
+
+    half_life: Annotated[PositiveFloat, SCHEDULED] = Field(description="kimg")
+    ramp_up: PositiveFloat | None = Field(
+        default=None, description="the half-life is at most this share of what has been shown"
+    )
+    start: AmountOfTraining = Field(default=NOTHING, description="until then it is G itself")
+
+
 class Training(Settings):
     """How cells train. What is left out comes from the loss's own recipe."""
 
     batch_size: PositiveInt = 64
     budget: Budget = Budget()
-    n_critic: PositiveInt | None = Field(default=None, description="D steps per G step")
+    n_critic: PositiveInt | None = Field(default=None, description="D steps per iteration")
+    n_gen: PositiveInt = Field(default=1, description="G steps per iteration")
     updates: Updates = Field(
         default="alternating",
         description="simultaneous: both players' gradients at the same weights, same fakes",
@@ -180,14 +203,16 @@ class Training(Settings):
         description="images at once: a batch is worked through in such pieces to save memory, and "
         "batch norm takes its statistics of each piece",
     )
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] | None = None
+    optimizer: OptimizerChoice | None = None
     g_lr: Rate | None = None
     d_lr: Rate | None = None
     betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
-    ema: Decay = Field(
+    generator: PlayerBlock = PlayerBlock()
+    discriminator: PlayerBlock = PlayerBlock()
+    ema: Decay | Average = Field(
         default=0.999,
-        description="decay of the average of G's weights that is evaluated; 0: none. Batch norm is "
-        "recalibrated before sampling either way",
+        description="decay of the average of G's weights that is evaluated, or its half-life; 0: "
+        "none. Batch norm is recalibrated before sampling either way",
     )
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     channels_last: bool = True
@@ -196,9 +221,7 @@ class Training(Settings):
         description="torch.compile both networks, D only where no loss differentiates twice; "
         "reduce-overhead captures CUDA graphs",
     )
-    log_every: PositiveInt | Literal["epoch"] = Field(
-        default=50, description="iterations between two log lines; epoch: at the end of each"
-    )
+    log_every: PositiveInt = Field(default=50, description="iterations between two log lines")
 
 
 class EvaluationSettings(Settings):
@@ -372,5 +395,5 @@ TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
 def section_of(info: Any) -> type[Settings] | None:
     """Return the settings below a key, or None where it is a value or a choice of plugin."""
     kind = getattr(info, "annotation", None)
-    sections = (Training, Budget, EvaluationSettings, Execution, Gate)
+    sections = (Training, Budget, PlayerBlock, EvaluationSettings, Execution, Gate)
     return kind if isinstance(kind, type) and issubclass(kind, sections) else None

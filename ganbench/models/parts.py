@@ -14,6 +14,7 @@ from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Loss, Shapes
 from ganbench.contracts.metrics import Metric
+from ganbench.contracts.optimizers import Optimizer
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import GanbenchError
 from ganbench.models.networks import (
@@ -48,6 +49,7 @@ class Parts:
     architecture: Architecture
     transforms: tuple[Transform, ...]
     metrics: tuple[Metric, ...]
+    optimizers: tuple[Optimizer, Optimizer]  # of G and of D
     scheduled: tuple[ScheduledOption, ...] = ()
 
     @classmethod
@@ -77,6 +79,7 @@ class Parts:
             build(cell.architecture),
             tuple(map(build, cell.transforms)),
             tuple(map(build, cell.metrics)),
+            (build(cell.optimizer("generator")), build(cell.optimizer("discriminator"))),
         )
 
     def networks(self, cell: Cell) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:

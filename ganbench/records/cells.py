@@ -9,11 +9,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, get_args
 
 from ganbench.errors import GanbenchError
 from ganbench.records.schedules import Schedule
-from ganbench.records.training_settings import Control, TrainingSettings
+from ganbench.records.training_settings import (
+    Control,
+    HalfLife,
+    OwnSettings,
+    PlayerName,
+    TrainingSettings,
+)
 
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
@@ -62,6 +68,8 @@ class Cell:
     metrics: tuple[Spec, ...]
     extractors: tuple[Spec, ...]  # that metrics and the data set's judge use
     incompatible: str | None = None  # why it cannot be built
+    g_optimizer: Spec | None = None  # None: ganbench's own of the name in `schedule`, as it is
+    d_optimizer: Spec | None = None
 
     @cached_property
     def id(self) -> str:
@@ -79,6 +87,11 @@ class Cell:
         vars(other)["id"] = self.id
         return other
 
+    def optimizer(self, player: PlayerName) -> Spec:
+        """Return a player's optimiser, whose name alone may be all that is said of it."""
+        of_player = self.g_optimizer if player == "generator" else self.d_optimizer
+        return of_player or Spec("optimizer", self.schedule.of(player, "optimizer"), {}, "")
+
     @property
     def losses(self) -> tuple[Spec, ...]:
         """The adversarial loss, then the regularizers."""
@@ -91,6 +104,7 @@ class Cell:
         yield self.d_conditioning
         yield self.architecture
         yield from self.transforms
+        yield from filter(None, (self.g_optimizer, self.d_optimizer))
 
     def specs(self) -> Iterator[Spec]:
         """Yield every plugin of the cell."""
@@ -135,6 +149,16 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
+COUNTED_OFF_DEFAULT = (Spec, TrainingSettings, OwnSettings, HalfLife, Cell, Reference)
+"""Records of ours, whose fields that have a default came later."""
+
+
+def axis_word(axis: str) -> str:
+    """Return what tables call an axis: g_lr of training.g_lr, generator.lr of a player's own."""
+    *sections, word = axis.split(".")
+    return f"{sections[-1]}.{word}" if sections and sections[-1] in get_args(PlayerName) else word
+
+
 def slug(text: str) -> str:
     """Return a text as a part of a file name: letters, digits and dots, at most 80 of them."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
@@ -163,7 +187,7 @@ def _counted(value: Any) -> dict[str, Any]:
     left at it changes no id.
     """
     found = settings_of(value)
-    if not isinstance(value, Spec | TrainingSettings | Cell | Reference):
+    if not isinstance(value, COUNTED_OFF_DEFAULT):
         return found
     defaults = _defaults(type(value))  # type: ignore[arg-type]
     return {name: part for name, part in found.items() if part != defaults[name]}

@@ -17,11 +17,8 @@ KEYS = ("from", "to", "curve", "after", "until", "warmup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Units:
-    """How many real images D is shown in an epoch and in a step of G.
-
-    None: not known before they are loaded.
-    """
+class UnitsInKimg:
+    """How long an epoch and a step of G are, in kimg; None: not known before images are loaded."""
 
     epochs: float | None
     steps: float
@@ -58,17 +55,16 @@ class Amount:
         """Return the amount as a file says it."""
         return self.value if self.unit == "share" else {self.unit: self.value}
 
-    def in_kimg(self, units: Units) -> Amount:
+    def in_kimg(self, units: UnitsInKimg) -> Amount:
         """Return epochs and steps in kimg; shares stay. Raises ValueError for unknown epochs."""
-        if self.unit in ("share", "kimg"):
-            return self
-        images = units.epochs if self.unit == "epochs" else units.steps
-        if images is None:
+        if self.unit == "epochs" and units.epochs is None:
             raise ValueError(
-                "the data set does not say how many images it has before they are loaded, so an "
-                "epoch has no length; use kimg"
+                "epochs have no length before the data is loaded, as the data set does not say "
+                "how many images it has; use kimg"
             )
-        return Amount(value=round(self.value * images) / 1000, unit="kimg")
+        if self.unit == "epochs":
+            return Amount(value=self.value * (units.epochs or 0.0), unit="kimg")
+        return Amount(value=self.value * units.steps, unit="kimg") if self.unit == "steps" else self
 
     def images(self, budget: float) -> float:
         """Return the amount in real images shown to D, of a budget that is given likewise."""
@@ -154,7 +150,7 @@ class Schedule:
         """The number that it is throughout, where it is one."""
         return self.start if self.start == self.end and self.warmup.value == 0 else self
 
-    def in_kimg(self, units: Units) -> Schedule:
+    def in_kimg(self, units: UnitsInKimg) -> Schedule:
         """Return it with epochs and steps in kimg. Raises ValueError for unknown epochs."""
         names = ("after", "until", "warmup")
         return replace(self, **{name: getattr(self, name).in_kimg(units) for name in names})
@@ -251,8 +247,8 @@ To the plugin it is a float: the trainer sets the attribute before each iteratio
 """
 
 
-def schedule_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a schedule in a benchmark file."""
+def amount_schema() -> dict[str, Any]:
+    """Return the JSON Schema of an amount of training in a benchmark file."""
     units = [
         {
             "type": "object",
@@ -262,7 +258,11 @@ def schedule_schema() -> dict[str, Any]:
         }
         for unit in UNITS
     ]
-    amount = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, *units]}
+    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, *units]}
+
+
+def schedule_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a schedule in a benchmark file."""
     return {
         "type": "object",
         "description": "a number that changes while the cell trains",
@@ -270,7 +270,7 @@ def schedule_schema() -> dict[str, Any]:
             "from": {"type": "number"},
             "to": {"type": "number"},
             "curve": {"enum": list(get_args(Curve))},
-            **dict.fromkeys(("after", "until", "warmup"), amount),
+            **dict.fromkeys(("after", "until", "warmup"), amount_schema()),
         },
         "required": ["from", "to"],
         "additionalProperties": False,

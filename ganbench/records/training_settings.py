@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ganbench.records.schedules import Schedule
 
@@ -12,6 +13,44 @@ Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
 Compile = Literal["none", "default", "reduce-overhead"]
 Updates = Literal["alternating", "simultaneous"]
+PlayerName = Literal["generator", "discriminator"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayerSettings:
+    """What an optimiser is told of the player that it trains, with nothing left open."""
+
+    lr: float
+    betas: tuple[float, float]
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    eps: float = 1e-8
+    clip_grad_norm: float | None = None  # the trainer's part: gradients are clipped before `step`
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSettings:
+    """What is said of one player's updates beside `TrainingSettings.optimizer`, `g_lr` and so on.
+
+    None: nothing is. G's `optimizer` and `betas` are those of `TrainingSettings`, and D's too
+    unless they stand here.
+    """
+
+    optimizer: str | None = None
+    betas: tuple[float | Schedule, float | Schedule] | None = None
+    weight_decay: float | Schedule | None = None
+    momentum: float | None = None
+    eps: float | None = None
+    clip_grad_norm: float | Schedule | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfLife:
+    """An average of weights in which those of so long ago count half."""
+
+    half_life: float | Schedule  # kimg
+    ramp_up: float | None = None  # the half-life is at most this share of what has been shown
+    start: float = 0.0  # kimg until which the average is the generator itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,14 +61,58 @@ class TrainingSettings:
     kimg: float  # thousands of real images shown to the discriminator
     n_critic: int  # discriminator steps per generator step
     updates: Updates  # simultaneous: both gradients at the same weights and for the same fakes
-    optimizer: str
+    optimizer: str  # by its name, G's, as `betas`; D's too unless `discriminator` says another
     g_lr: float | Schedule
     d_lr: float | Schedule
     betas: tuple[float | Schedule, float | Schedule]
-    ema: float  # decay of the generator's weight average; 0: none
+    ema: float | HalfLife  # of the generator's weight average: its decay; 0: none
     precision: Precision
     channels_last: bool
-    log_every: int | Literal["epoch"]  # iterations per window, or as many as end an epoch
+    log_every: int  # iterations per window
     fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
     micro_batch: int | None = None  # images that go through the networks at once; None: all
     compile: Compile = "none"  # the mode of `torch.compile`; reduce-overhead captures CUDA graphs
+    n_gen: int = 1  # generator steps per iteration
+    extrapolates: bool = False  # whether an iteration takes a second gradient, of the next batch
+    generator: OwnSettings = OwnSettings()
+    discriminator: OwnSettings = OwnSettings()
+
+    @property
+    def images_per_iteration(self) -> int:
+        """Real images that an iteration shows to the discriminator."""
+        return self.batch_size * self.n_critic * (2 if self.extrapolates else 1)
+
+    @property
+    def batches_per_step(self) -> float:
+        """Batches of real images that D is shown for each step of G."""
+        return self.images_per_iteration / self.batch_size / self.n_gen
+
+    def of(self, player: PlayerName, name: str) -> Any:
+        """Return what is set of one player under the name of its block; None: nothing is."""
+        shared = {
+            "optimizer": self.optimizer,
+            "betas": self.betas,
+            "lr": self.g_lr if player == "generator" else self.d_lr,
+        }
+        own = getattr(getattr(self, player), name, None)
+        return shared.get(name) if own is None else own
+
+    def told(
+        self,
+        player: PlayerName,
+        defaults: Mapping[str, float],
+        first: Callable[[float | Schedule], float],
+    ) -> PlayerSettings:
+        """Return what a player's optimiser is told at the start.
+
+        `defaults`: what it goes by where nothing is set. `first`: what a schedule begins with.
+        """
+        chosen = {name: self.of(player, name) for name in ("lr", *vars(self.generator))}
+        known = {name: first(value) for name, value in chosen.items() if _is_number(value)}
+        beta1, beta2 = chosen["betas"]
+        numbers: dict[str, Any] = {**defaults, **known}
+        return PlayerSettings(betas=(first(beta1), first(beta2)), **numbers)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Schedule)

@@ -100,6 +100,13 @@ _ALL = (
         "transforms of what D sees",
         declares=("per_sample",),
     ),
+    Kind(
+        "optimizer",
+        "optimizers",
+        "Optimizer",
+        "optimisers",
+        declares=("defaults", "uses_betas", "extrapolates"),
+    ),
     Kind("dataset", "datasets", "Dataset", "data sets", declares=("splits", "features", "judge")),
     Kind("feature extractor", "feature_extractors", "FeatureExtractor", "feature extractors"),
     Kind("metric", "metrics", "Metric", "metrics", declares=("version",)),

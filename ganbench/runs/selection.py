@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ganbench.errors import ConfigError, NothingSelected
+from ganbench.records.cells import axis_word
 from ganbench.util.messages import brief
 
 if TYPE_CHECKING:
@@ -63,4 +64,4 @@ def only(plan: Plan, rules: Sequence[str]) -> Plan:
 
 def _as_in_file(value: str, axis: str) -> str:
     """Tables call a value of training.g_lr `g_lr=0.002`, and the file 0.002."""
-    return value.removeprefix(f"{axis.rpartition('.')[2]}=")
+    return value.removeprefix(f"{axis_word(axis)}=")

@@ -43,4 +43,5 @@ def make_trainer(
         on_snapshot=on_snapshot,
         owned=parts.owned(discriminator),
         scheduled=parts.scheduled,
+        optimizers=parts.optimizers,
     )

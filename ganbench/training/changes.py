@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.transforms import Transform
@@ -70,18 +69,3 @@ def progress_buffers(net: nn.Module) -> list[Tensor]:
 def has_progress(transform: Transform) -> bool:
     """Return whether a transform has a field `progress` that is no option."""
     return any(f.name == PROGRESS and not f.init for f in dataclasses.fields(transform))  # type: ignore[arg-type]
-
-
-def set_in_group(find: Callable[[], torch.optim.Optimizer], key: str, value: float) -> None:
-    """Set a number of an optimiser, looked up anew: loading a state replaces its groups."""
-    for group in find().param_groups:
-        group[key] = value
-
-
-def set_beta(find: Callable[[], torch.optim.Optimizer], index: int, value: float) -> None:
-    """Set one of an optimiser's betas, where it has any."""
-    for group in find().param_groups:
-        if "betas" in group:
-            betas = list(group["betas"])
-            betas[index] = value
-            group["betas"] = tuple(betas)

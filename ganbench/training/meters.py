@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from ganbench.contracts.losses import Terms
-from ganbench.contracts.steps import Scored
+from ganbench.contracts.steps import Player, Scored, Step
+from ganbench.errors import Diverged
 
 
 class Meter:
@@ -29,6 +31,13 @@ class Meter:
         means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
         self._sums, self._counts = {}, {}
         return means
+
+
+def signals_of(player: Player, step: Step, boundary: float | None) -> Terms:
+    """Return what D made of the images of a player's step."""
+    if player == "discriminator":
+        return outputs_of_d(step.real, step.fake, boundary)
+    return share_that_fools_d(step.fake, boundary)
 
 
 def outputs_of_d(real: Scored, fake: Scored, boundary: float | None) -> Terms:
@@ -58,3 +67,17 @@ def gradient_norm(parameters: Iterable[Tensor]) -> Tensor:
     """Return the Euclidean norm of all gradients together."""
     gradients: Sequence[Tensor] = [p.grad for p in parameters if p.grad is not None]
     return torch.stack(torch._foreach_norm(list(gradients))).norm()
+
+
+def check_finite(
+    d_terms: dict[str, float], g_terms: dict[str, float], signals: dict[str, float], kimg: float
+) -> None:
+    """Raise Diverged with the name of the first mean of a window that is not finite."""
+    named = {
+        **{f"the discriminator's term '{name}'": value for name, value in d_terms.items()},
+        **{f"the generator's term '{name}'": value for name, value in g_terms.items()},
+        **{name.replace("_", " "): value for name, value in signals.items()},
+    }
+    for name, value in named.items():
+        if not math.isfinite(value):
+            raise Diverged(f"{name} became {value} after {kimg:.1f} kimg")

@@ -1,4 +1,4 @@
-"""What settings ask of torch: optimisers, precision, memory layout, compilation, and a clock."""
+"""What settings ask of torch: precision, memory layout, compilation, and a clock."""
 
 from __future__ import annotations
 
@@ -8,28 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.contracts.losses import Loss
 from ganbench.records.training_settings import TrainingSettings
-
-OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "rmsprop": torch.optim.RMSprop,
-    "sgd": torch.optim.SGD,
-}
-
-
-def make_optimizer(
-    settings: TrainingSettings, parameters: Sequence[Tensor], lr: float, device: torch.device
-) -> torch.optim.Optimizer:
-    """Return the asked-for optimiser of these weights, fused where the device has such a kernel."""
-    options: dict[str, object] = {"lr": lr}
-    if settings.optimizer in ("adam", "adamw"):
-        options["betas"] = settings.betas
-        options["fused"] = device.type in ("cpu", "cuda")
-    return OPTIMIZERS[settings.optimizer](parameters, **options)
 
 
 def memory_format(settings: TrainingSettings) -> torch.memory_format:

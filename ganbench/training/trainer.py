@@ -1,8 +1,7 @@
-"""The only file that calls backward or steps an optimiser."""
+"""The only file that calls backward, and has optimisers step."""
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import Loss, Terms
-from ganbench.contracts.steps import Player, Step
-from ganbench.errors import Diverged
+from ganbench.contracts.optimizers import Optimizer
+from ganbench.contracts.steps import Player
 from ganbench.models import calibration
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.owned import OwnedNetworks
@@ -23,16 +22,18 @@ from ganbench.models.trained import Progress, Snapshot, TrainingResult
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
 from ganbench.training import torch_settings
+from ganbench.training.averages import Average
 from ganbench.training.batches import Batches
-from ganbench.training.changes import Changes, set_beta, set_in_group
+from ganbench.training.changes import Changes
 from ganbench.training.game import Game, total
 from ganbench.training.meters import (
     Meter,
+    check_finite,
     gradient_norm,
-    outputs_of_d,
-    share_that_fools_d,
+    signals_of,
 )
 from ganbench.training.micro_batches import MicroBatch
+from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
 from ganbench.training.state import TrainerState, on_device
 from ganbench.training.terms import TermSums
@@ -67,6 +68,7 @@ class Trainer:
         on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
         owned: OwnedNetworks | None = None,
         scheduled: Sequence[ScheduledOption] = (),
+        optimizers: tuple[Optimizer, Optimizer],
     ) -> None:
         """Move both networks to the device, and make optimisers, random streams and meters.
 
@@ -81,6 +83,7 @@ class Trainer:
         generator is handed over; the training's clock stands meanwhile.
         `owned`: networks of the losses and of the discriminator's conditioner.
         `scheduled`: options of the losses and transforms that change while they train.
+        `optimizers`: G's and D's, which the settings name.
         """
         layout = torch_settings.memory_format(settings)
         self.generator = generator.to(device).to(memory_format=layout).train()
@@ -88,16 +91,16 @@ class Trainer:
         self.owned = OwnedNetworks() if owned is None else owned
         for networks in self.owned:
             networks.to(device).train()
-        each = settings.n_critic * settings.batch_size
-        self.iterations = math.ceil(round(1000 * settings.kimg) / each)  # of the whole budget
+        self.iterations = math.ceil(round(1000 * settings.kimg) / settings.images_per_iteration)
         self.game = Game(
             self.generator, self.discriminator, losses, self.owned, iterations=self.iterations
         )
-        self.average = copy.deepcopy(generator) if settings.ema else None
-        self.own_average = copy.deepcopy(self.owned.generator) if settings.ema else None
-        self.averaged: list[Tensor] = []
-        if self.average is not None and self.own_average is not None:
-            self.averaged = [*self.average.parameters(), *self.own_average.parameters()]
+        self.changes = Changes(self.iterations * settings.images_per_iteration)
+        self.average = (
+            Average(generator, self.owned.generator, settings, self.changes)
+            if settings.ema
+            else None
+        )
         self.losses = self.game.losses
         self.prior = prior
         self.settings = settings
@@ -105,44 +108,27 @@ class Trainer:
         self.on_window = on_window
         self.snapshots_at = sorted(snapshots_at)
         self.on_snapshot = on_snapshot
+        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
+        self.sample_every = settings.log_every // SIGNAL_SAMPLES | 1
         torch_settings.compile_networks(settings, generator, discriminator, losses)
-        self.changes = Changes(self.iterations * each)
-        beta1, beta2 = map(self.changes.first, settings.betas)
-        at_first = replace(settings, betas=(beta1, beta2))
-        self.g_optimizer = torch_settings.make_optimizer(
-            at_first, self.game.g_parameters, self.changes.first(settings.g_lr), device
-        )
-        self.d_optimizer = torch_settings.make_optimizer(
-            at_first, self.game.d_parameters, self.changes.first(settings.d_lr), device
-        )
-        self._follow_schedules(scheduled)
+        optimizer = partial(PlayerOptimizer, settings=settings, changes=self.changes)
+        self.g_optimizer = optimizer(optimizers[0], "generator", self.game.g_parameters)
+        self.d_optimizer = optimizer(optimizers[1], "discriminator", self.game.d_parameters)
+        for option in scheduled:
+            self.changes.follow(option.schedule, partial(setattr, option.plugin, option.name))
+        players = (self.generator, self.discriminator, *self.owned)
+        self.changes.tell(players, self.discriminator.transforms)
         self._autocast = torch_settings.autocast(settings, device)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
             data, settings.batch_size, stream(seed, "data"), device, settings.channels_last
         )
-        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
-        self.sample_every = self._window // settings.n_critic // SIGNAL_SAMPLES | 1
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
         self.windows: list[Window] = []
         self.seconds = 0.0  # of training, up to the last window
         self.d_meter, self.g_meter, self.signals = Meter(), Meter(), Meter()
-
-    def _follow_schedules(self, scheduled: Sequence[ScheduledOption]) -> None:
-        settings, follow = self.settings, self.changes.follow
-        for find, lr in (
-            (lambda: self.g_optimizer, settings.g_lr),
-            (lambda: self.d_optimizer, settings.d_lr),
-        ):
-            follow(lr, partial(set_in_group, find, "lr"))
-            for i, beta in enumerate(settings.betas):
-                follow(beta, partial(set_beta, find, i))
-        for option in scheduled:
-            follow(option.schedule, partial(setattr, option.plugin, option.name))
-        networks = (self.generator, self.discriminator, *self.owned)
-        self.changes.tell(networks, self.discriminator.transforms)
 
     @property
     def progress(self) -> Progress:
@@ -166,16 +152,16 @@ class Trainer:
         """
         if self.average is None:
             return self.generator
-        calibration.copy_buffers(self.generator, self.average)
-        return self.average
+        self.average.copy_buffers()
+        return self.average.generator
 
     @property
     def judged_owned(self) -> dict[Player, nn.ModuleDict]:
         """The networks of plugins' own by the player that trains them; averaged as G is."""
         of_generator = self.owned.generator
-        if self.own_average is not None:
-            calibration.copy_buffers(of_generator, self.own_average)
-            of_generator = self.own_average
+        if self.average is not None:
+            self.average.copy_buffers()
+            of_generator = self.average.own
         return {"generator": of_generator, "discriminator": self.owned.discriminator}
 
     def run(self) -> TrainingResult:
@@ -190,7 +176,7 @@ class Trainer:
             self.iterate()
             if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
                 clock += self._take_snapshot(self.seconds + self._now() - clock)
-            if self._ends_window(iteration):
+            if iteration % self.settings.log_every == 0 or iteration == self.iterations:
                 now = self._now()
                 self.windows.append(self.close_window(now - clock, iteration - last))
                 self.seconds += now - clock
@@ -205,23 +191,11 @@ class Trainer:
             self.judged_owned,
         )
 
-    @property
-    def _window(self) -> int:
-        """The batches of D in a window of the log."""
-        every = self.settings.log_every
-        return self.batches.per_epoch if every == "epoch" else every * self.settings.n_critic
-
-    def _ends_window(self, iteration: int) -> bool:
-        """Whether an iteration is the first that reaches a window's end, or the last of all."""
-        n_critic, window = self.settings.n_critic, self._window
-        reached = n_critic * iteration // window > n_critic * (iteration - 1) // window
-        return reached or iteration == self.iterations
-
     def state(self) -> TrainerState:
         """Return all that decides how training goes on, between two windows."""
         return TrainerState(
             networks=[net.state_dict() for net in self._networks()],
-            optimizers=[self.g_optimizer.state_dict(), self.d_optimizer.state_dict()],
+            optimizers=[one.torch.state_dict() for one in (self.g_optimizer, self.d_optimizer)],
             plugins=[dict(vars(plugin)) for plugin in self._plugins()],
             batches=self.batches.state(),
             latents=self.latents.get_state(),
@@ -240,7 +214,7 @@ class Trainer:
             net.load_state_dict(found)
         optimizers = (self.g_optimizer, self.d_optimizer)
         for optimizer, found in zip(optimizers, state.optimizers, strict=True):
-            optimizer.load_state_dict(found)
+            optimizer.torch.load_state_dict(found)
         for plugin, found in zip(self._plugins(), state.plugins, strict=True):
             vars(plugin).update(on_device(found, self.device))
         self.batches.restore(state.batches)
@@ -257,11 +231,11 @@ class Trainer:
         yield self.generator
         yield self.discriminator
         if self.average is not None:
-            yield self.average
+            yield self.average.generator
         if self.owned:
             yield from self.owned
-            if self.own_average is not None:
-                yield self.own_average
+            if self.average is not None:
+                yield self.average.own
 
     def _plugins(self) -> Iterator[object]:
         """Losses and transforms may keep something from one step to the next."""
@@ -284,7 +258,7 @@ class Trainer:
         return [self.device] if self.device.type == "cuda" else []
 
     def iterate(self) -> None:
-        """Make `n_critic` steps of the discriminator and one of the generator."""
+        """Make `n_critic` steps of the discriminator and `n_gen` of the generator."""
         if self.changes:
             self.changes.apply(self.progress.images)
         if self.settings.compile == "reduce-overhead":
@@ -292,19 +266,25 @@ class Trainer:
         if self.settings.updates == "simultaneous":
             images, labels = self._next_batch()
             with self.phase("simultaneous step"):
+                if self.settings.extrapolates:
+                    self.extrapolate(images, labels)
+                    images, labels = self._next_batch()
                 d_terms, g_terms = self.simultaneous_step(images, labels)
             self.d_meter.add(d_terms)
+            self.g_meter.add(g_terms)
         else:
             for _ in range(self.settings.n_critic):
                 images, labels = self._next_batch()
                 with self.phase("discriminator step"):
                     d_terms = self.discriminator_step(images, labels)
                 self.d_meter.add(d_terms)
-            with self.phase("generator step"):
-                g_terms = self.generator_step(images, labels)
-        self.g_meter.add(g_terms)
-        with self.phase("average of weights"):
-            self._update_average()
+            for _ in range(self.settings.n_gen):
+                with self.phase("generator step"):
+                    g_terms = self.generator_step(images, labels)
+                self.g_meter.add(g_terms)
+        if self.average is not None:
+            with self.phase("average of weights"):
+                self.average.update(self.progress)
         self.progress.iteration += 1
         if self.changes and self.progress.iteration == self.iterations:
             self.changes.apply(self.progress.images)  # as it is judged: all of the budget is spent
@@ -314,7 +294,7 @@ class Trainer:
 
         Returns the detached terms of D's losses.
         """
-        self.d_optimizer.zero_grad(set_to_none=True)
+        self.d_optimizer.zero_grad()
         sums = TermSums()
         for micro_batch in self._micro_batches(images, labels):
             with self.game.turn("discriminator"):  # so that fakes carry no graph
@@ -328,7 +308,7 @@ class Trainer:
 
         Returns the detached terms of G's losses.
         """
-        self.g_optimizer.zero_grad(set_to_none=True)
+        self.g_optimizer.zero_grad()
         sums = TermSums()
         for micro_batch in self._micro_batches(images, labels):
             with self.game.turn("generator"):
@@ -342,8 +322,30 @@ class Trainer:
 
         Returns the detached terms of D's losses and of G's.
         """
-        self.d_optimizer.zero_grad(set_to_none=True)
-        self.g_optimizer.zero_grad(set_to_none=True)
+        terms = self._both_gradients(images, labels)
+        self._update_discriminator()
+        self._update_generator()
+        return terms
+
+    def extrapolate(self, images: Tensor, labels: Tensor | None) -> None:
+        """Take both gradients and move to where the next ones are to be taken.
+
+        A player whose optimiser does not extrapolate stays where it is.
+        """
+        self._both_gradients(images, labels)
+        if self.d_optimizer.extrapolates:
+            self.d_optimizer.extrapolate()
+            for loss in self.losses:
+                loss.after_discriminator_step(self.discriminator)
+        if self.g_optimizer.extrapolates:
+            self.g_optimizer.extrapolate()
+            for loss in self.losses:
+                loss.after_generator_step(self.generator)
+        self.progress.images += self.settings.batch_size
+
+    def _both_gradients(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
+        self.d_optimizer.zero_grad()
+        self.g_optimizer.zero_grad()
         d_sums, g_sums = TermSums(), TermSums()
         for micro_batch in self._micro_batches(images, labels):
             fakes, weight = self._generated(micro_batch), micro_batch.weight
@@ -352,8 +354,6 @@ class Trainer:
             d_sums.add(d_terms, weight)
             with self.game.turn("generator"):
                 g_sums.add(self._gradients("generator", micro_batch, fakes), weight)
-        self._update_discriminator()
-        self._update_generator()
         return d_sums.terms, g_sums.terms
 
     def _next_batch(self) -> tuple[Tensor, Tensor | None]:
@@ -390,14 +390,8 @@ class Trainer:
             with self._autocast():
                 self.game.observe(step)
         if self.samples_signals:
-            self.signals.add(self._signals(player, step))
+            self.signals.add(signals_of(player, step, self.losses[0].boundary))
         return {name: term.detach() for name, term in terms.items()}
-
-    def _signals(self, player: Player, step: Step) -> Terms:
-        boundary = self.losses[0].boundary
-        if player == "discriminator":
-            return outputs_of_d(step.real, step.fake, boundary)
-        return share_that_fools_d(step.fake, boundary)
 
     def _backward(self, terms: Terms, weight: float) -> None:
         with self.phase("backward"):
@@ -428,14 +422,6 @@ class Trainer:
             loss.after_generator_step(self.generator)
         self.progress.g_updates += 1
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        if self.average is None:
-            return
-        updates = self.progress.g_updates
-        decay = min(self.settings.ema, (1 + updates) / (10 + updates))  # forget the start quickly
-        torch._foreach_lerp_(self.averaged, self.game.g_parameters, 1 - decay)
-
     def close_window(self, seconds: float, iterations: int) -> Window:
         """Return the means of the last iterations, which took so long, and begin the next window.
 
@@ -444,30 +430,16 @@ class Trainer:
         with self.phase("logging"):
             d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
             signals = self.signals.read()
-        self._check_finite(d_terms, g_terms, signals)
-        images = iterations * self.settings.n_critic * self.settings.batch_size
+        kimg = self.progress.images / 1000
+        check_finite(d_terms, g_terms, signals, kimg)
+        images = iterations * self.settings.images_per_iteration
         return Window(
-            kimg=self.progress.images / 1000,
+            kimg=kimg,
             iteration=self.progress.iteration,
             seconds=seconds,
             images_per_second=images / seconds,
-            g_steps_per_second=iterations / seconds,
+            g_steps_per_second=iterations * self.settings.n_gen / seconds,
             d_terms=d_terms,
             g_terms=g_terms,
             signals=signals,
-            epoch=self.progress.iteration * self.settings.n_critic / self.batches.per_epoch,
-            progress=min(self.progress.iteration / self.iterations, 1.0),
         )
-
-    def _check_finite(
-        self, d_terms: dict[str, float], g_terms: dict[str, float], signals: dict[str, float]
-    ) -> None:
-        named = {
-            **{f"the discriminator's term '{name}'": value for name, value in d_terms.items()},
-            **{f"the generator's term '{name}'": value for name, value in g_terms.items()},
-            **{name.replace("_", " "): value for name, value in signals.items()},
-        }
-        for name, value in named.items():
-            if not math.isfinite(value):
-                where = f"after {self.progress.images / 1000:.1f} kimg"
-                raise Diverged(f"{name} became {value} {where}")

@@ -356,7 +356,7 @@ def test_every_field_of_a_cell_either_trains_judges_or_names(plugins: Registry) 
     """So that a new field is thought about: what it decides must be said here."""
     training = (
         *("dataset", "loss", "regularizers", "g_conditioning", "d_conditioning", "architecture"),
-        *("transforms", "g_norm", "d_norm", "schedule"),
+        *("transforms", "g_norm", "d_norm", "schedule", "g_optimizer", "d_optimizer"),
     )
     found = {field.name for field in dataclasses.fields(Cell)}
     assert found == {*training, *cells.JUDGING, *cells.NAMES}

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from ganbench import ImageSpec, LabeledImages, Step, Terms
 from ganbench.default_plugins.conditionings import Concat
 from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.default_plugins.optimizers import SGD, Adam, AdamW, RMSprop
 from ganbench.models.networks import build
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.testing.fixtures.networks import TinyConv
 from ganbench.training.trainer import Trainer
 
+BUILT_IN = {plugin.name: plugin() for plugin in (Adam, AdamW, RMSprop, SGD)}
 CPU = torch.device("cpu")
 IMAGE = ImageSpec(1, 4, 3)
 SETTINGS = TrainingSettings(
@@ -52,25 +54,29 @@ def trainer_of(
     transforms=(),
     owned=None,
     scheduled=(),
+    optimizers=None,
     **how,
 ):
+    """`optimizers`: G's and D's, or else the built-in one that the settings name."""
     torch.manual_seed(seed)
     method = conditioning or Concat()
     generator, discriminator = build(
         TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm, transforms=transforms
     )
+    settings = replace(SETTINGS, **how)
     return Trainer(
         generator,
         discriminator,
         losses or (BCE(),),
         data or data_of(),
         TinyConv().latents,
-        settings=replace(SETTINGS, **how),
+        settings=settings,
         seed=seed,
         device=CPU,
         on_window=on_window or (lambda window: None),
         owned=owned,
         scheduled=scheduled,
+        optimizers=optimizers or (BUILT_IN[settings.optimizer],) * 2,
     )
 
 

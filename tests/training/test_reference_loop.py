@@ -11,6 +11,7 @@ from ganbench import ImageSpec, LabeledImages
 from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.conditionings import EmbedMul
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.optimizers import Adam
 from ganbench.models.networks import build
 from ganbench.training.trainer import Trainer
 
@@ -93,7 +94,7 @@ def copy_weights(g, d, trainer: Trainer) -> None:
 def copy_averages(loop, g, d, trainer: Trainer) -> None:
     """Give the trainer's optimisers the state of the textbook's, local variables of its loop."""
     theirs = {**loop["g_adam"].state, **loop["d_adam"].state}
-    ours = {**trainer.g_optimizer.state, **trainer.d_optimizer.state}
+    ours = {**trainer.g_optimizer.torch.state, **trainer.d_optimizer.torch.state}
     for a, b in pairs(g, d, trainer):
         for name, value in theirs[a].items():
             ours[b][name].copy_(shaped(value, ours[b][name]))
@@ -122,6 +123,7 @@ def trainer_like(kind, norm, critic_steps, channels_last) -> Trainer:
         type(SETTINGS)(**schedule),
         seed=0,
         device=CPU,
+        optimizers=(Adam(), Adam()),
     )
 
 

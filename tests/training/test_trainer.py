@@ -20,6 +20,7 @@ from ganbench import (
 from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
+from ganbench.default_plugins.optimizers import Adam
 from ganbench.models.networks import build
 from ganbench.training.game import frozen
 from ganbench.training.trainer import Trainer
@@ -280,7 +281,7 @@ def test_average_follows_its_closed_form():
             decay * average + (1 - decay) * live
             for average, live in zip(expected, weights(trainer.generator), strict=True)
         ]
-        torch.testing.assert_close(weights(trainer.average), expected)
+        torch.testing.assert_close(weights(trainer.average.generator), expected)
 
 
 @pytest.mark.parametrize(("ema", "after_one"), [(0.999, 2 / 11), (0.1, 0.1)])
@@ -289,7 +290,7 @@ def test_average_forgets_its_start_quickly(ema, after_one):
     first = weights(trainer.generator)
     trainer.iterate()
     for average, live, start in zip(
-        weights(trainer.average), weights(trainer.generator), first, strict=True
+        weights(trainer.average.generator), weights(trainer.generator), first, strict=True
     ):
         torch.testing.assert_close(average, after_one * start + (1 - after_one) * live)
 
@@ -297,20 +298,20 @@ def test_average_forgets_its_start_quickly(ema, after_one):
 def test_average_is_what_training_returns_and_is_not_trained():
     trainer = trainer_of(ema=0.9)
     trained = trainer.run()
-    assert trained.generator is trainer.average
+    assert trained.generator is trainer.average.generator
     assert not same(weights(trained.generator), weights(trainer.generator))
     assert all(p.grad is None for p in trained.generator.parameters())
 
 
 def test_buffers_of_the_average_are_the_live_generators():
     trainer = trainer_of(ema=0.999)
-    for generator in (trainer.generator, trainer.average):
+    for generator in (trainer.generator, trainer.average.generator):
         generator.backbone.register_buffer("steps", torch.tensor(0))
     trainer.generator.backbone.register_forward_hook(
         lambda net, given, images: images + 0 * net.steps.add_(net.training)
     )
     trained = trainer.run()
-    assert trained.generator is trainer.average
+    assert trained.generator is trainer.average.generator
     assert trained.generator.backbone.steps == 2 * trainer.progress.iteration
 
 
@@ -391,6 +392,7 @@ def test_training_moves_points_towards_the_data(loss):
         schedule,
         seed=0,
         device=CPU,
+        optimizers=(Adam(), Adam()),
     ).run()
     assert start > 0.6
     assert distance() < start / 2

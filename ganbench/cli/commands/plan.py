@@ -9,11 +9,12 @@ import click
 from ganbench.cli import options, streams
 from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.cli.output import print_json, tell
-from ganbench.util.messages import counted
+from ganbench.util.messages import brief, counted
 
 if TYPE_CHECKING:
     from ganbench.models.parts import ParameterCounts
-    from ganbench.records.cells import Cell, Plan
+    from ganbench.records.cells import Cell, Plan, Spec
+    from ganbench.records.training_settings import PlayerName, TrainingSettings
     from ganbench.runs.benchmark import BenchmarkArguments
     from ganbench.training.time_estimate import Estimate
 
@@ -112,7 +113,6 @@ def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> d
 def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
-    from ganbench.records.schedules import text_of
     from ganbench.training.time_estimate import readable
 
     console = streams.console(pipe_width=160)
@@ -133,9 +133,6 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
         table.add_column(head, justify="right" if "params" in head or head == "kimg" else "left")
     for cell in cells[:MOST_ROWS]:
         schedule = cell["schedule"]
-        betas = "/".join(map(text_of, schedule.betas))
-        lr = "/".join(map(text_of, (schedule.g_lr, schedule.d_lr)))
-        rates = f"{schedule.optimizer} {lr} β {betas}"
         if cell["incompatible"]:
             table.add_row(cell["label"], cell["id"], "n/a", *[""] * 8)
             continue
@@ -145,8 +142,8 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
             cell["id"],
             f"{cell['g_norm']}/{cell['d_norm']}",
             str(schedule.batch_size),
-            str(schedule.n_critic),
-            rates,
+            _turns(schedule),
+            _optimizers(cell),
             f"{schedule.kimg:g}",
             schedule.precision,
             _counted(cell, "g_parameters"),
@@ -159,6 +156,47 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
     for cell in cells[:MOST_ROWS]:
         if cell["incompatible"]:
             console.print(f"{cell['label']}: n/a: {cell['incompatible']}")
+
+
+def _turns(schedule: TrainingSettings) -> str:
+    """Return how many steps of D an iteration has, and of G where those are not one."""
+    return f"{schedule.n_critic}" + (f", n_gen {schedule.n_gen}" if schedule.n_gen != 1 else "")
+
+
+def _optimizers(cell: dict[str, Any]) -> str:
+    """Return what both players' weights go by; player by player where more than rates differs."""
+    from ganbench.records.schedules import text_of
+    from ganbench.records.training_settings import OwnSettings
+
+    schedule = cell["schedule"]
+    is_plain = cell["g_optimizer"] == cell["d_optimizer"]
+    if is_plain and schedule.generator == schedule.discriminator == OwnSettings():
+        name = _named(cell["g_optimizer"], schedule.optimizer)
+        betas = "/".join(map(text_of, schedule.betas))
+        return f"{name} {text_of(schedule.g_lr)}/{text_of(schedule.d_lr)} β {betas}"
+    of_g = _of_player(schedule, "generator", cell["g_optimizer"])
+    of_d = _of_player(schedule, "discriminator", cell["d_optimizer"])
+    return f"G {of_g}\nD {of_d}"
+
+
+def _of_player(schedule: TrainingSettings, player: PlayerName, spec: Spec | None) -> str:
+    from ganbench.records.schedules import text_of
+
+    name = _named(spec, schedule.of(player, "optimizer"))
+    betas = "/".join(map(text_of, schedule.of(player, "betas")))
+    said = [
+        f"{key} {text_of(value)}"
+        for key in ("weight_decay", "momentum", "eps", "clip_grad_norm")
+        if (value := schedule.of(player, key)) is not None
+    ]
+    return " ".join([name, text_of(schedule.of(player, "lr")), "β", betas, *said])
+
+
+def _named(spec: Spec | None, name: str) -> str:
+    options = (
+        ",".join(f"{key}={brief(value)}" for key, value in spec.options.items()) if spec else ""
+    )
+    return f"{name}({options})" if options else name
 
 
 def _counted(cell: dict[str, Any], name: str) -> str:
