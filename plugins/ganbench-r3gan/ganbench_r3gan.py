@@ -17,6 +17,7 @@ from ganbench import (
     Loss,
     NormFactory,
     Regularizer,
+    Scheduled,
     Scored,
     Step,
     Terms,
@@ -46,7 +47,7 @@ class ZeroCentredPenalty(Regularizer):
     """gamma / 2 times the mean squared norm of D's gradient at the images."""
 
     constrains = True
-    gamma: float = 1.0
+    gamma: Scheduled = 1.0
     every: int = 1  # lazy regularisation: one iteration in so many, weighted as much
 
     def __post_init__(self) -> None:

@@ -22,13 +22,15 @@ from ganbench.testing.fixtures.loss_steps import (
     stage_for,
 )
 from ganbench.testing.rulebook import Rulebook
-from ganbench.testing.rules import loss_conduct, loss_constraints, loss_penalties
+from ganbench.testing.rules import loss_conduct, loss_constraints, loss_penalties, loss_schedules
 
 SURE = 20.0  # a logit whose sigmoid is 1 in float32, as of a discriminator that has no doubt
 EXTREME = 200.0  # a logit whose exponential is infinite in float32
 LEAST_SLOPE = 1e-3  # less is no gradient: a sigmoid's slope at SURE is 2e-9
 
-rules = Rulebook(loss_conduct.rules, loss_penalties.rules, loss_constraints.rules)
+rules = Rulebook(
+    loss_conduct.rules, loss_penalties.rules, loss_constraints.rules, loss_schedules.rules
+)
 
 
 def _is_no_regularizer(cls: type) -> bool:

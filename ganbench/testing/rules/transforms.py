@@ -13,8 +13,10 @@ from ganbench.contracts.transforms import Transform
 from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import random_images
+from ganbench.testing.fixtures.scheduled import STALE, has_scheduled_options, set_and_built
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
+from ganbench.training.changes import PROGRESS, has_progress
 
 RESOLUTIONS = (1, 2, 4, 7, 8, 16, 28, 29, 32, 64)
 SPECS = tuple(ImageSpec(channels, size, 3) for size in RESOLUTIONS for channels in (1, 2, 3))
@@ -217,6 +219,30 @@ def stays_on_the_device(transform: Transform) -> None:
             out = transform.apply(images)
             assert out.device == images.device, (
                 "its outputs are not on the images' device; make tensors with device=images.device"
+            )
+
+
+@rules.rule_where(has_scheduled_options)
+def scheduled_options_take_effect(transform: Transform) -> None:
+    image, count = next(_computed(transform))
+    images = random_images(count, image)
+    for name, changed, built in set_and_built(transform):
+        assert torch.allclose(_applied(changed, images, 1), _applied(built, images, 1)), (
+            STALE.format(name, "images", name)
+        )
+
+
+@rules.rule
+def progress_stays_finite(transform: Transform) -> None:
+    if not has_progress(transform):
+        return
+    for image, count in _computed(transform):
+        for progress in (0.0, 0.5, 0.99, 1.0):
+            told = copy.deepcopy(transform)
+            setattr(told, PROGRESS, progress)
+            assert _applied(told, random_images(count, image), 1).isfinite().all(), (
+                f"at progress {progress:g} an output is not finite; it goes from 0 to 1, both of "
+                "which it is once"
             )
 
 
