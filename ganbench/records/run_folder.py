@@ -33,7 +33,7 @@ from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, Tria
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.records.windows import Window
-from ganbench.util import files
+from ganbench.util import files, sealed
 from ganbench.util.messages import shown
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Run:
 
     @classmethod
     def read(cls, directory: Path) -> Run:
-        """Return the run in a folder. Raises RunError where the folder holds none."""
+        """Return the run in a folder. Raises RunError for none, and where its plan is another."""
         info, plan = files.read_json(directory / RUN), files.read_json(directory / PLAN)
         if info is None or plan is None:
             missing = RUN if info is None else PLAN
@@ -190,6 +190,11 @@ class Run:
             raise RunError(
                 f"{told.format(directory, PLAN)} expected one or more cells and seeds, found "
                 f"{len(read.plan.cells)} and {len(read.plan.seeds)}"
+            )
+        if not sealed.is_as_written(plan) or read.info.plan not in ("", read.plan.id):
+            raise RunError(
+                f"{directory}: {PLAN} is not the plan that the run was begun with: it is damaged "
+                "or was changed; bring the former back, or begin a new run"
             )
         return read
 
@@ -264,8 +269,8 @@ def _text(path: Path) -> str:
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write every cell of a plan, resolved."""
-    files.write_json(path, asdict(plan))
+    """Write every cell of a plan, resolved, with a SHA-256 by which it is known again."""
+    sealed.write_json(path, asdict(plan))
 
 
 def _typed(cls: type[T], found: Any, told: str) -> T:

@@ -126,12 +126,6 @@ def execute(
     When an exception passes through, a KeyboardInterrupt for one, workers are stopped and what is
     finished stays.
     """
-    if run.info.plan not in ("", run.plan.id):
-        raise RunError(
-            f"{run.directory}: {run_folder.PLAN} is not the plan that the run was begun with (id "
-            f"{run.plan.id}, and {run_folder.RUN} says {run.info.plan}): it is damaged or was "
-            "changed; bring the former back, or begin a new run"
-        )
     observer = observer or Observer()
     with _locked(run):
         outcomes = run.outcomes()

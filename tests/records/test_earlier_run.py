@@ -108,11 +108,12 @@ def test_what_is_left_of_it_is_run(run):
     assert went_on == (environment.torch == torch.__version__)  # another torch begins anew
 
 
-def test_a_plan_that_is_not_the_runs_is_not_resumed(run):
+@pytest.mark.parametrize("command", ["resume", "show"])
+def test_a_plan_that_is_not_the_runs_is_not_taken_for_it(run, command):
     path = run / "plan.json"
     plan = json.loads(path.read_text())
     plan["cells"][0]["schedule"]["batch_size"] = -1
     path.write_text(json.dumps(plan))
-    done = CliRunner().invoke(cli, ["resume", str(run), "--quiet"])
+    done = CliRunner().invoke(cli, [command, str(run)])
     assert "plan.json is not the plan that the run was begun with" in str(done.exception)
     assert (run / "trials").exists()

@@ -80,6 +80,17 @@ def test_trials_are_told_how_the_run_is_carried_out(folder):
         run_folder.Trial.read(folder / "trial.json")
 
 
+def test_plan_in_which_a_name_was_changed_is_not_the_runs(folder):
+    run_folder.write_plan(folder / "plan.json", Run.read(folder).plan)
+    assert ganbench.load_run(folder)
+    path = folder / "plan.json"
+    plan = json.loads(path.read_text())
+    plan["cells"][0]["axes"]["loss"] = "another"  # which no id counts
+    path.write_text(json.dumps(plan))
+    with pytest.raises(RunError, match=r"plan\.json is not the plan that the run was begun with"):
+        ganbench.load_run(folder)
+
+
 @pytest.mark.parametrize("change", [{"cells": []}, {"seeds": []}])
 def test_plan_of_nothing_is_told(folder, change):
     path = folder / "plan.json"
