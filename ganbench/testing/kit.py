@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Check:
     plugin: str
     name: str
     run: Callable[[], None]
+    breaks: str | None = None  # why the plugin breaks this rule by its nature, as it declares
 
     def __call__(self) -> None:
         """Raise AssertionError or ContractError with the sentence where the rule is broken."""
@@ -54,10 +56,11 @@ class Result:
     plugin: str
     check: str
     message: str | None = None  # None: it passed
+    breaks: str | None = None  # why it breaks the rule by its nature, as it declares, and does
 
     @property
     def passed(self) -> bool:
-        """Whether the plugin keeps the rule."""
+        """Whether the plugin keeps the rule, or breaks it as it declares."""
         return self.message is None
 
 
@@ -65,17 +68,22 @@ def checks_for(plugin: Any) -> list[Check]:
     """Return every check of the plugin's kind.
 
     `plugin` is a class, or an instance with small options. Raises TypeError where it is no plugin.
+    A class may declare `breaks`: the names of the rules that it breaks by its nature, and why.
     """
     cls = plugin if isinstance(plugin, type) else type(plugin)
     kind = _kind(cls)
     rules: dict[str, Rule] = import_module(kind.rules).rules(cls)
     name = str(getattr(cls, "name", cls.__name__))
+    breaks = getattr(cls, "breaks", {})
     found = [
         Check(kind.word, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
         for rule_name, rule in declarations.rules(cls).items()
     ]
+    known = partial(declarations.breaks_names_rules, cls, [*rules])
+    found.append(Check(kind.word, name, "breaks_names_rules", known))
     for rule_name, rule in rules.items():
-        found.append(Check(kind.word, name, rule_name, lambda rule=rule: rule(_fresh(plugin))))  # type: ignore[misc]
+        run = partial(_on_fresh, rule, plugin)
+        found.append(Check(kind.word, name, rule_name, run, breaks.get(rule_name)))
     return found
 
 
@@ -89,21 +97,23 @@ def parametrize_with_checks(
 ) -> pytest.MarkDecorator:
     """Parametrise a test's argument `check`: one test per plugin and check.
 
-    `expected_failures` maps the name of a check to the reason why these plugins break it; such a
-    check must fail. Raises ValueError where it names no check of theirs.
+    `expected_failures` maps the name of a check to the reason why these plugins break it, beside
+    what they declare in `breaks` themselves; such a check must fail. Raises ValueError where it
+    names no check of theirs.
     """
     import pytest
 
     expected = expected_failures or {}
     checks = [check for plugin in plugins for check in checks_for(plugin)]
-    unknown = expected.keys() - {check.name for check in checks}
+    names = {check.name for check in checks}
+    unknown = expected.keys() - names
     if unknown:
         raise ValueError(f"expected_failures names no check of these plugins: {sorted(unknown)}")
     broken = (AssertionError, ContractError)
 
     def marks(check: Check) -> Iterator[pytest.MarkDecorator]:
-        if check.name in expected:
-            yield pytest.mark.xfail(reason=expected[check.name], strict=True, raises=broken)
+        if reason := expected.get(check.name, check.breaks):
+            yield pytest.mark.xfail(reason=reason, strict=True, raises=broken)
 
     cases = [pytest.param(c, id=f"{c.plugin}-{c.name}", marks=list(marks(c))) for c in checks]
     return pytest.mark.parametrize("check", cases)
@@ -129,9 +139,22 @@ def _fresh(plugin: Any) -> Any:
         ) from error
 
 
+def _on_fresh(rule: Rule, plugin: Any) -> None:
+    rule(_fresh(plugin))
+
+
 def _result(check: Check) -> Result:
     try:
         check()
     except (AssertionError, ContractError) as broken:
+        if check.breaks:
+            return Result(check.plugin, check.name, breaks=check.breaks)
         return Result(check.plugin, check.name, str(broken))
+    if check.breaks:
+        return Result(
+            check.plugin,
+            check.name,
+            f"{check.kind} '{check.plugin}': it declares in `breaks` that it breaks this rule, and "
+            "it keeps it; take it out there",
+        )
     return Result(check.plugin, check.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,15 @@ class BiGAN(Loss):
     """Tell (x, E(x)) from (G(z), z): an encoder E learns with G, the joint head with D."""
 
     name = "bigan"
+    breaks: ClassVar[dict[str, str]] = dict.fromkeys(
+        (
+            "discriminator_separates_real_from_fake",
+            "generator_raises_fake_logits",
+            "confident_mistakes_still_give_a_gradient",
+            "generator_learns_from_some_confident_discriminator",
+        ),
+        JOINT,
+    )
     width: int = 64
 
     def networks(self, shapes: Shapes) -> dict[str, Owned]:

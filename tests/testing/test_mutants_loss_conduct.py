@@ -44,6 +44,7 @@ class KeepsAFunction(BCE):
 
     name = "keeps-a-function"
     caught_by = {"survives_deepcopy_and_pickle"}
+    also = {"what_it_keeps_can_be_stored"}
 
     def __post_init__(self) -> None:
         self._softplus = lambda x: F.softplus(x)
@@ -93,6 +94,7 @@ class WaitsForTheDevice(BCE):
 
     name = "waits-for-the-device"
     caught_by = {"stays_on_the_device"}
+    also = {"whole_batches_are_declared"}
 
     def generator_loss(self, step: Step) -> Terms:
         weight = 2.0 if step.fake.logits.mean().item() < 0 else 1.0
@@ -105,6 +107,7 @@ class AverageWithItsGraph(Regularizer):
 
     name = "average-with-its-graph"
     caught_by = {"steps_do_not_share_a_graph"}
+    also = {"whole_batches_are_declared"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         mean = step.real.logits.mean()
@@ -118,6 +121,7 @@ class KeepsTheStep(BCE):
 
     name = "keeps-the-step"
     caught_by = {"steps_do_not_share_a_graph"}
+    also = {"what_it_keeps_can_be_stored"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         self._seen = {"steps": [step]}
@@ -134,6 +138,22 @@ class LooksAtTracking(BCE):
     def discriminator_loss(self, step: Step) -> Terms:
         weight = 2.0 if step.real.images.requires_grad else 1.0
         return {name: weight * term for name, term in super().discriminator_loss(step).items()}
+
+
+class Seen:
+    """What no checkpoint can hold."""
+
+
+@dataclass(kw_only=True)
+class KeepsAnObject(BCE):
+    """A training with it cannot be resumed."""
+
+    name = "keeps-an-object"
+    caught_by = {"what_it_keeps_can_be_stored"}
+
+    def generator_loss(self, step: Step) -> Terms:
+        self.seen = Seen()
+        return super().generator_loss(step)
 
 
 @mutants.parametrize(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from helpers import mutants
+from helpers import methods, mutants
 from torch import Tensor
 
-from ganbench import ImageSpec, Transform
+from ganbench import ImageSpec, Step, Transform
 from ganbench.testing import parametrize_with_checks
+
+ADA = methods.plugins("ada")[0]
 
 
 @dataclass(kw_only=True)
@@ -384,6 +387,31 @@ class ReadsBack(Transform):
     def apply(self, images: Tensor) -> Tensor:
         shift = torch.randint(images.shape[-1], (), device=images.device).item()
         return images.roll(int(shift), 3)
+
+
+@dataclass(kw_only=True)
+class KeepsTheStep(ADA):
+    """The step's graph is kept, with all of its memory."""
+
+    name = "keeps-the-step"
+    caught_by = {"what_it_observes_is_kept_in_attributes"}
+    seen: object = field(default=None, init=False, compare=False)
+
+    def observe(self, step: Step) -> None:
+        super().observe(step)
+        self.seen = step.real.logits
+
+
+@dataclass(kw_only=True)
+class RemembersElsewhere(Plain):
+    """What is observed is lost to a resumed training, and reaches the next trial."""
+
+    name = "remembers-elsewhere"
+    caught_by = {"what_it_observes_is_kept_in_attributes"}
+    sure: ClassVar[list[float]] = []
+
+    def observe(self, step: Step) -> None:
+        self.sure.append(float(step.real.logits.detach().mean()))
 
 
 @mutants.parametrize(

@@ -79,7 +79,7 @@ def claimed_sizes_build(architecture: Architecture) -> None:
             try:
                 generator = _generator(architecture, image)
                 discriminator = architecture.discriminator(image, _plain_norm(architecture))
-                images = generator(torch.empty(COUNT, architecture.latent_dim), None)
+                images = _images(generator, torch.empty(COUNT, architecture.latent_dim))
                 features = discriminator(images)
             except (RuntimeError, ValueError) as error:
                 if isinstance(error, NotImplementedError) or "device" in str(error):
@@ -101,7 +101,7 @@ def claimed_sizes_build(architecture: Architecture) -> None:
 def images_are_in_range(architecture: Architecture) -> None:
     for image in _smallest(architecture):
         generator = shaken(_generator(architecture, image), 1.0)
-        images = generator(10 * torch.randn(COUNT, architecture.latent_dim), None).detach()
+        images = _images(generator, 10 * torch.randn(COUNT, architecture.latent_dim)).detach()
         assert images.dtype == torch.float32, f"images are {images.dtype}, not float32"
         assert images.abs().max() <= 1, (
             f"an image value is {float(images.abs().max()):.3g}; end in tanh, for [-1, 1]"
@@ -115,7 +115,8 @@ def images_depend_on_the_latent(architecture: Architecture) -> None:
         size = architecture.latent_dim + 3
         generator = shaken(_generator(architecture, image, latent_dim=size), 0.05)
         z = torch.randn(COUNT, size, requires_grad=True)
-        (slope,) = torch.autograd.grad(generator(z, None).square().sum(), z)
+        noise = z[:, : architecture.latent_dim].detach()
+        (slope,) = torch.autograd.grad(_images(generator, z, noise=noise).square().sum(), z)
         assert slope.any(0).all(), (
             "the images do not depend on every latent; use the `latent_dim` that generator() is "
             "given, which the conditioning may have enlarged"
@@ -130,7 +131,7 @@ def generator_norm_layers_receive_the_condition(architecture: Architecture) -> N
             image, architecture.latent_dim, partial(_Recorder.into, made)
         )
         condition = torch.arange(COUNT)
-        generator(torch.randn(COUNT, architecture.latent_dim), condition)
+        _images(generator, torch.randn(COUNT, architecture.latent_dim), condition)
         if not architecture.g_norms:
             assert not made, "g_norms is empty, but it makes norm layers; name the norms it takes"
             continue
@@ -170,7 +171,7 @@ def stays_on_the_device(architecture: Architecture) -> None:
     generator = _generator(architecture, image).to("meta")
     discriminator = architecture.discriminator(image, _plain_norm(architecture)).to("meta")
     with on_meta("it"):
-        images = generator(torch.empty(COUNT, architecture.latent_dim, device="meta"), None)
+        images = _images(generator, torch.empty(COUNT, architecture.latent_dim, device="meta"))
         for tensor in (images, discriminator(images)):
             assert tensor.device.type == "meta", (
                 "its outputs are not on the device of its modules; register_buffer what it holds, "
@@ -182,7 +183,7 @@ def stays_on_the_device(architecture: Architecture) -> None:
 def survives_deepcopy(architecture: Architecture) -> None:
     """The average of the generator's weights is a copy of it."""
     image = next(_smallest(architecture))
-    generator = _generator(architecture, image).eval()
+    generator = _players(architecture, image)[0].eval()
     twin = copied(generator)
     z = torch.randn(COUNT, architecture.latent_dim)
     before = kept_state.images_of(generator, z)
@@ -297,6 +298,16 @@ def _generator(
         return Unconditioned(nn.GroupNorm(1, channels))
 
     return architecture.generator(image, latent_dim or architecture.latent_dim, norm)
+
+
+def _images(
+    generator: nn.Module, z: Tensor, condition: Tensor | None = None, noise: Tensor | None = None
+) -> Tensor:
+    """Images of a backbone, called as a cell's generator calls it."""
+    sees_noise = bool(getattr(generator, "sees_noise", False))
+    extra = ((z if noise is None else noise),) if sees_noise else ()
+    images: Tensor = generator(z, condition, *extra)
+    return images
 
 
 def _normed_generator(architecture: Architecture) -> ConditionalGenerator:

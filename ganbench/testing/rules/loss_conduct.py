@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
-from collections.abc import Mapping
 from typing import get_args
 
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from ganbench.contracts.losses import InputGradients, Loss
 from ganbench.contracts.steps import Player, Step
 from ganbench.testing.fixtures.copies import copies
+from ganbench.testing.fixtures.kept_attributes import assert_storable, kept_graph
 from ganbench.testing.fixtures.loss_steps import (
     EVERYTHING,
     seeded_terms,
@@ -91,11 +90,17 @@ def steps_do_not_share_a_graph(loss: Loss) -> None:
                 ) from error
             if player == "discriminator":
                 loss.after_discriminator_step(stage.discriminator)
-            kept = _kept_graph(vars(loss))
+            kept = kept_graph(vars(loss))
             assert not kept, (
                 f"after the {player}'s step, its attribute '{kept}' holds the step's graph, and "
                 f"with it all of its memory; {remedy}"
             )
+
+
+@rules.rule
+def what_it_keeps_can_be_stored(loss: Loss) -> None:
+    stage_for(loss).warm_up(loss, 2)
+    assert_storable(loss)
 
 
 @rules.rule
@@ -142,23 +147,3 @@ def _descend(module: nn.Module, value: Tensor) -> None:
     for parameter in module.parameters():
         if parameter.grad is not None:
             parameter.sub_(parameter.grad, alpha=1e-3)
-
-
-def _kept_graph(attributes: Mapping[str, object]) -> str | None:
-    """The name of an attribute in which a tensor with a graph is found, however deep."""
-    return next((name for name, value in attributes.items() if _has_graph(value, set())), None)
-
-
-def _has_graph(value: object, seen: set[int]) -> bool:
-    if id(value) in seen or isinstance(value, nn.Module):
-        return False
-    seen.add(id(value))
-    if isinstance(value, Tensor):
-        return value.grad_fn is not None
-    if isinstance(value, Mapping):
-        return any(_has_graph(part, seen) for part in value.values())
-    if isinstance(value, list | tuple | set | frozenset | deque):
-        return any(_has_graph(part, seen) for part in value)
-    return not isinstance(value, type) and any(
-        _has_graph(part, seen) for part in getattr(value, "__dict__", {}).values()
-    )

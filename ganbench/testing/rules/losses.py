@@ -17,19 +17,34 @@ from ganbench.testing.fixtures.loss_steps import (
     Stage,
     close,
     levelled,
+    levelled_stage,
     of_equal_samples,
     reaches,
     stage_for,
 )
 from ganbench.testing.rulebook import Rulebook
-from ganbench.testing.rules import loss_conduct, loss_constraints, loss_penalties, loss_schedules
+from ganbench.testing.rules import (
+    loss_batches,
+    loss_conduct,
+    loss_constraints,
+    loss_hooks,
+    loss_penalties,
+    loss_schedules,
+)
 
 SURE = 20.0  # a logit whose sigmoid is 1 in float32, as of a discriminator that has no doubt
 EXTREME = 200.0  # a logit whose exponential is infinite in float32
+STEEP = 100.0  # times the slopes of D that are usual
+WARM_UP = 100  # iterations, after which what a loss weighs its terms by has begun to count
 LEAST_SLOPE = 1e-3  # less is no gradient: a sigmoid's slope at SURE is 2e-9
 
 rules = Rulebook(
-    loss_conduct.rules, loss_penalties.rules, loss_constraints.rules, loss_schedules.rules
+    loss_conduct.rules,
+    loss_penalties.rules,
+    loss_constraints.rules,
+    loss_schedules.rules,
+    loss_batches.rules,
+    loss_hooks.rules,
 )
 
 
@@ -48,16 +63,12 @@ def terms_are_finite_scalars(loss: Loss) -> None:
 
 @rules.rule
 def discriminator_terms_reach_only_the_discriminator(loss: Loss) -> None:
-    stage = stage_for(loss)
-    steep = stage.copy().steeper(100.0)  # where slopes are above every target
-    at_steep = steep.discriminator_terms(copy.deepcopy(loss))
-    for name, term in stage.discriminator_terms(loss).items():
-        steep_term = at_steep.get(name, term)
-        assert reaches(term, stage.discriminator) or reaches(steep_term, steep.discriminator), (
-            f"the discriminator's term '{name}' has no gradient at its weights; do not detach "
-            "what it is made of"
+    for name, term, stage in _terms_in_time(loss, "discriminator"):
+        assert reaches(term, stage.weights("discriminator")), (
+            f"the discriminator's term '{name}' has no gradient at its weights, neither at first "
+            f"nor after {WARM_UP} iterations; do not detach what it is made of"
         )
-        assert not reaches(term, stage.generator), (
+        assert not reaches(term, stage.weights("generator")), (
             f"the discriminator's term '{name}' has a gradient at the generator's weights; use "
             "only this step's `fake` and `generate`"
         )
@@ -65,14 +76,12 @@ def discriminator_terms_reach_only_the_discriminator(loss: Loss) -> None:
 
 @rules.rule
 def generator_terms_reach_only_the_generator(loss: Loss) -> None:
-    stage = stage_for(loss)
-    stage.discriminator_terms(loss)  # as in training: what it remembers may leak
-    loss.after_discriminator_step(stage.discriminator)
-    for name, term in stage.generator_terms(loss).items():
-        assert reaches(term, stage.generator), (
-            f"the generator's term '{name}' has no gradient at its weights; make it from `fake`"
+    for name, term, stage in _terms_in_time(loss, "generator"):
+        assert reaches(term, stage.weights("generator")), (
+            f"the generator's term '{name}' has no gradient at its weights, neither at first nor "
+            f"after {WARM_UP} iterations; make it from `fake`"
         )
-        assert not reaches(term, stage.discriminator), (
+        assert not reaches(term, stage.weights("discriminator")), (
             f"the generator's term '{name}' has a gradient at the discriminator's weights; use "
             "only this step's scores, and leave the discriminator frozen"
         )
@@ -80,14 +89,14 @@ def generator_terms_reach_only_the_generator(loss: Loss) -> None:
 
 @rules.rule_where(_is_no_regularizer)
 def discriminator_separates_real_from_fake(loss: Loss) -> None:
-    real, fake = _slopes(*levelled(loss, "discriminator", 0.4, 0.6))
+    real, fake = _settled(loss, "discriminator", 0.4, 0.6)
     assert real < 0, "raising the logits of reals does not lower the discriminator's loss"
     assert fake > 0, "raising the logits of fakes does not raise the discriminator's loss"
 
 
 @rules.rule_where(_is_no_regularizer)
 def generator_raises_fake_logits(loss: Loss) -> None:
-    _, fake = _slopes(*levelled(loss, "generator", 0.4, -0.5))  # below every target
+    _, fake = _settled(loss, "generator", 0.4, -0.5)  # below every target
     assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
 
 
@@ -106,7 +115,7 @@ def logits_are_unbounded(loss: Loss) -> None:
 
 @rules.rule_where(_is_no_regularizer)
 def confident_mistakes_still_give_a_gradient(loss: Loss) -> None:
-    slopes = _slopes(*levelled(loss, "discriminator", -SURE, SURE))
+    slopes = _settled(loss, "discriminator", -SURE, SURE)
     for kind, slope in zip(("reals", "fakes"), slopes, strict=True):
         assert abs(slope) > LEAST_SLOPE, (
             f"a discriminator that is surely wrong about {kind} gets no gradient; is a sigmoid "
@@ -119,7 +128,7 @@ def generator_learns_from_some_confident_discriminator(loss: Loss) -> None:
     """It is sure that fakes are real or sure that they are not: some losses saturate at one."""
     slopes = []
     for level in (-SURE, SURE):
-        slopes += _slopes(*levelled(loss, "generator", 0.0, level))[1:]
+        slopes += _settled(loss, "generator", 0.0, level)[1:]
     assert max(map(abs, slopes)) > LEAST_SLOPE, (
         "the generator gets no gradient from a discriminator that is sure of fakes, either way; is "
         "a sigmoid applied to the logits before a loss that applies its own?"
@@ -173,6 +182,46 @@ def missing_labels_work(loss: Loss) -> None:
             f"without labels it raised {type(error).__name__} ({error}); declare "
             "`needs_labels = True`, or do without them"
         ) from error
+
+
+def _terms_in_time(loss: Loss, player: Player) -> Iterator[tuple[str, Tensor, Stage]]:
+    """Yield a player's terms as in training: after a step of D, as what a loss remembers may leak.
+
+    Where one has no gradient at first, those of a steep D, whose slopes are above every target,
+    or those of later on, as where a coefficient starts at zero.
+    """
+    stage = stage_for(loss)
+    stage.warm_up(loss, 1)
+    terms = stage.terms(loss, player)
+    if not _all_reach(terms, stage, player):
+        steep = stage.copy().steeper(STEEP)
+        at_steep = steep.terms(copy.deepcopy(loss), player)
+        if _all_reach(at_steep, steep, player):
+            stage, terms = steep, at_steep
+        else:
+            stage.warm_up(loss, WARM_UP)
+            terms = stage.terms(loss, player)
+    for name, term in terms.items():
+        yield name, term, stage
+
+
+def _all_reach(terms: Terms, stage: Stage, player: Player) -> bool:
+    return all(reaches(term, stage.weights(player)) for term in terms.values())
+
+
+def _settled(loss: Loss, player: Player, real: float, fake: float) -> list[float]:
+    """How a player's loss changes when the logits of reals, and of fakes, are raised.
+
+    As soon as both do; what a loss weighs by may take a while, and other logits, to settle.
+    """
+    slopes = _slopes(*levelled(copy.deepcopy(loss), player, real, fake))
+    for before in ((real, fake), (fake, real), (-SURE, SURE), (SURE, -SURE)):
+        if all(slopes[0 if player == "discriminator" else 1 :]):
+            break
+        settled = copy.deepcopy(loss)
+        levelled_stage(settled, *before)[0].warm_up(settled, WARM_UP)
+        slopes = _slopes(*levelled(settled, player, real, fake))
+    return slopes
 
 
 def _both(loss: Loss, stage: Stage) -> Iterator[tuple[str, Terms]]:

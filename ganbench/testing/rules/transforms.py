@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.steps import Step
 from ganbench.contracts.transforms import Transform
 from ganbench.testing.fixtures.copies import copies
+from ganbench.testing.fixtures.kept_attributes import assert_storable, kept_graph
+from ganbench.testing.fixtures.loss_steps import Adversary, stage_for
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import random_images
 from ganbench.testing.fixtures.scheduled import STALE, has_scheduled_options, set_and_built
@@ -22,12 +25,18 @@ RESOLUTIONS = (1, 2, 4, 7, 8, 16, 28, 29, 32, 64)
 SPECS = tuple(ImageSpec(channels, size, 3) for size in RESOLUTIONS for channels in (1, 2, 3))
 COUNTS = (1, 2, 3, 4, 5, 6, 8, 9, 12)
 SEEDS = range(8)
+OBSERVED = 40  # steps
+SURE = 10.0  # a logit
 LARGEST = 16  # side of the images that are computed with; larger ones are only measured
 rules = Rulebook()
 
 
 def _is_per_sample(cls: type) -> bool:
     return bool(getattr(cls, "per_sample", True))
+
+
+def _observes(cls: type) -> bool:
+    return getattr(cls, "observe", Transform.observe) is not Transform.observe
 
 
 @rules.rule
@@ -178,6 +187,43 @@ def nothing_is_remembered(transform: Transform) -> None:
     assert torch.equal(before, after), (
         "one seed gives another output after other calls; keep nothing from call to call"
     )
+
+
+@rules.rule_where(_observes)
+def what_it_observes_is_kept_in_attributes(transform: Transform) -> None:
+    """Steps of a D that is sure of reals, and of one that is sure of the contrary."""
+    image, count = next(_computed(transform))
+    for level in (-SURE, SURE):
+        twin = copy.deepcopy(transform)
+        for _ in range(OBSERVED):
+            twin.observe(_observed_step(image, count, level))
+        if kept := kept_graph(vars(twin)):
+            raise AssertionError(
+                f"after observe(), its attribute '{kept}' holds the step's graph, and with it all "
+                "of its memory; detach what it keeps"
+            )
+        assert_storable(twin)
+        assert repr(vars(twin)) != repr(vars(transform)), (
+            f"{OBSERVED} steps of D leave its attributes as they were; keep what observe() learns "
+            "in them, where a checkpoint finds it, or leave it out"
+        )
+
+
+def _observed_step(image: ImageSpec, count: int, level: float) -> Step:
+    """A step of D in which its logits of reals are about this high."""
+    stage = stage_for(
+        Adversary(), count=count, channels=image.channels, resolution=image.resolution
+    )
+    with torch.no_grad():
+        stage.discriminator.logit.bias.fill_(level)  # type: ignore[union-attr, operator]
+    steps: list[Step] = []
+
+    def seen(step: Step) -> Step:
+        steps.append(step)
+        return step
+
+    stage.terms(Adversary(), "discriminator", seen=seen)
+    return steps[0]
 
 
 @rules.rule

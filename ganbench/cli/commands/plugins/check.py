@@ -72,6 +72,9 @@ def command(
         print(
             f"{entry.kind} {entry.name}: {passed} of {len(results)} checks passed, {seconds:.1f} s"
         )
+        for result in results:
+            if result.breaks:
+                print(f"  {result.check}: broken as declared: {result.breaks}")
         for result in broken:
             print(f"  {result.check}: {result.message}")
     return 1 if failed else 0

@@ -1,0 +1,113 @@
+"""What losses declare of how they look at a batch: at pairs, and as a whole."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from ganbench.contracts.losses import Loss
+from ganbench.contracts.steps import Player
+from ganbench.testing.fixtures.loss_steps import DRAWS, Stage, close, stage_for
+from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.rulebook import Rulebook
+
+COUNT = 6
+PAIRED = (2, 0, 1, 5, 3, 4)  # other fakes beside each real, of other labels
+rules = Rulebook()
+
+
+@rules.rule
+def pairs_are_declared(loss: Loss) -> None:
+    """Other fakes beside each real, with their own labels, make the same terms."""
+    if loss.pairs_labels:
+        return
+    stage = _stage(loss)
+    moved = stage.copy()
+    order = torch.tensor(PAIRED)
+    assert stage.labels is not None
+    for player in get_args(Player):
+        for name, (beside, apart, error) in _compared(
+            loss,
+            lambda twin, player=player: stage.copy().terms(twin, player),
+            lambda twin, player=player: moved.copy().terms(twin, player, fakes=order),
+        ).items():
+            assert close(beside, apart, error), (
+                f"the {player}'s term '{name}' is {beside:.4g}, and {apart:.4g} with other fakes "
+                "beside the reals; declare `pairs_labels = True`, so that both of a pair have one "
+                "label"
+            )
+
+
+@rules.rule
+def whole_batches_are_declared(loss: Loss) -> None:
+    """The mean of two halves, one after the other, is the whole batch's."""
+    if loss.whole_batch:
+        return
+    stage = _stage(loss)
+    for player in get_args(Player):
+        for name, (whole, halves, error) in _compared(
+            loss,
+            lambda twin, player=player: stage.copy().terms(twin, player),
+            lambda twin, player=player: _in_halves(stage, twin, player),
+        ).items():
+            assert close(whole, halves, error), (
+                f"the {player}'s term '{name}' is {whole:.4g} of a whole batch, and {halves:.4g} "
+                "of its halves; declare `whole_batch = True`, so that no batch comes in pieces"
+            )
+
+
+def _stage(loss: Loss) -> Stage:
+    """A stage of networks with wide logits, so that it matters which are compared."""
+    stage = stage_for(loss, count=COUNT)
+    with torch.no_grad():
+        for module in (stage.generator, stage.discriminator):
+            for parameter in module.parameters():
+                parameter.mul_(3)
+    stage.game(loss)  # makes its own networks, which copies share
+    return stage
+
+
+def _in_halves(stage: Stage, loss: Loss, player: Player) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for part in (slice(0, COUNT // 2), slice(COUNT // 2, COUNT)):
+        half = stage.copy()
+        half.images, half.latents = half.images[part], half.latents[part]
+        half.labels = None if half.labels is None else half.labels[part]
+        for name, term in half.terms(loss, player).items():
+            found[name] = found.get(name, torch.zeros(())) + term / 2
+    return found
+
+
+def _compared(
+    loss: Loss,
+    first: Callable[[Loss], dict[str, Tensor]],
+    second: Callable[[Loss], dict[str, Tensor]],
+) -> dict[str, tuple[float, float, float]]:
+    """Return terms made in two ways, by name, and the standard error of their difference.
+
+    Where a loss draws, they are means over many draws.
+    """
+
+    def values(make: Callable[[Loss], dict[str, Tensor]], seed: int) -> dict[str, float]:
+        with seeded(seed):
+            return {k: float(v.detach()) for k, v in make(copy.deepcopy(loss)).items()}
+
+    one, other = ([values(make, seed) for seed in range(2)] for make in (first, second))
+    drawn = any(not close(one[0][k], one[1].get(k, math.nan)) for k in one[0])
+    if drawn:
+        one += [values(first, seed) for seed in range(2, DRAWS)]
+        other += [values(second, seed) for seed in range(2, DRAWS)]
+    found = {}
+    for name in one[0].keys() & other[0].keys():
+        a, b = (
+            torch.tensor([values.get(name, math.nan) for values in of], dtype=torch.float64)
+            for of in (one, other)
+        )
+        error = float((a.var() + b.var()) / len(a)) ** 0.5 if drawn else 0.0
+        found[name] = float(a.mean()), float(b.mean()), error
+    return found
