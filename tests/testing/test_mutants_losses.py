@@ -20,6 +20,7 @@ class WholeBatchNorm(WGANGP):
 
     name = "whole-batch-norm"
     caught_by = {"discriminator_terms_are_means_over_samples"}
+    also = {"whole_batches_are_declared"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         scored = step.score(step.fake.images.detach(), step.real.labels, track_inputs=True)
@@ -33,6 +34,7 @@ class SumOverSamples(BCE):
 
     name = "sum-over-samples"
     caught_by = {"discriminator_terms_are_means_over_samples"}
+    also = {"whole_batches_are_declared"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {"d": F.softplus(-step.real.logits).sum() + F.softplus(step.fake.logits).sum()}
@@ -91,6 +93,7 @@ class Unfreezes(BCE):
 
     name = "unfreezes"
     caught_by = {"generator_terms_reach_only_the_generator"}
+    also = {"what_it_keeps_can_be_stored"}
 
     def after_discriminator_step(self, discriminator: nn.Module) -> None:
         self._kept = discriminator
@@ -107,7 +110,7 @@ class RemembersReals(Loss):
 
     name = "remembers-reals"
     caught_by = {"generator_terms_reach_only_the_generator"}
-    also = {"steps_do_not_share_a_graph"}
+    also = {"pairs_are_declared", "steps_do_not_share_a_graph"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         self._reals = step.real.logits
@@ -192,6 +195,7 @@ class NeedsTwo(BCE):
 
     name = "needs-two"
     caught_by = {"any_batch_size_and_channel_count_works"}
+    also = {"whole_batches_are_declared"}
 
     def generator_loss(self, step: Step) -> Terms:
         return {"adversarial": -step.fake.logits.mean() / self._spread(step.fake.logits)}
@@ -208,6 +212,7 @@ class SummedPenalty(Regularizer):
     name = "summed-penalty"
     input_gradients = InputGradients.REAL
     caught_by = {"discriminator_terms_are_means_over_samples"}
+    also = {"whole_batches_are_declared"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {"r1": 0.5 * step.real.input_gradient.square().sum()}
@@ -268,6 +273,7 @@ class Averaged(Regularizer):
     """A detached moving average, which is right."""
 
     name = "averaged"
+    whole_batch = True
 
     def discriminator_loss(self, step: Step) -> Terms:
         mean = step.real.logits.mean().detach()
