@@ -35,7 +35,8 @@ from ganbench.testing.rules import (
 SURE = 20.0  # a logit whose sigmoid is 1 in float32, as of a discriminator that has no doubt
 EXTREME = 200.0  # a logit whose exponential is infinite in float32
 STEEP = 100.0  # times the slopes of D that are usual
-WARM_UP = 100  # iterations, after which what a loss weighs its terms by has begun to count
+APART = 3.0  # logits, on either side of every target
+WARM_UP = 50  # iterations, after which what a loss weighs its terms by has begun to count
 LEAST_SLOPE = 1e-3  # less is no gradient: a sigmoid's slope at SURE is 2e-9
 
 rules = Rulebook(
@@ -215,7 +216,7 @@ def _settled(loss: Loss, player: Player, real: float, fake: float) -> list[float
     As soon as both do; what a loss weighs by may take a while, and other logits, to settle.
     """
     slopes = _slopes(*levelled(copy.deepcopy(loss), player, real, fake))
-    for before in ((real, fake), (fake, real), (-SURE, SURE), (SURE, -SURE)):
+    for before in ((-APART, APART), (APART, -APART)):
         if all(slopes[0 if player == "discriminator" else 1 :]):
             break
         settled = copy.deepcopy(loss)
