@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import get_args
 
 import torch
-from torch import Tensor
 
-from ganbench.contracts.losses import Loss
+from ganbench.contracts.losses import Loss, Terms
 from ganbench.contracts.steps import Player
 from ganbench.testing.fixtures.loss_steps import DRAWS, Stage, close, stage_for
 from ganbench.testing.fixtures.seeding import seeded
@@ -27,15 +27,9 @@ def pairs_are_declared(loss: Loss) -> None:
     if loss.pairs_labels:
         return
     stage = _stage(loss)
-    moved = stage.copy()
-    order = torch.tensor(PAIRED)
-    assert stage.labels is not None
     for player in get_args(Player):
-        for name, (beside, apart, error) in _compared(
-            loss,
-            lambda twin, player=player: stage.copy().terms(twin, player),
-            lambda twin, player=player: moved.copy().terms(twin, player, fakes=order),
-        ).items():
+        ways = partial(_whole, stage, player), partial(_apart, stage, player)
+        for name, (beside, apart, error) in _compared(loss, *ways).items():
             assert close(beside, apart, error), (
                 f"the {player}'s term '{name}' is {beside:.4g}, and {apart:.4g} with other fakes "
                 "beside the reals; declare `pairs_labels = True`, so that both of a pair have one "
@@ -50,11 +44,8 @@ def whole_batches_are_declared(loss: Loss) -> None:
         return
     stage = _stage(loss)
     for player in get_args(Player):
-        for name, (whole, halves, error) in _compared(
-            loss,
-            lambda twin, player=player: stage.copy().terms(twin, player),
-            lambda twin, player=player: _in_halves(stage, twin, player),
-        ).items():
+        ways = partial(_whole, stage, player), partial(_in_halves, stage, player)
+        for name, (whole, halves, error) in _compared(loss, *ways).items():
             assert close(whole, halves, error), (
                 f"the {player}'s term '{name}' is {whole:.4g} of a whole batch, and {halves:.4g} "
                 "of its halves; declare `whole_batch = True`, so that no batch comes in pieces"
@@ -72,8 +63,16 @@ def _stage(loss: Loss) -> Stage:
     return stage
 
 
-def _in_halves(stage: Stage, loss: Loss, player: Player) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+def _whole(stage: Stage, player: Player, loss: Loss) -> Terms:
+    return stage.copy().terms(loss, player)
+
+
+def _apart(stage: Stage, player: Player, loss: Loss) -> Terms:
+    return stage.copy().terms(loss, player, fakes=torch.tensor(PAIRED))
+
+
+def _in_halves(stage: Stage, player: Player, loss: Loss) -> Terms:
+    found: Terms = {}
     for part in (slice(0, COUNT // 2), slice(COUNT // 2, COUNT)):
         half = stage.copy()
         half.images, half.latents = half.images[part], half.latents[part]
@@ -85,15 +84,15 @@ def _in_halves(stage: Stage, loss: Loss, player: Player) -> dict[str, Tensor]:
 
 def _compared(
     loss: Loss,
-    first: Callable[[Loss], dict[str, Tensor]],
-    second: Callable[[Loss], dict[str, Tensor]],
+    first: Callable[[Loss], Terms],
+    second: Callable[[Loss], Terms],
 ) -> dict[str, tuple[float, float, float]]:
     """Return terms made in two ways, by name, and the standard error of their difference.
 
     Where a loss draws, they are means over many draws.
     """
 
-    def values(make: Callable[[Loss], dict[str, Tensor]], seed: int) -> dict[str, float]:
+    def values(make: Callable[[Loss], Terms], seed: int) -> dict[str, float]:
         with seeded(seed):
             terms = make(copy.deepcopy(loss))
         # Of others, a rule of their own says what is wrong.
