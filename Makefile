@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint format docs bench clean
+.PHONY: demo test test-integration lint format docs bench clean
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+
+test-integration: $(VENV)/.dev
+	$(BIN)/python -m pytest -m integration --numprocesses auto --maxprocesses 4 --dist worksteal
 
 demo: $(VENV)/.installed
 	$(BIN)/ganbench run benchmarks/cgan_mnist.yaml

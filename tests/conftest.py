@@ -39,6 +39,16 @@ def hastened_workers(temporary_cache):
     warm.hasten()
 
 
+@pytest.fixture(scope="module")
+def blank_pages():
+    """Figures are made and written, but not drawn, which is half of a tiny trial."""
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw", lambda figure, renderer: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def plugins() -> Registry:
     """The built-in plugins."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import tiny, warm
 
 from ganbench.evaluation.statistics_cache import remembered
-from ganbench.util import files, sealed
+from ganbench.util import sealed
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +71,8 @@ def test_what_killed_writers_left_is_removed(cache):
 
 
 def test_two_processes_that_ask_at_once_compute_once(tmp_path):
-    script = textwrap.dedent(
+    write_script(
+        tmp_path,
         """
         import sys, time
         import torch
@@ -85,15 +85,16 @@ def test_two_processes_that_ask_at_once_compute_once(tmp_path):
             return {"a": torch.arange(4.0)}
 
         print(remembered("key", compute)["a"].sum().item())
-        """
+        """,
     )
     log = tmp_path / "log"
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(log)],
+        warm.start(
+            "script",
+            log,
+            cwd=tmp_path,
+            environment=tiny.surroundings(),
             stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])},
         )
         for _ in range(3)
     ]
@@ -103,13 +104,19 @@ def test_two_processes_that_ask_at_once_compute_once(tmp_path):
 
 
 def test_killed_in_the_middle_leaves_nothing_half(cache, tmp_path):
-    script = (
-        "import os, signal, torch\n"
-        "from ganbench.evaluation.statistics_cache import remembered\n"
-        "remembered('key', lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+    write_script(
+        tmp_path,
+        """
+        import os, signal
+        from ganbench.evaluation.statistics_cache import remembered
+        remembered("key", lambda: os.kill(os.getpid(), signal.SIGKILL))
+        """,
     )
-    root = str(Path(files.__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": root})
+    done = warm.run("script", cwd=tmp_path, environment=tiny.surroundings())
     assert done.returncode == -9
     assert not list(cache.glob("*.safetensors"))
     assert remembered("key", lambda: {"a": torch.ones(1)})["a"].item() == 1
+
+
+def write_script(folder, text):
+    (folder / "script.py").write_text(textwrap.dedent(text))

@@ -4,7 +4,7 @@ A cold start of Python with torch takes seconds, a fork of a warm one takes none
 process of its own, with an environment, a working directory and an exit code. `python -m ganbench`,
 and code that names ganbench, find ganbench imported too, unless PYTHONPATH has folders that might
 hold another; all else imports it itself. What is about starting (imports, signals, threads, the
-interpreter's own variables) wants a cold process.
+interpreter's own variables) wants a cold process, and so does what is about curves.png.
 
 Where `hasten` was called, and in the children, what workers are forked from is such a fork too. The
 children's other processes are as well, but for workers that start cold: versions that `ganbench ab`
@@ -237,21 +237,26 @@ def serve(folder: str) -> None:
         listener.bind(f"{folder}/{name}")
         listener.listen()
     print("listening", flush=True)
-    if os.fork():
+    if prepared := os.fork():
         _serve(listening[PLAIN])
+        os.waitpid(prepared, 0)  # so that what it used is counted
     else:
         _import_ganbench()
         _serve(listening[PREPARED])
 
 
 def _draw() -> None:
-    """Let matplotlib find its fonts, which takes as long as several pages."""
+    """Let matplotlib find its fonts, which takes as long as several pages, and then draw no more.
+
+    Figures are made and written as ever, but blank: to draw them is half of a tiny trial.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure()
     figure.subplots().plot([1], [1], label="x")
     figure.legend()
     figure.savefig(io.BytesIO())
+    Figure.draw = lambda figure, renderer: None  # type: ignore[method-assign]
 
 
 def _import_ganbench() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from helpers import tiny, toys
+from helpers import tiny, toys, warm
 
 import ganbench
 from ganbench.errors import ConfigError, PluginError
@@ -40,12 +38,13 @@ def test_the_folder_alone_gives_the_images_that_the_trained_networks_gave(run, p
 
 
 def test_another_process_draws_the_same_images(folder, tmp_path):
-    code = (
+    (tmp_path / "draws.py").write_text(
         "import torch, ganbench; torch.set_num_threads(1); "
         f"samples = ganbench.load_model({str(folder)!r}).sample(5, seed=3); "
         f"torch.save(tuple(vars(samples).values()), {str(tmp_path / 'out.pt')!r})"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env=tiny.surroundings())
+    done = warm.run("draws", cwd=tmp_path, environment=tiny.surroundings())
+    assert done.returncode == 0, done.stderr
     samples = ganbench.load_model(folder).sample(5, seed=3)
     for theirs, ours in zip(torch.load(tmp_path / "out.pt"), vars(samples).values(), strict=True):
         assert torch.equal(theirs, ours)

@@ -21,6 +21,7 @@ from ganbench.registry import registry
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted((ROOT / "plugins").glob("ganbench-*"))
 EACH = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
+pytestmark = pytest.mark.usefixtures("blank_pages")
 
 
 @pytest.fixture(autouse=True)
@@ -78,13 +79,14 @@ def test_benchmark_of_the_package_uses_it(package: Path) -> None:
 
 
 @EACH
-def test_benchmark_of_the_package_trains(package: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kimg", [0.1, pytest.param(0.5, marks=pytest.mark.integration)])
+def test_benchmark_of_the_package_trains(package: Path, kimg: float, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         cli,
         [
             "run", str(package / "benchmark.yaml"), "--plugin", str(module_of(package)),
             "--out", str(tmp_path / "run"), "--seeds", "0", "--json", "--quiet",
-            "--set", "training.budget.kimg=0.5", "--set", "evaluation.metrics=[throughput]",
+            "--set", f"training.budget.kimg={kimg}", "--set", "evaluation.metrics=[throughput]",
             "--set", "evaluation.num_samples=100", "--set", "execution.executor=inline",
             "--set", "execution.threads=1",
         ],
@@ -95,6 +97,7 @@ def test_benchmark_of_the_package_trains(package: Path, tmp_path: Path) -> None:
     assert {row["status"] for row in rows} == {"ok"}
 
 
+@pytest.mark.integration
 @pytest.mark.install
 def test_all_packages_install_side_by_side_and_are_listed(tmp_path: Path) -> None:
     isolated = importlib.util.find_spec("hatchling") is None

@@ -8,12 +8,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from helpers import tiny
+from helpers import tiny, warm
 
 from ganbench.cli import cli
 from ganbench.errors import PluginError
@@ -21,6 +22,7 @@ from ganbench.registry import scaffold
 
 ROOT = Path(__file__).parents[2]
 kinds = pytest.mark.parametrize("kind", scaffold.SLUGS)
+pytestmark = pytest.mark.usefixtures("blank_pages")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,31 +67,41 @@ def test_new_plugin_is_listed_and_conforms(kind: str, packages: dict[str, Path])
     assert checked.return_value == 0, checked.output
 
 
-def test_tests_of_new_plugins_pass(packages: dict[str, Path]) -> None:
+ALL = pytest.param(scaffold.SLUGS, marks=pytest.mark.integration, id="all")
+
+
+@pytest.mark.parametrize("chosen", [pytest.param(("loss", "dataset"), id="two"), ALL])
+def test_tests_of_new_plugins_pass(chosen: Sequence[str], packages: dict[str, Path]) -> None:
+    """The checks that they run were those of `plugins check` above."""
     path = os.pathsep.join([str(ROOT), *map(str, packages.values())])
     options = ("-q", "-W", "error", "-p", "no:cacheprovider", "--import-mode=importlib")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *(p / "tests" for p in packages.values())],
+    done = warm.run(
+        "pytest",
+        *(*options, *(packages[kind] / "tests" for kind in chosen)),
         cwd=packages["loss"].parent,
-        env=tiny.surroundings(PYTHONPATH=path),
-        capture_output=True,
-        text=True,
+        environment=tiny.surroundings(PYTHONPATH=path),
     )
     assert done.returncode == 0, done.stdout
     assert "skipped" not in done.stdout
 
 
+SHORT = ("--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200")
+WHOLE = pytest.param((), marks=pytest.mark.integration, id="whole")
+
+
 @kinds
+@pytest.mark.parametrize("budget", [pytest.param(SHORT, id="short"), WHOLE])
 def test_benchmark_of_a_new_plugin_runs(
-    kind: str, packages: dict[str, Path], tmp_path: Path
+    kind: str, budget: tuple[str, ...], packages: dict[str, Path], tmp_path: Path
 ) -> None:
     package, run = packages[kind], tmp_path / "run"
-    # The processes of an executor are its point; for the rest, those of `local` would take time.
-    inline = () if kind == "executor" else ("--set", "execution.executor=inline")
-    done = ganbench(
-        "run", package / "benchmark.yaml", "--plugin", module(package), "--out", run, *inline
-    )
-    assert done.return_value == 0, done.output
+    arguments = ("run", package / "benchmark.yaml", "--plugin", module(package), *budget)
+    if kind == "executor":  # its processes are its point; for the rest, they would take time
+        done = tiny.ganbench(*arguments, "--out", run, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    else:
+        ended = ganbench(*arguments, "--out", run, "--set", "execution.executor=inline")
+        assert ended.return_value == 0, ended.output
     table = json.loads((run / "table.json").read_text("utf-8"))
     assert len(table["rows"]) >= 3
     assert {row["status"] for row in table["rows"]} == {"ok"}

@@ -35,13 +35,13 @@ def statuses(run: Path) -> dict[str, str]:
         ("nan", "diverged", "the discriminator's term 'adversarial' became nan"),
         ("kill", "failed", "the worker was ended by SIGKILL"),
         ("exit", "failed", "the worker ended with exit code 7 and no result"),
-        ("hang", "timeout", "stopped after 12 s"),
+        ("hang", "timeout", "stopped after 8 s"),
     ],
 )
 def test_trial_that_dies_is_a_row_with_a_reason_and_the_rest_goes_on(
     tmp_path: Path, does: str, status: str, reason: str
 ) -> None:
-    limit = ("--set", "execution.timeout=12s") if does == "hang" else ()
+    limit = ("--set", "execution.timeout=8s") if does == "hang" else ()
     done = run_with_trouble(tmp_path, does, *limit)
     assert done.returncode == 3, done.stderr
     assert statuses(tmp_path / "run") == {"trouble/none/mlp": status, "bce/none/mlp": "ok"}

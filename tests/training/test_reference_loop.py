@@ -15,7 +15,7 @@ from ganbench.default_plugins.optimizers import Adam
 from ganbench.models.networks import build
 from ganbench.training.trainer import Trainer
 
-STEPS, STEPS_IN_OTHER_LAYOUT, BATCH = 50, 15, 8
+BATCH = 8
 LOSSES = {"bce": BCE(), "lsgan": LSGAN(), "wgan-gp": WGANGP()}
 G_NAMES = {
     "embedding.weight": "conditioner.embedding.weight",
@@ -31,12 +31,14 @@ G_NAMES = {
 }
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
+MANY = pytest.param(False, 50, marks=pytest.mark.integration)
+
+
+@pytest.mark.parametrize(("channels_last", "steps"), [(False, 15), (True, 15), MANY])
 @pytest.mark.parametrize("kind", LOSSES)
-def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last):
+def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channels_last, steps):
     """Each step from the same weights and Adam's averages: rounding alone would part two free runs
     within ten steps."""
-    steps = STEPS_IN_OTHER_LAYOUT if channels_last else STEPS
     reference = scripts.script("perf", "reference_loop")
     reference.N_CRITIC["wgan-gp"] = 2
     critic_steps = reference.N_CRITIC[kind]

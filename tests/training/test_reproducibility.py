@@ -30,12 +30,25 @@ def fingerprints(run: Path) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize(("threads", "loss"), [(1, "wgan-gp"), (2, "lsgan")])
-def test_two_runs_on_mnist_are_bit_identical(tmp_path: Path, threads: int, loss: str) -> None:
+AS_THEY_ARE = pytest.mark.integration  # the networks of the file, not narrow ones
+
+
+@pytest.mark.parametrize(
+    ("threads", "loss", "width"),
+    [
+        (1, "wgan-gp", 8),
+        pytest.param(1, "wgan-gp", 32, marks=AS_THEY_ARE),
+        pytest.param(2, "lsgan", 32, marks=AS_THEY_ARE),
+    ],
+)
+def test_two_runs_on_mnist_are_bit_identical(
+    tmp_path: Path, threads: int, loss: str, width: int
+) -> None:
     def run(out: str, *more: str) -> dict[str, str]:
         done = tiny.ganbench(
             "run", ROOT / "benchmarks" / "cgan_mnist.yaml", "--profile", "smoke",
             "--only", "conditioning=projection", "--only", f"loss={loss}",
+            "--set", f"matrix.architecture=[{{name: dcgan, width: {width}, init_std: null}}]",
             "--set", "training.budget.kimg=0.3", "--set", "evaluation.num_samples=200",
             "--set", "evaluation.metrics=[cond-accuracy]", "--set", "execution.jobs=1",
             "--set", f"execution.threads={threads}", "--set", f"evaluation.controls={controls}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partialmethod
 
 import pytest
 import torch
@@ -50,9 +51,20 @@ def test_compile_none_compiles_nothing(monkeypatch):
     trainer_of().iterate()
 
 
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler here")
+INDUCTOR = pytest.param(
+    "inductor",
+    marks=[
+        pytest.mark.integration,
+        pytest.mark.skipif(shutil.which("g++") is None, reason="it needs a C++ compiler here"),
+    ],
+)
+
+
+@pytest.mark.parametrize("backend", ["eager", INDUCTOR])  # the first does what was traced as it is
 @pytest.mark.filterwarnings("ignore")  # of torch's, about itself
-def test_compiled_networks_train_as_plain_ones_do():
+def test_compiled_networks_train_as_plain_ones_do(backend, monkeypatch):
+    compile = partialmethod(torch.nn.Module.compile, backend=backend)
+    monkeypatch.setattr(torch.nn.Module, "compile", compile)
     plain, compiled = trainer_of(), trainer_of(compile="default")
     for _ in range(3):
         plain.iterate()

@@ -249,7 +249,7 @@ print(peak * (1 if sys.platform == "darwin" else 1024))
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.skipif(sys.platform == "win32", reason="no peak memory there")
 def test_faces_of_256_pixels_train_in_less_than_two_gigabytes(tmp_path: Path) -> None:
     """A step of each player at the file's own batch size; further steps need no more."""

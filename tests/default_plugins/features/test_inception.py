@@ -130,7 +130,7 @@ def test_fid_is_torch_fidelitys(ours, theirs):
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
     torch.manual_seed(0)
-    real = random_pixels(12, ImageSpec(1, 28))
+    real = random_pixels(5, ImageSpec(1, 28))
     fake = real // 16
     mine = [Moments.of([ours(images).embedding[:, :64]]) for images in (real, fake)]
     other = [
