@@ -34,6 +34,7 @@ BCE, LSGAN, REAL = "bce/none/mlp", "lsgan/none/mlp", "real test set (ring)"
 
 HOSTILE = (
     "</script></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)> & \x00 \x1b[31m"
+    "\u202e"
 )
 VOID = {"img", "input", "link", "meta"}
 

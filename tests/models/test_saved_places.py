@@ -16,6 +16,7 @@ from ganbench.records import run_folder
 from ganbench.records.columns import Column
 from ganbench.records.results import MetricValue
 from ganbench.util.files import write_json
+from ganbench.util.terminal import terminal_text
 
 # Places
 
@@ -118,8 +119,11 @@ def test_cards_name_the_third_parties_they_need(foreign, folder):
 
 def test_names_are_no_markup(folder):
     config = json.loads((folder / files.CONFIG).read_text())
-    text = card.text({**config, "class_names": ["<b>x</b>", "a|b", "[c](d)\n# e"]})
-    assert r"\<b\>x\</b\>, a\|b, \[c\](d) \# e." in text
+    text = card.text(
+        {**config, "class_names": ["<b>x</b>", "a|b", "[c](d)\n# e", "\x1b[31m\u202e"]}
+    )
+    assert terminal_text(text) == text
+    assert r"\<b\>x\</b\>, a\|b, \[c\](d) \# e, \\u001b\[31m\\u202e." in text
 
 
 def test_every_error_is_the_users(folder):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ganbench.records.results import MetricValue
 from ganbench.records.schedules import Schedule, text_of
+from ganbench.util.terminal import terminal_text
 
 PROJECT = "ganbench"
 
@@ -141,9 +142,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 
 def _code(value: str) -> str:
-    return f"`{' '.join(str(value).replace('`', chr(39)).split())}`".replace("|", "\\|")
+    return f"`{_plain(value).replace('`', chr(39))}`".replace("|", "\\|")
 
 
 def _escaped(value: object) -> str:
     """Escape a text, for nothing in a name is markup."""
-    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", " ".join(str(value).split()))
+    return re.sub(r"([\\`*_{}\[\]<>|#])", r"\\\1", _plain(value))
+
+
+def _plain(value: object) -> str:
+    """Return a text as one line of what may be shown anywhere."""
+    return terminal_text(" ".join(str(value).split()))

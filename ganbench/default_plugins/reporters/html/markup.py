@@ -9,7 +9,8 @@ from functools import cache
 import markupsafe
 from markupsafe import Markup
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")  # which no page may hold
+# Which no page may hold, or which put what is read in another order.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _VOID = {"img", "input", "link", "meta"}
 
 Content = str | None | Iterable["Content"]
