@@ -107,7 +107,7 @@ def _run(directory: Path) -> int:
     directory.mkdir(parents=True, exist_ok=True)  # a plugin may have removed it
     results.write(directory / RESULT, result)
     (directory / FORESEEN).unlink(missing_ok=True)
-    if not goes_on:
+    if not goes_on and not result.errors:  # whose metrics `resume` asks again
         (directory / checkpoints.NAME).unlink(missing_ok=True)
     return 0 if result.status is Status.OK else 3
 

@@ -40,6 +40,8 @@ def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quie
         pictured = [o for o in outcomes if (o.directory / "samples.png").exists()]
         if pictured:
             print(f"pictures: {run.directory}/trials/*/samples.png")
+        if any(o.result.errors for o in outcomes):
+            print(f"metrics raised; to ask them again: ganbench resume {run.directory}")
     return exit_code(outcomes)
 
 

@@ -141,12 +141,6 @@ class TrialOutcome:
         return self.status is Status.OK and not self.result.errors
 
     @property
-    def is_to_run(self) -> bool:
-        """Whether `resume` runs it: it has no result, or none of all its metrics."""
-        died = (self.directory / END).exists() and bool(self.result.errors)
-        return not self.status.is_final or died
-
-    @property
     def windows(self) -> tuple[Window, ...]:
         """The windows of its log: of a long training, evenly spread ones."""
         return windows.read(self.directory / WINDOWS)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ganbench.contracts.callbacks import Callback, TrialInfo
 from ganbench.contracts.images import LabeledImages
@@ -134,6 +135,7 @@ class CellTrial:
             try:
                 with files.folder_put_back():
                     trained = self.trainer.run()
+                at_end = self.trainer.state()
             except Diverged as error:
                 return self._diverged(error)
         with clocked(self.seconds, "sample"):
@@ -157,6 +159,8 @@ class CellTrial:
             timings,
             lambda found: results.write(self.directory / FORESEEN, whole(found)),
         )
+        if judged.errors:  # so that they are asked again, and nothing is trained again
+            self.kept.save(at_end, self._beside())
         saved.write_card(self.directory, judged.metrics)
         diagnosed = self._diagnosis({m.column.name: m.value for m in judged.metrics})
         return replace(whole(judged), diagnosis=diagnosed)
@@ -196,6 +200,7 @@ class CellTrial:
                 _take_passed(waiting, self.trainer.progress.images)
             self.probes += [Probe(**probe) for probe in beside["probes"]]
             self.diversity += beside["diversity"]
+            self.errors += beside.get("errors", [])  # which were not kept before
             for window in self.trainer.windows:
                 self._tell(window)
         self.gallery.rewind(self.resumed_at or 0.0)
@@ -220,8 +225,12 @@ class CellTrial:
     def _on_window(self, window: Window) -> None:
         self._tell(replace(window, kept_waiting=self._waiting.share()))
         self._waiting = neighbours.Waiting(self.trial.threads)
+        self.kept.save_in_time(self.trainer, self._beside())
+
+    def _beside(self) -> dict[str, Any]:
+        """Return what belongs to a checkpoint beside the trainer's state."""
         probes = [asdict(probe) for probe in self.probes]
-        self.kept.save_in_time(self.trainer, {"probes": probes, "diversity": self.diversity})
+        return {"probes": probes, "diversity": self.diversity, "errors": self.errors}
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         if _take_passed(self._frame_points, snapshot.images):

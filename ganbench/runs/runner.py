@@ -131,7 +131,7 @@ def execute(
         outcomes = run.outcomes()
         _clean(run, outcomes)
         held_data.note(run.directory, outcomes)
-        waiting = [o for o in outcomes if o.is_to_run]
+        waiting = [o for o in outcomes if _is_to_run(o)]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         try:
             for outcome in _run_trials(run, registry, waiting):
@@ -172,8 +172,18 @@ def _clean(run: Run, outcomes: Sequence[TrialOutcome]) -> None:
     for outcome in outcomes:
         for folder in (outcome.directory, outcome.directory / progress.FOLDER):
             files.remove_temporaries(folder)
-        if not outcome.is_to_run:
+        if not _is_to_run(outcome):
             (outcome.directory / checkpoints.NAME).unlink(missing_ok=True)
+
+
+def _is_to_run(outcome: TrialOutcome) -> bool:
+    """Whether a trial has no result, or metrics that raised and are cheap to ask again.
+
+    What was trained is in the checkpoint then; and a worker that died in a metric left its numbers.
+    """
+    kept = (outcome.directory / name for name in (checkpoints.NAME, run_folder.END))
+    is_cheap = outcome.trial.cell is None or any(path.exists() for path in kept)
+    return not outcome.status.is_final or (bool(outcome.result.errors) and is_cheap)
 
 
 def _run_trials(

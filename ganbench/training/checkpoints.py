@@ -49,16 +49,26 @@ class Checkpoints:
     _last: float = field(default_factory=time.monotonic, init=False)
 
     def save_in_time(self, trainer: Trainer, more: PlainState) -> None:
-        """Keep the training and `more`, which belongs to it, if the last was long enough ago.
+        """Keep the training and `more`, which belongs to it, if the last was long enough ago."""
+        if self.every_seconds is None or time.monotonic() - self._last < self.every_seconds:
+            return
+        self.save(trainer.state(), more)
+
+    def save(self, state: TrainerState, more: PlainState) -> None:
+        """Keep a state of the training and `more`, which belongs to it, if any are to be kept.
 
         What cannot be kept costs only the checkpoints: a warning says so, once.
         """
-        if self.every_seconds is None or time.monotonic() - self._last < self.every_seconds:
+        if self.every_seconds is None:
             return
-        state = {"made by": self._origin(), "trainer": trainer.state().plain(), "more": more}
-        state["data"] = self.data
+        kept = {
+            "made by": self._origin(),
+            "trainer": state.plain(),
+            "more": more,
+            "data": self.data,
+        }
         try:
-            content = _written(state)
+            content = _written(kept)
             sealed.write(self.path, content)
         except (OSError, *NOT_PLAIN) as error:
             logger.warning("no checkpoints of this trial: %s", _first_line(error))

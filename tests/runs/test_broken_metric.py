@@ -104,6 +104,27 @@ def test_broken_metric_costs_itself_the_run_exits_3_and_its_gate_fails(tmp_path:
     assert "RuntimeError: not today" in compared.stdout
 
 
+def test_metric_that_raised_is_asked_again_and_nothing_is_trained_again(tmp_path: Path) -> None:
+    (tmp_path / "moody.py").write_text(MOODY, "utf-8")
+    text = tiny.INLINE.replace("[bce, lsgan]", "[bce]").replace("throughput", "moody")
+    run = ("run", tiny.write(tmp_path, text), "--plugin", "moody.py", "--out", "run")
+    done = tiny.ganbench(*run, cwd=tmp_path, SULKS="1")
+    assert done.returncode == 3
+    assert "to ask them again: ganbench resume run" in done.stdout
+    before = result(tmp_path / "run")
+    again = ("resume", "run")
+    assert tiny.ganbench(*again, cwd=tmp_path, SULKS="1").returncode == 3
+    assert result(tmp_path / "run")["metrics"] == before["metrics"]
+
+    done = tiny.ganbench(*again, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = result(tmp_path / "run")
+    assert values(after) == {**values(before), "mood": 1.0}
+    assert after["resumed_at_kimg"] == after["training"]["images"] / 1000 == 1
+    assert after["errors"] == []
+    assert not list(tmp_path.glob("run/trials/*/checkpoint.pt"))
+
+
 def test_metric_that_ends_its_worker_costs_no_number_before_it(tmp_path: Path) -> None:
     (tmp_path / "moody.py").write_text(MOODY, "utf-8")
     text = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[bce]")

@@ -20,8 +20,9 @@ from ganbench.errors import GanbenchError, RunError
 def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     """Finish the run in RUN_DIR that was interrupted or had failures.
 
-    Trials that are ok or diverged are done; those that failed, ran out of time or were never
-    finished start again from their beginning. The plugins that the run was begun with are imported,
+    Trials that are ok or diverged are done, but for metrics that raised, which are asked again;
+    those that failed, ran out of time or were never finished start again from their last checkpoint
+    or their beginning. The plugins that the run was begun with are imported,
     from where they were: resume no run of a stranger's.
     """
     from ganbench.cli.running import finish
