@@ -20,6 +20,8 @@ HELPERS = (
     "PlayerParameters",
     "Recipe",
     "PlayerSettings",
+    "Schedule",
+    "Amount",
     "Owned",
     "Shapes",
     "GeneratorConditioner",

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from ganbench.config import compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
 from ganbench.config.players import Players
-from ganbench.config.schema import Average, Choice, FeatureExtractorChoice
+from ganbench.config.schema import Average, Budget, Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible
@@ -21,7 +21,7 @@ from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell, Plan, Reference, Spec, axis_word
 from ganbench.records.columns import unclear
-from ganbench.records.schedules import Amount, Schedule, UnitsInKimg
+from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
     Control,
     HalfLife,
@@ -120,7 +120,7 @@ class _Workshop:
             self._specs[key] = replace(spec, options=options)
         return self._specs[key]
 
-    def in_kimg(self, spec: Spec, units: UnitsInKimg) -> Spec:
+    def in_kimg(self, spec: Spec, units: Units) -> Spec:
         """Return a spec without epochs and steps in the schedules of its options."""
         found = self.registry.schedules(spec)
         now = {name: schedule.in_kimg(units).plain() for name, schedule in found.items()}
@@ -241,13 +241,14 @@ def _settings(
         )
     units = _units(dataset, training.batch_size, players.batches_per_step)
     in_kimg = partial(_in_kimg, units, f"{request.where}: training.")
+    kimg = _kimg(training.budget, units, request.where)
     return TrainingSettings(
         batch_size=training.batch_size,
-        kimg=training.budget.kimg,
+        kimg=kimg,
         updates=training.updates,
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
-        ema=_average(training.ema, training.budget.kimg, in_kimg),
+        ema=_average(training.ema, kimg, in_kimg),
         precision=_precision(training.precision, dataset, device),
         channels_last=training.channels_last,
         compile=training.compile,
@@ -256,14 +257,23 @@ def _settings(
     )
 
 
-def _units(dataset: Dataset, batch_size: int, batches_per_step: float) -> UnitsInKimg:
+def _units(dataset: Dataset, batch_size: int, batches_per_step: float) -> Units:
     """Return what an epoch and a step of G are of a cell."""
     count = dataset.num_images()
-    epoch = None if count is None else count // batch_size * batch_size / 1000
-    return UnitsInKimg(epochs=epoch, steps=batches_per_step * batch_size / 1000)
+    epoch = None if count is None else count // batch_size * batch_size
+    return Units(epochs=epoch, steps=batches_per_step * batch_size)
 
 
-def _in_kimg(units: UnitsInKimg, where: str, name: str, setting: Any) -> Any:
+def _kimg(budget: Budget, units: Units, where: str) -> float:
+    """Return a budget in the unit that ids count. Raises ConfigError."""
+    ((unit, value),) = budget.given().items()
+    try:
+        return Amount(value=value, unit=unit).in_kimg(units).value
+    except ValueError as error:
+        raise ConfigError(f"{where}: training.budget: {error}") from error
+
+
+def _in_kimg(units: Units, where: str, name: str, setting: Any) -> Any:
     """Return a setting without epochs and steps, in a tuple too. Raises ConfigError."""
     if isinstance(setting, tuple):
         return tuple(_in_kimg(units, where, name, one) for one in setting)

@@ -21,6 +21,7 @@ from ganbench.records.schedules import (
     SCHEDULED,
     Amount,
     Schedulable,
+    Unit,
     amount_schema,
 )
 from ganbench.records.training_settings import Compile, Control, FakeLabels, Updates
@@ -146,7 +147,28 @@ class ConditioningChoice(Settings):
 class Budget(Settings):
     """How long a cell trains."""
 
-    kimg: PositiveFloat = Field(default=100.0, description="thousands of real images shown to D")
+    kimg: PositiveFloat | None = Field(
+        default=None, description="thousands of real images shown to D; 100 where nothing is said"
+    )
+    epochs: PositiveFloat | None = Field(
+        default=None, description="times that D is shown all of the data, in whole batches"
+    )
+    steps: PositiveInt | None = Field(default=None, description="steps of G")
+
+    def given(self) -> dict[Unit, float]:
+        """Return the one unit that is given, with its number."""
+        units: tuple[Unit, ...] = ("kimg", "epochs", "steps")
+        found = {unit: float(v) for unit in units if (v := getattr(self, unit)) is not None}
+        return found or {"kimg": 100.0}
+
+    @pydantic.model_validator(mode="after")
+    def _of_one_unit(self) -> Budget:
+        if len(units := self.given()) > 1:
+            raise ValueError(
+                f"a budget is of one unit, and this has {' and '.join(units)}; leave one out, or "
+                "make it null where it lies below a profile or --set"
+            )
+        return self
 
 
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -221,7 +243,9 @@ class Training(Settings):
         description="torch.compile both networks, D only where no loss differentiates twice; "
         "reduce-overhead captures CUDA graphs",
     )
-    log_every: PositiveInt = Field(default=50, description="iterations between two log lines")
+    log_every: PositiveInt | Literal["epoch"] = Field(
+        default=50, description="iterations between two log lines; epoch: at the end of each"
+    )
 
 
 class EvaluationSettings(Settings):

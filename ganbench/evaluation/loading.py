@@ -31,7 +31,7 @@ def load(dataset: Dataset, split: Split, root: Path) -> LabeledImages:
     """
     with put_back():
         found, spec = dataset.load(split, root), dataset.image_spec()
-    if why := unfit(found, spec, split):
+    if why := unfit(found, spec, split) or miscounted(dataset, len(found), split):
         raise ContractError(f"data set '{dataset.name}': {why}")
     remarks = tuple(dict.fromkeys((*found.remarks, *_remarks(dataset, found, spec))))
     for remark in remarks:
@@ -53,6 +53,17 @@ def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
         lacking = labels is None and classes
         return f"'{split}' has no labels, and image_spec() says {spec}" if lacking else None
     return _unfit_labels(labels, len(images), classes, split)
+
+
+def miscounted(dataset: Dataset, count: int, split: Split) -> str | None:
+    """Return why a split is not of the size that budgets in epochs were planned by, or None."""
+    planned = dataset.num_images() if split == "train" else None
+    if planned is None or planned == count:
+        return None
+    return (
+        f"num_images() says {planned:,}, and 'train' has {count:,} images; give the number that "
+        "load() gives, or None"
+    )
 
 
 def _unfit_labels(labels: Tensor, count: int, classes: int, split: Split) -> str | None:

@@ -17,8 +17,11 @@ KEYS = ("from", "to", "curve", "after", "until", "warmup")
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnitsInKimg:
-    """How long an epoch and a step of G are, in kimg; None: not known before images are loaded."""
+class Units:
+    """How many real images D is shown in an epoch and in a step of G.
+
+    None: not known before they are loaded.
+    """
 
     epochs: float | None
     steps: float
@@ -55,16 +58,17 @@ class Amount:
         """Return the amount as a file says it."""
         return self.value if self.unit == "share" else {self.unit: self.value}
 
-    def in_kimg(self, units: UnitsInKimg) -> Amount:
+    def in_kimg(self, units: Units) -> Amount:
         """Return epochs and steps in kimg; shares stay. Raises ValueError for unknown epochs."""
-        if self.unit == "epochs" and units.epochs is None:
+        if self.unit in ("share", "kimg"):
+            return self
+        images = units.epochs if self.unit == "epochs" else units.steps
+        if images is None:
             raise ValueError(
-                "epochs have no length before the data is loaded, as the data set does not say "
-                "how many images it has; use kimg"
+                "the data set does not say how many images it has before they are loaded, so an "
+                "epoch has no length; use kimg"
             )
-        if self.unit == "epochs":
-            return Amount(value=self.value * (units.epochs or 0.0), unit="kimg")
-        return Amount(value=self.value * units.steps, unit="kimg") if self.unit == "steps" else self
+        return Amount(value=round(self.value * images) / 1000, unit="kimg")
 
     def images(self, budget: float) -> float:
         """Return the amount in real images shown to D, of a budget that is given likewise."""
@@ -150,7 +154,7 @@ class Schedule:
         """The number that it is throughout, where it is one."""
         return self.start if self.start == self.end and self.warmup.value == 0 else self
 
-    def in_kimg(self, units: UnitsInKimg) -> Schedule:
+    def in_kimg(self, units: Units) -> Schedule:
         """Return it with epochs and steps in kimg. Raises ValueError for unknown epochs."""
         names = ("after", "until", "warmup")
         return replace(self, **{name: getattr(self, name).in_kimg(units) for name in names})

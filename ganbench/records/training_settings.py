@@ -68,7 +68,7 @@ class TrainingSettings:
     ema: float | HalfLife  # of the generator's weight average: its decay; 0: none
     precision: Precision
     channels_last: bool
-    log_every: int  # iterations per window
+    log_every: int | Literal["epoch"]  # iterations per window, or as many as end an epoch
     fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
     micro_batch: int | None = None  # images that go through the networks at once; None: all
     compile: Compile = "none"  # the mode of `torch.compile`; reduce-overhead captures CUDA graphs
@@ -83,9 +83,14 @@ class TrainingSettings:
         return self.batch_size * self.n_critic * (2 if self.extrapolates else 1)
 
     @property
+    def batches_per_iteration(self) -> int:
+        """Batches of real images that an iteration shows to the discriminator."""
+        return self.images_per_iteration // self.batch_size
+
+    @property
     def batches_per_step(self) -> float:
         """Batches of real images that D is shown for each step of G."""
-        return self.images_per_iteration / self.batch_size / self.n_gen
+        return self.batches_per_iteration / self.n_gen
 
     def of(self, player: PlayerName, name: str) -> Any:
         """Return what is set of one player under the name of its block; None: nothing is."""

@@ -32,6 +32,8 @@ class Window:
     (g_accuracy)."""
     kept_waiting: float | None = None
     """Share of a core for which other programs kept its threads waiting; None: not known."""
+    epoch: float = 0.0  # at its end: times that D was shown all of the data, in whole batches
+    progress: float = 0.0  # at its end: share of the budget that is spent
 
 
 @dataclass(frozen=True)

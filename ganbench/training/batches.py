@@ -54,6 +54,11 @@ class Batches:
             labels = labels.index_select(0, index).to(self.device)
         return self._scaled(self._images.index_select(0, index).to(self.device)), labels
 
+    @property
+    def per_epoch(self) -> int:
+        """Whole batches of all the images."""
+        return len(self.data) // self.batch_size
+
     def state(self) -> PlainState:
         """Return what `restore` needs to go on with the same images in the same order."""
         return {

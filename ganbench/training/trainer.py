@@ -108,8 +108,6 @@ class Trainer:
         self.on_window = on_window
         self.snapshots_at = sorted(snapshots_at)
         self.on_snapshot = on_snapshot
-        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
-        self.sample_every = settings.log_every // SIGNAL_SAMPLES | 1
         torch_settings.compile_networks(settings, generator, discriminator, losses)
         optimizer = partial(PlayerOptimizer, settings=settings, changes=self.changes)
         self.g_optimizer = optimizer(optimizers[0], "generator", self.game.g_parameters)
@@ -123,6 +121,9 @@ class Trainer:
         self.batches = Batches(
             data, settings.batch_size, stream(seed, "data"), device, settings.channels_last
         )
+        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
+        per_window = self._window // settings.batches_per_iteration
+        self.sample_every = per_window // SIGNAL_SAMPLES | 1
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
@@ -176,7 +177,7 @@ class Trainer:
             self.iterate()
             if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
                 clock += self._take_snapshot(self.seconds + self._now() - clock)
-            if iteration % self.settings.log_every == 0 or iteration == self.iterations:
+            if self._ends_window(iteration):
                 now = self._now()
                 self.windows.append(self.close_window(now - clock, iteration - last))
                 self.seconds += now - clock
@@ -190,6 +191,18 @@ class Trainer:
             self.seconds,
             self.judged_owned,
         )
+
+    @property
+    def _window(self) -> int:
+        """The batches of D in a window of the log."""
+        every, each = self.settings.log_every, self.settings.batches_per_iteration
+        return self.batches.per_epoch if every == "epoch" else every * each
+
+    def _ends_window(self, iteration: int) -> bool:
+        """Whether an iteration is the first that reaches a window's end, or the last of all."""
+        each, window = self.settings.batches_per_iteration, self._window
+        reached = each * iteration // window > each * (iteration - 1) // window
+        return reached or iteration == self.iterations
 
     def state(self) -> TrainerState:
         """Return all that decides how training goes on, between two windows."""
@@ -442,4 +455,8 @@ class Trainer:
             d_terms=d_terms,
             g_terms=g_terms,
             signals=signals,
+            epoch=self.progress.iteration
+            * self.settings.batches_per_iteration
+            / self.batches.per_epoch,
+            progress=min(self.progress.iteration / self.iterations, 1.0),
         )

@@ -15,7 +15,7 @@ from ganbench.records.schedules import (
     Amount,
     Schedulable,
     Schedule,
-    UnitsInKimg,
+    Units,
     short,
     text_of,
 )
@@ -89,13 +89,13 @@ def test_equal_ends_are_a_number_unless_there_is_a_warm_up():
 
 
 def test_epochs_and_steps_become_kimg_and_shares_stay():
-    units = UnitsInKimg(epochs=1.5, steps=0.064)
+    units = Units(epochs=1500, steps=64)
     schedule = of(after={"steps": 10}, until={"epochs": 4}, warmup=0.0).in_kimg(units)
     assert schedule.after == Amount(value=0.64, unit="kimg")
     assert schedule.until == Amount(value=6.0, unit="kimg")
     assert Amount(value=0.3).in_kimg(units) == Amount(value=0.3)
     with pytest.raises(ValueError, match="use kimg"):
-        of(until={"epochs": 4}).in_kimg(UnitsInKimg(epochs=None, steps=0.064))
+        of(until={"epochs": 4}).in_kimg(Units(epochs=None, steps=64))
     with pytest.raises(ValueError, match="2 epochs were not turned into kimg"):
         Amount(value=2, unit="epochs").images(100)
 

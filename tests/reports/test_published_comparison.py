@@ -97,6 +97,11 @@ def test_same_protocol_only_where_all_is_known_and_equal(runs, paper):
         ({"conditioning": "projection"}, "conditioning none vs projection"),
         ({"data": {"std": 0.05}}, "data std 0.01 vs 0.05"),
         ({"schedule": {"betas": [0.8, 0.999]}}, "betas (0.5, 0.999) vs (0.8, 0.999)"),
+        ({"schedule": {"g_lr": {"from": 1e-3, "to": 0}}}, "g_lr 0.0002 vs 1e-3→0"),
+        (
+            {"schedule": {"betas": [0.5, {"from": 0.9, "to": 1}]}},
+            "betas (0.5, 0.999) vs (0.5, 0.9→1)",
+        ),
         ({"schedule": {"updates": "simultaneous"}}, "updates alternating vs simultaneous"),
         ({"selection": "best checkpoint"}, "choice of weights the last of one setting vs best"),
     ],

@@ -114,6 +114,7 @@ def test_values_are_as_printed():
         file="mimicry.yaml", dataset="cifar10", model="SNGAN", metric="fid@inception", value=16.77
     )
     assert mimicry.spread_text == "sd, 3 evaluations"
+    assert mimicry.protocol.schedule["g_lr"] == {"from": 2e-4, "to": 0}
     alone = find(file="veegan.yaml", dataset="ring", model="VEEGAN", metric="modes")
     assert (alone.text, alone.spread, alone.spread_text) == ("8", None, "none, 5 runs")
 
@@ -140,6 +141,7 @@ def test_nothing_is_from_memory():
         ("kind: standard error over training runs", "kind: sd", "expected 'standard error over"),
         ("num_fake: 2500", "fakes: 2500", "unknown key 'fakes'"),
         ("num_fake: 2500", "num_fake: 0", "expected a number greater than 0, found 0"),
+        ("g_lr: 2e-4", "g_lr: {from: 1}", "g_lr: a schedule needs a finite number"),
         ("matches: {loss: bce}", "matches: {lose: bce}", "paper.yaml:18:19: unknown key 'lose'"),
         (FILE, "tables: []", "'source' is missing"),
     ],

@@ -55,6 +55,33 @@ class SpecByLoading(KitPictures):
 
 
 @dataclass(kw_only=True)
+class CountsFiles(KitPictures):
+    """A count of files, of which one is damaged and left out."""
+
+    name = "counts-files"
+    caught_by = {"num_images_is_what_is_loaded"}
+
+    def num_images(self) -> int | None:
+        return len(super().load("train", Path()).images)
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        found = super().load(split, root)
+        assert found.labels is not None
+        return LabeledImages(found.images[1:], found.labels[1:])
+
+
+@dataclass(kw_only=True)
+class CountsByLoading(KitPictures):
+    """A count for which all images are read."""
+
+    name = "counts-by-loading"
+    caught_by = {"num_images_is_what_is_loaded"}
+
+    def num_images(self) -> int | None:
+        return len(self.load("train", Path()).images)
+
+
+@dataclass(kw_only=True)
 class StatusByLoading(KitPictures):
     """A status for which all images are read."""
 

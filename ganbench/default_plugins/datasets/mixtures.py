@@ -60,6 +60,9 @@ class GaussianMixture(Dataset):
         images = points.div_(self.extent).view(-1, channels, resolution, resolution)
         return LabeledImages(images, labels)
 
+    def num_images(self) -> int | None:
+        return self.train_size
+
     def status(self, root: Path) -> DatasetStatus:
         note = "made from a fixed seed"
         return DatasetStatus("generated", True, None, note, images=self.train_size)

@@ -46,6 +46,9 @@ class MNIST(Dataset):
         images, labels = (self._array(name, root) for name in FILES[split])
         return LabeledImages(images.unsqueeze(1), labels.long())
 
+    def num_images(self) -> int | None:
+        return 60_000
+
     def status(self, root: Path) -> DatasetStatus:
         folder = self._folder(root)
         names = [name for pair in FILES.values() for name in pair]

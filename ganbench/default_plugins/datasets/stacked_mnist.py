@@ -61,6 +61,9 @@ class StackedMNIST(Dataset):
             rows.copy_(digits.images[chosen].squeeze(2))
         return LabeledImages(images, digits.labels[triples] @ torch.tensor([100, 10, 1]))
 
+    def num_images(self) -> int | None:
+        return self.train_size
+
     def status(self, root: Path) -> DatasetStatus:
         found = self._mnist().status(root)
         if not (found.present and found.verified):

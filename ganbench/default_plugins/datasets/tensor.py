@@ -99,6 +99,12 @@ class Tensors(Dataset):
             raise DataError(f"{found.where}: {why}") from error
         return LabeledImages(images, self._labels(found))
 
+    def num_images(self) -> int | None:
+        try:
+            return len(self._chosen("train"))
+        except DataError:  # which says more where the data is read
+            return None
+
     def status(self, root: Path) -> DatasetStatus:
         paths = [Path(os.path.expanduser(path)) for path in (self.path, self.test_path) if path]
         if missing := [str(path) for path in paths if not path.is_file()]:

@@ -14,6 +14,7 @@ from ganbench.records.columns import Column, Name
 from ganbench.records.report import Report
 from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import TrialOutcome
+from ganbench.records.schedules import Schedule
 from ganbench.records.table import Row, Summary
 from ganbench.reports.published.equivalents import spelt_out
 from ganbench.reports.published.published_numbers import Published, PublishedProtocol
@@ -236,10 +237,20 @@ def _trained(theirs: Published, ours: Ours) -> Iterator[Aspect]:
     yield _architecture(cell, protocol.architecture)
     yield _budget(protocol, ours.training)
     for key, value in protocol.schedule.items():
-        yield Aspect(key, getattr(cell.schedule, key, None), value)
+        ours, theirs = (_plain(one) for one in (getattr(cell.schedule, key, None), value))
+        yield Aspect(key, ours, theirs)
     if not protocol.schedule:
         yield Aspect("optimiser", cell.schedule.optimizer, None)
     yield Aspect("choice of weights", "the last of one setting", protocol.selection)
+
+
+def _plain(setting: Any) -> Any:
+    """Return a setting with schedules in words, each as short as it can be."""
+    if isinstance(setting, list | tuple):
+        return [_plain(one) for one in setting]
+    if isinstance(setting, Mapping) and "from" in setting:
+        setting = Schedule.of(setting).shortest
+    return setting.text if isinstance(setting, Schedule) else setting
 
 
 def _conditioning(cell: Cell) -> str:

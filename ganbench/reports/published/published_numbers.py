@@ -20,6 +20,7 @@ from ganbench.config.schema import (
 from ganbench.config.yaml_document import Document, Problems
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Cell, Reference
+from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import Control
 from ganbench.reports.published.equivalents import Named, spelt_out
 from ganbench.util.messages import counted
@@ -89,6 +90,18 @@ class PublishedProtocol(Settings):
     g_updates: PositiveInt | None = None
     d_updates: PositiveInt | None = None
     schedule: dict[str, Any] = {}  # under the names of `training` in benchmark files
+
+    @pydantic.field_validator("schedule")
+    @classmethod
+    def _of_known_schedules(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        for name, setting in settings.items():
+            for one in setting if isinstance(setting, list) else [setting]:
+                if isinstance(one, dict) and "from" in one:
+                    try:
+                        Schedule.of(one)
+                    except ValueError as error:
+                        raise ValueError(f"{name}: {error}") from error
+        return settings
 
     def under(self, other: PublishedProtocol) -> PublishedProtocol:
         """Return this protocol with what the other says laid over it; mappings merge."""

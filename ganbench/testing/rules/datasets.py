@@ -19,6 +19,7 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 from ganbench.errors import DataError
+from ganbench.evaluation.loading import miscounted
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
@@ -63,6 +64,19 @@ def image_spec_reads_no_image(dataset: Dataset) -> None:
         possible = whole and min(sizes[:2]) > 0 <= sizes[2]
         assert possible, f"image_spec() gives {spec!r}; sizes are whole numbers above zero"
         assert spec == dataset.image_spec(), "image_spec() differs from one call to the next"
+
+
+@rules.rule
+def num_images_is_what_is_loaded(dataset: Dataset) -> None:
+    with _loading_forbidden(dataset, "num_images()"):
+        planned = dataset.num_images()
+    assert planned is None or (type(planned) is int and planned > 0), (
+        f"num_images() gives {planned!r}; give a whole number above zero, or None"
+    )
+    root = files.data()
+    if planned is not None and dataset.status(root).present:
+        why = miscounted(dataset, len(dataset.load("train", root)), "train")
+        assert why is None, why
 
 
 @rules.rule

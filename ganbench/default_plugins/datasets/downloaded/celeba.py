@@ -38,6 +38,7 @@ class CelebA(DownloadedDataset):
 
     name = "celeba"
     features = "random-conv"
+    published = 162_770
     attributes: list[str] = field(default_factory=list)  # of 40, such as Blond_Hair
     resolution: int = 64
     crop_size: int | None = 178  # a square of so many pixels from the middle, before resizing

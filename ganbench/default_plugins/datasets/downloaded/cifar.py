@@ -33,6 +33,7 @@ class CIFAR10(DownloadedArrays):
 
     name = "cifar10"
     own = ImageSpec(channels=3, resolution=32, num_classes=10)
+    published = 50_000
     theirs: ClassVar[str] = "CIFAR10"
     archive: ClassVar[str] = "cifar-10-python.tar.gz"
     folder: ClassVar[str] = "cifar-10-batches-py"

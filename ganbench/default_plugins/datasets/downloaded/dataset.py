@@ -34,6 +34,7 @@ class DownloadedDataset(Dataset):
     features = "pixels"
     root: str | None = None  # a copy of your own, laid out as torchvision does; never written
     home: ClassVar[str] = "."  # below the data folder, where torchvision's layout begins
+    published: ClassVar[int]  # images of its training set
 
     @abstractmethod
     def archives(self) -> Sequence[Archive]:
@@ -55,6 +56,9 @@ class DownloadedDataset(Dataset):
         """Return the MD5 of those parts that torchvision has a sum for."""
         whole = [archive for archive in self.archives() if not archive.packed]
         return {archive.name: self.origin(archive).md5 for archive in whole}
+
+    def num_images(self) -> int | None:
+        return None if self.root is not None else self.published  # a copy may be part of it
 
     def load(self, split: Split, root: Path) -> LabeledImages:
         if why := self.unreadable():

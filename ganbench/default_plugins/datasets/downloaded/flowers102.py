@@ -31,6 +31,7 @@ class Flowers102(DownloadedDataset):
 
     name = "flowers102"
     features = "random-conv"
+    published = 1_020
     source: Literal["train", "train+val"] = "train"
     resolution: int = 64
     crop: Crop = (
@@ -44,6 +45,10 @@ class Flowers102(DownloadedDataset):
 
     def image_spec(self) -> ImageSpec:
         return ImageSpec(channels=3, resolution=self.resolution, num_classes=102)
+
+    def num_images(self) -> int | None:
+        found = super().num_images()
+        return found if self.source == "train" or found is None else 2 * found
 
     def class_names(self) -> tuple[str, ...]:
         from torchvision import datasets

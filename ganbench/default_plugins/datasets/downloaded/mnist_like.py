@@ -22,6 +22,7 @@ class MnistLike(DownloadedArrays):
     """A data set of four files, as those of MNIST."""
 
     own = ImageSpec(channels=1, resolution=28, num_classes=10)
+    published = 60_000
     theirs: ClassVar[str]  # torchvision's class
 
     def archives(self) -> Sequence[Archive]:
@@ -84,6 +85,14 @@ EMNIST_CLASSES = {
     "digits": 10,
     "mnist": 10,
 }
+EMNIST_IMAGES = {  # of the training sets
+    "byclass": 697_932,
+    "bymerge": 697_932,
+    "balanced": 112_800,
+    "letters": 124_800,
+    "digits": 240_000,
+    "mnist": 60_000,
+}
 
 
 @dataclass(kw_only=True)
@@ -96,6 +105,9 @@ class EMNIST(MnistLike):
 
     def image_spec(self) -> ImageSpec:
         return replace(super().image_spec(), num_classes=EMNIST_CLASSES[self.split])
+
+    def num_images(self) -> int | None:
+        return None if self.root is not None else EMNIST_IMAGES[self.split]
 
     def archives(self) -> Sequence[Archive]:
         everything = [

@@ -31,11 +31,16 @@ class STL10(DownloadedArrays):
     name = "stl10"
     features = "random-conv"
     own = ImageSpec(channels=3, resolution=96, num_classes=10)
+    published = 5_000
     source: Literal["train", "unlabeled"] = "train"
 
     def image_spec(self) -> ImageSpec:
         found = super().image_spec()
         return found if self.source == "train" else replace(found, num_classes=0)
+
+    def num_images(self) -> int | None:
+        found = super().num_images()
+        return found if self.source == "train" or found is None else 100_000
 
     def class_names(self) -> tuple[str, ...]:
         return NAMES if self.source == "train" else ()
