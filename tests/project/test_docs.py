@@ -177,13 +177,14 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     assert tested.returncode == 0, tested.stdout
 
 
-def test_penalty_of_the_guide_passes_its_checks(tmp_path: Path) -> None:
-    text = block("penalty", GUIDE).removeprefix("```python\n").removesuffix("```\n")
-    (tmp_path / "near_reals.py").write_text(text, "utf-8")
+@pytest.mark.parametrize(("name", "cls"), [("penalty", "NearReals"), ("owned", "LatentReader")])
+def test_loss_of_the_guide_passes_its_checks(name: str, cls: str, tmp_path: Path) -> None:
+    text = block(name, GUIDE).removeprefix("```python\n").removesuffix("```\n")
+    (tmp_path / f"guide_{name}.py").write_text(text, "utf-8")
     from ganbench.registry.discovery import import_named
 
-    module, _ = import_named(str(tmp_path / "near_reals.py"))
-    assert [r for r in check_plugin(module.NearReals) if not r.passed] == []
+    module, _ = import_named(str(tmp_path / f"guide_{name}.py"))
+    assert [r for r in check_plugin(getattr(module, cls)) if not r.passed] == []
 
 
 @pytest.mark.install
