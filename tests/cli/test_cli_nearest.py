@@ -8,6 +8,7 @@ import shutil
 import pytest
 import torch
 from click.testing import CliRunner
+from helpers import toys
 from PIL import Image
 
 from ganbench.cli import cli
@@ -92,8 +93,7 @@ def test_other_training_data_is_refused(toy_runs, toy_plugin, tmp_path):
     done = CliRunner().invoke(cli, [*asked, str(tmp_path / "b.png")])
     assert "data set 'toys' is not what the model was trained on: 60 images" in str(done.exception)
     (copy / "result.json").unlink()
-    config = (copy / "config.json").read_text("utf-8")
-    (copy / "config.json").write_text(config.replace('"num_images": 60', '"num_images": 61'))
+    toys.change_config(copy, num_images=61)
     done = CliRunner().invoke(cli, [*asked, str(tmp_path / "b.png")])
     assert "60 images here, 61 then" in str(done.exception)
     assert not (tmp_path / "b.png").exists()

@@ -18,6 +18,7 @@ from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run, Trial
 from ganbench.registry import registry
 from ganbench.util import files as folders
+from ganbench.util import sealed
 
 TOYS = '''\
 """A data set and conditionings for tests."""
@@ -177,8 +178,9 @@ def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Pa
 
 
 def change_config(folder: Path, **values: Any) -> None:
+    """Change config.json as if it had been written so: sealed again."""
     found = json.loads((folder / files.CONFIG).read_text("utf-8"))
-    (folder / files.CONFIG).write_text(json.dumps({**found, **values}), "utf-8")
+    sealed.write_json(folder / files.CONFIG, {**found, **values})
 
 
 def change_source(folder: Path, kind: str, source: str) -> None:

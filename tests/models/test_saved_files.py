@@ -94,6 +94,17 @@ def test_configs_of_others_are_sentences(folder, content, said):
         ganbench.load_model(folder)
 
 
+def test_config_that_was_changed_is_refused_unless_it_is_meant(folder):
+    path = folder / files.CONFIG
+    path.write_text(path.read_text("utf-8").replace('"seed": 0', '"seed": 1'), "utf-8")
+    with pytest.raises(DataError, match=r"config.json: not as it was written: .* take sha256 out"):
+        ganbench.load_model(folder)
+    found = json.loads(path.read_text("utf-8"))
+    del found["sha256"]
+    path.write_text(json.dumps(found), "utf-8")
+    assert ganbench.load_model(folder).config.seed == 1
+
+
 def test_a_cell_that_is_not_whole_is_a_sentence(folder):
     toys.change_config(folder, cell={"architecture": 3})
     with pytest.raises(DataError, match="not as ganbench writes it: dataset"):

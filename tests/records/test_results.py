@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from typing import Any
 
 import pytest
@@ -197,6 +198,18 @@ def test_result_with_another_character_is_unfinished_and_says_so(tmp_path, chang
     path.write_text(path.read_text().replace(*change))
     found = results.read(path)
     assert found == TrialResult(reason=f"{path}: not as it was written: its SHA-256 is another")
+
+
+def test_no_flipped_bit_gives_another_result(tmp_path):
+    path = tmp_path / "result.json"
+    results.write(path, GOOD)
+    written, whole = results.read(path), path.read_bytes()
+    for at in random.Random(0).sample(range(8 * len(whole)), 300):
+        changed = bytearray(whole)
+        changed[at // 8] ^= 1 << at % 8
+        path.write_bytes(changed)
+        found = results.read(path)
+        assert found == written or (found.status is Status.UNFINISHED and found.reason)
 
 
 def test_result_of_before_has_no_seal_and_is_believed(tmp_path):

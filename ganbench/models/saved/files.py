@@ -30,7 +30,7 @@ from ganbench.records import stored
 from ganbench.records.cells import Spec
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Trial
-from ganbench.util import files
+from ganbench.util import files, sealed
 
 if TYPE_CHECKING:
     from ganbench.models.trained import TrainingResult
@@ -95,7 +95,7 @@ def write(
     files.write_atomically(weights, lambda temporary: save_file(tensors, temporary))
     config = _config(trial, parts, data, trained, _sha256(weights))
     files.write_text(directory / CARD, card.text(asdict(config)))
-    files.write_json(directory / CONFIG, asdict(config))
+    sealed.write_json(directory / CONFIG, asdict(config))
 
 
 def write_card(directory: Path, metrics: Sequence[MetricValue]) -> None:
@@ -121,6 +121,11 @@ def read_config(directory: Path) -> ModelConfig:
         raise DataError(
             f"{path}: of format version {found.get('format_version')}, and this ganbench reads "
             f"{FORMAT_VERSION}; use ganbench {found.get('ganbench')}, which wrote it"
+        )
+    if not sealed.is_as_written(found):
+        raise DataError(
+            f"{path}: not as it was written: its SHA-256 is another; copy the folder again, or "
+            "where the change is meant, take sha256 out of it"
         )
     try:
         config = stored.typed(ModelConfig, found)
