@@ -88,7 +88,13 @@ def _without_home() -> Path:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a temporary path beside `path`, then put the file in its place whole."""
+    """Call `write` with a temporary path beside `path`, then put the file in its place whole.
+
+    A device, or a link to one or to a pipe, such as /dev/null and /dev/stdout, has no other put in
+    its place: OSError is raised.
+    """
+    if _is_no_place(path):
+        raise OSError(errno.EINVAL, "a device or a pipe, and no file")
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
@@ -101,6 +107,15 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_no_place(path: Path) -> bool:
+    try:
+        behind = path.stat().st_mode
+    except OSError:  # there is none yet, or a link that leads nowhere
+        return False
+    leads_away = path.is_symlink() and not (stat.S_ISREG(behind) or stat.S_ISDIR(behind))
+    return leads_away or stat.S_ISCHR(behind) or stat.S_ISBLK(behind)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -197,3 +197,25 @@ def test_a_cache_in_nobodys_home_is_refused(monkeypatch, name):
     monkeypatch.setenv(name, "~nosuchuser/cache")
     with pytest.raises(ConfigError, match=f"{name} is ~nosuchuser/cache, and no home folder"):
         files.data()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="of systems with devices")
+def test_nothing_is_put_in_the_place_of_a_device(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *paths: pytest.fail("a device was replaced"))
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    for path in (link, Path("/dev/null")):
+        with pytest.raises(OSError, match="a device or a pipe, and no file"):
+            files.write_text(path, "x")
+    assert names(tmp_path) == ["link"]
+
+
+def test_links_to_files_and_pipes_give_way(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "nowhere", "pipe"):
+        files.write_text(tmp_path / name, "new")
+        assert (tmp_path / name).read_text() == "new"
+    assert (tmp_path / "file").read_text() == "mine"

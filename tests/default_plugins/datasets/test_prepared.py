@@ -143,7 +143,9 @@ def test_images_are_mapped_and_changes_to_them_are_private(home, folder):
     assert path.read_bytes()[0] == 0xFA
 
 
-@pytest.mark.parametrize("damage", ["short", "long", "gone", "no json", "empty json", "bit"])
+@pytest.mark.parametrize(
+    "damage", ["short", "long", "gone", "no json", "empty json", "bit", "pipe"]
+)
 def test_set_that_is_not_whole_is_made_again(home, folder, work, damage):
     expected = loaded(folder).images.clone()
     (values,), (about,) = home.glob("*.u8"), home.glob("*.json")
@@ -158,6 +160,9 @@ def test_set_that_is_not_whole_is_made_again(home, folder, work, damage):
             about.unlink()
         case "bit":
             values.write_bytes(values.read_bytes()[:-1] + b"\xfa")
+        case "pipe":
+            about.unlink()
+            os.mkfifo(about)
         case "empty json":
             about.write_text("")
     work.clear()

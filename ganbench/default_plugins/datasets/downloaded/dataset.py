@@ -110,7 +110,7 @@ class DownloadedDataset(Dataset):
         return folder / os.path.commonpath([Path(part).parent for part in self.parts()])
 
     def _missing(self, folder: Path) -> list[str]:
-        return [part for part in self.parts() if not (folder / part).exists()]
+        return [part for part in self.parts() if not _is_there(folder / part)]
 
     def _covered(self, folder: Path) -> bool:
         return self.root is None and Checksums(folder, self.name).covers(self.parts())
@@ -158,7 +158,7 @@ class DownloadedDataset(Dataset):
                 got[archive.name] = bring(
                     archive, self.origin(archive), folder, checksums, self.fetch
                 )
-        there = [p for a in self.archives() for p in a.parts if (folder / p).exists()]
+        there = [p for a in self.archives() for p in a.parts if _is_there(folder / p)]
         if (got or not checksums.covers(there)) and not self._damaged(folder, thorough=False):
             checksums.record(there, got)
 
@@ -192,6 +192,11 @@ class DownloadedDataset(Dataset):
         prepare = f"run `ganbench datasets prepare {self.name}`"
         after = prepare if self.root is None else "put the right ones there"
         return f"damaged in {folder}: {_few(damaged)}; remove them and {after}"
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether there is a file or a folder; from a pipe, to read could last for ever."""
+    return path.is_file() or path.is_dir()
 
 
 def _few(names: Sequence[str]) -> str:

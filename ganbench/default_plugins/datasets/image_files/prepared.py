@@ -106,7 +106,7 @@ class Entry:
     def read(self, as_it_is: bool) -> Prepared | None:
         """Return the pictures, or None where they are not there, or not whole."""
         try:
-            about = json.loads(self.about.read_text("utf-8"))
+            about = json.loads(content(self.about))
             rows, unusable = int(about["images"]), about["unusable"]
             shape = (rows, self.how.channels, self.how.resolution, self.how.resolution)
             if self.values.stat().st_size != np.prod(shape, dtype=np.int64):
@@ -188,7 +188,7 @@ class Entry:
 
 def _known_entry(known: Path, how: Preparation) -> Entry | None:
     try:
-        return Entry(known.read_text("utf-8"), how)
+        return Entry(content(known).decode("utf-8"), how)
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -188,6 +190,16 @@ def test_offline_and_absent_is_a_sentence(dataset, root, server, monkeypatch):
     assert "allow them, or copy" in status.note
     assert server.asked == []
     assert not root.exists()
+
+
+def test_pipe_is_no_file_of_a_data_set(tmp_path):
+    dataset = FashionMNIST(root=str(tmp_path))
+    for part in dataset.parts():
+        (tmp_path / part).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(tmp_path / part)
+    assert not dataset.status(tmp_path).present
+    with pytest.raises(DataError, match="lacks"):
+        dataset.load("train", tmp_path)
 
 
 def test_missing_flower_is_named(root):
