@@ -7,7 +7,7 @@ DATA = (
 DIVERGENCE = (
     "lower training.g_lr and training.d_lr",
     "training.betas [0.5, 0.999] or [0.0, 0.9] in place of a first beta of 0.9",
-    "penalise the slope of D: wgan-gp with a positive gp_weight, or the regularizer r1",
+    "bound the slope of D: the regularizer gradient-penalty beside any loss, or wgan-gp",
     "training.precision: float32",
 )
 STRONG_DISCRIMINATOR = (
