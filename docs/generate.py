@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 HELPERS = (
     "Scored",
     "Step",
+    "Sampling",
     "DiscriminatorOutput",
     "PlayerParameters",
     "Recipe",
@@ -68,6 +69,7 @@ RECORDED = (
     "TrialResult",
     "Status",
     "MetricValue",
+    "SamplerResult",
     "Finding",
     "DataSeen",
     "TrainingCounts",

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         perturbed,
     )
     from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
+    from ganbench.contracts.samplers import Sampling, SamplingMethod, truncated
     from ganbench.contracts.steps import DiscriminatorOutput, PlayerParameters, Scored, Step
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         Finding,
         MetricValue,
         Parameters,
+        SamplerResult,
         TrainingCounts,
         TrialResult,
     )
@@ -105,6 +107,7 @@ _HOMES = {
     "contracts.moments": "Moments MomentSums",
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
+    "contracts.samplers": "Sampling truncated",
     "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
@@ -118,8 +121,8 @@ _HOMES = {
     "util.picture_files": "open_picture",
     "models.saved.model": "SavedModel Samples load_model",
     "records.report": "Report Section load_run",
-    "records.results": "DataSeen Environment Finding MetricValue Parameters TrainingCounts "
-    "TrialResult",
+    "records.results": "DataSeen Environment Finding MetricValue Parameters SamplerResult "
+    "TrainingCounts TrialResult",
     "records.run_folder": "Run Trial TrialOutcome",
     "records.run_info": "Execution GitState Machine PluginChoice Provenance RunInfo",
     "records.schedules": "Amount Schedule Scheduled",

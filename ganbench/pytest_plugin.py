@@ -66,7 +66,8 @@ class Judge:
         from ganbench.gate.compare import strangers
 
         policy = policy_of(self.gate, (), (), None, [])
-        planned = {cell.id: cell for cell in self.plan.cells if not cell.incompatible}
+        cells = (cell for cell in self.plan.cells if not cell.incompatible)
+        planned = {row.id: row for cell in cells for row in cell.by_sampler()}
         banked = self.baseline.measurements.cells
         gone = strangers(self.baseline.measurements, planned)
         for cell in planned.values():

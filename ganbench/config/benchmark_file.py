@@ -282,6 +282,8 @@ def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice[Any]]]:
             yield (*loc, "optimizer"), block.optimizer
     for i, metric in enumerate(cell.evaluation.metrics):
         yield ("evaluation", "metrics", i), metric
+    for i, sampler in enumerate(cell.evaluation.samplers):
+        yield ("evaluation", "samplers", i), sampler
 
 
 def _check_choice(choice: Choice[Any], loc: Loc, registry: Registry, problems: Problems) -> None:

@@ -102,6 +102,7 @@ def check_parts(parts: Parts, settings: TrainingSettings) -> None:
     _check_pieces(parts, settings)
     _check_pairs(parts)
     _check_transforms(parts, settings)
+    _check_samplers(parts)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
     if side.needs_norm_layers and not parts.architecture.g_norms:
@@ -192,6 +193,18 @@ def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:
             )
     if why := parts.architecture.unsupported(image):
         raise Incompatible(f"architecture '{parts.architecture.name}', after transforms: {why}")
+
+
+def _check_samplers(parts: Parts) -> None:
+    mixing = [transform.name for transform in parts.transforms if not transform.per_sample]
+    for sampler in parts.samplers:
+        if why := sampler.unsupported(parts.architecture.latents):
+            raise Incompatible(f"sampler '{sampler.name}': {why}")
+        if sampler.needs_discriminator and mixing:
+            raise Incompatible(
+                f"sampler '{sampler.name}' asks D about single images, and transform "
+                f"'{mixing[0]}' makes one input of several; leave one of them out"
+            )
 
 
 def _check_labels(parts: Parts, num_classes: int) -> None:

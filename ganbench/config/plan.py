@@ -19,7 +19,7 @@ from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible
 from ganbench.evaluation import controls, watches
 from ganbench.models.parts import Parts
-from ganbench.records.cells import Cell, Plan, Reference, Spec, axis_word
+from ganbench.records.cells import PLAIN, Cell, Plan, Reference, Spec, axis_word
 from ganbench.records.columns import unclear
 from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
@@ -168,6 +168,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         extractors=_extractors(built, metrics, workshop),
         g_optimizer=players.said_of("generator"),
         d_optimizer=players.said_of("discriminator"),
+        samplers=_samplers(request, workshop),
     )
     parts = workshop.parts(cell)
     try:
@@ -216,6 +217,19 @@ def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tup
             spec = workshop.with_options(spec, options)
         specs.append(spec)
     return tuple(specs)
+
+
+def _samplers(request: CellRequest, workshop: _Workshop) -> tuple[Spec, ...]:
+    """Put `plain` first, and leave it out where it is alone."""
+    specs = [workshop.spec(choice) for choice in request.settings.evaluation.samplers]
+    for i, spec in enumerate(specs):
+        if spec in specs[:i]:
+            raise ConfigError(
+                f"{request.where}: evaluation.samplers: '{spec.name}' stands twice with the same "
+                "options; each sampler gives one row"
+            )
+    ordered = sorted(specs, key=lambda spec: spec.name != PLAIN)
+    return () if [spec.name for spec in ordered] == [PLAIN] else tuple(ordered)
 
 
 def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) -> tuple[Spec, ...]:
@@ -350,12 +364,13 @@ def _references(cell: Cell, asked: Sequence[Control], workshop: _Workshop) -> It
 def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:
     seen: dict[str, str] = {}
     for cell, request in zip(cells, config.cells, strict=True):
-        if cell.id in seen and not cell.incompatible:
-            raise ConfigError(
-                f"{request.where}: cell {cell.label} is the same as cell {seen[cell.id]}: all "
-                "their settings are equal"
-            )
-        seen[cell.id] = cell.label
+        for row in cell.by_sampler():
+            if row.id in seen and not cell.incompatible:
+                raise ConfigError(
+                    f"{request.where}: cell {row.label} is the same as cell {seen[row.id]}: all "
+                    "their settings are equal"
+                )
+            seen[row.id] = row.label
 
 
 def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:

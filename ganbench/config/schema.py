@@ -16,6 +16,7 @@ from pydantic import (
     PositiveInt,
 )
 
+from ganbench.records.cells import PLAIN
 from ganbench.records.schedules import (
     NOTHING,
     SCHEDULED,
@@ -89,6 +90,7 @@ ArchitectureChoice = Choice[Literal["architecture"]]
 TransformChoice = Choice[Literal["transform"]]
 DatasetChoice = Choice[Literal["dataset"]]
 FeatureExtractorChoice = Choice[Literal["feature extractor"]]
+SamplerChoice = Choice[Literal["sampler"]]
 ReporterChoice = Choice[Literal["reporter"]]
 ExecutorChoice = Choice[Literal["executor"]]
 CallbackChoice = Choice[Literal["callback"]]
@@ -257,6 +259,10 @@ class EvaluationSettings(Settings):
     )
     metrics: tuple[MetricChoice, ...] = tuple(
         MetricChoice(name=name) for name in ("fid", "mode-coverage", "cond-accuracy", "throughput")
+    )
+    samplers: Annotated[tuple[SamplerChoice, ...], Field(min_length=1)] = Field(
+        default=(SamplerChoice(name=PLAIN),),
+        description="how images are drawn of the trained model: each gives a row of its own",
     )
 
 

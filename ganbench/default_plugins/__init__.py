@@ -10,6 +10,7 @@ ORDER = (
     "conditionings",
     "architectures",
     "datasets",
+    "samplers",
     "features",
     "metrics",
     "reporters",

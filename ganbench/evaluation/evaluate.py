@@ -151,6 +151,7 @@ def _protocol(metric: Metric, evaluation: TrialEvaluation, usage: Usage) -> dict
         else "float32",
         "real": evaluation.real_data.protocol(usage.splits),
         **({"preparation": prepared} if prepared else {}),
+        **({"sampler": dict(evaluation.sampler)} if evaluation.sampler else {}),
         "statistics_version": STATISTICS_VERSION,
     }
 

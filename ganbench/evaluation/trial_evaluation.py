@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,10 +55,12 @@ class TrialEvaluation:
         directory: Path | None = None,
         split: str = "train",
         again: Callable[[], tuple[LabeledImages, LabeledImages]] | None = None,
+        sampler: Mapping[str, Any] | None = None,
     ) -> None:
         """`split` says what `train` is, where it is not the whole training set.
 
         `again` makes `train` and `fake` another time, the same to the bit.
+        `sampler` is what protocols say of how `fake` was drawn: nothing of `plain`.
         """
         self.dataset = dataset
         self.image = dataset.image_spec()
@@ -67,6 +69,7 @@ class TrialEvaluation:
         self.windows = windows
         self.probes = probes
         self.directory = directory
+        self.sampler = sampler
         self.real_data = RealData(dataset, train, root, split)
         self._registry = registry
         self._root = root

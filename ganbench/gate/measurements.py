@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganbench.records.cells import NAMES, settings_of
+from ganbench.records.cells import NAMES, counted_of, settings_of
 from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.records.run_info import RunInfo
@@ -64,7 +64,7 @@ class Measurements:
     def of(cls, run: Run) -> Measurements:
         """Return what was measured in a run."""
         found: dict[str, list[TrialOutcome]] = {}
-        for outcome in run.outcomes():
+        for outcome in run.outcomes_by_sampler():
             if outcome.trial.cell is not None and not outcome.trial.cell.incompatible:
                 found.setdefault(outcome.trial.cell.id, []).append(outcome)
         protocols: dict[str, dict[str, Any]] = {}
@@ -96,7 +96,7 @@ def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
     cell = outcomes[0].trial.cell
     assert cell is not None
     statuses = Counter(outcome.status.value for outcome in outcomes)
-    settings = {name: value for name, value in settings_of(cell).items() if name not in NAMES}
+    settings = {name: value for name, value in counted_of(cell).items() if name not in NAMES}
     digests = {o.result.data.sha256 for o in outcomes if o.result.data}
     return Measured(
         id,

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from ganbench.contracts.architectures import Architecture
-from ganbench.errors import ConfigError
+from ganbench.contracts.samplers import TRIED, truncated
 from ganbench.models.sampling import draw_latents
 from ganbench.util.random_streams import stream
 
 Path = Literal["slerp", "lerp"]
 
-TRIED = 4096  # draws that tell what a prior is like
-RAREST = 0.002  # share of a prior within a truncation that is still worth waiting for
 FLAT = 2.4  # fourth moment over the squared second: 3 of a normal, 1.8 of a uniform distribution
 
 
@@ -34,30 +32,12 @@ def draw(
     """
     if truncation is None:
         return draw_latents(architecture, count, seed, name)
-    _check_reachable(architecture, truncation)
-    generator = stream(seed, name)
-    latents = architecture.latents(count, generator)
-    while (outside := latents.abs() > truncation).any():
-        latents = torch.where(outside, architecture.latents(count, generator), latents)
-    return latents
+    return truncated(architecture.latents, count, stream(seed, name), truncation)
 
 
 def draw_each(architecture: Architecture, numbers: Sequence[int], seed: int, name: str) -> Tensor:
     """Return numbered latents, (numbers, latent_dim): each is the same however many there are."""
     return torch.cat([architecture.latents(1, stream(seed, f"{name} {i}")) for i in numbers])
-
-
-def _check_reachable(architecture: Architecture, truncation: float) -> None:
-    if not 0 < truncation < float("inf"):
-        raise ConfigError(f"expected a truncation greater than 0, found {truncation:g}")
-    tried = _tried(architecture)
-    share = (tried.abs() <= truncation).double().mean(0).min().item()  # of the rarest coordinate
-    if share < RAREST:
-        least = tried.abs().flatten()[: 2**20].quantile(2 * RAREST).item()
-        raise ConfigError(
-            f"a truncation of {truncation:g} keeps {share:.2%} of this prior's values, too few to "
-            f"draw from; use one above {least:.2g}"
-        )
 
 
 def natural_path(architecture: Architecture) -> Path:

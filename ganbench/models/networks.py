@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, reduce
 
@@ -120,3 +121,16 @@ def build(
                 if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
                     spectral_norm(module)
     return generator, discriminator
+
+
+@contextmanager
+def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
+    """Take no gradients by these for a while; what a plugin froze for good stays frozen."""
+    trained = [p for p in parameters if p.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)

@@ -15,6 +15,7 @@ from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Loss, Shapes
 from ganbench.contracts.metrics import Metric
 from ganbench.contracts.optimizers import Optimizer
+from ganbench.contracts.samplers import SamplingMethod
 from ganbench.contracts.transforms import Transform
 from ganbench.errors import GanbenchError
 from ganbench.models.networks import (
@@ -51,6 +52,7 @@ class Parts:
     metrics: tuple[Metric, ...]
     optimizers: tuple[Optimizer, Optimizer]  # of G and of D
     scheduled: tuple[ScheduledOption, ...] = ()
+    samplers: tuple[SamplingMethod, ...] = ()  # as the cell's
 
     @classmethod
     def of(cls, cell: Cell, registry: Registry) -> Parts:
@@ -80,6 +82,7 @@ class Parts:
             tuple(map(build, cell.transforms)),
             tuple(map(build, cell.metrics)),
             (build(cell.optimizer("generator")), build(cell.optimizer("discriminator"))),
+            samplers=tuple(map(build, cell.samplers)),
         )
 
     def networks(self, cell: Cell) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:

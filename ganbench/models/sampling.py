@@ -32,37 +32,26 @@ class Sampler:
     device: torch.device
     dtype: torch.dtype  # of the data set's images
 
-    def draw(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
-        """Return so many images, and the seconds that generating took, calibration not counted.
-
-        Batch norm's statistics are estimated anew before, and change in the generator.
-        """
+    def calibrate(self, generator: ConditionalGenerator) -> None:
+        """Estimate batch norm's statistics anew, which changes them in the generator."""
         enough = calibration_samples(generator.image)
         recalibrate(
             generator,
             draw_latents(self.architecture, enough, self.seed, "calibration latents"),
-            self._labels(enough, "calibration labels"),
+            self.labels(enough, "calibration labels"),
             self.device,
         )
-        latents, asked = self._inputs(count)
+
+    def draw(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
+        """Return so many images of a calibrated generator, and the seconds that it took."""
+        latents = draw_latents(self.architecture, count, self.seed)
+        asked = self.labels(count)
         started = time.perf_counter()
         images = generate(generator, latents, asked, self.device, dtype=self.dtype)
         return LabeledImages(images, asked), time.perf_counter() - started
 
-    def again(self, generator: ConditionalGenerator, count: int) -> LabeledImages:
-        """Return what `draw` gave of a generator that has not changed since."""
-        latents, asked = self._inputs(count)
-        return LabeledImages(
-            generate(generator, latents, asked, self.device, dtype=self.dtype), asked
-        )
-
-    def _inputs(self, count: int) -> tuple[Tensor, Tensor | None]:
-        return (
-            draw_latents(self.architecture, count, self.seed),
-            self._labels(count, "labels"),
-        )
-
-    def _labels(self, count: int, name: str) -> Tensor | None:
+    def labels(self, count: int, name: str = "labels") -> Tensor | None:
+        """Return as many class ids (count,), or None where the generator heeds none."""
         return None if self.shares is None else draw_labels(self.shares, count, self.seed, name)
 
 

@@ -20,6 +20,7 @@ from ganbench.records.training_settings import (
     PlayerName,
     TrainingSettings,
 )
+from ganbench.util.messages import brief
 
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
@@ -27,9 +28,15 @@ MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 NAMES = ("label", "axes", "incompatible")
 """Of a cell's fields, those that are in no id: what tables call it, and why it cannot be built."""
 
-JUDGING = ("num_samples", "metrics", "extractors")
-"""Those that a training knows nothing of. Whatever else comes between it and the numbers, such as a
-sampler, belongs here too."""
+JUDGING = ("num_samples", "metrics", "extractors", "samplers")
+"""Those that a training knows nothing of. Whatever else comes between it and the numbers belongs
+here too."""
+
+SAMPLER = "sampler"
+"""The axis that tells apart rows of one training, where any is of another sampler than `plain`."""
+
+PLAIN = "plain"
+"""The sampler that draws latents as they were drawn in training."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class Cell:
     incompatible: str | None = None  # why it cannot be built
     g_optimizer: Spec | None = None  # None: ganbench's own of the name in `schedule`, as it is
     d_optimizer: Spec | None = None
+    samplers: tuple[Spec, ...] = ()  # `plain` first, where it is one; (): `plain` alone
 
     @cached_property
     def id(self) -> str:
@@ -92,6 +100,28 @@ class Cell:
         of_player = self.g_optimizer if player == "generator" else self.d_optimizer
         return of_player or Spec("optimizer", self.schedule.of(player, "optimizer"), {}, "")
 
+    def by_sampler(self) -> tuple[Cell, ...]:
+        """Return a row's cell for each sampler: its id is that of a cell with this sampler alone.
+
+        Where there is no sampler but `plain`, the cell is the only row.
+        """
+        if not self.samplers or SAMPLER in self.axes:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                label=f"{self.label}/{name}",
+                axes={**self.axes, SAMPLER: name},
+                samplers=() if spec.name == PLAIN else (spec,),
+            )
+            for spec, name in zip(self.samplers, self.sampler_names, strict=True)
+        )
+
+    @property
+    def sampler_names(self) -> tuple[str, ...]:
+        """What tables call each sampler: with the options that tell it from others of its name."""
+        return tuple(_told_from(spec, self.samplers) for spec in self.samplers)
+
     @property
     def losses(self) -> tuple[Spec, ...]:
         """The adversarial loss, then the regularizers."""
@@ -112,6 +142,7 @@ class Cell:
         yield from self.trained_specs()
         yield from self.metrics
         yield from self.extractors
+        yield from self.samplers
 
 
 @dataclass(frozen=True)
@@ -159,13 +190,23 @@ def axis_word(axis: str) -> str:
     return f"{sections[-1]}.{word}" if sections and sections[-1] in get_args(PlayerName) else word
 
 
+def _told_from(spec: Spec, all_of_them: Sequence[Spec]) -> str:
+    named = [other.options for other in all_of_them if other.name == spec.name]
+    differing = [
+        f"{key}={brief(value)}"
+        for key, value in spec.options.items()
+        if any(options.get(key) != value for options in named)
+    ]
+    return f"{spec.name}({','.join(differing)})" if differing else spec.name
+
+
 def slug(text: str) -> str:
     """Return a text as a part of a file name: letters, digits and dots, at most 80 of them."""
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
 def _digest(value: Cell | Reference, without: Sequence[str]) -> str:
-    counted = {name: part for name, part in _counted(value).items() if name not in without}
+    counted = {name: part for name, part in counted_of(value).items() if name not in without}
     return hashlib.sha256(canonical_json(counted, value.label).encode()).hexdigest()[:10]
 
 
@@ -175,12 +216,12 @@ def canonical_json(value: Any, label: str) -> str:
     Raises GanbenchError with the cell's `label` where an option is not plain data.
     """
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False, default=_counted)
+        return json.dumps(value, sort_keys=True, allow_nan=False, default=counted_of)
     except TypeError as error:
         raise GanbenchError(f"an option of cell {label} is not plain data: {error}") from error
 
 
-def _counted(value: Any) -> dict[str, Any]:
+def counted_of(value: Any) -> dict[str, Any]:
     """Return what ids count of a dataclass, one level deep.
 
     What a record of ours was made of at first has no default. A field that came later has one, and

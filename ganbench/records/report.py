@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from ganbench.records.cells import MAIN_AXES, Plan
+from ganbench.records.cells import MAIN_AXES, PLAIN, SAMPLER, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Run, TrialOutcome
@@ -43,14 +44,14 @@ class Report:
     """A run with its results, read back: what reporters are handed and `load_run` returns."""
 
     run: Run  # its folder
-    outcomes: tuple[TrialOutcome, ...]  # of every trial, references first
+    outcomes: tuple[TrialOutcome, ...]  # of every trial, by sampler; references first
     table: Table  # the summary
     sections: tuple[Section, ...] = ()  # that the run's reporters add to report.html
 
     @classmethod
     def of(cls, run: Run) -> Report:
         """Return the report of a run as its folder is now."""
-        outcomes = tuple(run.outcomes())
+        outcomes = tuple(run.outcomes_by_sampler())
         return cls(run, outcomes, summarize(run, outcomes))
 
     @property
@@ -120,9 +121,9 @@ def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
     for outcome in outcomes:
         groups.setdefault(outcome.trial.subject.id, _Group()).outcomes.append(outcome)
     columns = _columns(groups.values())
-    rows = [_row(group, columns) for group in groups.values()]
+    rows = _by_sampler([_row(group, columns) for group in groups.values()])
     shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
-    rows = _marked(rows, shown)
+    rows = _marked(rows, shown, _measured_alike(groups.values()))
     notes = tuple(_notes(run, groups, rows, shown, columns))
     return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
 
@@ -160,34 +161,56 @@ def _row(group: _Group, columns: Sequence[Column]) -> Row:
     )
 
 
+def _by_sampler(rows: list[Row]) -> list[Row]:
+    """Say of every cell by which sampler its images were drawn, where any was not by `plain`."""
+    if not any(SAMPLER in row.axes for row in rows):
+        return rows
+    return [
+        row
+        if row.is_reference
+        else replace(row, axes={**row.axes, SAMPLER: row.axes.get(SAMPLER, PLAIN)})
+        for row in rows
+    ]
+
+
 def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the three axes of every cell, and any other with more than one value."""
+    """Return the three axes of every cell, samplers, and any other with more than one value."""
     cells = [row for row in rows if not row.is_reference]
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
     return tuple(
         axis
         for axis in names
-        if axis in MAIN_AXES[1:] or len({row.axes.get(axis) for row in cells}) > 1
+        if axis in (*MAIN_AXES[1:], SAMPLER) or len({row.axes.get(axis) for row in cells}) > 1
     )
 
 
-def _marked(rows: Sequence[Row], columns: Sequence[Column]) -> list[Row]:
+def _measured_alike(groups: Iterable[_Group]) -> dict[str, str]:
+    """Return what of each protocol, by id, rivals must share: all but who drew the images."""
+    return {
+        id: json.dumps({key: part for key, part in protocol.items() if key != SAMPLER})
+        for group in groups
+        for outcome in group.outcomes
+        for id, protocol in outcome.result.protocols.items()
+    }
+
+
+def _marked(rows: Sequence[Row], columns: Sequence[Column], alike: Mapping[str, str]) -> list[Row]:
     values = [dict(row.values) for row in rows]
     for column, dataset in itertools.product(columns, {row.axes.get("dataset") for row in rows}):
         same_data = {i: row for i, row in enumerate(rows) if row.axes.get("dataset") == dataset}
-        for at, mark in _marks(same_data, column).items():
+        for at, mark in _marks(same_data, column, alike).items():
             values[at][column.name] = replace(values[at][column.name], mark=mark)
     return [replace(row, values=changed) for row, changed in zip(rows, values, strict=True)]
 
 
-def _marks(rows: Mapping[int, Row], column: Column) -> dict[int, Mark]:
+def _marks(rows: Mapping[int, Row], column: Column, alike: Mapping[str, str]) -> dict[int, Mark]:
     """Mark the best row, or the rows that tie with it within error; none where all do."""
     known = {
         i: row.values[column.name]
         for i, row in rows.items()
         if not row.is_reference and row.values[column.name].mean is not None
     }
-    protocols = {p for summary in known.values() for p in summary.protocols}
+    protocols = {alike.get(p, p) for summary in known.values() for p in summary.protocols}
     if column.direction == "none" or len(known) < 2 or len(protocols) > 1:
         return {}
     sign = 1 if column.direction == "min" else -1

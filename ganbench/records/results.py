@@ -88,6 +88,15 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class SamplerResult:
+    """What came of another sampler's images than those of the trial's first one."""
+
+    metrics: tuple[MetricValue, ...] = ()
+    metric_seconds: dict[str, float] = field(default_factory=dict)
+    samples_per_second: float | None = None
+
+
+@dataclass(frozen=True)
 class TrialResult:
     """All that is known of how a trial went. What does not apply, or is lost, is at its default."""
 
@@ -107,6 +116,21 @@ class TrialResult:
     timings: Timings | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # of each part, and in `total`
     environment: Environment | None = None
+    samplers: dict[str, SamplerResult] = field(default_factory=dict)  # by name, beside the first
+
+    def of_sampler(self, name: str) -> TrialResult:
+        """Return the result with the numbers of one of `samplers` in the place of the first's."""
+        found = self.samplers.get(name, SamplerResult())  # of a trial that came to nothing, none
+        timings = self.timings and replace(
+            self.timings, samples_per_second=found.samples_per_second
+        )
+        return replace(
+            self,
+            metrics=found.metrics,
+            metric_seconds=found.metric_seconds,
+            timings=timings,
+            diagnosis=(),  # of the training, which the first row tells
+        )
 
     def numbers(self) -> Iterator[MetricValue]:
         """Yield the metrics' values, and counts and durations in the same form."""
@@ -125,7 +149,10 @@ class TrialResult:
         """Return the result as result.json holds it; without a training, what is empty is out."""
         found = asdict(self)
         found["status"] = self.status.value
-        found["metrics"] = [_flat(one) for one in found["metrics"]]
+        for part in (found, *found["samplers"].values()):
+            part["metrics"] = [_flat(one) for one in part["metrics"]]
+        if not self.samplers:
+            del found["samplers"]
         if self.data and not self.data.remarks:
             del found["data"]["remarks"]
         if self.training is None:
@@ -184,8 +211,10 @@ def _parsed(path: Path, found: Any) -> TrialResult:
             reason=f"{path}: of schema version {shown(version)}, and this ganbench reads "
             f"{SCHEMA_VERSION}; use the version that wrote it"
         )
-    if isinstance(metrics := found.get("metrics"), list):
-        found = {**found, "metrics": [_with_column(one) for one in metrics]}
+    found = _with_columns(found)
+    if isinstance(samplers := found.get("samplers"), dict):
+        parts = {name: _with_columns(part) for name, part in samplers.items()}
+        found = {**found, "samplers": parts}
     wrong = [] if "status" in found else ["'status' is missing"]
     try:
         whole = stored.typed(TrialResult, found)
@@ -210,6 +239,13 @@ def _without(found: dict[str, Any], error: pydantic.ValidationError) -> dict[str
     if metrics and "metrics" in kept:
         kept["metrics"] = [m for i, m in enumerate(found["metrics"]) if i not in metrics]
     return kept
+
+
+def _with_columns(found: Any) -> Any:
+    """Return a copy of what has `metrics`, each as `_with_column` gives it."""
+    if not isinstance(found, dict) or not isinstance(metrics := found.get("metrics"), list):
+        return found
+    return {**found, "metrics": [_with_column(one) for one in metrics]}
 
 
 def _with_column(found: Any) -> Any:

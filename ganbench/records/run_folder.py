@@ -9,6 +9,7 @@ trials/ID/trial.json   what one worker was told
 trials/ID/metrics.jsonl  a line per window of the training
 trials/ID/result.json  what came of it; end.json instead, when a worker died, or beside it, when
                        that was in a metric, and the numbers before it are kept
+trials/ID/samplers/NAME  pictures of what other samplers than `plain` drew
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
 results.csv            one line per trial and number; table.* the summary
 """
@@ -18,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +28,7 @@ import pydantic
 
 from ganbench.errors import RunError
 from ganbench.records import results, stored, windows
-from ganbench.records.cells import Cell, Plan, Reference, slug
+from ganbench.records.cells import PLAIN, SAMPLER, Cell, Plan, Reference, slug
 from ganbench.records.columns import Column
 from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
@@ -64,6 +65,7 @@ COLUMNS = (
     "direction",
     "protocol",
     "reason",
+    "sampler",
     "training",
 )
 
@@ -140,6 +142,27 @@ class TrialOutcome:
         """Whether the trial went well and no metric of it raised."""
         return self.status is Status.OK and not self.result.errors
 
+    def by_sampler(self) -> list[TrialOutcome]:
+        """Return what came of it as rows of tables have it: of each sampler's images.
+
+        Of each, `trial.cell` is `Cell.by_sampler`'s; the folder is the trial's.
+        """
+        cell = self.trial.cell
+        if cell is None or not cell.samplers:
+            return [self]
+        first, *others = cell.by_sampler()
+        rows = [(first, replace(self.result, samplers={}))]
+        rows += [(row, self.result.of_sampler(row.axes[SAMPLER])) for row in others]
+        return [
+            replace(self, trial=replace(self.trial, cell=row), result=result)
+            for row, result in rows
+        ]
+
+    @property
+    def pictures(self) -> Path:
+        """The folder with samples.png and nearest.png of the row's sampler."""
+        return pictures_in(self.directory, self.trial.subject.axes.get(SAMPLER, PLAIN))
+
     @property
     def windows(self) -> tuple[Window, ...]:
         """The windows of its log: of a long training, evenly spread ones."""
@@ -201,6 +224,10 @@ class Run:
         """Return every trial with what its folder says now."""
         return [self.outcome(trial) for trial in self.trials]
 
+    def outcomes_by_sampler(self) -> list[TrialOutcome]:
+        """Return the same as rows of tables have it: a trial is as many as it has samplers."""
+        return [row for outcome in self.outcomes() for row in outcome.by_sampler()]
+
     def outcome(self, trial: Trial) -> TrialOutcome:
         """Return a trial with what its folder says now."""
         directory = self.directory / TRIALS / trial.id
@@ -210,7 +237,9 @@ class Run:
         """Return the long form: a row for each trial and number, with the columns of COLUMNS."""
         import pandas as pd
 
-        rows = [row for outcome in self.outcomes() for row in _rows(self.info.id, outcome)]
+        rows = [
+            row for outcome in self.outcomes_by_sampler() for row in _rows(self.info.id, outcome)
+        ]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     @property
@@ -239,6 +268,11 @@ class Run:
         written = files.read_json(path) or asdict(self.info)
         data = {name: asdict(found) for name, found in seen.items()}
         files.write_json(path, {**written, "data": data})
+
+
+def pictures_in(directory: Path, sampler: str) -> Path:
+    """Return where the pictures of a sampler's images are: `plain` ones in the trial's folder."""
+    return directory if sampler == PLAIN else directory / "samplers" / slug(sampler)
 
 
 def result_in(directory: Path) -> TrialResult:
@@ -314,5 +348,6 @@ def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
             "direction": number.column.direction,
             "protocol": number.protocol,
             "reason": number.reason or outcome.reason,
+            "sampler": subject.axes.get(SAMPLER, PLAIN) if trial.cell else None,
             "training": trial.cell.training_id if trial.cell else None,
         }

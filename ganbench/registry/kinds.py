@@ -107,6 +107,13 @@ _ALL = (
         "optimisers",
         declares=("defaults", "uses_betas", "extrapolates"),
     ),
+    Kind(
+        "sampler",
+        "samplers",
+        "SamplingMethod",
+        "ways to draw images of trained models",
+        declares=("needs_discriminator", "needs_own"),
+    ),
     Kind("dataset", "datasets", "Dataset", "data sets", declares=("splits", "features", "judge")),
     Kind("feature extractor", "feature_extractors", "FeatureExtractor", "feature extractors"),
     Kind("metric", "metrics", "Metric", "metrics", declares=("version",)),

@@ -20,15 +20,20 @@ from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
-from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
 from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
 from ganbench.records import cells, results
-from ganbench.records.results import Finding, Parameters, TrainingCounts, TrialResult
-from ganbench.records.run_folder import FORESEEN, TRIAL, Trial
+from ganbench.records.results import (
+    Finding,
+    MetricValue,
+    Parameters,
+    TrainingCounts,
+    TrialResult,
+)
+from ganbench.records.run_folder import FORESEEN, TRIAL, Trial, pictures_in
 from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
@@ -36,6 +41,7 @@ from ganbench.runs import held_data, neighbours
 from ganbench.runs.clock import clocked
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
+from ganbench.runs.sampled import Sampled, Samplers, beside
 from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
 from ganbench.training.build import make_trainer
@@ -79,6 +85,7 @@ class CellTrial:
         self._metric_points = self.watched.images(kimg)
         self._frame_points = points(round(1000 * kimg))
         self.sampler = make_sampler(parts, data, trial.seed, trial.device)
+        self.samplers = Samplers(cell, parts, self.sampler)
         self.gallery = Gallery(parts, self.sampler.shares, trial.seed, trial.device, directory)
         self.trainer = make_trainer(
             cell,
@@ -139,7 +146,8 @@ class CellTrial:
             except Diverged as error:
                 return self._diverged(error)
         with clocked(self.seconds, "sample"):
-            fake, sampling_seconds = self.sampler.draw(trained.generator, self.cell.num_samples)
+            self.sampler.calibrate(trained.generator)
+            first = self.samplers.drawn(trained, 0)
             kept_waiting = waiting.share()
             saved.write(self.directory, self.trial, self.parts, self.data, trained)
             self.gallery.finish(trained.generator, trained.windows)
@@ -147,18 +155,18 @@ class CellTrial:
             train_seconds=trained.seconds,
             images_per_second=tuple(w.images_per_second for w in trained.windows),
             g_steps_per_second=tuple(w.g_steps_per_second for w in trained.windows),
-            samples_per_second=self.cell.num_samples / sampling_seconds,
+            samples_per_second=first.per_second,
             peak_memory_bytes=peak_memory(self.trial.device),
             alone=self.trial.alone and (kept_waiting or 0.0) <= DISTURBED,
             kept_waiting=kept_waiting,
         )
         whole = partial(self._with_training, trained, timings)
-        judged = self._judge(
-            fake,
-            trained,
-            timings,
-            lambda found: results.write(self.directory / FORESEEN, whole(found)),
-        )
+
+        def foresee(found: TrialResult) -> None:
+            results.write(self.directory / FORESEEN, whole(found))
+
+        judged = self._judge(first, trained, timings, foresee)
+        judged = self._with_others(judged, trained, timings, foresee)
         if judged.errors:  # so that they are asked again, and nothing is trained again
             self.kept.save(at_end, self._beside())
         saved.write_card(self.directory, judged.metrics)
@@ -241,14 +249,18 @@ class CellTrial:
 
     def _measured(self, snapshot: Snapshot) -> Probe:
         watched = self.watched
-        fake, _ = self.sampler.draw(snapshot.generator, watched.num_samples)
+        self.sampler.calibrate(snapshot.generator)
+
+        def drawn() -> LabeledImages:
+            return self.sampler.draw(snapshot.generator, watched.num_samples)[0]
+
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
-            fake,
+            drawn(),
             self.plugins,
             files.data(),
-            again=partial(self._again, snapshot.generator, watched.num_samples),
+            again=partial(self._again, drawn),
         )
         with readahead.in_order(self.data.images):
             evaluated = evaluate(watched.metrics, judge)
@@ -262,14 +274,9 @@ class CellTrial:
             {name: v.column.direction for name, v in found.items()},
         )
 
-    def _again(
-        self, generator: ConditionalGenerator, count: int
-    ) -> tuple[LabeledImages, LabeledImages]:
+    def _again(self, drawn: Callable[[], LabeledImages]) -> tuple[LabeledImages, LabeledImages]:
         """Return the real images and the samples another time."""
-        return (
-            load(self.parts.dataset, "train", files.data()),
-            self.sampler.again(generator, count),
-        )
+        return load(self.parts.dataset, "train", files.data()), drawn()
 
     def _diagnosis(self, values: dict[str, float | None], failure: str = "") -> tuple[Finding, ...]:
         """Say what went wrong by the look of it, in the log too."""
@@ -289,32 +296,67 @@ class CellTrial:
             logger.warning("%s", diagnosis.lines(found))
         return tuple(found)
 
-    def _judge(
+    def _with_others(
         self,
-        fake: LabeledImages,
+        judged: TrialResult,
         trained: TrainingResult,
         timings: Timings,
         foresee: Callable[[TrialResult], None],
     ) -> TrialResult:
+        """Draw and judge by the samplers beside the first, one after the other."""
+        for number, name in list(enumerate(self.samplers.names))[1:]:
+            why = f"sampler '{name}': the process ended while it drew"
+            foresee(beside(judged, name, None, self._lacking(judged, why, why)))
+            with clocked(self.seconds, "sample"):
+                drawn = self.samplers.drawn(trained, number)
+            add = partial(beside, judged, name, drawn.per_second)
+            of_it = replace(timings, samples_per_second=drawn.per_second)
+            judged = add(
+                self._judge(drawn, trained, of_it, lambda found, add=add: foresee(add(found)))  # type: ignore[misc]
+            )
+        return judged
+
+    def _judge(
+        self,
+        drawn: Sampled,
+        trained: TrainingResult,
+        timings: Timings,
+        foresee: Callable[[TrialResult], None],
+    ) -> TrialResult:
+        directory = pictures_in(self.directory, drawn.sampler)
+        if directory != self.directory:
+            directory.mkdir(parents=True, exist_ok=True)
+            self.gallery.show(drawn.images, directory)
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
-            fake,
+            drawn.images,
             self.plugins,
             files.data(),
             timings,
             windows=trained.windows,
             probes=tuple(self.probes),
-            directory=self.directory,
-            again=partial(self._again, trained.generator, self.cell.num_samples),
+            directory=directory,
+            again=partial(self._again, lambda: self.samplers.drawn(trained, drawn.number).images),
+            sampler=drawn.protocol,
         )
         with clocked(self.seconds, "evaluate"):
-            found = judged(judge, self.parts.metrics, foresee)
+            found = judged(judge, () if drawn.reason else self.parts.metrics, foresee)
         if found.data:  # a file that is mapped into memory may have changed meanwhile
             now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
             held_data.check(self.held, now)
         held_data.hold_all(self.directory, self.cell.dataset, judge.real_data.seen())
-        return found
+        return self._lacking(found, drawn.reason, drawn.error) if drawn.reason else found
+
+    def _lacking(self, found: TrialResult, reason: str, error: str) -> TrialResult:
+        """Return a result without numbers, as there are no images."""
+        columns = [column for metric in self.parts.metrics for column in metric.columns]
+        return replace(
+            found,
+            metrics=tuple(MetricValue(column, None, reason=reason) for column in columns),
+            metric_seconds={},
+            errors=(error,) if error else (),
+        )
 
 
 def _counts(trained: TrainingResult) -> TrainingCounts:

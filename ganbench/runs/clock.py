@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def clocked(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Note the seconds that the body takes under `name`, also where it raises."""
+    """Add the seconds that the body takes to those of `name`, also where it raises."""
     started = time.perf_counter()
     try:
         yield
     finally:
-        seconds[name] = time.perf_counter() - started
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started

@@ -80,6 +80,15 @@ class Gallery:
             pictures.save_grid(images, COLUMNS, path, self.names, self.caption)
         self.end_early(windows)
 
+    def show(self, drawn: LabeledImages, directory: Path) -> None:
+        """Write a picture of the first of what a sampler drew."""
+        path, first = directory / SAMPLES, drawn.images[: POINTS if self.is_plane else COLUMNS**2]
+        if self.is_plane:
+            pictures.save_scatter(first.flatten(1), self.mixture, path)
+        elif len(first):
+            images = quantise(first) if first.is_floating_point() else first
+            pictures.save_grid(images, COLUMNS, path)
+
     def end_early(self, windows: Sequence[Window]) -> None:
         """Write what there is without a trained generator."""
         self._frames.finish()

@@ -7,8 +7,8 @@ that one of them does not reach. Nothing here calls `backward` or an optimiser.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial, reduce
 from operator import add, or_
@@ -22,6 +22,7 @@ from torch.func import functional_call
 from ganbench.contracts.losses import InputGradients, Loss, Terms
 from ganbench.contracts.steps import Player, PlayerParameters, Scored, Step
 from ganbench.contracts.transforms import Transform
+from ganbench.models.networks import frozen
 from ganbench.models.owned import OwnedNetworks, label_of
 from ganbench.models.trained import Progress
 from ganbench.training.micro_batches import MicroBatch
@@ -39,19 +40,6 @@ class Objective(Protocol):
 
     def generator_loss(self, step: Step) -> Terms:
         """Return the terms that G is to make small."""
-
-
-@contextmanager
-def frozen(parameters: Iterable[Tensor]) -> Iterator[None]:
-    """Take no gradients by these for a while; what a plugin froze for good stays frozen."""
-    trained = [p for p in parameters if p.requires_grad]
-    for parameter in trained:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in trained:
-            parameter.requires_grad_(True)
 
 
 class Game:

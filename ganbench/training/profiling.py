@@ -134,6 +134,7 @@ def judge(
     """
     sampler = make_sampler(parts, trainer.batches.data, 0, device)
     started = time.perf_counter()
+    sampler.calibrate(trainer.judged_generator)
     fake, _ = sampler.draw(trainer.judged_generator, cell.num_samples)
     sampling_seconds = time.perf_counter() - started
     judged = trial_evaluation.TrialEvaluation(

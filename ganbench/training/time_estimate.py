@@ -66,7 +66,8 @@ class Estimator:
             self._spent += time.perf_counter() - started
         if (found := self._measured[key]) is None:
             return None
-        seconds = 1000 * schedule.kimg * found.per_image + cell.num_samples * found.per_sample
+        num_samples = cell.num_samples * max(1, len(cell.samplers))
+        seconds = 1000 * schedule.kimg * found.per_image + num_samples * found.per_sample
         return Estimate(seconds, found.is_bound)
 
 

@@ -21,8 +21,7 @@ from ganbench.default_plugins.architectures import MLP
 from ganbench.default_plugins.conditionings import Concat, Unconditional
 from ganbench.default_plugins.losses import BCE, LSGAN, WGANGP
 from ganbench.default_plugins.optimizers import Adam
-from ganbench.models.networks import build
-from ganbench.training.game import frozen
+from ganbench.models.networks import build, frozen
 from ganbench.training.trainer import Trainer
 
 # Labels

@@ -30,6 +30,11 @@ OURS = re.compile(r"\d{5,}(-[A-Za-z0-9.-]+)?\.png")
     help="Draw latents' coordinates beyond ±T again: fewer odd images, and less variety.",
 )
 @click.option(
+    "--sampler",
+    metavar="NAME",
+    help="How to draw: one of `ganbench plugins`, such as 'rejection(percentile=95)'.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     required=True,
@@ -43,6 +48,7 @@ def command(
     label: str | None,
     per_label: int | None,
     truncation: float | None,
+    sampler: str | None,
     out: Path,
     force: bool,
     seed: int,
@@ -52,11 +58,13 @@ def command(
     config.json.
 
     Labels are drawn as often as in the training data. The .npz has `images` (N, H, W, C) as uint8,
-    or float32 in [-1, 1] for points, `latents` (N, Z) and, where there are any, `labels` (N,).
+    or float32 in [-1, 1] for points, `latents` (N, Z) but for a --sampler, and, where there are
+    any, `labels` (N,).
 
     \b
     ganbench sample results/mnist/bce -n 64 --out grid.png
     ganbench sample results/mnist/bce --per-label 10 --truncation 1.5 --out classes.png
+    ganbench sample results/mnist/bce --sampler rejection --out grid.png
     ganbench sample results/mnist/bce -n 50000 --seed 1 --out samples.npz
     """  # noqa: D205
     model_options.at_least(1, n=count, per_label=per_label)
@@ -70,11 +78,11 @@ def command(
     found = model_options.load(model, **loading)
     if per_label is None:
         asked = None if label is None else model_options.label_of(found, "--label", label)
-        samples = found.sample(count or IMAGES, asked, seed, truncation)
+        samples = found.sample(count or IMAGES, asked, seed, truncation, sampler)
     else:
         found.require_labels()
         labels = [c for c in range(found.image.num_classes) for _ in range(per_label)]
-        samples = found.sample(len(labels), labels, seed, truncation)
+        samples = found.sample(len(labels), labels, seed, truncation, sampler)
     with model_options.writing(out):
         _write(found, samples, per_label, out, force)
     print(out)
@@ -146,7 +154,8 @@ def _save_arrays(samples: Samples, out: Path) -> None:
     from ganbench.util import files
 
     arrays = {"images": samples.images.permute(0, 2, 3, 1).contiguous().numpy()}
-    arrays["latents"] = samples.latents.numpy()
+    if samples.latents is not None:
+        arrays["latents"] = samples.latents.numpy()
     if samples.labels is not None:
         arrays["labels"] = samples.labels.numpy()
 

@@ -67,6 +67,8 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in ("regularizers", "transforms"):
         if cell[key]:
             yield key, ", ".join(map(_spec, cell[key]))
+    if cell.get("samplers"):
+        yield "sampler of the numbers below", _spec(cell["samplers"][0])
     yield "norms of G and D", f"{cell['g_norm']}, {cell['d_norm']}"
     schedule = cell["schedule"]
     yield "batch size", str(schedule["batch_size"])

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 
 import ganbench
 from ganbench.contracts.images import ImageSpec, LabeledImages
-from ganbench.contracts.steps import Player
 from ganbench.errors import ContractError, DataError
 from ganbench.models.parts import Parts
 from ganbench.models.saved import card
@@ -50,6 +49,8 @@ class NetworkSpecs:
     transforms: tuple[Spec, ...]
     g_norm: str
     d_norm: str
+    loss: Spec | None = None  # it and the regularizers may own networks
+    regularizers: tuple[Spec, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +138,11 @@ def read_config(directory: Path) -> ModelConfig:
     return config
 
 
-def read_weights(directory: Path, config: ModelConfig, player: Player, network: nn.Module) -> None:
-    """Load a player's weights into its network. Raises DataError where they do not belong there."""
+def read_weights(directory: Path, config: ModelConfig, player: str, network: nn.Module) -> None:
+    """Load weights into the network of a player, or with `own.` before it, into all that it trains.
+
+    Raises DataError where they do not belong there.
+    """
     path = directory / WEIGHTS
     if not path.is_file():
         raise DataError(f"{path}: missing; {CONFIG} is there, so copy the folder again")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
@@ -11,20 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.losses import Shapes
+from ganbench.contracts.samplers import SamplingMethod
 from ganbench.errors import ConfigError, PluginError
-from ganbench.models import latents, networks, sampling
+from ganbench.models import drawing, latents, networks, sampling
+from ganbench.models.owned import OwnedNetworks
 from ganbench.models.saved import classes, files, find
 from ganbench.models.saved.files import ModelConfig
-from ganbench.records.cells import Spec
-from ganbench.registry import registry
+from ganbench.records.cells import PLAIN, Spec
+from ganbench.registry import extractor_labels, registry
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.registry import Registry
+from ganbench.util.random_streams import stream
 
 Labels = int | str | Sequence[int | str] | Tensor | None
 
@@ -35,7 +40,7 @@ class Samples:
 
     images: Tensor  # (N, C, H, W) as the data set's: uint8, or float32 in [-1, 1]
     labels: Tensor | None  # (N,) class ids; None where the generator takes none
-    latents: Tensor  # (N, Z)
+    latents: Tensor | None  # (N, Z); None where a sampler drew them
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +76,25 @@ class SavedModel:
         labels: Labels = None,
         seed: int = 0,
         truncation: float | None = None,
+        sampler: str | Mapping[str, Any] | None = None,
     ) -> Samples:
         """Return `n` new images. The same seed gives the same ones.
 
         `labels` is a class for all of them, or a list, array or tensor with one for each: text is a
         class's name, a number its place from 0. By default they are drawn as often as in the
         training data. With a `truncation`, coordinates of the latents
-        beyond it are drawn again (Brock et al., 2019). Raises ConfigError for a label that there is
-        not, and a truncation that next to nothing of the prior is within.
+        beyond it are drawn again (Brock et al., 2019). A `sampler` is named as in a benchmark file,
+        or in a word such as `rejection(percentile=95)`: with the trial's seed and as many images it
+        draws those that the trial was judged by. Raises ConfigError for a label or sampler that
+        there is not, and a truncation that next to nothing of the prior is within.
         """
         if n < 1:
             raise ConfigError(f"expected at least one image, found {n}")
         asked = self._labels(labels, n, seed)
+        if sampler not in (None, PLAIN):
+            if truncation is not None:
+                raise ConfigError("a truncation is a sampler of its own; leave one of the two out")
+            return self._drawn_by(self._sampler(sampler), asked, n, seed)
         drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
         return Samples(self.images(drawn, asked), asked, drawn)
 
@@ -93,8 +105,62 @@ class SavedModel:
         """
         if labels is not None and not isinstance(labels, Tensor):
             labels = self._labels(labels, len(drawn), 0)
-        dtype = torch.uint8 if self.config.values == "uint8" else torch.float32
-        return sampling.generate(self.generator, drawn, labels, self.device, dtype=dtype)
+        return sampling.generate(self.generator, drawn, labels, self.device, dtype=self._dtype)
+
+    def _sampler(self, asked: str | Mapping[str, Any]) -> SamplingMethod:
+        if isinstance(asked, str):
+            try:
+                name, options = extractor_labels.parse(asked)
+            except ValueError as error:
+                raise ConfigError(
+                    f"expected a sampler like truncation(psi=0.7), found '{asked}'"
+                ) from error
+        else:
+            name, options = asked.get("name", ""), {k: v for k, v in asked.items() if k != "name"}
+        sampler: SamplingMethod = self.registry.build("sampler", name, options)
+        if why := sampler.unsupported(self.architecture.latents):
+            raise ConfigError(f"{self.directory}: sampler '{name}': {why}")
+        return sampler
+
+    def _drawn_by(
+        self, sampler: SamplingMethod, labels: Tensor | None, count: int, seed: int
+    ) -> Samples:
+        """Return what a sampler draws; nothing is loaded beside G but for one that asks for it."""
+        asks_d = sampler.needs_discriminator or sampler.needs_own
+        discriminator = self.discriminator() if asks_d else None
+        model = drawing.Trained(
+            self.architecture,
+            self.generator,
+            self.device,
+            self._dtype,
+            discriminator,
+            self._own(discriminator) if sampler.needs_own and discriminator else {},
+        )
+        try:
+            images = model.draw(sampler, labels, count, stream(seed, "samples"))
+        except Unavailable as error:
+            raise ConfigError(f"{self.directory}: sampler '{sampler.name}': {error}") from error
+        return Samples(images, labels, None)
+
+    def _own(self, discriminator: networks.ConditionalDiscriminator) -> dict[str, nn.Module]:
+        """Return the networks that plugins had of their own, by `PLUGIN/NAME`."""
+        specs = self.config.networks
+        losses = [self._plugins.built(spec) for spec in (specs.loss, *specs.regularizers) if spec]
+        feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
+        shapes = Shapes(self.image, self.architecture.latent_dim, feature_dim)
+        owned = OwnedNetworks.made((*losses, discriminator.conditioner), shapes)
+        found: dict[str, nn.Module] = {}
+        for player, of_player in (
+            ("generator", owned.generator),
+            ("discriminator", owned.discriminator),
+        ):
+            files.read_weights(self.directory, self.config, f"own.{player}", of_player)
+            found |= dict(of_player.eval().to(self.device).named_children())
+        return found
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return torch.uint8 if self.config.values == "uint8" else torch.float32
 
     def label(self, text: str | int) -> int:
         """Return the id of a class that the generator can be asked for. Raises ConfigError."""

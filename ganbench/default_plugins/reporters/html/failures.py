@@ -48,7 +48,7 @@ def _group(outcomes: list[TrialOutcome]) -> Markup:
     status, reason = first.status, first.reason
     differ = len({outcome.reason for outcome in outcomes}) > 1
     log = _tail(outcomes[0].directory / "worker.log")
-    whose = f"Last lines of trials/{outcomes[0].trial.id}/worker.log"
+    whose = f"Last lines of trials/{outcomes[0].directory.name}/worker.log"
     return element(
         "article",
         element("h3", element("span", status, class_="badge"), " · ", _names(outcomes)),

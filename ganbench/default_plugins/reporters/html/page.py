@@ -151,7 +151,8 @@ def _header(view: ReportView) -> Markup:
 
 
 def _progress(view: ReportView) -> list[Markup]:
-    counts = Counter(outcome.status for outcome in view.report.outcomes)
+    trials = {outcome.directory: outcome.status for outcome in view.report.outcomes}
+    counts = Counter(trials.values())
     bad = sum(counts[status] for status in BAD)
     others = [status for status in Status if not status.is_failure and counts[status]]
     told = [f"{counts[status]:,} {status}" for status in others]

@@ -56,7 +56,7 @@ def _fill(album: Album, cells: Sequence[ReportRow], chosen: dict[int, list[Trial
             for row in cells:
                 if place < len(chosen[row.number]):
                     outcome = chosen[row.number][place]
-                    album.image(outcome.directory, kind, _whose(row, outcome))
+                    _image(album, row, outcome, kind)
 
 
 def _drawn(outcomes: Sequence[TrialOutcome], budget: ByteBudget) -> dict[str, list[Markup]]:
@@ -78,7 +78,7 @@ def _card(
     drawn: dict[str, list[Markup]],
 ) -> Markup | None:
     first = outcomes[0]
-    face = album.image(first.directory, pictures.SAMPLES, _whose(row, first))
+    face = _image(album, row, first, pictures.SAMPLES)
     seeds = [
         _seed(
             row, outcome, album, drawn.get(outcome.trial.id, []), with_samples=outcome is not first
@@ -117,8 +117,7 @@ def _seed(
 ) -> Markup | None:
     kinds = [pictures.SAMPLES] if with_samples else []
     kinds += [pictures.NEAREST, pictures.FILM] + ([] if drawn else [pictures.CURVES])
-    whose = _whose(row, outcome)
-    found = [(kind, album.image(outcome.directory, kind, whose)) for kind in kinds]
+    found = [(kind, _image(album, row, outcome, kind)) for kind in kinds]
     stills = [_figure(kind, image) for kind, image in found if image and kind is not pictures.FILM]
     films = [  # closed, so that nothing moves unasked
         element("details", element("summary", kind.title), image, class_="film")
@@ -134,6 +133,14 @@ def _seed(
         element("div", drawn, class_="curves") if drawn else None,
         class_="seed",
     )
+
+
+def _image(
+    album: Album, row: ReportRow, outcome: TrialOutcome, kind: pictures.Kind
+) -> Markup | None:
+    of_sampler = kind in (pictures.SAMPLES, pictures.NEAREST)
+    directory = outcome.pictures if of_sampler else outcome.directory
+    return album.image(directory, kind, _whose(row, outcome))
 
 
 def _figure(kind: pictures.Kind, image: Markup) -> Markup:
