@@ -39,9 +39,12 @@ def hastened_workers(temporary_cache):
     warm.hasten()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def blank_pages():
-    """Figures are made and written, but not drawn, which is half of a tiny trial."""
+    """Figures are made and written, but not drawn, which is half of a tiny trial.
+
+    tests/pictures, where they are looked at, has its own.
+    """
     from matplotlib.figure import Figure
 
     with pytest.MonkeyPatch.context() as patch:

@@ -31,7 +31,6 @@ ACCURACY = Column("cond-accuracy", "", "max", gated=True)
 SHARES = Column("reverse-kl", "nats", "min")
 SPEED = Column("speed", "1/s", "max", kind="timing", gated=True)
 SHORT = tiny.TINY.replace("execution: {threads: 1}", "execution: {threads: 1, executor: inline}")
-pytestmark = pytest.mark.usefixtures("blank_pages")
 
 
 def normal(n: int, mean: float = 10.0, sd: float = 1.0) -> list[float]:

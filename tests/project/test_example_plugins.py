@@ -21,7 +21,6 @@ from ganbench.registry import registry
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted((ROOT / "plugins").glob("ganbench-*"))
 EACH = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-pytestmark = pytest.mark.usefixtures("blank_pages")
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,6 @@ from ganbench.registry import scaffold
 
 ROOT = Path(__file__).parents[2]
 kinds = pytest.mark.parametrize("kind", scaffold.SLUGS)
-pytestmark = pytest.mark.usefixtures("blank_pages")
 
 
 @pytest.fixture(scope="module", autouse=True)
