@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 LOOKED_AT = 2**24  # bytes of a tensor: of larger ones, rows evenly spread
@@ -75,5 +76,5 @@ def _checksum(tensor: Tensor) -> int:
     if tensor.numel():
         rows = tensor.detach()[:: -(-tensor.nbytes // LOOKED_AT)]
         for part in rows.split(max(1, _AT_ONCE * len(tensor) // tensor.nbytes)):
-            found = zlib.crc32(part.contiguous().numpy().data, found)
+            found = zlib.crc32(part.contiguous().cpu().view(torch.uint8).numpy().data, found)
     return found

@@ -185,13 +185,14 @@ def test_writes_into_large_tensors_are_seen_wherever_they_are(monkeypatch):
     assert not shared.is_restored()
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.bfloat16, torch.float64], ids=str)
 @pytest.mark.parametrize("shape", [(0, 3), (5,), (7, 2, 1, 1)], ids=str)
-def test_tensors_of_any_shape_are_known_again(shape):
-    tensor, shared = torch.ones(shape), Shared()
+def test_tensors_of_any_kind_are_known_again(shape, dtype):
+    tensor, shared = torch.ones(shape, dtype=dtype), Shared()
     shared.note("it", tensor)
     assert shared.changed() == []
     if tensor.numel():
-        tensor[-1] = 2
+        tensor[-1] = 0
         assert shared.changed() == ["it"]
 
 
