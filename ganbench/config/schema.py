@@ -208,6 +208,16 @@ class Average(Settings):
     start: AmountOfTraining = Field(default=NOTHING, description="until then it is G itself")
 
 
+def _is_mapping(value: Any) -> str:
+    return "mapping" if isinstance(value, Mapping | Average) else "number"
+
+
+DecayOrHalfLife = Annotated[
+    Annotated[Decay, pydantic.Tag("number")] | Annotated[Average, pydantic.Tag("mapping")],
+    pydantic.Discriminator(_is_mapping),
+]
+
+
 class Training(Settings):
     """How cells train. What is left out comes from the loss's own recipe."""
 
@@ -233,7 +243,7 @@ class Training(Settings):
     betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
     generator: PlayerBlock = PlayerBlock()
     discriminator: PlayerBlock = PlayerBlock()
-    ema: Decay | Average = Field(
+    ema: DecayOrHalfLife = Field(
         default=0.999,
         description="decay of the average of G's weights that is evaluated, or its half-life; 0: "
         "none. Batch norm is recalibrated before sampling either way",

@@ -86,7 +86,7 @@ def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> 
         few = dataclasses.replace(cell, schedule=schedule)
         trainer, per_image = _timed(few, parts, device, warm_up=1, timed=1)
         more = (following or cell.schedule.batch_size) / count
-        is_dear = more * per_image * count * n_critic > MOST_SECONDS
+        is_dear = more * per_image * schedule.images_per_iteration > MOST_SECONDS
         if not thorough or is_dear or more * (_peak_bytes() - before) > MOST_BYTES:
             return _Measured(per_image, _per_sample(trainer, parts, device), True)
     schedule = dataclasses.replace(cell.schedule, n_critic=n_critic)
@@ -110,7 +110,7 @@ def _timed(
     """Return a trainer that has trained a little, and the seconds of an image."""
     schedule = cell.schedule
     trainer = make_trainer(cell, parts, _noise(parts.image, schedule.batch_size), 0, device)
-    images = schedule.batch_size * schedule.n_critic
+    images = schedule.images_per_iteration
     for _ in range(warm_up):
         started = time.perf_counter()
         trainer.iterate()

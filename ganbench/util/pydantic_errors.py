@@ -49,7 +49,7 @@ def complaints(model: Any, data: Any, error: pydantic.ValidationError) -> Iterat
     expected: dict[Loc, list[str]] = {}
     errors = error.errors(include_url=False)
     for one in errors:
-        loc: Loc = tuple(one["loc"])
+        loc = _without_branches(data, tuple(one["loc"]))
         if one["type"] == "too_short" and any(e["loc"][:-1] == loc for e in errors):
             continue  # pydantic counts only the values that it accepted
         if one["type"] == "extra_forbidden":
@@ -85,6 +85,20 @@ def _mismatch(loc: Loc, phrases: Iterable[str], value: Any) -> str:
 def _sentence(error: Mapping[str, Any]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     return f"{message[:1].lower()}{message[1:]}, found {shown(error['input'])}"
+
+
+def _without_branches(data: Any, loc: Loc) -> Loc:
+    """Return `loc` without the names of a union's branches on the way to a key of a mapping."""
+    kept: list[Any] = []
+    for step, below in zip(loc, (*loc[1:], None), strict=True):
+        if isinstance(data, dict) and step not in data and isinstance(below, str):
+            continue
+        kept.append(step)
+        try:
+            data = data[step]
+        except (LookupError, TypeError):  # what is missing, or a branch of what is no mapping
+            data = None
+    return tuple(kept)
 
 
 def _within(data: Any, loc: Loc) -> Loc:

@@ -67,10 +67,7 @@ def test_load_reads_a_file(tmp_path: Path, plugins: Registry) -> None:
         ("training: {betas: [0.5, 1.5]}", "7:25: .*expected a number less than 1, found 1.5"),
         ("training: {g_lr: '5e-4'}", "7:12: training.g_lr: expected a number, found '5e-4'"),
         ("training: {g_lr: .inf}", "7:12: training.g_lr: expected a finite number"),
-        (
-            "training: {optimizer: adm}",
-            r"expected 'adam', .* or 'sgd', found 'adm'; did you mean 'adam'\?",
-        ),
+        ("training: {optimizer: adm}", r"7:12: unknown optimizer 'adm'; did you mean 'adam'\?"),
         ("training: 5", "7:1: training: expected a mapping, found 5"),
         ("training:", "7:1: training: expected a mapping, found null"),
         ("seeds: []", r"7:1: seeds: expected 1 or more values, found \[\]"),

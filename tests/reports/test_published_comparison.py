@@ -11,6 +11,8 @@ import pytest
 from helpers.papers import of
 
 from ganbench import Cell, Column, Report, Spec
+from ganbench.records.training_settings import HalfLife, OwnSettings
+from ganbench.reports.published import comparison
 from ganbench.reports.published.comparison import Pair, match_published
 from ganbench.reports.published.published_numbers import Match, Published, PublishedProtocol
 
@@ -336,3 +338,37 @@ def test_what_a_match_leaves_open_of_losses_is_a_difference(runs, paper):
     found = pair(runs, theirs)
     assert "flip of losses 0 vs 0.1" in found.differences
     assert not any("saturating" in one for one in found.differences)
+
+
+def test_what_players_have_of_their_own_is_compared(runs, paper):
+    """What a source does not say of it is unknown, as of everything else."""
+    run = runs.write({BCE: [runs.result({"modes": 8.0})]})
+    (cell,) = [c for c in run.plan.cells if c.label == BCE]
+    own = OwnSettings(optimizer="sgd", betas=(0.0, 0.9), clip_grad_norm=1.0)
+    half_life = HalfLife(half_life=10)
+    schedule = replace(cell.schedule, discriminator=own, n_gen=2, ema=half_life)
+    found = replace(cell, schedule=schedule)
+
+    def aspects(**theirs):
+        return {a.what: (a.ours, a.theirs) for a in comparison._updates(found, theirs)}
+
+    assert aspects(optimizer="adam", betas=[0.5, 0.999]) == {
+        "optimizer": ("adam", "adam"),
+        "betas": ([0.5, 0.999], [0.5, 0.999]),
+        "n_gen": (2, None),
+        "discriminator.optimizer": ("sgd", "adam"),
+        "discriminator.betas": ([0.0, 0.9], [0.5, 0.999]),
+        "discriminator.clip_grad_norm": (1.0, None),
+    }
+    said = {"optimizer": "sgd", "betas": [0.0, 0.9], "clip_grad_norm": 2, "lr": 1e-3}
+    assert aspects(discriminator=said, n_gen=2, ema={"half_life": 10}) == {
+        "discriminator.optimizer": ("sgd", "sgd"),
+        "discriminator.betas": ([0.0, 0.9], [0.0, 0.9]),
+        "discriminator.clip_grad_norm": (1.0, 2),
+        "discriminator.lr": (cell.schedule.d_lr, 1e-3),
+        "n_gen": (2, 2),
+        "ema": ({"half_life": 10}, {"half_life": 10}),
+    }
+    options = Spec("optimizer", "adam", {"amsgrad": True}, "ganbench 0.1.0")
+    found = replace(cell, g_optimizer=options)
+    assert aspects(optimizer="adam")["optimizer"] == ("adam(amsgrad=true)", "adam")

@@ -124,7 +124,7 @@ def _print(
     from rich.table import Table
 
     schedule = cell.schedule
-    images = 1000 * schedule.batch_size * schedule.n_critic / measured.total
+    images = 1000 * schedule.images_per_iteration / measured.total
     table = Table(
         title=f"{cell.label}: {measured.total:.1f} ms an iteration, {images:,.0f} images/s "
         f"({schedule.precision}, batch {schedule.batch_size}, {measured.iterations} iterations)",

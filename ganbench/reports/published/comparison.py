@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from ganbench.config.schema import ArchitectureChoice
+from ganbench.config.schema import ArchitectureChoice, OptimizerChoice
 from ganbench.gate.differences import differences
-from ganbench.records.cells import Cell, Reference
+from ganbench.records.cells import Cell, Reference, fields_of
 from ganbench.records.columns import Column, Name
 from ganbench.records.report import Report
 from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import TrialOutcome
 from ganbench.records.schedules import Schedule
 from ganbench.records.table import Row, Summary
+from ganbench.records.training_settings import HalfLife, PlayerName
 from ganbench.reports.published.equivalents import spelt_out
 from ganbench.reports.published.published_numbers import Published, PublishedProtocol
 
@@ -236,19 +237,52 @@ def _trained(theirs: Published, ours: Ours) -> Iterator[Aspect]:
     yield Aspect("conditioning", _conditioning(cell), protocol.conditioning)
     yield _architecture(cell, protocol.architecture)
     yield _budget(protocol, ours.training)
-    for key, value in protocol.schedule.items():
-        ours, theirs = (_plain(one) for one in (getattr(cell.schedule, key, None), value))
-        yield Aspect(key, ours, theirs)
+    yield from _updates(cell, protocol.schedule)
     if not protocol.schedule:
-        yield Aspect("optimiser", cell.schedule.optimizer, None)
+        yield Aspect("optimiser", _optimizer(cell, "generator"), None)
     yield Aspect("choice of weights", "the last of one setting", protocol.selection)
+
+
+def _updates(cell: Cell, theirs: Mapping[str, Any]) -> Iterator[Aspect]:
+    """Compare what is said under the keys of `training`; then what ours has beside that."""
+    ours = cell.schedule
+    for key, value in theirs.items():
+        if key in get_args(PlayerName):
+            for name, wanted in value.items():
+                yield Aspect(f"{key}.{name}", _of_player(cell, key, name), _plain(wanted))
+        elif key == "optimizer":
+            yield Aspect(key, _optimizer(cell, "generator"), value)
+        else:
+            yield Aspect(key, _plain(getattr(ours, key, None)), _plain(value))
+    if ours.n_gen != 1 and "n_gen" not in theirs:
+        yield Aspect("n_gen", ours.n_gen, None)
+    for player in get_args(PlayerName):
+        for name, value in fields_of(getattr(ours, player)).items():
+            if value is not None and name not in theirs.get(player, {}):
+                wanted = _plain(theirs.get(name))
+                yield Aspect(f"{player}.{name}", _of_player(cell, player, name), wanted)
+
+
+def _of_player(cell: Cell, player: PlayerName, name: str) -> Any:
+    if name == "optimizer":
+        return _optimizer(cell, player)
+    return _plain(cell.schedule.of(player, name))
+
+
+def _optimizer(cell: Cell, player: PlayerName) -> str:
+    spec = cell.optimizer(player)
+    return OptimizerChoice.model_validate({"name": spec.name, **spec.options}).label
 
 
 def _plain(setting: Any) -> Any:
     """Return a setting with schedules in words, each as short as it can be."""
     if isinstance(setting, list | tuple):
         return [_plain(one) for one in setting]
-    if isinstance(setting, Mapping) and "from" in setting:
+    if isinstance(setting, HalfLife):
+        setting = {k: v for k, v in fields_of(setting).items() if v not in (None, 0.0)}
+    if isinstance(setting, Mapping) and "from" not in setting:
+        return {name: _plain(one) for name, one in setting.items()}
+    if isinstance(setting, Mapping):
         setting = Schedule.of(setting).shortest
     return setting.text if isinstance(setting, Schedule) else setting
 
@@ -291,4 +325,6 @@ def _is_number(value: Any) -> bool:
 def _shown(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"({', '.join(map(_shown, value))})"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_shown(part)}' for key, part in value.items())}}}"
     return f"{value:,.10g}" if _is_number(value) else str(value)
