@@ -23,12 +23,17 @@ rules = Rulebook()
 
 
 class Descent:
-    """Weights on a bowl of three curvatures, and an optimiser that follows their gradients."""
+    """Weights on a bowl of three curvatures, and an optimiser that follows their gradients.
 
-    def __init__(self, plugin: Optimizer, settings: PlayerSettings | None = None) -> None:
-        drawn = torch.Generator().manual_seed(0)
+    These are noisy unless said otherwise, as some methods go by nothing but their signs.
+    """
+
+    def __init__(
+        self, plugin: Optimizer, settings: PlayerSettings | None = None, *, noise: float = 1.0
+    ) -> None:
+        self.noise, self.drawn = noise, torch.Generator().manual_seed(0)
         shapes = ((4,), (2, 3), (5,))
-        self.weights = [nn.Parameter(torch.randn(shape, generator=drawn)) for shape in shapes]
+        self.weights = [nn.Parameter(self._draw(shape)) for shape in shapes]
         self.plugin, self.torch = plugin, built(plugin, self.weights, settings or _told(plugin))
         self.trained = list(self.weights)  # those that get gradients
 
@@ -56,7 +61,11 @@ class Descent:
         self.torch.zero_grad(set_to_none=True)
         for weight, curvature in zip(self.weights, CURVATURES, strict=True):
             if any(weight is one for one in self.trained):
-                weight.grad = curvature * (weight.detach() - LOWEST)
+                slope = curvature * (weight.detach() - LOWEST)
+                weight.grad = slope + self.noise * self._draw(tuple(weight.shape))
+
+    def _draw(self, shape: tuple[int, ...]) -> torch.Tensor:
+        return torch.randn(shape, generator=self.drawn)
 
 
 def _same(a: Descent, b: Descent) -> bool:
@@ -79,7 +88,7 @@ def is_built_as_promised(optimizer: Optimizer) -> None:
 
 @rules.rule
 def descends_a_quadratic(optimizer: Optimizer) -> None:
-    descent = Descent(optimizer)
+    descent = Descent(optimizer, noise=0.0)
     before = descent.height
     descent.go(150)
     assert descent.height < 0.5 * before, (
@@ -123,6 +132,7 @@ def goes_on_from_its_state_dict(optimizer: Optimizer) -> None:
         for weight, value in zip(other.weights, whole.now(), strict=True):
             weight.copy_(value)
     other.torch.load_state_dict(kept)
+    other.drawn.set_state(whole.drawn.get_state())
     assert _same(whole.go(STEPS), other.go(STEPS)), (
         "after load_state_dict(state_dict()) it goes on otherwise than it would have; keep all "
         "that decides a step in `self.state` and the parameter group"
