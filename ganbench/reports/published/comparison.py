@@ -245,22 +245,20 @@ def _trained(theirs: Published, ours: Ours) -> Iterator[Aspect]:
 
 def _updates(cell: Cell, theirs: Mapping[str, Any]) -> Iterator[Aspect]:
     """Compare what is said under the keys of `training`; then what ours has beside that."""
-    ours = cell.schedule
+    ours, players = cell.schedule, get_args(PlayerName)
     for key, value in theirs.items():
-        if key in get_args(PlayerName):
-            for name, wanted in value.items():
-                yield Aspect(f"{key}.{name}", _of_player(cell, key, name), _plain(wanted))
-        elif key == "optimizer":
+        if key == "optimizer":
             yield Aspect(key, _optimizer(cell, "generator"), value)
-        else:
+        elif key not in players:
             yield Aspect(key, _plain(getattr(ours, key, None)), _plain(value))
     if ours.n_gen != 1 and "n_gen" not in theirs:
         yield Aspect("n_gen", ours.n_gen, None)
-    for player in get_args(PlayerName):
-        for name, value in fields_of(getattr(ours, player)).items():
-            if value is not None and name not in theirs.get(player, {}):
-                wanted = _plain(theirs.get(name))
-                yield Aspect(f"{player}.{name}", _of_player(cell, player, name), wanted)
+    for player in players:
+        own = {
+            k: theirs.get(k) for k, v in fields_of(getattr(ours, player)).items() if v is not None
+        }
+        for name, wanted in {**own, **theirs.get(player, {})}.items():
+            yield Aspect(f"{player}.{name}", _of_player(cell, player, name), _plain(wanted))
 
 
 def _of_player(cell: Cell, player: PlayerName, name: str) -> Any:
