@@ -201,7 +201,7 @@ AmountOfTraining = Annotated[
 class Average(Settings):
     """An average of G's weights in which those of so long ago count half."""
 
-    half_life: Annotated[PositiveFloat, SCHEDULED] = Field(description="kimg")
+    half_life: Rate = Field(description="kimg")
     ramp_up: PositiveFloat | None = Field(
         default=None, description="the half-life is at most this share of what has been shown"
     )

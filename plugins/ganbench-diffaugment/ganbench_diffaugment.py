@@ -1,13 +1,13 @@
 """DiffAugment for ganbench."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganbench import Transform, hookimpl
+from ganbench import Scheduled, Transform, hookimpl
 
 
 @dataclass(kw_only=True)
@@ -23,13 +23,21 @@ class DiffAugment(Transform):
     translation: float = 0.125  # at most, as a share of the side
     cutout: float = 0.5  # the hole's side, as a share of the image's
     fill: float = 0.0  # of what moves in and of the hole; -1 is black
+    chance: Scheduled = field(default=1.0, metadata={"since": "0.2.0"})  # of each image
 
     def __post_init__(self) -> None:
-        for name in ("translation", "cutout"):
+        for name in ("translation", "cutout", "chance"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, found {getattr(self, name)}")
 
     def apply(self, images: Tensor) -> Tensor:
+        augmented = self._augmented(images)
+        if self.chance == 1:
+            return augmented
+        is_augmented = torch.rand_like(images[:, :1, :1, :1]) < self.chance
+        return torch.where(is_augmented, augmented, images)
+
+    def _augmented(self, images: Tensor) -> Tensor:
         if "color" in self.policy:
             images = recoloured(images)
         if "translation" in self.policy:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import torch
 from helpers import mutants
-from torch import Tensor
+from torch import Tensor, nn
 
-from ganbench import Scheduled, Step, Terms, Transform
+from ganbench import ImageSpec, NormFactory, Scheduled, Step, Terms, Transform
+from ganbench.default_plugins.architectures.mlp import MLP
 from ganbench.default_plugins.losses import BCE, LSGAN
 from ganbench.testing import parametrize_with_checks
 
@@ -118,8 +119,39 @@ class DividesByTheRest(Noise):
         return images + torch.randn_like(images) / torch.tensor(1 - self.progress)
 
 
+class Vanishing(nn.Module):
+    """A D whose first layer is divided by what is left of the budget."""
+
+    def __init__(self, image: ImageSpec) -> None:
+        super().__init__()
+        self.feature_dim = 4
+        self.layer = nn.Linear(image.channels * image.resolution**2, 4)
+        self.register_buffer("progress", torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images.flatten(1)).tanh() / (1 - self.progress)
+
+
+@dataclass(kw_only=True)
+class VanishesAtTheEnd(MLP):
+    """An MLP with a D that has no value once the budget is spent."""
+
+    name = "vanishes-at-the-end"
+    caught_by = {"progress_stays_finite"}
+    also = mutants.MOST  # its D has no norm layers either
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return Vanishing(image)
+
+
 @mutants.parametrize(
-    KeepsHalf, TakesOneValue, NotANumberLater, GrowsForEver, KeepsNoise, DividesByTheRest
+    VanishesAtTheEnd,
+    KeepsHalf,
+    TakesOneValue,
+    NotANumberLater,
+    GrowsForEver,
+    KeepsNoise,
+    DividesByTheRest,
 )
 def test_plugin_that_does_not_follow_is_caught(mutant):
     mutants.assert_caught(mutant)

@@ -29,7 +29,9 @@ from ganbench.testing.fixtures.networks import (
     random_images,
     shaken,
 )
+from ganbench.testing.fixtures.scheduled import told
 from ganbench.testing.rulebook import Rulebook
+from ganbench.training.changes import progress_buffers
 
 RESOLUTIONS = (1, 2, 4, 8, 16, 28, 29, 32, 33, 48, 64, 100, 128, 256)
 SPECS = tuple(ImageSpec(channels, size) for size in RESOLUTIONS for channels in (1, 2, 3))
@@ -50,6 +52,20 @@ def norms_are_known(architecture: Architecture) -> None:
         assert len(set(norms)) == len(norms), f"{field} names a norm twice: {norms}"
     assert "spectral" not in architecture.g_norms, "g_norms names 'spectral', which is for d_norms"
     assert architecture.d_norms, "d_norms is empty; ('none',) says that there are no norm layers"
+
+
+@rules.rule
+def progress_stays_finite(architecture: Architecture) -> None:
+    image = next(_smallest(architecture))
+    generator, discriminator = _players(architecture, image)
+    if not (progress_buffers(generator) or progress_buffers(discriminator)):
+        return
+    latents = torch.randn(COUNT, architecture.latent_dim)
+    for progress in told(generator, discriminator):
+        images = generator(latents, None)
+        logits = discriminator(images, None).logits
+        assert images.isfinite().all(), f"G's images are not finite{progress}"
+        assert logits.isfinite().all(), f"D's logits are not finite{progress}"
 
 
 @rules.rule
@@ -234,11 +250,13 @@ def gradient_penalty_passes_through(norm: str, architecture: Architecture) -> No
     image = next(_smallest(architecture))
     _, discriminator = _players(architecture, image, d_norm=norm)
     shaken(discriminator, 0.05)  # residual branches may start at zero
-    scored = Scored(random_images(COUNT, image), None, discriminator, track_inputs=True)
-    (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
-    assert finite_gradients(discriminator), (
-        f"under d_norm '{norm}' a gradient penalty gives gradients that are not finite"
-    )
+    for progress in told(discriminator):
+        scored = Scored(random_images(COUNT, image), None, discriminator, track_inputs=True)
+        (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
+        assert finite_gradients(discriminator), (
+            f"under d_norm '{norm}' a gradient penalty gives gradients that are not finite"
+            f"{progress}"
+        )
     reached = [p.grad for p in discriminator.parameters() if p.ndim > 1]
     assert all(gradient is not None and bool(gradient.any()) for gradient in reached), (
         f"under d_norm '{norm}' a gradient penalty does not reach every weight; use operators "

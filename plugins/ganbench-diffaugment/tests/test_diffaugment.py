@@ -78,3 +78,10 @@ def test_grey_has_no_saturation_to_change():
 def test_share_beyond_one_is_refused(option):
     with pytest.raises(ValueError, match=f"{option} is a share from 0 to 1, found 1.5"):
         DiffAugment(**{option: 1.5})
+
+
+def test_chance_decides_how_many_images_are_augmented():
+    images = torch.zeros(2000, 1, 4, 4)
+    augmented = DiffAugment(policy=("color",), chance=0.3).apply(images).flatten(1).any(1)
+    assert 0.25 < float(augmented.float().mean()) < 0.35
+    assert torch.equal(DiffAugment(chance=0.0).apply(images), images)
