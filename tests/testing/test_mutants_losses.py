@@ -323,6 +323,17 @@ def test_right_loss_conforms(check):
     check()
 
 
+@dataclass(kw_only=True)
+class HelpsD(Regularizer):
+    """G is to make its images less real."""
+
+    name = "helps-d"
+    caught_by = {"generator_still_raises_fake_logits"}
+
+    def generator_loss(self, step: Step) -> Terms:
+        return {"less_real": 2 * step.fake.logits.mean()}
+
+
 @mutants.parametrize(
     *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
 )

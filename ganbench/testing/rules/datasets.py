@@ -187,6 +187,13 @@ def test_set_is_another_one(dataset: Dataset) -> None:
         assert not _equal(found["train"], found["test"]), (
             "the test set is the training set; load another split, or declare splits = ('train',)"
         )
+        known = {row.tobytes() for row in found["train"].flatten(1).numpy()}
+        seen = sum(row.tobytes() in known for row in found["test"].flatten(1).numpy())
+        share = seen / len(found["test"])
+        assert share <= 0.5, (
+            f"{share:.0%} of the test set are training images; hold others out, or declare "
+            "splits = ('train',)"
+        )
 
 
 @rules.rule

@@ -21,6 +21,7 @@ from ganbench.testing.fixtures.loss_steps import (
     of_equal_samples,
     reaches,
     stage_for,
+    total,
 )
 from ganbench.testing.rulebook import Rulebook
 from ganbench.testing.rules import (
@@ -49,8 +50,12 @@ rules = Rulebook(
 )
 
 
+def _is_regularizer(cls: type) -> bool:
+    return issubclass(cls, Regularizer)
+
+
 def _is_no_regularizer(cls: type) -> bool:
-    return not issubclass(cls, Regularizer)
+    return not _is_regularizer(cls)
 
 
 @rules.rule
@@ -99,6 +104,19 @@ def discriminator_separates_real_from_fake(loss: Loss) -> None:
 def generator_raises_fake_logits(loss: Loss) -> None:
     _, fake = _settled(loss, "generator", 0.4, -0.5)  # below every target
     assert fake < 0, "raising the logits of fakes does not lower the generator's loss"
+
+
+@rules.rule_where(_is_regularizer)
+def generator_still_raises_fake_logits(loss: Loss) -> None:
+    """Beside an adversary whose slope is -1, at logits of moderate size."""
+    stage, critic = levelled_stage(loss, 0.4, -0.5)
+    if terms := stage.terms(loss, "generator"):
+        (slope,) = _slopes(total(terms), critic.levels[0])
+        assert slope < 1, (
+            "beside a loss that raises the logits of fakes, with a slope of 1, its terms of G "
+            f"lower them with one of {slope:.3g}, so that G helps D; turn the sign around, or "
+            "lower the default weight"
+        )
 
 
 @rules.rule_where(_is_no_regularizer)
