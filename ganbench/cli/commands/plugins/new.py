@@ -27,8 +27,10 @@ def command(kind: str, name: str, into: Path) -> int:
     """
     package = scaffold.write(kind, name, into)
     module, benchmark = package / f"{scaffold.module_name(name)}.py", package / "benchmark.yaml"
+    test = package / "tests" / f"test_{name.replace('-', '_')}.py"
     print(f"{package}: {an(kind)} '{name}' that works as it is. Next:")
     print(f"  1. change it           {module}")
+    print(f"     and its own numbers {test} (the kit's test stays)")
     print(f"  2. check it            ganbench plugins check {module}")
     print(f"  3. run it              ganbench run {benchmark} --plugin {module}")
     print(f"  4. install and test it pip install -e {package} && pytest {package}")
