@@ -49,6 +49,7 @@ HELPERS = (
 """Public classes that plugins meet and do not subclass to be registered."""
 FUNCTIONS = (
     "norm_per_sample",
+    "logit_per_image",
     "interpolated",
     "perturbed",
     "gradient_penalty",

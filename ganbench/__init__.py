@@ -49,7 +49,13 @@ if TYPE_CHECKING:
     )
     from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
     from ganbench.contracts.samplers import Sampling, SamplingMethod, truncated
-    from ganbench.contracts.steps import DiscriminatorOutput, PlayerParameters, Scored, Step
+    from ganbench.contracts.steps import (
+        DiscriminatorOutput,
+        PlayerParameters,
+        Scored,
+        Step,
+        logit_per_image,
+    )
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
@@ -108,7 +114,7 @@ _HOMES = {
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "contracts.samplers": "Sampling truncated",
-    "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step",
+    "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step logit_per_image",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",

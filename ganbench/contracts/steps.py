@@ -19,9 +19,14 @@ Player = Literal["generator", "discriminator"]
 class DiscriminatorOutput(NamedTuple):
     """What the discriminator says of a batch. A NamedTuple, so that `torch.compile` returns it."""
 
-    logits: Tensor  # (N,) unbounded; never a probability
+    logits: Tensor  # (N, ...) unbounded; never probabilities. (N,), or one for each patch or head
     features: Tensor  # (N, F) what the head saw; under autocast, `Scored.features` is its float32
     class_logits: Tensor | None = None  # (N, K) from an auxiliary classifier
+
+
+def logit_per_image(logits: Tensor) -> Tensor:
+    """Return the mean of each image's logits, (N, ...) -> (N,)."""
+    return logits if logits.ndim == 1 else logits.flatten(1).mean(1)
 
 
 Judge = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
@@ -60,7 +65,11 @@ class Scored:
 
     @property
     def logits(self) -> Tensor:
-        """D's verdicts, (N,), unbounded: higher is more real."""
+        """D's verdicts, (N, ...), unbounded: higher is more real.
+
+        (N,), or some for each image, as of its patches or of several heads: a mean over all of
+        them fits both, and `logit_per_image` gives one for each image.
+        """
         return self.output.logits
 
     @property
@@ -72,6 +81,7 @@ class Scored:
     def input_gradient(self) -> Tensor:
         """The gradient of each image's logit at that image, (N, C, H, W), itself differentiable.
 
+        Of an image with several logits it is their sum's.
         Raises ContractError where the loss did not declare it in `input_gradients`.
         """
         if not self._track_inputs:

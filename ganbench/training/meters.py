@@ -43,7 +43,7 @@ def signals_of(player: Player, step: Step, boundary: float | None) -> Terms:
 def outputs_of_d(real: Scored, fake: Scored, boundary: float | None) -> Terms:
     """Return D's mean outputs on what its loss looked at in its own step.
 
-    Where the loss has a boundary between real and fake, also how often D was right.
+    Where the loss has a boundary between real and fake, also the share of logits that were right.
     """
     found: Terms = {}
     for name, scored, sign in (("d_real", real, 1.0), ("d_fake", fake, -1.0)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ganbench import Regularizer, Step, hookimpl
+from ganbench import Regularizer, Step, hookimpl, logit_per_image
 
 
 @dataclass(kw_only=True)
@@ -17,7 +17,7 @@ class TopK(Regularizer):
     share: float = 0.5
 
     def edit_generator_step(self, step: Step) -> Step:
-        logits = step.fake.logits
+        logits = logit_per_image(step.fake.logits)
         best = logits.topk(max(1, round(self.share * len(logits)))).indices
         return replace(step, fake=step.fake.kept(best), latents=step.latents[best])
 

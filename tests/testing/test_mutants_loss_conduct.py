@@ -83,7 +83,7 @@ class TargetsOnCPU(LSGAN):
     caught_by = {"stays_on_the_device"}
 
     def discriminator_loss(self, step: Step) -> Terms:
-        ones, zeros = torch.ones(len(step.real.images)), torch.zeros(len(step.real.images))
+        ones, zeros = (make(step.real.logits.shape) for make in (torch.ones, torch.zeros))
         real, fake = F.mse_loss(step.real.logits, ones), F.mse_loss(step.fake.logits, zeros)
         return {"real": real, "fake": fake}
 

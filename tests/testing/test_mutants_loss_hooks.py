@@ -165,6 +165,30 @@ class WholeBatchUnsaid(LSGAN):
 
 
 @dataclass(kw_only=True)
+class Squeezes(BCE):
+    """One logit for each image is taken for granted."""
+
+    name = "squeezes"
+    caught_by = {"several_logits_per_image_work"}
+
+    def generator_loss(self, step: Step) -> Terms:
+        one_each = step.fake.logits.view(len(step.fake.images))
+        return {"adversarial": F.softplus(-one_each).mean()}
+
+
+@dataclass(kw_only=True)
+class SumsOverPatches(BCE):
+    """A mean over images, of sums over their patches."""
+
+    name = "sums-over-patches"
+    caught_by = {"several_logits_per_image_work"}
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        sides = F.softplus(-step.real.logits), F.softplus(step.fake.logits)
+        return {"sides": torch.stack([s.sum() / len(s) for s in sides]).sum()}
+
+
+@dataclass(kw_only=True)
 class BreaksNothing(BCE):
     """A rule is declared broken that it keeps."""
 

@@ -34,7 +34,7 @@ class SumOverSamples(BCE):
 
     name = "sum-over-samples"
     caught_by = {"discriminator_terms_are_means_over_samples"}
-    also = {"whole_batches_are_declared"}
+    also = {"whole_batches_are_declared", "several_logits_per_image_work"}
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {"d": F.softplus(-step.real.logits).sum() + F.softplus(step.fake.logits).sum()}
@@ -183,6 +183,7 @@ class LabelsInSecret(BCE):
 
     name = "labels-in-secret"
     caught_by = {"missing_labels_work"}
+    also = {"several_logits_per_image_work"}
 
     def generator_loss(self, step: Step) -> Terms:
         weights = 1.0 + step.fake.labels.float()
@@ -195,7 +196,7 @@ class NeedsTwo(BCE):
 
     name = "needs-two"
     caught_by = {"any_batch_size_and_channel_count_works"}
-    also = {"whole_batches_are_declared"}
+    also = {"whole_batches_are_declared", "several_logits_per_image_work"}
 
     def generator_loss(self, step: Step) -> Terms:
         return {"adversarial": -step.fake.logits.mean() / self._spread(step.fake.logits)}

@@ -12,7 +12,17 @@ from helpers import methods
 from helpers.tiny_trainer import IMAGE, data_of, same, trainer_of, weights
 from torch import Tensor, nn
 
-from ganbench import ContractError, InputGradients, Owned, Regularizer, Shapes, Step, Terms
+from ganbench import (
+    ContractError,
+    InputGradients,
+    Owned,
+    Regularizer,
+    Scored,
+    Shapes,
+    Step,
+    Terms,
+    logit_per_image,
+)
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures.loss_steps import Stage, stage_for
@@ -56,6 +66,25 @@ COMBINATIONS = {
     "consensus": ["consensus"],
     "several": ["infogan", "apa", "logan", "unrolled", "top_k"],
 }
+
+
+def test_patches_go_on_to_the_last_bit_and_are_means():
+    """A batch of patches' logits has the terms of their mean, and the slope of their sum."""
+
+    def of_patches(**how):
+        return trained(WGANGP(), of("top_k"), conditioning=of("patch", size=2), **how)
+
+    whole, states = of_patches(), []
+    whole.on_window = lambda window: states.append(copy.deepcopy(whole.state().plain()))
+    expected = everything(whole)
+    later = of_patches()
+    later.restore(type(whole.state()).from_plain(states[1]))
+    assert same(everything(later), expected)
+    scored = Scored(torch.rand(5, 1, 4, 4), None, whole.discriminator, track_inputs=True)
+    assert scored.logits.shape == (5, 4)
+    assert torch.allclose(logit_per_image(scored.logits), scored.logits.mean(1))
+    (slope,) = torch.autograd.grad(scored.logits.sum(), scored.images, retain_graph=True)
+    assert torch.allclose(scored.input_gradient, slope)
 
 
 @pytest.mark.parametrize("names", COMBINATIONS.values(), ids=COMBINATIONS)

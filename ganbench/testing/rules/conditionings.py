@@ -129,8 +129,9 @@ def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
         assert fakes.shape == (count, image.channels, 8, 8), (
             f"images of {image} come out as {tuple(fakes.shape)}"
         )
-        assert logits.shape == (count,), (
-            f"the head gives logits {tuple(logits.shape)}, not (N,); add .squeeze(1)"
+        assert logits.shape[:1] == (count,), (
+            f"the head gives {count} images logits {tuple(logits.shape)}; each has one, (N,), or "
+            "some, (N, ...)"
         )
         assert finite_gradients(generator), f"a gradient for {image} is not finite"
 

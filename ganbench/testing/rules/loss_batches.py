@@ -1,4 +1,4 @@
-"""What losses declare of how they look at a batch: at pairs, and as a whole."""
+"""How losses look at a batch: at pairs and as a whole, if declared, and at several logits each."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from functools import partial
 from typing import get_args
 
 import torch
+from torch import Tensor, nn
 
 from ganbench.contracts.losses import Loss, Terms
-from ganbench.contracts.steps import Player
+from ganbench.contracts.steps import DiscriminatorOutput, Player
+from ganbench.errors import ContractError
 from ganbench.testing.fixtures.loss_steps import DRAWS, Stage, close, stage_for
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 
 COUNT = 6
+LOGITS = 4  # for each image, where there are several
 PAIRED = (2, 0, 1, 5, 3, 4)  # other fakes beside each real, of other labels
 rules = Rulebook()
 
@@ -50,6 +53,69 @@ def whole_batches_are_declared(loss: Loss) -> None:
                 f"the {player}'s term '{name}' is {whole:.4g} of a whole batch, and {halves:.4g} "
                 "of its halves; declare `whole_batch = True`, so that no batch comes in pieces"
             )
+
+
+@rules.rule
+def several_logits_per_image_work(loss: Loss) -> None:
+    """Equal logits of one image, as of its patches, make the terms that one logit makes.
+
+    D's slope at an image is that of the sum of its logits. A term has the value of one where each
+    of several has the slope of the one, or where they share it.
+    """
+    stage = _stage(loss)
+    for player in get_args(Player):
+        one = partial(_whole, stage, player)
+        found = None
+        for share in (1.0, 1 / LOGITS):
+            other = _differing(loss, one, partial(_several, stage, share, player))
+            found = {k: v for k, v in other.items() if found is None or k in found}
+        for name, (alone, several) in (found or {}).items():
+            raise AssertionError(
+                f"the {player}'s term '{name}' is {alone:.4g} where D gives one logit for each "
+                f"image, and {several:.4g} where it gives {LOGITS} that are equal, as of patches; "
+                "take the mean over all of them"
+            )
+
+
+def _differing(
+    loss: Loss, one: Callable[[Loss], Terms], several: Callable[[Loss], Terms]
+) -> dict[str, tuple[float, float]]:
+    """Return the terms that are not the same, whatever is drawn."""
+    alone, other = (_values(loss, make, 0) for make in (one, several))
+    if all(close(value, other.get(name, math.nan)) for name, value in alone.items()):
+        return {}
+    compared = _compared(loss, one, several)
+    found = {name: (alone[name], math.nan) for name in alone.keys() - other.keys()}
+    return found | {k: (a, b) for k, (a, b, error) in compared.items() if not close(a, b, error)}
+
+
+def _several(stage: Stage, share: float, player: Player, loss: Loss) -> Terms:
+    stage = stage.copy()
+    stage.discriminator = _Repeating(stage.discriminator, share)
+    try:
+        terms = stage.terms(loss, player)
+    except ContractError:
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"logits (N, {LOGITS}), as of patches, make it raise {type(error).__name__} ({error}); "
+            "take the mean over all of them, or `logit_per_image`"
+        ) from error
+    return terms
+
+
+class _Repeating(nn.Module):
+    """D, which says the same several times of each image, each with a share of the slope."""
+
+    def __init__(self, discriminator: nn.Module, share: float) -> None:
+        super().__init__()
+        self.once, self.share = discriminator, share
+        self.feature_dim = discriminator.feature_dim
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
+        output = self.once(images, labels)
+        logit = self.share * output.logits + (1 - self.share) * output.logits.detach()
+        return output._replace(logits=logit[:, None].repeat(1, LOGITS))
 
 
 def _stage(loss: Loss) -> Stage:
@@ -92,17 +158,11 @@ def _compared(
     Where a loss draws, they are means over many draws.
     """
 
-    def values(make: Callable[[Loss], Terms], seed: int) -> dict[str, float]:
-        with seeded(seed):
-            terms = make(copy.deepcopy(loss))
-        # Of others, a rule of their own says what is wrong.
-        return {k: float(v.detach()) for k, v in terms.items() if v.ndim == 0 and v.isfinite()}
-
-    one, other = ([values(make, seed) for seed in range(2)] for make in (first, second))
+    one, other = ([_values(loss, make, seed) for seed in range(2)] for make in (first, second))
     drawn = any(not close(one[0][k], one[1].get(k, math.nan)) for k in one[0])
     if drawn:
-        one += [values(first, seed) for seed in range(2, DRAWS)]
-        other += [values(second, seed) for seed in range(2, DRAWS)]
+        one += [_values(loss, first, seed) for seed in range(2, DRAWS)]
+        other += [_values(loss, second, seed) for seed in range(2, DRAWS)]
     found = {}
     for name in one[0].keys() & other[0].keys():
         a, b = (
@@ -112,3 +172,10 @@ def _compared(
         error = float((a.var() + b.var()) / len(a)) ** 0.5 if drawn else 0.0
         found[name] = float(a.mean()), float(b.mean()), error
     return found
+
+
+def _values(loss: Loss, make: Callable[[Loss], Terms], seed: int) -> dict[str, float]:
+    """Return the terms that are finite scalars; of others, a rule of their own says so."""
+    with seeded(seed):
+        terms = make(copy.deepcopy(loss))
+    return {k: float(v.detach()) for k, v in terms.items() if v.ndim == 0 and v.isfinite()}
