@@ -52,6 +52,20 @@ class Breaks(SamplingMethod):
         raise RuntimeError("out of ideas")
 
 
+@dataclass(kw_only=True)
+class Coded(SamplingMethod):
+    """Latents whose codes are what InfoGAN's own network reads off D's features."""
+
+    name = "coded"
+    needs_discriminator = True
+    needs_own = True
+
+    def draw(self, model, labels, count, rng):
+        z = model.prior(count, rng)
+        read = model.own["infogan/q"](model.score(model.generate(z, labels), labels).features)
+        return model.images(torch.cat([read, z[:, read.shape[1] :]], 1), labels)
+
+
 @hookimpl
 def register_metrics(register):
     register(Keeps)
@@ -60,11 +74,15 @@ def register_metrics(register):
 @hookimpl
 def register_samplers(register):
     register(Breaks)
+    register(Coded)
 '''
-SAMPLERS = "{name: truncation, psi: 0.7}, ddls, plain, {name: rejection, burn_in: 300}"
+SAMPLERS = "{name: truncation, psi: 0.7}, ddls, plain, {name: rejection, burn_in: 300}, coded"
 BROKEN = "breaks, {name: breaks, kindly: true}"
-NAMES = ("plain", "truncation", "ddls", "rejection", "breaks(kindly=false)", "breaks(kindly=true)")
-DDLS = methods.FILES["ddls"]
+NAMES = (
+    *("plain", "truncation", "ddls", "rejection", "coded"),
+    *("breaks(kindly=false)", "breaks(kindly=true)"),
+)
+DDLS, INFOGAN = methods.FILES["ddls"], methods.FILES["infogan"]
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +94,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "metrics: [mode-coverage, fid, throughput]",
         "controls: [], metrics: [keeps, fid, throughput]",
     )
-    file = tiny.write(here, text)
+    file = tiny.write(here, text + "regularizers: [infogan]\n")
+    plugins = [part for path in ("keeps.py", DDLS, INFOGAN) for part in ("--plugin", path)]
     asked = {
         "many": ("--set", f"evaluation.samplers=[{SAMPLERS}, {BROKEN}]"),
         "alone": (),
     }
     for out, options in asked.items():
-        done = tiny.ganbench(
-            *("run", file, "--plugin", "keeps.py", "--plugin", DDLS, "--out", out, *options),
-            cwd=here,
-        )
+        done = tiny.ganbench("run", file, *plugins, "--out", out, *options, cwd=here)
         assert done.returncode == (3 if out == "many" else 0), done.stderr
     return here
 
@@ -119,7 +135,9 @@ def test_every_sampler_has_a_row_and_is_in_its_protocols(folder: Path) -> None:
     table = json.loads((folder / "many" / "table.json").read_text())
     assert table["axes"][-1] == "sampler"
     assert [row["axes"]["sampler"] for row in table["rows"]] == list(NAMES)
-    assert [row["label"] for row in table["rows"]] == [f"bce/none/mlp/{name}" for name in NAMES]
+    assert [row["label"] for row in table["rows"]] == [
+        f"bce/none/mlp/infogan/{name}" for name in NAMES
+    ]
     truncation, rejection = outcomes(folder / "many")[1:4:2]
     found = protocol(truncation, "fid@pixels")["sampler"]
     assert found == {"name": "truncation", "options": {"psi": 0.7}, "source": "ganbench 0.1.0"}
@@ -144,7 +162,7 @@ def test_rows_are_of_one_training_in_one_folder(folder: Path) -> None:
 
 
 def test_a_sampler_that_fails_costs_its_own_row(folder: Path) -> None:
-    broken, kind = outcomes(folder / "many")[4:]
+    broken, kind = outcomes(folder / "many")[5:]
     assert (
         numbers(broken)["fid@pixels"].reason
         == "sampler 'breaks(kindly=false)': RuntimeError: out of ideas"
@@ -170,13 +188,15 @@ def test_a_baseline_of_plain_goes_on(folder: Path) -> None:
         (2, "ddls"),
         (3, {"name": "rejection", "burn_in": 300}),
         (3, "rejection(burn_in=300)"),
+        (4, "coded"),
     ],
 )
 def test_the_saved_model_draws_what_the_trial_was_judged_by(
     folder: Path, number: int, sampler: Any
 ) -> None:
     outcome = outcomes(folder / "many")[number]
-    model = ganbench.load_model(outcome.directory, plugins=[str(DDLS)])
+    plugins = [str(path) for path in (folder / "keeps.py", DDLS, INFOGAN)]
+    model = ganbench.load_model(outcome.directory, plugins=plugins)
     samples = model.sample(200, seed=0, sampler=sampler)
     assert torch.equal(samples.images, torch.load(outcome.pictures / "fake.pt"))
     assert (samples.latents is None) == (number > 0)
