@@ -22,6 +22,7 @@ SAMPLED = 500
 ENOUGH_SECONDS = 10.0  # for all networks; those that are left are measured by small batches alone
 MOST_BYTES = 1e9  # of memory for measuring
 MOST_CRITIC = 5  # steps of D in an iteration that is measured
+MOST_GEN = 5  # and of G; where there are more, an image takes as much longer at most
 WEIGHT_COPIES = 5  # gradients, both averages of Adam and the average of weights
 SMALL = (2, 4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
 
@@ -54,7 +55,10 @@ class Estimator:
 
         Returns None for networks that are too large to be tried out.
         """
-        schedule = cell.schedule
+        n_gen = min(cell.schedule.n_gen, MOST_GEN)
+        longer = cell.schedule.n_gen / n_gen
+        schedule = dataclasses.replace(cell.schedule, n_gen=n_gen)
+        cell = dataclasses.replace(cell, schedule=schedule)
         alike = dataclasses.replace(
             schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
         )
@@ -67,8 +71,8 @@ class Estimator:
         if (found := self._measured[key]) is None:
             return None
         num_samples = cell.num_samples * max(1, len(cell.samplers))
-        seconds = 1000 * schedule.kimg * found.per_image + num_samples * found.per_sample
-        return Estimate(seconds, found.is_bound)
+        seconds = 1000 * schedule.kimg * found.per_image * longer + num_samples * found.per_sample
+        return Estimate(seconds, found.is_bound or longer > 1)
 
 
 def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> _Measured | None:

@@ -15,6 +15,7 @@ from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import HalfLife, OwnSettings
 from ganbench.registry import registry
 from ganbench.registry.discovery import PluginSource
+from ganbench.training import time_estimate
 
 TEXT = """\
 version: 1
@@ -172,6 +173,20 @@ def test_optimizers_of_plugins_are_part_of_the_cell():
     assert found.schedule.images_per_iteration == 2 * found.schedule.batch_size
     newer = dataclasses.replace(found.d_optimizer, source="ganbench-extra 1.3", counted_as="")
     assert dataclasses.replace(found, d_optimizer=newer).id != found.id
+
+
+def test_budgets_in_steps_count_those_of_g(cell):
+    found = cell("{batch_size: 10, n_gen: 2, n_critic: 4, budget: {steps: 100}}").schedule
+    assert found.kimg == 2.0  # 50 iterations of 40 images
+
+
+def test_estimates_of_many_steps_of_g_are_bounds(plugins, cell):
+    estimator = time_estimate.Estimator(plugins, "cpu")
+    usual = estimator.estimate(cell("{batch_size: 2, n_gen: 5}"))
+    beyond = estimator.estimate(cell("{batch_size: 2, n_gen: 5000000}"))
+    assert not usual.is_bound
+    assert beyond.is_bound
+    assert beyond.seconds > 1e5 * usual.seconds
 
 
 def test_axes_of_blocks_name_their_player(planned):

@@ -72,9 +72,11 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "norms of G and D", f"{cell['g_norm']}, {cell['d_norm']}"
     schedule = cell["schedule"]
     yield "batch size", str(schedule["batch_size"])
+    own = schedule.get("discriminator") or {}  # which models of before do not have
+    names = dict.fromkeys([schedule["optimizer"], own.get("optimizer") or schedule["optimizer"]])
     yield (
         "optimiser",
-        f"{schedule['optimizer']}, {_rate(schedule['g_lr'])} (G), {_rate(schedule['d_lr'])} (D)",
+        f"{' and '.join(names)}, {_rate(schedule['g_lr'])} (G), {_rate(schedule['d_lr'])} (D)",
     )
     yield "images shown to D", f"{training['kimg']:g} thousand"
     yield "updates of G and D", f"{training['g_updates']:,}, {training['d_updates']:,}"
