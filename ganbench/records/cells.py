@@ -255,6 +255,17 @@ def fields_of(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in _defaults(type(value))}  # type: ignore[arg-type]
 
 
+def as_written(value: Any) -> Any:
+    """Return a record as files hold it: dataclasses as mappings, schedules as files say them."""
+    if isinstance(value, dict):
+        return {key: as_written(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_written(part) for part in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return as_written(fields_of(value))
+    return value
+
+
 @cache
 def _defaults(cls: type) -> dict[str, Any]:
     """Return the default of each field of a dataclass, or MISSING."""

@@ -28,7 +28,7 @@ import pydantic
 
 from ganbench.errors import RunError
 from ganbench.records import results, stored, windows
-from ganbench.records.cells import PLAIN, SAMPLER, Cell, Plan, Reference, slug
+from ganbench.records.cells import PLAIN, SAMPLER, Cell, Plan, Reference, as_written, slug
 from ganbench.records.columns import Column
 from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
@@ -116,7 +116,7 @@ class Trial:
                 return
         training = self.cell.training_id if self.cell else None
         ids = {"cell_id": self.subject.id, "training_id": training}
-        files.write_json(path, {**asdict(self), **ids})
+        files.write_json(path, {**as_written(self), **ids})
 
 
 @dataclass(frozen=True)
@@ -298,7 +298,7 @@ def _text(path: Path) -> str:
 
 def write_plan(path: Path, plan: Plan) -> None:
     """Write every cell of a plan, resolved, with a SHA-256 by which it is known again."""
-    sealed.write_json(path, asdict(plan))
+    sealed.write_json(path, as_written(plan))
 
 
 def _typed(cls: type[T], found: Any, told: str) -> T:

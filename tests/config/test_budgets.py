@@ -11,7 +11,8 @@ from ganbench.cli.output import print_json
 from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.errors import ConfigError
 from ganbench.models.parts import ParameterCounts
-from ganbench.records.cells import Plan
+from ganbench.records import stored
+from ganbench.records.cells import Plan, as_written
 from ganbench.records.schedules import Schedule
 
 TEXT = """\
@@ -124,6 +125,13 @@ def test_schedules_are_counted_by_what_they_say(planned):
 def test_schedules_that_are_none_are_refused(refused, training, message):
     text = of(training).replace("n_critic: 3, n_critic", "n_critic")
     assert message in refused(text)
+
+
+def test_plan_with_schedules_is_read_back_as_it_was(planned):
+    found = planned(of(f"g_lr: {SCHEDULED}, ema: {{half_life: {{from: 1, to: 2}}}}"))
+    again = stored.typed(Plan, json.loads(json.dumps(as_written(found))))
+    assert again == found
+    assert again.id == found.id
 
 
 def test_plan_shows_and_tells_schedules(planned, capsys):

@@ -26,7 +26,7 @@ from ganbench.errors import ContractError, DataError
 from ganbench.models.parts import Parts
 from ganbench.models.saved import card
 from ganbench.records import stored
-from ganbench.records.cells import Spec
+from ganbench.records.cells import Spec, as_written
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Trial
 from ganbench.util import files, sealed
@@ -188,7 +188,7 @@ def _config(
         benchmark=trial.run,
         trial=trial.id,
         seed=trial.seed,
-        cell=asdict(trial.subject),
+        cell=as_written(trial.subject),
         image=parts.image,
         labelled=parts.g_conditioning.needs_labels,
         class_names=names if len(names) == classes else (),
