@@ -21,8 +21,8 @@ def resolve_norms(parts: Parts, g_asked: str | None, d_asked: str | None) -> tup
 
     Raises Incompatible where a norm that is asked for is not offered, or none is allowed.
     """
-    offered = parts.architecture.g_norms or ("none",)
-    if g_asked is not None and g_asked not in offered:
+    offered = parts.architecture.g_norms or ("none", "spectral")
+    if g_asked is not None and g_asked not in networks.with_spectral(offered):
         raise Incompatible(
             f"architecture '{parts.architecture.name}' offers g_norm {quoted(offered)}, "
             f"not '{g_asked}'"
@@ -37,7 +37,7 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
     Norms that a loss does not take unasked come last. Raises Incompatible where there is none.
     """
     offered = architecture.d_norms or ("none",)
-    if asked is not None and asked not in offered:
+    if asked is not None and asked not in networks.with_spectral(offered):
         raise Incompatible(
             f"architecture '{architecture.name}' offers d_norm {quoted(offered)}, not '{asked}'"
         )
@@ -51,10 +51,9 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
         )
     if asked is None:
         return allowed[0]
-    if asked in refusals:
+    if why := _refusal(asked, losses):
         raise Incompatible(
-            f"{refusals[asked]}; use {quoted(allowed)}, or leave d_norm out to get the first of "
-            "these"
+            f"{why}; use {quoted(allowed)}, or leave d_norm out to get the first of these"
         )
     return asked
 
@@ -62,19 +61,20 @@ def resolve_d_norm(asked: str | None, architecture: Architecture, losses: Sequen
 def _refusal(norm: str, losses: Sequence[Loss]) -> str | None:
     """Say why a loss cannot have this norm of D; None where all can."""
     for loss in losses:
-        if loss.input_gradients and norm not in networks.PER_SAMPLE:
+        layers, spectral = networks.kinds_of_norm(norm)
+        if loss.input_gradients and layers not in networks.PER_SAMPLE:
             return (
                 f"loss '{loss.name}' takes per-image gradients, which d_norm '{norm}' mixes across "
                 "the batch"
             )
-        if norm in loss.refused_norms:
+        if norm in loss.refused_norms or (spectral and "spectral" in loss.refused_norms):
             return f"loss '{loss.name}' does not work under d_norm '{norm}'"
     return None
 
 
 def check_constraint(losses: Sequence[Loss], d_norm: str) -> None:
     """Raise Incompatible where a loss needs a constraint on D, and nothing gives one."""
-    if d_norm == "spectral" or any(loss.constrains for loss in losses):
+    if networks.kinds_of_norm(d_norm)[1] or any(loss.constrains for loss in losses):
         return
     for loss in losses:
         if loss.needs_constraint:
@@ -105,7 +105,7 @@ def check_parts(parts: Parts, settings: TrainingSettings) -> None:
     _check_samplers(parts)
     with torch.device("meta"):
         side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
-    if side.needs_norm_layers and not parts.architecture.g_norms:
+    if side.needs_norm_layers and not set(parts.architecture.g_norms) - {"spectral"}:
         raise Incompatible(
             f"conditioning '{parts.g_conditioning.name}' enters the generator through norm layers, "
             f"and architecture '{parts.architecture.name}' has none; use {{generator: concat, "
@@ -168,6 +168,12 @@ def _check_pieces(parts: Parts, settings: TrainingSettings) -> None:
                 f"'{loss.name}' needs the whole batch at once, and training.micro_batch gives it "
                 "pieces; leave micro_batch out, or use a smaller batch_size"
             )
+    if not parts.architecture.per_sample:
+        raise Incompatible(
+            f"D of architecture '{parts.architecture.name}' looks at the whole batch, and "
+            "training.micro_batch gives it pieces; leave micro_batch out, or use a smaller "
+            "batch_size"
+        )
 
 
 def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:

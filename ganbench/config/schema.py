@@ -146,6 +146,19 @@ class ConditioningChoice(Settings):
         return f"{self.generator.label}+{self.discriminator.label}"
 
 
+Norm = Literal[
+    "batch",
+    "layer",
+    "instance",
+    "spectral",
+    "none",
+    "batch+spectral",
+    "layer+spectral",
+    "instance+spectral",
+]
+"""Norm layers, spectral norm of the weights, or both."""
+
+
 class Budget(Settings):
     """How long a cell trains."""
 
@@ -285,8 +298,8 @@ class CellSettings(Settings):
     conditioning: ConditioningChoice
     architecture: ArchitectureChoice
     transforms: tuple[TransformChoice, ...] = Field(default=(), description="of what D sees")
-    g_norm: Literal["batch", "layer", "instance", "none"] | None = None
-    d_norm: Literal["batch", "layer", "instance", "spectral", "none"] | None = None
+    g_norm: Norm | None = None
+    d_norm: Norm | None = None
     training: Training = Training()
     evaluation: EvaluationSettings = EvaluationSettings()
 

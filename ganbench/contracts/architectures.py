@@ -21,10 +21,16 @@ class Architecture(ABC):
     """
 
     name: ClassVar[str]  # in benchmark files
-    g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none")
-    """The norms that G takes, the preferred one first; (): it has no norm layers."""
+    g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none", "spectral")
+    """The norms that G takes, the preferred one first; (): it has no norm layers.
+
+    Where `spectral` is one, each kind of layers goes beside it too, as in `batch+spectral`.
+    """
     d_norms: ClassVar[tuple[str, ...]] = ("batch", "layer", "instance", "spectral", "none")
-    """The norms that D takes, the preferred one first."""
+    """The norms that D takes, the preferred one first; `spectral` beside layers as in G."""
+    per_sample: ClassVar[bool] = True
+    """Whether what D says of an image is of that image alone, where its norm is. Where it is not,
+    as with minibatch statistics, the plan refuses batches in pieces."""
     latent_dim: int  # of the noise, before a conditioning adds to it
 
     def unsupported(self, image: ImageSpec) -> str | None:

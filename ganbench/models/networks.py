@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial, reduce
+from functools import reduce
 
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
@@ -85,6 +85,20 @@ PLAIN_NORMS = {
     "spectral": _identity,  # the weights are normalised instead
 }
 PER_SAMPLE = frozenset(PLAIN_NORMS) - {"batch"}
+NORMALISED = (nn.Conv2d, nn.Linear, nn.Embedding)
+LAYERS = ("batch", "layer", "instance")
+
+
+def with_spectral(norms: Sequence[str]) -> tuple[str, ...]:
+    """Return norms and, where spectral is one, each kind of layers beside it."""
+    both = [f"{norm}+spectral" for norm in norms if norm in LAYERS and "spectral" in norms]
+    return tuple(dict.fromkeys((*norms, *both)))
+
+
+def kinds_of_norm(norm: str) -> tuple[str, bool]:
+    """Return the layers that a norm stands for, and whether weights are normalised too."""
+    layers, _, spectral = norm.partition("+")
+    return layers, "spectral" in (layers, spectral)
 
 
 def shown_to_d(image: ImageSpec, transforms: Sequence[Transform]) -> ImageSpec:
@@ -106,21 +120,47 @@ def build(
     g_side = g_conditioning.generator(architecture.latent_dim, image.num_classes)
     shown = shown_to_d(image, transforms)
     d_side = d_conditioning.discriminator(shown)
-    plain = partial(g_side.norm, PLAIN_NORMS[g_norm])
+    g_layers, g_spectral = kinds_of_norm(g_norm)
+    d_layers, d_spectral = kinds_of_norm(d_norm)
+    norms: list[nn.Module] = []
+
+    def made_by_conditioner(channels: int) -> nn.Module:
+        norms.append(g_side.norm(PLAIN_NORMS[g_layers], channels))
+        return norms[-1]
+
     generator = ConditionalGenerator(
-        g_side, architecture.generator(image, g_side.latent_dim, plain), image
+        g_side, architecture.generator(image, g_side.latent_dim, made_by_conditioner), image
     )
+    if g_spectral:
+        kinds = (*NORMALISED, nn.ConvTranspose2d)
+        if not _normalise(generator.backbone, kinds, left_out=norms):
+            raise ValueError(
+                f"g_norm '{g_norm}' normalises convolutions and linear layers, and the generator "
+                "has none; take spectral out of g_norms"
+            )
     seen_by_d = replace(shown, channels=d_side.channels)
     discriminator = ConditionalDiscriminator(
-        d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_norm]), transforms
+        d_side, architecture.discriminator(seen_by_d, PLAIN_NORMS[d_layers]), transforms
     )
     architecture.finish_head(discriminator.head)
-    if d_norm == "spectral":  # not the conditioner: embed-mul's planes would shrink to nothing
+    if d_spectral:  # not the conditioner: embed-mul's planes would shrink to nothing
         for part in (discriminator.backbone, discriminator.head):
-            for module in list(part.modules()):
-                if isinstance(module, nn.Conv2d | nn.Linear | nn.Embedding):
-                    spectral_norm(module)
+            _normalise(part, NORMALISED)
     return generator, discriminator
+
+
+def _normalise(
+    part: nn.Module, kinds: tuple[type[nn.Module], ...], left_out: Sequence[nn.Module] = ()
+) -> bool:
+    """Divide the weights of these kinds of layers by their largest singular values.
+
+    Returns whether there are any. Layers of a conditioner are `left_out`.
+    """
+    others = {id(module) for root in left_out for module in root.modules()}
+    found = [m for m in part.modules() if isinstance(m, kinds) and id(m) not in others]
+    for module in found:
+        spectral_norm(module)
+    return bool(found)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ _ALL = (
         "architectures",
         "Architecture",
         "architectures",
-        declares=("g_norms", "d_norms"),
+        declares=("g_norms", "d_norms", "per_sample"),
     ),
     Kind(
         "transform",

@@ -46,6 +46,19 @@ def test_an_architecture_with_nothing_else_gives_what_is_not_asked_for():
         d_norm(only_spectral, BCE(), WeightClipping())
 
 
+def test_norms_beside_spectral_are_refused_as_each_of_them_is():
+    assert d_norm(ResNet(), BCE(), asked="batch+spectral") == "batch+spectral"
+    compatibility.check_constraint([WGAN()], "layer+spectral")
+    with pytest.raises(
+        Incompatible, match="which d_norm 'batch\\+spectral' mixes across the batch"
+    ):
+        d_norm(ResNet(), WGANGP(), asked="batch+spectral")
+    with pytest.raises(Incompatible, match="does not work under d_norm 'layer\\+spectral'; use"):
+        d_norm(ResNet(), WGAN(), WeightClipping(), asked="layer+spectral")
+    with pytest.raises(Incompatible, match="'mlp' offers d_norm 'none', 'spectral', not 'layer"):
+        d_norm(MLP(), BCE(), asked="layer+spectral")
+
+
 def test_clipping_is_refused_under_spectral_norm():
     assert d_norm(ResNet(), WGAN(), WeightClipping()) == "layer"
     assert d_norm(DCGAN(), WGAN(), WeightClipping()) == "batch"

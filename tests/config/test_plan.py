@@ -154,7 +154,8 @@ REFUSALS = {
     "get the first of these",
     "architecture=mlp d_norm=batch": "architecture 'mlp' offers d_norm 'none', 'spectral', "
     "not 'batch'",
-    "architecture=mlp g_norm=batch": "architecture 'mlp' offers g_norm 'none', not 'batch'",
+    "architecture=mlp g_norm=batch": "architecture 'mlp' offers g_norm 'none', 'spectral', not "
+    "'batch'",
     "architecture=mlp conditioning=projection": "conditioning 'projection' enters the generator "
     "through norm layers, and architecture 'mlp' has none; use {generator: concat, discriminator: "
     "projection}",
@@ -306,6 +307,16 @@ def test_losses_of_whole_batches_refuse_pieces(planned, plugins):
     compatibility.check_parts(parts, cell.schedule)
     schedule = dataclasses.replace(cell.schedule, micro_batch=cell.schedule.batch_size // 2)
     with pytest.raises(Incompatible, match=r"^'bce' needs the whole batch at once"):
+        compatibility.check_parts(parts, schedule)
+
+
+def test_architectures_that_mix_images_refuse_pieces_and_no_penalties(planned, plugins):
+    cell = only(planned(TEXT))
+    mixing = type("Mixing", (DCGAN,), {"per_sample": False})()
+    parts = dataclasses.replace(Parts.of(cell, plugins), architecture=mixing, losses=(WGANGP(),))
+    compatibility.check_parts(parts, cell.schedule)
+    schedule = dataclasses.replace(cell.schedule, micro_batch=cell.schedule.batch_size // 2)
+    with pytest.raises(Incompatible, match=r"^D of architecture 'dcgan' looks at the whole batch"):
         compatibility.check_parts(parts, schedule)
 
 

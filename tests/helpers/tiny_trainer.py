@@ -50,6 +50,7 @@ def trainer_of(
     conditioning=None,
     data=None,
     on_window=None,
+    g_norm="layer",
     d_norm="layer",
     transforms=(),
     owned=None,
@@ -61,7 +62,7 @@ def trainer_of(
     torch.manual_seed(seed)
     method = conditioning or Concat()
     generator, discriminator = build(
-        TinyConv(), method, method, IMAGE, g_norm="layer", d_norm=d_norm, transforms=transforms
+        TinyConv(), method, method, IMAGE, g_norm=g_norm, d_norm=d_norm, transforms=transforms
     )
     settings = replace(SETTINGS, **how)
     return Trainer(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ganbench import Step, Transform, hookimpl
+from ganbench import Step, Transform, hookimpl, logit_per_image
 
 
 def _zero() -> Tensor:
@@ -35,7 +35,7 @@ class ADA(Transform):
 
     def observe(self, step: Step) -> None:
         logits = step.real.logits.detach()
-        self.signs = self.signs.to(logits.device) + logits.sign().sum()
+        self.signs = self.signs.to(logits.device) + logit_per_image(logits.sign()).sum()
         self.images += len(logits)
         self.steps += 1
         if self.steps % self.every:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers.tiny_trainer import trainer_of
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
@@ -13,6 +14,7 @@ from ganbench.contracts.conditionings import GeneratorConditioner
 from ganbench.models.calibration import copied, copy_buffers, not_renewed, settle_spectral_norms
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.sampling import generate, recalibrate
+from ganbench.testing.fixtures.networks import TinyConv
 
 CPU = torch.device("cpu")
 COUNT = 1024
@@ -162,3 +164,18 @@ def test_only_norms_of_unknown_classes_are_told_of():
     known = (nn.BatchNorm2d(2), Own(2), nn.Conv2d(2, 2, 1), nn.GroupNorm(1, 2))
     assert not_renewed(generator_of(*known)) == []
     assert not_renewed(generator_of(*known, Stranger(), Stranger())) == ["Stranger"]
+
+
+def test_average_of_a_generator_under_spectral_norm_is_bounded_and_saved():
+    """After a training, with running statistics beside it, and built again from its state."""
+    trainer = trainer_of(g_norm="batch+spectral", kimg=0.24, ema=0.9)
+    averaged = trainer.run().generator
+    z, labels = torch.randn(64, TinyConv().latent_dim), torch.arange(64) % 3
+    recalibrate(averaged, z, labels, CPU)
+    images = generate(averaged, z, labels, CPU)
+    for layer in (averaged.backbone.project, averaged.backbone.to_image):
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), 2)
+        assert largest.item() == pytest.approx(1, abs=0.01)
+    again = trainer_of(g_norm="batch+spectral", seed=1).generator
+    again.load_state_dict(averaged.state_dict())
+    assert torch.equal(generate(again, z, labels, CPU), images)

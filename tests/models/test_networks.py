@@ -103,6 +103,32 @@ def test_spectral_norm_brings_the_largest_singular_value_to_one():
             assert largest.item() == pytest.approx(1, rel=0.02)
 
 
+def test_spectral_norm_goes_beside_layers_and_in_the_generator():
+    players = players_of(Projection(), g_norm="batch+spectral", d_norm="layer+spectral")
+    generator, discriminator = players
+    layers = (BatchNorm, nn.GroupNorm)
+    for player, kind in zip(players, layers, strict=True):
+        norms = [m for m in player.backbone.modules() if isinstance(m, layers)]
+        assert norms
+        assert all(isinstance(m, kind) for m in norms)
+    ups = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d | nn.Linear)]
+    bounded = [*ups, *weighted(discriminator.backbone), *weighted(discriminator.head)]
+    assert len(ups) >= 2
+    assert all(is_parametrized(m, "weight") for m in bounded)
+    gains = [m for m in generator.modules() if isinstance(m, nn.Embedding)]
+    assert gains  # of the conditioner's norm layers
+    assert not any(map(is_parametrized, gains))
+
+
+def test_spectral_norm_of_a_generator_without_layers_is_refused():
+    class Weightless(MLP):
+        def generator(self, image, latent_dim, norm):
+            return nn.Identity()
+
+    with pytest.raises(ValueError, match="'spectral' normalises convolutions and linear layers"):
+        players_of(Unconditional(), Weightless(), ImageSpec(2, 1), g_norm="spectral", d_norm="none")
+
+
 @pytest.mark.parametrize("d_norm", sorted(set(PLAIN_NORMS) - {"spectral"}))
 def test_other_norms_leave_weights_as_they_are(d_norm):
     _, discriminator = players_of(Projection(), d_norm=d_norm)

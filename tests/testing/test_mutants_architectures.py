@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from helpers import mutants
+from helpers import methods, mutants
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
@@ -198,6 +198,36 @@ class IdleLayer(TinyConv):
         net = super().generator(image, latent_dim, norm)
         net.spare = nn.Linear(3, 3)
         return net
+
+
+@dataclass(kw_only=True)
+class MixesUnsaid(methods.plugins("minibatch_stddev")[0]):
+    """Batches would come in pieces, and their spread be that of a piece."""
+
+    name = "mixes-unsaid"
+    per_sample = True
+    caught_by = {f"discriminator_is_per_sample[{norm}]" for norm in ("none", "spectral")}
+
+
+@dataclass(kw_only=True)
+class UsesRawWeights(TinyConv):
+    """A weight is used as it is, whatever normalises its layer."""
+
+    name = "uses-raw-weights"
+    caught_by = {"spectral_norm_holds_in_the_generator"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        class Raw(nn.Module):
+            def __init__(self, net: nn.Module) -> None:
+                super().__init__()
+                self.net = net
+                self.weight = net.project.weight
+
+            def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+                h = (z @ self.weight.T + self.net.project.bias).view(-1, *self.net.start)
+                return self.net.to_image(self.net.norm(h, condition).tanh()).tanh()
+
+        return Raw(super().generator(image, latent_dim, norm))
 
 
 @dataclass(kw_only=True)

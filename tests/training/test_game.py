@@ -84,7 +84,7 @@ def test_patches_go_on_to_the_last_bit_and_are_means():
     assert scored.logits.shape == (5, 4)
     assert torch.allclose(logit_per_image(scored.logits), scored.logits.mean(1))
     (slope,) = torch.autograd.grad(scored.logits.sum(), scored.images, retain_graph=True)
-    assert torch.allclose(scored.input_gradient, slope)
+    assert torch.allclose(scored.input_gradient, slope, atol=1e-4)
 
 
 @pytest.mark.parametrize("names", COMBINATIONS.values(), ids=COMBINATIONS)

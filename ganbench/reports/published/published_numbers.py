@@ -129,7 +129,8 @@ class Match(Settings):
         """Return whether a cell or a reference row is the model that is meant."""
         if isinstance(subject, Reference):
             return subject.control == self.reference
-        norm_fits = subject.d_norm == self.d_norm if self.d_norm else subject.d_norm != "spectral"
+        spectral = "spectral" in subject.d_norm.split("+")
+        norm_fits = subject.d_norm == self.d_norm if self.d_norm else not spectral
         return (
             self.loss is not None
             and norm_fits

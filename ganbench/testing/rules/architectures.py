@@ -13,13 +13,15 @@ from ganbench.contracts.conditionings import Conditioning, Unconditioned
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import norm_per_sample
 from ganbench.contracts.steps import Scored
-from ganbench.models.calibration import copied
+from ganbench.models.calibration import copied, settle_spectral_norms
 from ganbench.models.networks import (
+    LAYERS,
     PER_SAMPLE,
     PLAIN_NORMS,
     ConditionalDiscriminator,
     ConditionalGenerator,
     build,
+    with_spectral,
 )
 from ganbench.testing.fixtures import kept_state
 from ganbench.testing.fixtures.meta_device import on_meta
@@ -43,14 +45,21 @@ def _per_sample_norms(cls: type) -> list[str]:
     return [norm for norm in getattr(cls, "d_norms", ()) if norm in PER_SAMPLE]
 
 
+def _norms_of_independence(cls: type) -> list[str]:
+    return _per_sample_norms(cls) if getattr(cls, "per_sample", True) else []
+
+
+def _takes_spectral_norm(cls: type) -> bool:
+    return "spectral" in getattr(cls, "g_norms", ())
+
+
 @rules.rule
 def norms_are_known(architecture: Architecture) -> None:
     known = ", ".join(PLAIN_NORMS)
     for field, norms in (("g_norms", architecture.g_norms), ("d_norms", architecture.d_norms)):
-        unknown = sorted(set(norms) - set(PLAIN_NORMS))
+        unknown = sorted(set(norms) - set(with_spectral(tuple(PLAIN_NORMS))))
         assert not unknown, f"{field} names {unknown}; the norms are {known}"
         assert len(set(norms)) == len(norms), f"{field} names a norm twice: {norms}"
-    assert "spectral" not in architecture.g_norms, "g_norms names 'spectral', which is for d_norms"
     assert architecture.d_norms, "d_norms is empty; ('none',) says that there are no norm layers"
 
 
@@ -148,8 +157,8 @@ def generator_norm_layers_receive_the_condition(architecture: Architecture) -> N
         )
         condition = torch.arange(COUNT)
         _images(generator, torch.randn(COUNT, architecture.latent_dim), condition)
-        if not architecture.g_norms:
-            assert not made, "g_norms is empty, but it makes norm layers; name the norms it takes"
+        if not set(architecture.g_norms) - {"spectral"}:
+            assert not made, "g_norms has no layers, but it makes some; name the norms it takes"
             continue
         assert made, "it makes no norm layer with norm(channels); make one, or set g_norms = ()"
         for layer in made:
@@ -223,7 +232,36 @@ def statistics_over_batches_are_renewed(architecture: Architecture) -> None:
     kept_state.assert_statistics_are_renewed(generator, architecture.latent_dim)
 
 
-@rules.rule_for_each(_per_sample_norms)
+@rules.rule_where(_takes_spectral_norm)
+def spectral_norm_holds_in_the_generator(architecture: Architecture) -> None:
+    """The weights that it multiplies with are the normalised ones, and a copy has them too."""
+    image = next(_smallest(architecture))
+    first = architecture.g_norms[0]
+    norm = f"{first}+spectral" if first in LAYERS else "spectral"
+    try:
+        generator, _ = _players(architecture, image, g_norm=norm)
+    except ValueError as error:
+        raise AssertionError(f"under g_norm '{norm}' it cannot be built: {error}") from error
+    z = torch.randn(COUNT, architecture.latent_dim)
+    generator.eval()
+    before = kept_state.images_of(generator, z)
+    with torch.no_grad():
+        for name, weight in generator.named_parameters(remove_duplicate=False):
+            if name.endswith("parametrizations.weight.original"):
+                weight.mul_(4)
+    settle_spectral_norms(generator)
+    assert torch.allclose(before, kept_state.images_of(generator, z), atol=1e-2), (
+        f"under g_norm '{norm}' images change where weights are four times as large, so they are "
+        "used as they are; call layers, and not functions of their weights, or take spectral out "
+        "of g_norms"
+    )
+    twin = copied(generator)
+    assert torch.equal(kept_state.images_of(generator, z), kept_state.images_of(twin, z)), (
+        f"under g_norm '{norm}' a copy of the generator gives other images"
+    )
+
+
+@rules.rule_for_each(_norms_of_independence)
 def discriminator_is_per_sample(norm: str, architecture: Architecture) -> None:
     for image in _smallest(architecture):
         _, discriminator = _players(architecture, image, d_norm=norm)
@@ -233,8 +271,8 @@ def discriminator_is_per_sample(norm: str, architecture: Architecture) -> None:
         shift = (_logits(discriminator, images) - _logits(discriminator, disturbed)).abs()
         assert shift[0] > 0, f"under d_norm '{norm}' a logit ignores its own image"
         assert shift[1:].max() <= 1e-3 * shift[0] + 1e-7, (
-            f"under d_norm '{norm}' a logit depends on the other images of the batch; take it out "
-            "of d_norms, or make every norm layer with norm(channels)"
+            f"under d_norm '{norm}' a logit depends on the other images of the batch; make every "
+            "norm layer with norm(channels), or where it is meant, declare `per_sample = False`"
         )
 
 
