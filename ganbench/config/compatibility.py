@@ -9,7 +9,7 @@ import torch
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.losses import Loss, Regularizer
 from ganbench.errors import INTERRUPTIONS, Incompatible
-from ganbench.models import networks
+from ganbench.models import initial_weights, networks
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell
 from ganbench.records.training_settings import TrainingSettings
@@ -135,6 +135,14 @@ def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
             buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
     if why := buildable[key]:
         raise Incompatible(why)
+
+
+def check_initial_weights(parts: Parts, cell: Cell) -> None:
+    """Raise Incompatible where the model that a training is to begin with does not fit."""
+    if cell.schedule.init_from is not None:
+        with torch.device("meta"):
+            made = parts.networks(cell)
+        initial_weights.check(cell.schedule.init_from, made)
 
 
 def _check_fake_labels(parts: Parts, settings: TrainingSettings) -> None:

@@ -16,8 +16,9 @@ from ganbench.config.players import Players
 from ganbench.config.schema import Average, Budget, Choice, FeatureExtractorChoice
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.options import counted_options
-from ganbench.errors import ConfigError, DataError, Incompatible
+from ganbench.errors import ConfigError, DataError, Incompatible, RunError
 from ganbench.evaluation import controls, watches
+from ganbench.models import initial_weights
 from ganbench.models.parts import Parts
 from ganbench.records.cells import PLAIN, Cell, Plan, Reference, Spec, axis_word
 from ganbench.records.columns import unclear
@@ -25,6 +26,7 @@ from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
     Control,
     HalfLife,
+    InitialWeights,
     PlayerName,
     Precision,
     TrainingSettings,
@@ -177,6 +179,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
         compatibility.check_constraint(parts.losses, d_norm)
         cell = replace(cell, g_norm=g_norm, d_norm=d_norm)
         compatibility.check_networks(parts, cell, workshop.buildable)
+        compatibility.check_initial_weights(parts, cell)
     except Incompatible as error:
         return replace(cell, incompatible=str(error))
     return cell
@@ -267,8 +270,19 @@ def _settings(
         channels_last=training.channels_last,
         compile=training.compile,
         log_every=training.log_every,
+        init_from=_initial_weights(request),
         **players.settings(in_kimg),
     )
+
+
+def _initial_weights(request: CellRequest) -> InitialWeights | None:
+    if (asked := request.settings.training.init_from) is None:
+        return None
+    players = tuple(p for p in get_args(PlayerName) if p in asked.players)
+    try:
+        return initial_weights.planned(asked.model, players, asked.freeze)
+    except (DataError, RunError) as error:
+        raise ConfigError(f"{request.where}: training.init_from: {error}") from error
 
 
 def _units(dataset: Dataset, batch_size: int, batches_per_step: float) -> Units:

@@ -25,7 +25,7 @@ from ganbench.records.schedules import (
     Unit,
     amount_schema,
 )
-from ganbench.records.training_settings import Compile, Control, FakeLabels, Updates
+from ganbench.records.training_settings import Compile, Control, FakeLabels, PlayerName, Updates
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
 from ganbench.util.messages import an, brief
@@ -231,6 +231,18 @@ DecayOrHalfLife = Annotated[
 ]
 
 
+class InitFrom(Settings):
+    """A trained model whose weights players begin with."""
+
+    model: str = Field(description="a model's folder, RUN/TRIAL, or a run with one model")
+    players: tuple[PlayerName, ...] = Field(
+        default=("generator", "discriminator"), min_length=1, description="who begins with them"
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(), description="patterns of names of their weights that stay as they are"
+    )
+
+
 class Training(Settings):
     """How cells train. What is left out comes from the loss's own recipe."""
 
@@ -256,6 +268,9 @@ class Training(Settings):
     betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
     generator: PlayerBlock = PlayerBlock()
     discriminator: PlayerBlock = PlayerBlock()
+    init_from: InitFrom | None = Field(
+        default=None, description="a trained model to begin with, in place of fresh weights"
+    )
     ema: DecayOrHalfLife = Field(
         default=0.999,
         description="decay of the average of G's weights that is evaluated, or its half-life; 0: "

@@ -16,6 +16,7 @@ from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import (
     Control,
     HalfLife,
+    InitialWeights,
     OwnSettings,
     PlayerName,
     TrainingSettings,
@@ -180,7 +181,15 @@ class Plan:
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-COUNTED_OFF_DEFAULT = (Spec, TrainingSettings, OwnSettings, HalfLife, Cell, Reference)
+COUNTED_OFF_DEFAULT = (
+    Spec,
+    TrainingSettings,
+    OwnSettings,
+    HalfLife,
+    InitialWeights,
+    Cell,
+    Reference,
+)
 """Records of ours, whose fields that have a default came later."""
 
 
@@ -235,11 +244,16 @@ def counted_of(value: Any) -> dict[str, Any]:
 
 
 def settings_of(value: Any) -> dict[str, Any]:
-    """Return a dataclass as a mapping, one level deep; a spec's source as ids count it."""
+    """Return a dataclass as a mapping, one level deep; a spec's source as ids count it.
+
+    Where a model lay that a training began with is no setting.
+    """
     found = fields_of(value)
     if isinstance(value, Spec):
         del found["counted_as"]
         found["source"] = value.counted_source
+    if isinstance(value, InitialWeights):
+        del found["model"]
     return found
 
 

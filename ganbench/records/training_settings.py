@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from ganbench.records.schedules import Schedule
@@ -54,6 +55,20 @@ class HalfLife:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InitialWeights:
+    """The trained model whose weights players begin with, and which of them stay as they are."""
+
+    weights_sha256: str
+    players: tuple[PlayerName, ...]
+    freeze: tuple[str, ...] = ()  # patterns of names, as in `backbone.layers.0.*`
+    model: str = ""  # its folder as the run was planned; in no id
+
+    def freezes(self, name: str) -> bool:
+        """Whether the weight of this name stays as it is."""
+        return any(fnmatchcase(name, pattern) for pattern in self.freeze)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Everything that decides a training run, given the networks, the losses and the data."""
 
@@ -76,6 +91,7 @@ class TrainingSettings:
     extrapolates: bool = False  # whether an iteration takes a second gradient, of the next batch
     generator: OwnSettings = OwnSettings()
     discriminator: OwnSettings = OwnSettings()
+    init_from: InitialWeights | None = None
 
     @property
     def images_per_iteration(self) -> int:

@@ -211,6 +211,8 @@ class CellTrial:
             self.errors += beside.get("errors", [])  # which were not kept before
             for window in self.trainer.windows:
                 self._tell(window)
+        else:
+            self.trainer.begin()
         self.gallery.rewind(self.resumed_at or 0.0)
 
     def _diverged(self, error: Diverged) -> TrialResult:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from ganbench.contracts.images import LabeledImages
+from ganbench.models import initial_weights
 from ganbench.models.parts import Parts
 from ganbench.models.trained import Snapshot
 from ganbench.records import cells
@@ -26,9 +27,14 @@ def make_trainer(
     snapshots_at: Sequence[int] = (),
     on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> Trainer:
-    """Return a trainer of freshly initialised networks; for the rest see `Trainer`."""
+    """Return a trainer of freshly initialised networks; for the rest see `Trainer`.
+
+    Where the cell begins with a model's weights, `Trainer.begin` takes them.
+    """
     torch.manual_seed(stream_seed(seed, "initialisation"))
     generator, discriminator = parts.networks(cell)
+    if cell.schedule.init_from is not None:
+        initial_weights.freeze(cell.schedule.init_from, (generator, discriminator))
     return Trainer(
         generator,
         discriminator,

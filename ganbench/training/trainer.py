@@ -14,7 +14,7 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import Loss, Terms
 from ganbench.contracts.optimizers import Optimizer
 from ganbench.contracts.steps import Player
-from ganbench.models import calibration
+from ganbench.models import calibration, initial_weights
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.owned import OwnedNetworks
 from ganbench.models.parts import ScheduledOption
@@ -164,6 +164,17 @@ class Trainer:
             self.average.copy_buffers()
             of_generator = self.average.own
         return {"generator": of_generator, "discriminator": self.owned.discriminator}
+
+    def begin(self) -> None:
+        """Take the weights of the model that the settings name, if any, before anything is trained.
+
+        Raises DataError where it is not there as it was.
+        """
+        if self.settings.init_from is None:
+            return
+        initial_weights.load(self.settings.init_from, (self.generator, self.discriminator))
+        if self.average is not None:
+            self.average.generator.load_state_dict(self.generator.state_dict())
 
     def run(self) -> TrainingResult:
         """Train until the budget is spent, from wherever `restore` left it.

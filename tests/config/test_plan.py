@@ -19,7 +19,7 @@ from ganbench.errors import ConfigError, DataError, GanbenchError, Incompatible
 from ganbench.models.parts import Parts, num_parameters
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run
-from ganbench.records.training_settings import OwnSettings, TrainingSettings
+from ganbench.records.training_settings import InitialWeights, OwnSettings, TrainingSettings
 from ganbench.training import time_estimate
 from ganbench.util import files, machine
 
@@ -272,6 +272,7 @@ LATER = {  # than version 0.1
     "extrapolates": True,
     "generator": OwnSettings(weight_decay=0.1),
     "discriminator": OwnSettings(optimizer="sgd"),
+    "init_from": InitialWeights(weights_sha256="0", players=("discriminator",)),
 }
 
 

@@ -157,12 +157,30 @@ def read_weights(directory: Path, config: ModelConfig, player: str, network: nn.
             tensors = {name.removeprefix(f"{player}."): file.get_tensor(name) for name in names}
     except SafetensorError as error:
         raise DataError(f"{path}: not a safetensors file: {error}") from error
-    if misfit := _misfit(tensors, network.state_dict()):
-        raise DataError(f"{path}: not the weights of the {player} in {CONFIG}: {misfit}")
+    if why := misfit(tensors, network):
+        raise DataError(f"{path}: not the weights of the {player} in {CONFIG}: {why}")
     network.load_state_dict(tensors)
 
 
-def _misfit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+def read_shapes(directory: Path, player: str) -> dict[str, Tensor]:
+    """Return a player's weights by name, without their values. Raises DataError."""
+    path = directory / WEIGHTS
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = [name for name in file.keys() if name.startswith(f"{player}.")]  # noqa: SIM118
+            return {
+                name.removeprefix(f"{player}."): torch.empty(
+                    file.get_slice(name).get_shape(), device="meta"
+                )
+                for name in names
+            }
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: not to be read: {error}") from error
+
+
+def misfit(found: Mapping[str, Tensor], network: nn.Module) -> str:
+    """Say what of a network's weights is missing, too much or of another shape; "" if none is."""
+    expected = network.state_dict()
     for name, tensor in expected.items():
         if name not in found:
             return f"'{name}' is missing"
