@@ -11,7 +11,7 @@ import pytest
 from helpers.papers import of
 
 from ganbench import Cell, Column, Report, Spec
-from ganbench.records.training_settings import HalfLife, OwnSettings
+from ganbench.records.training_settings import HalfLife, InitialWeights, OwnSettings
 from ganbench.reports.published import comparison
 from ganbench.reports.published.comparison import Pair, match_published
 from ganbench.reports.published.published_numbers import Match, Published, PublishedProtocol
@@ -372,3 +372,7 @@ def test_what_players_have_of_their_own_is_compared(runs, paper):
     options = Spec("optimizer", "adam", {"amsgrad": True}, "ganbench 0.1.0")
     found = replace(cell, g_optimizer=options)
     assert aspects(optimizer="adam")["optimizer"] == ("adam(amsgrad=true)", "adam")
+    init_from = InitialWeights(weights_sha256="0", players=("discriminator",))
+    found = replace(cell, schedule=replace(cell.schedule, init_from=init_from))
+    first = ("a trained model's (discriminator)", "drawn anew")
+    assert aspects() == {"first weights": first}

@@ -253,6 +253,9 @@ def _updates(cell: Cell, theirs: Mapping[str, Any]) -> Iterator[Aspect]:
             yield Aspect(key, _plain(getattr(ours, key, None)), _plain(value))
     if ours.n_gen != 1 and "n_gen" not in theirs:
         yield Aspect("n_gen", ours.n_gen, None)
+    if ours.init_from is not None:
+        who = " and ".join(ours.init_from.players)
+        yield Aspect("first weights", f"a trained model's ({who})", "drawn anew")
     for player in players:
         own = {
             k: theirs.get(k) for k, v in fields_of(getattr(ours, player)).items() if v is not None
