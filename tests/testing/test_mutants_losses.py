@@ -145,6 +145,7 @@ class LogOfLogit(BCE):
     also = {
         "any_batch_size_and_channel_count_works",
         "constant_discriminator_has_finite_gradients",
+        "late_iterations_stay_finite",
         "terms_are_finite_scalars",
     }
 

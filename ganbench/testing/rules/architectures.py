@@ -13,7 +13,7 @@ from ganbench.contracts.conditionings import Conditioning, Unconditioned
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import norm_per_sample
 from ganbench.contracts.steps import Scored
-from ganbench.models.calibration import copied, settle_spectral_norms
+from ganbench.models.calibration import copied
 from ganbench.models.networks import (
     LAYERS,
     PER_SAMPLE,
@@ -234,7 +234,10 @@ def statistics_over_batches_are_renewed(architecture: Architecture) -> None:
 
 @rules.rule_where(_takes_spectral_norm)
 def spectral_norm_holds_in_the_generator(architecture: Architecture) -> None:
-    """The weights that it multiplies with are the normalised ones, and a copy has them too."""
+    """The weights that it multiplies with are the normalised ones, and a copy has them too.
+
+    In evaluation, weights and the singular values that divide them grow alike.
+    """
     image = next(_smallest(architecture))
     first = architecture.g_norms[0]
     norm = f"{first}+spectral" if first in LAYERS else "spectral"
@@ -249,8 +252,7 @@ def spectral_norm_holds_in_the_generator(architecture: Architecture) -> None:
         for name, weight in generator.named_parameters(remove_duplicate=False):
             if name.endswith("parametrizations.weight.original"):
                 weight.mul_(4)
-    settle_spectral_norms(generator)
-    assert torch.allclose(before, kept_state.images_of(generator, z), atol=1e-2), (
+    assert torch.allclose(before, kept_state.images_of(generator, z), atol=1e-4), (
         f"under g_norm '{norm}' images change where weights are four times as large, so they are "
         "used as they are; call layers, and not functions of their weights, or take spectral out "
         "of g_norms"
