@@ -18,6 +18,7 @@ HELPERS = (
     "Step",
     "Sampling",
     "DiscriminatorOutput",
+    "Generate",
     "PlayerParameters",
     "Recipe",
     "PlayerSettings",

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from ganbench.contracts.samplers import Sampling, SamplingMethod, truncated
     from ganbench.contracts.steps import (
         DiscriminatorOutput,
+        Generate,
         PlayerParameters,
         Scored,
         Step,
@@ -114,7 +115,7 @@ _HOMES = {
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "contracts.samplers": "Sampling truncated",
-    "contracts.steps": "DiscriminatorOutput PlayerParameters Scored Step logit_per_image",
+    "contracts.steps": "DiscriminatorOutput Generate PlayerParameters Scored Step logit_per_image",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",

@@ -52,7 +52,9 @@ class Architecture(ABC):
 
         Make every norm layer with norm(channels); call it as layer(h, condition). A module whose
         `sees_noise` is true is called as module(z, condition, noise), with the latents as they
-        were drawn; z is what the conditioning made of them. Buffers are the live weights' own in
+        were drawn; z is what the conditioning made of them. One that has styles(z, condition) ->
+        (N, L, W) and synthesise(styles) is called by these two, and losses may be, by
+        `step.generate.styles` and `of_styles`. Buffers are the live weights' own in
         the average of weights too, but norm layers' running statistics are estimated anew before
         sampling: those of torch's classes and their subclasses.
         """

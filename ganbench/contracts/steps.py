@@ -146,6 +146,34 @@ class Score(Protocol):
         """
 
 
+class Generate:
+    """G, to be asked for images of latents of a loss's own choosing, or of styles."""
+
+    def __init__(self, generator: Callable[[Tensor, Tensor | None], Tensor]) -> None:
+        self._generator = generator
+
+    def __call__(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return images (N, C, H, W) of latents (N, Z) and labels (N,)."""
+        return self._generator(z, labels)
+
+    def styles(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        """Return styles (N, L, W) of latents. Raises ContractError where G has none."""
+        return self._of_styles("styles")(z, labels)
+
+    def of_styles(self, styles: Tensor) -> Tensor:
+        """Return images of styles (N, L, W). Raises ContractError where G has none."""
+        return self._of_styles("of_styles")(styles)
+
+    def _of_styles(self, name: str) -> Callable[..., Tensor]:
+        if not getattr(self._generator, "has_styles", False):
+            raise ContractError(
+                "this generator has no styles; take an architecture whose generator has styles() "
+                "and synthesise(), and ask at its own weights"
+            )
+        found: Callable[..., Tensor] = getattr(self._generator, name)
+        return found
+
+
 class PlayerParameters(NamedTuple):
     """Both players' weights by name, as they are: to be read, never to be changed."""
 
@@ -182,7 +210,7 @@ class Step:
     latents: Tensor  # (N, Z) that made `fake`
     iteration: int
     score: Score  # D on images of the loss's own making
-    generate: Callable[[Tensor, Tensor | None], Tensor]  # G on latents of its own choosing
+    generate: Generate  # G on latents of its own choosing
     progress: float = 0.0  # share of the budget spent before this iteration, in [0, 1)
     parameters: PlayerParameters = field(default_factory=PlayerParameters)
     own: Mapping[str, nn.Module] = field(default_factory=dict)  # of who is asked, by name

@@ -32,12 +32,31 @@ class ConditionalGenerator(nn.Module):
         self.conditioner = conditioner
         self.backbone = backbone
         self.sees_noise = bool(getattr(backbone, "sees_noise", False))
+        self.has_styles = has_styles(backbone)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return images (N, C, H, W) in float32 of latents (N, Z) and class ids (N,)."""
+        if self.has_styles:
+            return self.of_styles(self.styles(z, labels))
         latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
         noise = (z,) if self.sees_noise else ()
         return self.backbone(latent, condition, *noise).float()  # float32, also under autocast
+
+    def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return styles (N, L, W) of latents and labels; of a backbone that has them."""
+        latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
+        styles: Tensor = self.backbone.styles(latent, condition)  # type: ignore[operator]
+        return styles
+
+    def of_styles(self, styles: Tensor) -> Tensor:
+        """Return images (N, C, H, W) in float32 of styles (N, L, W)."""
+        images: Tensor = self.backbone.synthesise(styles)  # type: ignore[operator]
+        return images.float()
+
+
+def has_styles(backbone: nn.Module) -> bool:
+    """Whether a generator's backbone is called by its styles and what it makes of them."""
+    return hasattr(backbone, "styles") and hasattr(backbone, "synthesise")
 
 
 class ConditionalDiscriminator(nn.Module):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ganbench.contracts.losses import InputGradients, Loss, Terms
-from ganbench.contracts.steps import Player, PlayerParameters, Scored, Step
+from ganbench.contracts.steps import Generate, Player, PlayerParameters, Scored, Step
 from ganbench.contracts.transforms import Transform
 from ganbench.models.networks import frozen
 from ganbench.models.owned import OwnedNetworks, label_of
@@ -95,6 +95,7 @@ class Game:
         self._g_editors = _overriding(self.losses, Loss.edit_generator_step)
         transforms: Sequence[Transform] = getattr(discriminator, "transforms", ())
         self.observers = _overriding(transforms, Transform.observe)
+        self._generate = Generate(generator)
         self._asking: list[object] = []  # whoever makes terms or edits now
 
     def turn(self, player: Player) -> AbstractContextManager[None]:
@@ -138,7 +139,7 @@ class Game:
         """Return a step at other weights, in which images are tracked as in D's steps."""
         fakes, generate, judge = step.fake.images, step.generate, step.real.discriminator
         if generator is not None:
-            generate = partial(_called, self.generator, generator)
+            generate = Generate(partial(_called, self.generator, generator))
             fakes = generate(step.latents, step.fake.labels)
         if discriminator is not None:
             judge = partial(_called, self.discriminator, discriminator)
@@ -189,7 +190,7 @@ class Game:
             latents=batch.latents,
             iteration=self.progress.iteration,
             score=self._score,
-            generate=self.generator,
+            generate=self._generate,
             progress=self.progress.iteration / self.iterations,
             parameters=self.parameters,
             lookahead=self,

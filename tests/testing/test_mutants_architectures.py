@@ -230,6 +230,24 @@ class UsesRawWeights(TinyConv):
         return Raw(super().generator(image, latent_dim, norm))
 
 
+StyledMLP = methods.plugins("path_length")[0]
+
+
+@dataclass(kw_only=True)
+class StylesOfTheBatch(StyledMLP):
+    """An image is made of the mean style of its batch, too."""
+
+    name = "styles-of-the-batch"
+    caught_by = {"styles_are_of_each_image"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        class Mixing(methods.module("path_length").Styled):
+            def synthesise(self, styles: Tensor) -> Tensor:
+                return super().synthesise(styles + styles.mean(0, keepdim=True))
+
+        return Mixing(image, latent_dim, self.width)
+
+
 @dataclass(kw_only=True)
 class UnknownNorms(TinyConv):
     """Norms that nobody has."""

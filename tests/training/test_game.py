@@ -13,7 +13,9 @@ from helpers.tiny_trainer import IMAGE, data_of, same, trainer_of, weights
 from torch import Tensor, nn
 
 from ganbench import (
+    Conditioning,
     ContractError,
+    Generate,
     InputGradients,
     Owned,
     Regularizer,
@@ -24,8 +26,11 @@ from ganbench import (
     logit_per_image,
 )
 from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.models.networks import build
 from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures.loss_steps import Stage, stage_for
+from ganbench.training.game import Game
+from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.trainer import Trainer
 from ganbench.util.random_streams import stream_seed
 
@@ -66,6 +71,43 @@ COMBINATIONS = {
     "consensus": ["consensus"],
     "several": ["infogan", "apa", "logan", "unrolled", "top_k"],
 }
+
+
+def test_path_length_is_that_of_styles():
+    """And a generator without styles says so."""
+    made = of_styles()
+    z = torch.randn(3, 16)
+    step = stage_step(made, z)
+    styles = step.generate.styles(z, None)
+    assert styles.shape == (3, 2, 128)
+    images = step.generate.of_styles(styles)
+    assert torch.equal(images, made(z))
+    assert torch.equal(images, step.generate(z, None))
+    torch.manual_seed(3)
+    found = of_path_length().generator_loss(step)["path length"]
+    torch.manual_seed(3)
+    noise = torch.randn_like(images) / 4  # of 4 by 4 pixels
+    (slope,) = torch.autograd.grad((images * noise).sum(), styles)
+    lengths = slope.square().sum(2).mean(1).sqrt()
+    expected = 2 * (lengths - 0.01 * lengths.mean()).square().mean()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-4)
+    with pytest.raises(ContractError, match="this generator has no styles; take an architecture"):
+        Generate(lambda z, labels: z).styles(z, None)
+
+
+def of_styles():
+    architecture, plain = methods.plugins("path_length")[0](), Conditioning()
+    return build(architecture, plain, plain, IMAGE, g_norm="none", d_norm="none")[0]
+
+
+def of_path_length():
+    return methods.plugins("path_length")[1]()
+
+
+def stage_step(generator: nn.Module, z: Tensor) -> Step:
+    game = Game(generator, stage_for(BCE()).discriminator, [BCE()])
+    batch = MicroBatch(torch.rand(len(z), 1, 4, 4), None, z, None, 1.0)
+    return game.step("generator", batch, generator(z))
 
 
 def test_patches_go_on_to_the_last_bit_and_are_means():

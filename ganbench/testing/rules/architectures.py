@@ -21,6 +21,7 @@ from ganbench.models.networks import (
     ConditionalDiscriminator,
     ConditionalGenerator,
     build,
+    has_styles,
     with_spectral,
 )
 from ganbench.testing.fixtures import kept_state
@@ -146,6 +147,23 @@ def images_depend_on_the_latent(architecture: Architecture) -> None:
             "the images do not depend on every latent; use the `latent_dim` that generator() is "
             "given, which the conditioning may have enlarged"
         )
+
+
+@rules.rule
+def styles_are_of_each_image(architecture: Architecture) -> None:
+    image = next(_smallest(architecture))
+    generator = shaken(_generator(architecture, image), 0.05).eval()
+    if not has_styles(generator):
+        return
+    styles = generator.styles(torch.randn(COUNT, architecture.latent_dim), None)  # type: ignore[operator]
+    assert styles.ndim == 3 and len(styles) == COUNT, (  # noqa: PT018
+        f"styles() gives {tuple(styles.shape)} for {COUNT} latents; give (N, L, W), a style for "
+        "each layer"
+    )
+    styles = styles.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(generator.synthesise(styles)[0].sum(), styles)  # type: ignore[operator]
+    assert slope[0].any(), "synthesise() makes images that do not depend on their styles"
+    assert not slope[1:].any(), "synthesise() makes an image of the styles of others, too"
 
 
 @rules.rule
@@ -362,6 +380,9 @@ def _images(
     generator: nn.Module, z: Tensor, condition: Tensor | None = None, noise: Tensor | None = None
 ) -> Tensor:
     """Images of a backbone, called as a cell's generator calls it."""
+    if has_styles(generator):
+        made: Tensor = generator.synthesise(generator.styles(z, condition))  # type: ignore[operator]
+        return made
     sees_noise = bool(getattr(generator, "sees_noise", False))
     extra = ((z if noise is None else noise),) if sees_noise else ()
     images: Tensor = generator(z, condition, *extra)

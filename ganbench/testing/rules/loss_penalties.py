@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.losses import InputGradients, Loss
-from ganbench.contracts.steps import Player, Scored, Step
+from ganbench.contracts.steps import Generate, Player, Scored, Step
 from ganbench.testing.fixtures.loss_steps import (
     ConstantGenerator,
     LinearCritic,
@@ -171,11 +171,26 @@ class _Told:
             self.scored.append((images, labels, track_inputs))
             return step.score(images, labels, track_inputs=track_inputs)
 
-        def generate(latents: Tensor, labels: Tensor | None) -> Tensor:
-            self.generated.append(labels)
-            return step.generate(latents, labels)
+        return replace(step, score=score, generate=_Listening(step.generate, self.generated))
 
-        return replace(step, score=score, generate=generate)
+
+class _Listening(Generate):
+    """G, noting the labels that it is told."""
+
+    def __init__(self, asked: Generate, told: list[Tensor | None]) -> None:
+        super().__init__(asked)
+        self._asked, self._told = asked, told
+
+    def __call__(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        self._told.append(labels)
+        return self._asked(z, labels)
+
+    def styles(self, z: Tensor, labels: Tensor | None) -> Tensor:
+        self._told.append(labels)
+        return self._asked.styles(z, labels)
+
+    def of_styles(self, styles: Tensor) -> Tensor:
+        return self._asked.of_styles(styles)
 
 
 def _shares_of_reals(loss: Loss, seed: int) -> Tensor | None:
