@@ -178,7 +178,8 @@ def _normalise(
     others = {id(module) for root in left_out for module in root.modules()}
     found = [m for m in part.modules() if isinstance(m, kinds) and id(m) not in others]
     for module in found:
-        spectral_norm(module)
+        if "weight" in module._parameters:  # else it is normalised, or made of others, already
+            spectral_norm(module)
     return bool(found)
 
 

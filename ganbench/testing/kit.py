@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -79,7 +79,7 @@ def checks_for(plugin: Any) -> list[Check]:
         Check(kind.word, name, rule_name, lambda rule=rule: rule(cls))  # type: ignore[misc]
         for rule_name, rule in declarations.rules(cls).items()
     ]
-    known = partial(declarations.breaks_names_rules, cls, [*rules])
+    known = partial(_breaks_names_rules, cls, [*rules])
     found.append(Check(kind.word, name, "breaks_names_rules", known))
     for rule_name, rule in rules.items():
         run = partial(_on_fresh, rule, plugin)
@@ -137,6 +137,21 @@ def _fresh(plugin: Any) -> Any:
             f"it cannot be made without options ({error}); give every field a default, or pass an "
             "instance to the kit"
         ) from error
+
+
+def _breaks_names_rules(cls: type, known: Sequence[str]) -> None:
+    """Assert that what a class declares to break are rules of its kind, each with a reason."""
+    breaks = getattr(cls, "breaks", {})
+    assert isinstance(breaks, Mapping), (
+        f"`breaks` is a {type(breaks).__name__}; give a dict of rules' names and reasons"
+    )
+    unknown = sorted(set(breaks) - set(known))
+    assert not unknown, f"`breaks` names {unknown}; rules of its kind are {', '.join(known)}"
+    for name, reason in breaks.items():
+        in_words = isinstance(reason, str) and len(reason.split()) > 2
+        assert in_words, (
+            f"`breaks` gives {reason!r} for '{name}'; say in words why it breaks it by its nature"
+        )
 
 
 def _on_fresh(rule: Rule, plugin: Any) -> None:

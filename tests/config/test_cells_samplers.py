@@ -11,8 +11,11 @@ from helpers.registering import HERE, module
 from torch import Tensor
 
 from ganbench import ImageSpec, Transform, hookimpl
+from ganbench.config import benchmark_file, plan
+from ganbench.config.yaml_document import Document
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Cell, Plan
+from ganbench.registry.registry import Registry
 
 TEXT = """\
 version: 1
@@ -91,15 +94,18 @@ def test_samplers_that_cannot_be_are_refused_in_a_sentence(planned, samplers, wh
         planned(sampled(*samplers))
 
 
-def test_a_sampler_that_asks_d_of_single_images_goes_with_no_packing(planned, plugins):
+def test_a_sampler_that_asks_d_of_single_images_goes_with_no_packing():
     @hookimpl
     def register_transforms(register: Any) -> None:
         register(Pairs)
 
-    plugins.add(module(register_transforms=register_transforms), HERE)
+    own = Registry()  # the fixture's is everyone's
+    own.add_built_ins()
+    own.add(module(register_transforms=register_transforms), HERE)
     text = sampled("rejection") + "transforms: [pairs]\n"
+    asked = benchmark_file.parse(Document.parse(text, "b.yaml"), own)
     with pytest.raises(ConfigError, match="'rejection' asks D about single images, and transform"):
-        planned(text)
+        plan.make(asked, own, device="cpu")
 
 
 def test_cells_that_share_a_row_are_refused(planned):

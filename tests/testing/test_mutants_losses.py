@@ -127,10 +127,10 @@ class TrainsGenerator(BCE):
 
     name = "trains-generator"
     caught_by = {"discriminator_terms_reach_only_the_discriminator"}
-    also = {"own_images_keep_their_labels"}
 
     def discriminator_loss(self, step: Step) -> Terms:
-        step.generate.requires_grad_(True)
+        for weight in step.parameters.generator.values():
+            weight.requires_grad_(True)
         images = step.generate(step.latents, step.fake.labels)
         fakes = step.score(images, step.fake.labels).logits
         return {"real": F.softplus(-step.real.logits).mean(), "fake": F.softplus(fakes).mean()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 
 from ganbench.registry.admission import NAME
@@ -44,18 +43,3 @@ def options_can_stand_in_yaml(cls: type) -> None:
             f"its fields cannot be options of a YAML file ({error}); give what is none "
             "field(init=False), and options plain types, such as float or Literal"
         ) from error
-
-
-def breaks_names_rules(cls: type, known: Sequence[str]) -> None:
-    """What it declares to break are rules of its kind, each with a reason in words."""
-    breaks = getattr(cls, "breaks", {})
-    assert isinstance(breaks, Mapping), (
-        f"`breaks` is a {type(breaks).__name__}; give a dict of rules' names and reasons"
-    )
-    unknown = sorted(set(breaks) - set(known))
-    assert not unknown, f"`breaks` names {unknown}; rules of its kind are {', '.join(known)}"
-    for name, reason in breaks.items():
-        in_words = isinstance(reason, str) and len(reason.split()) > 2
-        assert in_words, (
-            f"`breaks` gives {reason!r} for '{name}'; say in words why it breaks it by its nature"
-        )
