@@ -6,6 +6,8 @@ import dataclasses
 import itertools
 import sys
 import time
+from contextlib import AbstractContextManager
+from typing import Literal
 
 import torch
 
@@ -19,11 +21,15 @@ from ganbench.training.trainer import Trainer
 
 WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500
+GIVEN_UP_SECONDS = 4.0  # of one iteration, however few its images
 ENOUGH_SECONDS = 10.0  # for all networks; those that are left are measured by small batches alone
 MOST_BYTES = 1e9  # of memory for measuring
 MOST_CRITIC = 5  # steps of D in an iteration that is measured
 MOST_GEN = 5  # and of G; where there are more, an image takes as much longer at most
 WEIGHT_COPIES = 5  # gradients, both averages of Adam and the average of weights
+Bound = Literal["at most", "at least"]
+"""At most about so long where small batches were measured, which are slower an image; at least so
+long where even one iteration of two images was not waited for."""
 SMALL = (2, 4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
 
 
@@ -32,14 +38,23 @@ class Estimate:
     """How long a seed of a cell takes."""
 
     seconds: float
-    is_bound: bool  # from small batches, which are slower an image: it takes at most about so long
+    bound: Bound | None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether it may take much less, or much longer."""
+        return self.bound is not None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Measured:
     per_image: float  # of training
     per_sample: float
-    is_bound: bool
+    bound: Bound | None
+
+
+class _EnoughError(Exception):
+    """An iteration that takes longer than anyone waits for an estimate."""
 
 
 class Estimator:
@@ -72,7 +87,7 @@ class Estimator:
             return None
         num_samples = cell.num_samples * max(1, len(cell.samplers))
         seconds = 1000 * schedule.kimg * found.per_image * longer + num_samples * found.per_sample
-        return Estimate(seconds, found.is_bound or longer > 1)
+        return Estimate(seconds, found.bound or ("at most" if longer > 1 else None))
 
 
 def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> _Measured | None:
@@ -88,14 +103,17 @@ def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> 
             cell.schedule, batch_size=count, micro_batch=None, n_critic=n_critic
         )
         few = dataclasses.replace(cell, schedule=schedule)
-        trainer, per_image = _timed(few, parts, device, warm_up=1, timed=1)
+        trainer, per_image, ended = _timed(few, parts, device, warm_up=1, timed=1)
+        if not ended:
+            return _Measured(per_image, _per_sample(trainer, parts, device), "at least")
         more = (following or cell.schedule.batch_size) / count
         is_dear = more * per_image * schedule.images_per_iteration > MOST_SECONDS
         if not thorough or is_dear or more * (_peak_bytes() - before) > MOST_BYTES:
-            return _Measured(per_image, _per_sample(trainer, parts, device), True)
+            return _Measured(per_image, _per_sample(trainer, parts, device), "at most")
     schedule = dataclasses.replace(cell.schedule, n_critic=n_critic)
-    trainer, per_image = _timed(dataclasses.replace(cell, schedule=schedule), parts, device)
-    return _Measured(per_image, _per_sample(trainer, parts, device), False)
+    whole = dataclasses.replace(cell, schedule=schedule)
+    trainer, per_image, ended = _timed(whole, parts, device)
+    return _Measured(per_image, _per_sample(trainer, parts, device), None if ended else "at least")
 
 
 def _fits(parts: Parts, count: int) -> bool:
@@ -110,21 +128,44 @@ def _fits(parts: Parts, count: int) -> bool:
 
 def _timed(
     cell: Cell, parts: Parts, device: str, *, warm_up: int = WARM_UP, timed: int = TIMED
-) -> tuple[Trainer, float]:
-    """Return a trainer that has trained a little, and the seconds of an image."""
+) -> tuple[Trainer, float, bool]:
+    """Return a trainer that has trained a little, and the seconds of an image.
+
+    The last is whether these are all: they are not where the first iteration was given up.
+    """
     schedule = cell.schedule
     trainer = make_trainer(cell, parts, _noise(parts.image, schedule.batch_size), 0, device)
     images = schedule.images_per_iteration
     for _ in range(warm_up):
         started = time.perf_counter()
-        trainer.iterate()
-        if (took := time.perf_counter() - started) > MOST_SECONDS:  # warm or not is all the same
-            return trainer, took / images
+        ended = _iterated(trainer, started + GIVEN_UP_SECONDS)
+        took = time.perf_counter() - started
+        if not ended or took > MOST_SECONDS:  # warm or not is all the same
+            return trainer, took / images, ended
     done, started = 0, time.perf_counter()
     while done < timed and time.perf_counter() - started < MOST_SECONDS:
         trainer.iterate()
         done += 1
-    return trainer, (time.perf_counter() - started) / done / images
+    return trainer, (time.perf_counter() - started) / done / images, True
+
+
+def _iterated(trainer: Trainer, deadline: float) -> bool:
+    """Make an iteration, unless a phase of it begins after the deadline."""
+    opened = trainer.phase
+
+    def phase(name: str) -> AbstractContextManager[object]:
+        if time.perf_counter() > deadline:
+            raise _EnoughError
+        return opened(name)
+
+    trainer.phase = phase
+    try:
+        trainer.iterate()
+    except _EnoughError:
+        return False
+    finally:
+        trainer.phase = opened
+    return True
 
 
 def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:

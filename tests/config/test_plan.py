@@ -406,6 +406,14 @@ def test_estimates_end_whatever_is_asked(planned, plugins, changes, is_bound):
     assert time.process_time() - began < 30
 
 
+def test_an_iteration_that_nobody_waits_for_is_a_bound_from_below(planned, plugins, monkeypatch):
+    [cell] = planned(SMALL).cells
+    monkeypatch.setattr(time_estimate, "GIVEN_UP_SECONDS", -1.0)
+    found = time_estimate.Estimator(plugins, "cpu").estimate(cell)
+    assert (found.bound, found.is_bound) == ("at least", True)
+    assert 0 < found.seconds < 60
+
+
 def test_networks_beyond_memory_are_not_tried_out(planned, plugins):
     [cell] = planned(SMALL.replace("width: 8, depth: 1", "width: 20000")).cells
     assert time_estimate.Estimator(plugins, "cpu").estimate(cell) is None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ganbench.training.time_estimate import Estimate
 
 MOST_ROWS = 200  # of the table, for readers have limits
+SIGNS = {None: "", "at most": "≤ ", "at least": "≥ "}
 
 
 @click.command("plan")
@@ -33,7 +34,8 @@ def command(
     """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
 
     Nothing is trained and nothing is written. The estimate times a few steps of each cell here;
-    where whole batches would take long, of small ones, which gives a bound.
+    where whole batches would take long, of small ones, which gives a bound (≤), and where even a
+    step of two images would, of a part of it (≥).
     """
     look_seldom_for_garbage()
     from ganbench.runs.benchmark import prepare
@@ -67,9 +69,10 @@ def command(
         f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
     )
     if not no_estimate:
-        most = "at most " if any(cell["estimate_is_bound"] for cell in cells) else ""
+        bounds = {cell["estimate_bound"] for cell in cells} - {None}
+        bound = f"{bounds.pop()} " if len(bounds) == 1 else ""
         took = time_estimate.readable(total)
-        line += f"; training and sampling take {most}about {took} one by one"
+        line += f"; training and sampling take {bound}about {took} one by one"
         if left := sum(c["estimated_seconds"] is None and not c["incompatible"] for c in cells):
             line += f", without {counted(left, 'cell')} of networks too large to try out"
     print(line)
@@ -94,6 +97,7 @@ def _described(
         "own_d_parameters": sizes and sizes.own_discriminator,
         "estimated_seconds": estimate and estimate.seconds,
         "estimate_is_bound": estimate is not None and estimate.is_bound,
+        "estimate_bound": estimate and estimate.bound,
         "training_id": cell.training_id,
     }
 
@@ -148,7 +152,7 @@ def _print(plan: Plan, cells: list[dict[str, Any]]) -> None:
             schedule.precision,
             _counted(cell, "g_parameters"),
             _counted(cell, "d_parameters"),
-            "" if seconds is None else f"{'≤ ' * cell['estimate_is_bound']}{readable(seconds)}",
+            "" if seconds is None else f"{SIGNS[cell['estimate_bound']]}{readable(seconds)}",
         )
     console.print(table)
     if len(cells) > MOST_ROWS:
