@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -17,12 +18,13 @@ class Adam(Optimizer):
 
     name = "adam"
     defaults = {"weight_decay": 0.0, "eps": 1e-8}
+    in_torch: ClassVar[type[torch.optim.Adam]] = torch.optim.Adam
     amsgrad: bool = field(default=False, metadata={"since": "0.2.0"})  # Reddi et al., 2018
 
     def build(
         self, parameters: list[nn.Parameter], settings: PlayerSettings
     ) -> torch.optim.Optimizer:
-        return torch.optim.Adam(
+        return self.in_torch(
             parameters,
             lr=settings.lr,
             betas=settings.betas,
@@ -34,25 +36,12 @@ class Adam(Optimizer):
 
 
 @dataclass(kw_only=True)
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with weight decay apart from gradients (Loshchilov & Hutter, 2019)."""
 
     name = "adamw"
     defaults = {"weight_decay": 0.01, "eps": 1e-8}
-    amsgrad: bool = field(default=False, metadata={"since": "0.2.0"})
-
-    def build(
-        self, parameters: list[nn.Parameter], settings: PlayerSettings
-    ) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            parameters,
-            lr=settings.lr,
-            betas=settings.betas,
-            eps=settings.eps,
-            weight_decay=settings.weight_decay,
-            amsgrad=self.amsgrad,
-            fused=_has_fused(parameters),
-        )
+    in_torch = torch.optim.AdamW
 
 
 @dataclass(kw_only=True)
