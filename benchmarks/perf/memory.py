@@ -53,7 +53,7 @@ def slope(iterations: int) -> dict[str, Any]:
     for number in range(1, iterations + 1):
         trainer.iterate()
         if not number % trainer.settings.log_every:
-            trainer.windows.append(trainer.close_window(1.0, trainer.settings.log_every))
+            trainer.close_window(1.0, trainer.settings.log_every)
             seen.append((number, common.resident()["RssAnon"]))
     later = [(n, mb) for n, mb in seen if n > iterations // 10]
     x, y = (torch.tensor(values, dtype=torch.float64) for values in zip(*later, strict=True))

@@ -194,7 +194,7 @@ class CellTrial:
             asdict(self.cell),
         )  # fmt: skip
         for choice in trial.callbacks:
-            with as_if_not_called(self.trainer.cuda_devices):
+            with as_if_not_called(self.trainer.stateful.cuda_devices):
                 made = self.plugins.build("callback", choice.name, choice.options)
             self.callbacks.append(made)
             with self._asking(made):
@@ -209,14 +209,14 @@ class CellTrial:
             self.probes += [Probe(**probe) for probe in beside["probes"]]
             self.diversity += beside["diversity"]
             self.errors += beside.get("errors", [])  # which were not kept before
-            for window in self.trainer.windows:
+            for window in self.trainer.log.windows:
                 self._tell(window)
         else:
             self.trainer.begin()
         self.gallery.rewind(self.resumed_at or 0.0)
 
     def _diverged(self, error: Diverged) -> TrialResult:
-        self.gallery.end_early(self.trainer.windows)
+        self.gallery.end_early(self.trainer.log.windows)
         diagnosed = self._diagnosis({}, failure=str(error))
         return TrialResult(status=Status.DIVERGED, reason=str(error), diagnosis=diagnosed)
 
@@ -229,7 +229,10 @@ class CellTrial:
     @contextmanager
     def _asking(self, callback: Callback) -> Iterator[None]:
         """Whatever a callback draws or sets, the training goes on as without it."""
-        with as_if_not_called(self.trainer.cuda_devices), noting(partial(_name_of, callback)):
+        with (
+            as_if_not_called(self.trainer.stateful.cuda_devices),
+            noting(partial(_name_of, callback)),
+        ):
             yield
 
     def _on_window(self, window: Window) -> None:
@@ -285,7 +288,7 @@ class CellTrial:
         mixture = self.parts.dataset.mixture()
         found = diagnosis.diagnose(
             diagnosis.Evidence(
-                windows=self.trainer.windows,
+                windows=self.trainer.log.windows,
                 diversity=self.diversity,
                 real_diversity=self.gallery.real_diversity(self.data),
                 values=values,

@@ -1,13 +1,13 @@
-"""What a checkpoint keeps of a training."""
+"""What a checkpoint keeps of a training: taken from its parts, and given back to them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganbench.models.trained import Progress
 from ganbench.records.windows import Window
@@ -20,6 +20,16 @@ FORMER_KEYS = {
     "device random": "device_random",
     "probes": "snapshots_at",
 }  # of checkpoints that ganbench wrote before these were fields
+
+
+class HasState(Protocol):
+    """What a training draws from in an order of its own."""
+
+    def state(self) -> PlainState:
+        """Return what `restore` needs to go on in the same order."""
+
+    def restore(self, state: PlainState) -> None:
+        """Go back to where `state` was taken."""
 
 
 def on_device(kept: Any, device: torch.device) -> Any:
@@ -71,3 +81,60 @@ class TrainerState:
         progress = Progress(**values.pop("progress"))
         windows = [Window(**window) for window in values.pop("windows")]
         return cls(**values, progress=progress, windows=windows)
+
+
+@dataclass(frozen=True)
+class Stateful:
+    """The parts of a training that change while it goes on. In what order, TrainerState says."""
+
+    networks: Sequence[nn.Module]
+    optimizers: Sequence[torch.optim.Optimizer]
+    plugins: Sequence[object]
+    batches: HasState
+    latents: torch.Generator
+    fake_labels: torch.Generator
+    device: torch.device
+
+    @property
+    def cuda_devices(self) -> list[torch.device]:
+        """The devices whose generators count beside the CPU's."""
+        return [self.device] if self.device.type == "cuda" else []
+
+    def state(
+        self,
+        *,
+        progress: Progress,
+        windows: Sequence[Window],
+        seconds: float,
+        snapshots_at: Sequence[int],
+    ) -> TrainerState:
+        """Return the state of all these, with how far the training is beside it."""
+        return TrainerState(
+            networks=[net.state_dict() for net in self.networks],
+            optimizers=[optimizer.state_dict() for optimizer in self.optimizers],
+            plugins=[dict(vars(plugin)) for plugin in self.plugins],
+            batches=self.batches.state(),
+            latents=self.latents.get_state(),
+            fake_labels=self.fake_labels.get_state(),
+            random=torch.get_rng_state(),
+            device_random=[torch.cuda.get_rng_state(device) for device in self.cuda_devices],
+            progress=progress,
+            windows=windows,
+            seconds=seconds,
+            snapshots_at=snapshots_at,
+        )
+
+    def restore(self, state: TrainerState) -> None:
+        """Take all of them, and torch's own random streams, back to where `state` was taken."""
+        for net, found in zip(self.networks, state.networks, strict=True):
+            net.load_state_dict(found)
+        for optimizer, found in zip(self.optimizers, state.optimizers, strict=True):
+            optimizer.load_state_dict(found)
+        for plugin, found in zip(self.plugins, state.plugins, strict=True):
+            vars(plugin).update(on_device(found, self.device))
+        self.batches.restore(state.batches)
+        self.latents.set_state(state.latents)
+        self.fake_labels.set_state(state.fake_labels)
+        torch.set_rng_state(state.random)
+        for device, random in zip(self.cuda_devices, state.device_random, strict=True):
+            torch.cuda.set_rng_state(random, device)

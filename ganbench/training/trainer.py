@@ -26,24 +26,17 @@ from ganbench.training.averages import Average
 from ganbench.training.batches import Batches
 from ganbench.training.changes import Changes
 from ganbench.training.game import Game, total
-from ganbench.training.meters import (
-    Meter,
-    check_finite,
-    gradient_norm,
-    signals_of,
-)
+from ganbench.training.log import Log
+from ganbench.training.meters import gradient_norm, signals_of
 from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
-from ganbench.training.state import TrainerState, on_device
+from ganbench.training.state import Stateful, TrainerState
 from ganbench.training.terms import TermSums
 from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 """As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
-
-SIGNAL_SAMPLES = 10
-"""So many times a window D's outputs and the gradients' norms are measured."""
 
 
 class Trainer:
@@ -121,15 +114,11 @@ class Trainer:
         self.batches = Batches(
             data, settings.batch_size, stream(seed, "data"), device, settings.channels_last
         )
-        # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
-        per_window = self._window // settings.batches_per_iteration
-        self.sample_every = per_window // SIGNAL_SAMPLES | 1
+        self.log = Log(settings, self.batches.per_epoch, self.iterations)
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
         torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
-        self.windows: list[Window] = []
-        self.seconds = 0.0  # of training, up to the last window
-        self.d_meter, self.g_meter, self.signals = Meter(), Meter(), Meter()
+        self.stateful = self._all_that_changes()
 
     @property
     def progress(self) -> Progress:
@@ -187,84 +176,52 @@ class Trainer:
         for iteration in range(last + 1, self.iterations + 1):
             self.iterate()
             if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
-                clock += self._take_snapshot(self.seconds + self._now() - clock)
-            if self._ends_window(iteration):
-                now = self._now()
-                self.windows.append(self.close_window(now - clock, iteration - last))
-                self.seconds += now - clock
-                self.on_window(self.windows[-1])
+                clock += self._take_snapshot(self.log.seconds + self._now() - clock)
+            if self.log.ends_window(iteration):
+                self.on_window(self.close_window(self._now() - clock, iteration - last))
                 clock, last = self._now(), iteration
         return TrainingResult(
             self.judged_generator,
             self.discriminator,
             self.progress,
-            tuple(self.windows),
-            self.seconds,
+            tuple(self.log.windows),
+            self.log.seconds,
             self.judged_owned,
         )
 
-    @property
-    def _window(self) -> int:
-        """The batches of D in a window of the log."""
-        every, each = self.settings.log_every, self.settings.batches_per_iteration
-        return self.batches.per_epoch if every == "epoch" else every * each
-
-    def _ends_window(self, iteration: int) -> bool:
-        """Whether an iteration is the first that reaches a window's end, or the last of all."""
-        each, window = self.settings.batches_per_iteration, self._window
-        reached = each * iteration // window > each * (iteration - 1) // window
-        return reached or iteration == self.iterations
-
     def state(self) -> TrainerState:
         """Return all that decides how training goes on, between two windows."""
-        return TrainerState(
-            networks=[net.state_dict() for net in self._networks()],
-            optimizers=[one.torch.state_dict() for one in (self.g_optimizer, self.d_optimizer)],
-            plugins=[dict(vars(plugin)) for plugin in self._plugins()],
-            batches=self.batches.state(),
-            latents=self.latents.get_state(),
-            fake_labels=self.fake_labels.get_state(),
-            random=torch.get_rng_state(),
-            device_random=[torch.cuda.get_rng_state(device) for device in self.cuda_devices],
+        return self.stateful.state(
             progress=replace(self.progress),
-            windows=list(self.windows),
-            seconds=self.seconds,
+            windows=list(self.log.windows),
+            seconds=self.log.seconds,
             snapshots_at=list(self.snapshots_at),
         )
 
     def restore(self, state: TrainerState) -> None:
         """Go back to where `state` was taken; of the same cell, seed and device."""
-        for net, found in zip(self._networks(), state.networks, strict=True):
-            net.load_state_dict(found)
-        optimizers = (self.g_optimizer, self.d_optimizer)
-        for optimizer, found in zip(optimizers, state.optimizers, strict=True):
-            optimizer.torch.load_state_dict(found)
-        for plugin, found in zip(self._plugins(), state.plugins, strict=True):
-            vars(plugin).update(on_device(found, self.device))
-        self.batches.restore(state.batches)
-        self.latents.set_state(state.latents)
-        self.fake_labels.set_state(state.fake_labels)
-        torch.set_rng_state(state.random)
-        for device, random in zip(self.cuda_devices, state.device_random, strict=True):
-            torch.cuda.set_rng_state(random, device)
+        self.stateful.restore(state)
         self.game.progress = replace(state.progress)
-        self.windows = list(state.windows)
-        self.seconds, self.snapshots_at = state.seconds, list(state.snapshots_at)
+        self.log.windows, self.log.seconds = list(state.windows), state.seconds
+        self.snapshots_at = list(state.snapshots_at)
 
-    def _networks(self) -> Iterator[nn.Module]:
-        yield self.generator
-        yield self.discriminator
+    def _all_that_changes(self) -> Stateful:
+        networks: list[nn.Module] = [self.generator, self.discriminator]
         if self.average is not None:
-            yield self.average.generator
+            networks.append(self.average.generator)
         if self.owned:
-            yield from self.owned
+            networks += self.owned
             if self.average is not None:
-                yield self.average.own
-
-    def _plugins(self) -> Iterator[object]:
-        """Losses and transforms may keep something from one step to the next."""
-        yield from self.losses
-        yield from self.discriminator.transforms
+                networks.append(self.average.own)
+        return Stateful(
+            networks=networks,
+            optimizers=(self.g_optimizer.torch, self.d_optimizer.torch),
+            plugins=(*self.losses, *self.discriminator.transforms),
+            batches=self.batches,
+            latents=self.latents,
+            fake_labels=self.fake_labels,
+            device=self.device,
+        )
 
     def _take_snapshot(self, seconds: float) -> float:
         """Hand over a copy of the generator as it is now, and return the seconds that this took."""
@@ -272,14 +229,9 @@ class Trainer:
         self.snapshots_at = [n for n in self.snapshots_at if n > self.progress.images]
         generator = calibration.copied(self.judged_generator)
         # Training goes on as if nothing had been drawn.
-        with undisturbed(self.cuda_devices):
+        with undisturbed(self.stateful.cuda_devices):
             self.on_snapshot(Snapshot(generator, self.progress.images, seconds))
         return self._now() - began
-
-    @property
-    def cuda_devices(self) -> list[torch.device]:
-        """The devices whose generators count beside the CPU's."""
-        return [self.device] if self.device.type == "cuda" else []
 
     def iterate(self) -> None:
         """Make `n_critic` steps of the discriminator and `n_gen` of the generator."""
@@ -294,18 +246,18 @@ class Trainer:
                     self.extrapolate(images, labels)
                     images, labels = self._next_batch()
                 d_terms, g_terms = self.simultaneous_step(images, labels)
-            self.d_meter.add(d_terms)
-            self.g_meter.add(g_terms)
+            self.log.d_meter.add(d_terms)
+            self.log.g_meter.add(g_terms)
         else:
             for _ in range(self.settings.n_critic):
                 images, labels = self._next_batch()
                 with self.phase("discriminator step"):
                     d_terms = self.discriminator_step(images, labels)
-                self.d_meter.add(d_terms)
+                self.log.d_meter.add(d_terms)
             for _ in range(self.settings.n_gen):
                 with self.phase("generator step"):
                     g_terms = self.generator_step(images, labels)
-                self.g_meter.add(g_terms)
+                self.log.g_meter.add(g_terms)
         if self.average is not None:
             with self.phase("average of weights"):
                 self.average.update(self.progress)
@@ -414,7 +366,7 @@ class Trainer:
             with self._autocast():
                 self.game.observe(step)
         if self.samples_signals:
-            self.signals.add(signals_of(player, step, self.losses[0].boundary))
+            self.log.signals.add(signals_of(player, step, self.losses[0].boundary))
         return {name: term.detach() for name, term in terms.items()}
 
     def _backward(self, terms: Terms, weight: float) -> None:
@@ -425,11 +377,11 @@ class Trainer:
     @property
     def samples_signals(self) -> bool:
         """Whether this iteration is one of those whose outputs and gradients are measured."""
-        return not (self.progress.iteration + 1) % self.sample_every
+        return self.log.samples(self.progress.iteration + 1)
 
     def _update_discriminator(self) -> None:
         if self.samples_signals:
-            self.signals.add({"d_gradient_norm": gradient_norm(self.game.d_parameters)})
+            self.log.signals.add({"d_gradient_norm": gradient_norm(self.game.d_parameters)})
         with self.phase("optimiser"):
             self.d_optimizer.step()
         for loss in self.losses:
@@ -439,7 +391,7 @@ class Trainer:
 
     def _update_generator(self) -> None:
         if self.samples_signals:
-            self.signals.add({"g_gradient_norm": gradient_norm(self.game.g_parameters)})
+            self.log.signals.add({"g_gradient_norm": gradient_norm(self.game.g_parameters)})
         with self.phase("optimiser"):
             self.g_optimizer.step()
         for loss in self.losses:
@@ -447,27 +399,9 @@ class Trainer:
         self.progress.g_updates += 1
 
     def close_window(self, seconds: float, iterations: int) -> Window:
-        """Return the means of the last iterations, which took so long, and begin the next window.
+        """Return a window of the log of the last iterations, which took so long.
 
-        Raises Diverged where one is not finite.
+        Raises Diverged where one of its means is not finite.
         """
         with self.phase("logging"):
-            d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
-            signals = self.signals.read()
-        kimg = self.progress.images / 1000
-        check_finite(d_terms, g_terms, signals, kimg)
-        images = iterations * self.settings.images_per_iteration
-        return Window(
-            kimg=kimg,
-            iteration=self.progress.iteration,
-            seconds=seconds,
-            images_per_second=images / seconds,
-            g_steps_per_second=iterations * self.settings.n_gen / seconds,
-            d_terms=d_terms,
-            g_terms=g_terms,
-            signals=signals,
-            epoch=self.progress.iteration
-            * self.settings.batches_per_iteration
-            / self.batches.per_epoch,
-            progress=min(self.progress.iteration / self.iterations, 1.0),
-        )
+            return self.log.close(self.progress, seconds, iterations)

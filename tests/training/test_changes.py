@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 import pytest
-from helpers.tiny_trainer import data_of, same, trainer_of, weights
+from helpers.tiny_trainer import same, trainer_of, weights
 from torch import Tensor
 
 from ganbench import Regularizer, Schedule, Step, Terms, Transform
@@ -108,7 +108,7 @@ def test_resumed_training_is_the_uninterrupted_one_to_the_bit():
         later.restore(TrainerState.from_plain(state))
         for _ in range(i, 40):
             later.iterate()
-        for net, other in zip(whole._networks(), later._networks(), strict=True):
+        for net, other in zip(whole.stateful.networks, later.stateful.networks, strict=True):
             assert same(weights(net), weights(other))
         assert values(later) == values(whole)
 
@@ -116,23 +116,3 @@ def test_resumed_training_is_the_uninterrupted_one_to_the_bit():
 def test_where_nothing_changes_nothing_is_set():
     assert not trainer_of().changes
     assert scheduled().changes
-
-
-@pytest.mark.parametrize(
-    ("images", "n_critic", "ends"),
-    [
-        (48, 1, [6, 12, 18, 20]),  # six batches of eight
-        (52, 1, [6, 12, 18, 20]),  # what fills no batch is dropped
-        (56, 2, [4, 7, 11, 14, 18, 20]),  # seven batches, two an iteration
-        (8, 2, list(range(1, 21))),  # two epochs an iteration
-    ],
-)
-def test_windows_end_with_the_first_iteration_that_ends_an_epoch(images, n_critic, ends):
-    trainer = trainer_of(
-        data=data_of(images), n_critic=n_critic, kimg=0.16 * n_critic, log_every="epoch"
-    )
-    windows = trainer.run().windows
-    assert [window.iteration for window in windows] == ends
-    per_epoch = images // BATCH
-    assert [w.epoch for w in windows] == pytest.approx([n_critic * i / per_epoch for i in ends])
-    assert [w.progress for w in windows] == [i / 20 for i in ends]

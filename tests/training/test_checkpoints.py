@@ -81,7 +81,7 @@ def test_training_goes_on_to_the_last_bit(name, loss, tmp_path):
         later.restore(state)
         found = everything(later)
         assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
-        assert [w.d_terms for w in later.windows] == [w.d_terms for w in whole.windows]
+        assert [w.d_terms for w in later.log.windows] == [w.d_terms for w in whole.log.windows]
         assert later.progress == whole.progress
 
 

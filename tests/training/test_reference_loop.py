@@ -68,7 +68,7 @@ def test_losses_of_the_first_steps_are_those_of_the_textbooks_loop(kind, channel
         torch.manual_seed(step)
         d_loss, g_loss = next(plain)
         assert float(sum(d_terms[-1].values())) == pytest.approx(d_loss, rel=1e-4, abs=1e-4)
-        g_terms = trainer.g_meter.read()
+        g_terms = trainer.log.g_meter.read()
         assert sum(g_terms.values()) == pytest.approx(g_loss, rel=1e-4, abs=1e-4)
 
 

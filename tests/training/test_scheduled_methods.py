@@ -129,6 +129,6 @@ def test_fade_in_is_told_the_progress_and_ends_at_one(cell, with_methods, monkey
         later.restore(TrainerState.from_plain(state))
         for _ in range(i, count):
             later.iterate()
-        for a, b in zip(whole._networks(), later._networks(), strict=True):
+        for a, b in zip(whole.stateful.networks, later.stateful.networks, strict=True):
             assert same(weights(a), weights(b))
         assert fading(later) == [1.0] * 3

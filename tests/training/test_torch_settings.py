@@ -69,7 +69,7 @@ def test_compiled_networks_train_as_plain_ones_do(backend, monkeypatch):
     for _ in range(3):
         plain.iterate()
         compiled.iterate()
-    assert compiled.d_meter.read() == pytest.approx(plain.d_meter.read(), rel=1e-4)
-    assert compiled.g_meter.read() == pytest.approx(plain.g_meter.read(), rel=1e-4)
+    assert compiled.log.d_meter.read() == pytest.approx(plain.log.d_meter.read(), rel=1e-4)
+    assert compiled.log.g_meter.read() == pytest.approx(plain.log.g_meter.read(), rel=1e-4)
     compiled._take_snapshot(0.0)  # copies a compiled generator
     assert compiled.state().networks[0].keys() == plain.state().networks[0].keys()

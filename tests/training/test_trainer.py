@@ -13,7 +13,6 @@ from torch import nn
 from ganbench import (
     ImageSpec,
     LabeledImages,
-    Regularizer,
     Step,
     Terms,
 )
@@ -225,41 +224,6 @@ def test_budget_is_not_exceeded_by_rounding():
     trainer = trainer_of(batch_size=5, kimg=2.015)
     trainer.iterate = lambda: setattr(trainer.progress, "iteration", trainer.progress.iteration + 1)
     assert trainer.run().progress.iteration == 403
-
-
-def test_windows_tile_the_training():
-    told = []
-    trained = trainer_of(n_critic=2, kimg=0.144, on_window=told.append).run()
-    assert [window.iteration for window in trained.windows] == [4, 8, 9]
-    assert [window.kimg for window in trained.windows] == pytest.approx([0.064, 0.128, 0.144])
-    assert tuple(told) == trained.windows
-    assert sum(window.seconds for window in told) == pytest.approx(trained.seconds, rel=0.2)
-    for window, iterations in zip(told, (4, 4, 1), strict=True):
-        assert window.images_per_second == pytest.approx(iterations * 16 / window.seconds)
-        assert window.g_steps_per_second == pytest.approx(iterations / window.seconds)
-
-
-@dataclass(kw_only=True)
-class Counts(Regularizer):
-    """Terms that count the steps, to follow means through windows."""
-
-    name = "counts"
-    steps: int = 0
-
-    def discriminator_loss(self, step: Step) -> Terms:
-        self.steps += 1
-        return {"count": torch.tensor(float(self.steps)), **self._at_times(step)}
-
-    def _at_times(self, step: Step) -> Terms:
-        return {} if step.iteration % 2 else {"lazy": torch.tensor(10.0)}
-
-
-def test_windows_hold_the_mean_of_every_term():
-    windows = trainer_of(BCE(), Counts(), n_critic=2, kimg=0.128).run().windows
-    assert [window.d_terms["count"] for window in windows] == pytest.approx([4.5, 12.5])
-    assert [window.d_terms["lazy"] for window in windows] == pytest.approx([10, 10])
-    assert windows[0].d_terms.keys() == {"real", "fake", "count", "lazy"}
-    assert windows[0].g_terms.keys() == {"adversarial"}
 
 
 # Averaged weights
