@@ -13,6 +13,7 @@ import pydantic
 from yaml.nodes import MappingNode
 
 from ganbench.config import matrix
+from ganbench.config.choices import Choice, ConditioningChoice
 from ganbench.config.matrix import combinations
 from ganbench.config.schema import (
     ALL,
@@ -21,8 +22,6 @@ from ganbench.config.schema import (
     RUN_KEYS,
     TOP_KEYS,
     CellSettings,
-    Choice,
-    ConditioningChoice,
     RunSettings,
     section_of,
 )

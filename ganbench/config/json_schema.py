@@ -8,7 +8,8 @@ from typing import Any
 
 import pydantic
 
-from ganbench.config.schema import ALL, AXES, KIND, CellSettings, RunSettings
+from ganbench.config.choices import KIND
+from ganbench.config.schema import ALL, AXES, CellSettings, RunSettings
 from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
 

@@ -14,7 +14,8 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from ganbench.config.schema import AXES, RUN_KEYS, EvaluationSettings, Training, section_of
+from ganbench.config.schema import AXES, RUN_KEYS, EvaluationSettings, section_of
+from ganbench.config.training_schema import Training
 from ganbench.config.yaml_document import Problems
 from ganbench.util.messages import Loc, known, shown, suggestion
 

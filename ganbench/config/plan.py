@@ -12,8 +12,9 @@ from typing import Any, Literal, get_args
 
 from ganbench.config import compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
+from ganbench.config.choices import Choice, FeatureExtractorChoice
 from ganbench.config.players import Players
-from ganbench.config.schema import Average, Budget, Choice, FeatureExtractorChoice
+from ganbench.config.training_schema import Average, Budget
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible, RunError

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from ganbench.config.benchmark_file import CellRequest
-from ganbench.config.schema import OptimizerChoice, PlayerBlock
+from ganbench.config.choices import OptimizerChoice
+from ganbench.config.training_schema import PlayerBlock
 from ganbench.contracts.losses import Recipe
 from ganbench.contracts.optimizers import Optimizer
 from ganbench.errors import ConfigError, ContractError, told

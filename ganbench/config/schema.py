@@ -3,148 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-)
+from pydantic import Field, PositiveFloat, PositiveInt
 
+from ganbench.config.choices import (
+    ArchitectureChoice,
+    CallbackChoice,
+    ConditioningChoice,
+    DatasetChoice,
+    ExecutorChoice,
+    LossChoice,
+    MetricChoice,
+    ReporterChoice,
+    SamplerChoice,
+    TransformChoice,
+)
+from ganbench.config.settings import Settings
+from ganbench.config.training_schema import Budget, PlayerBlock, Training
 from ganbench.records.cells import PLAIN
-from ganbench.records.schedules import (
-    NOTHING,
-    SCHEDULED,
-    Amount,
-    Schedulable,
-    Unit,
-    amount_schema,
-)
-from ganbench.records.training_settings import Compile, Control, FakeLabels, PlayerName, Updates
-from ganbench.registry import extractor_labels
-from ganbench.registry.kinds import KINDS
-from ganbench.util.messages import an, brief
-
-
-class Settings(BaseModel):
-    """A mapping of a benchmark file: strict types, no unknown keys, nothing infinite."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
-
-
-Word = TypeVar("Word", bound=str)
-KIND = "x-kind"
-"""Where a choice's JSON Schema says of which kind it is."""
-
-
-class Choice(Settings, Generic[Word]):
-    """A plugin by name, with options: `wgan-gp`, or `{name: wgan-gp, gp_weight: 5}`.
-
-    The parameter is the kind's word: `Choice[Literal["loss"]]`.
-    """
-
-    model_config = ConfigDict(json_schema_extra=lambda schema, cls: schema.update({KIND: cls.kind}))
-
-    kind: ClassVar[str]
-    name: str
-    options: dict[str, Any] = {}
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name the choice of a kind after its contract. Raises KeyError for what is no kind."""
-        return f"{KINDS[get_args(params[0])[0]].contract}Choice"
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        if words := cls.__pydantic_generic_metadata__["args"]:
-            cls.kind = get_args(words[0])[0]
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _from_yaml(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"name": value}
-        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-            return {
-                "name": value["name"],
-                "options": {k: v for k, v in value.items() if k != "name"},
-            }
-        raise ValueError(
-            f"expected the name of {an(cls.kind)}, or a mapping with a name and options"
-        )
-
-    @property
-    def label(self) -> str:
-        """The choice in one word, as tables have it: `wgan-gp(gp_weight=5)`."""
-        given = ",".join(f"{key}={brief(value)}" for key, value in self.options.items())
-        return f"{self.name}({given})" if given else self.name
-
-
-LossChoice = Choice[Literal["loss"]]
-ArchitectureChoice = Choice[Literal["architecture"]]
-TransformChoice = Choice[Literal["transform"]]
-DatasetChoice = Choice[Literal["dataset"]]
-FeatureExtractorChoice = Choice[Literal["feature extractor"]]
-SamplerChoice = Choice[Literal["sampler"]]
-ReporterChoice = Choice[Literal["reporter"]]
-ExecutorChoice = Choice[Literal["executor"]]
-CallbackChoice = Choice[Literal["callback"]]
-OptimizerChoice = Choice[Literal["optimizer"]]
-
-
-class MetricChoice(Choice[Literal["metric"]]):
-    """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`.
-
-    An extractor with options is a mapping of its own, `features: {name: random-conv, seed: 3}`, or
-    in a word `random-conv(seed=3)`.
-    """
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _with_features(cls, value: Any) -> Any:
-        if isinstance(value, str) and "@" in value:
-            name, _, features = value.partition("@")
-            return {"name": name, "features": features}
-        if isinstance(value, Mapping) and isinstance(value.get("features"), Mapping):
-            chosen = FeatureExtractorChoice.model_validate(value["features"])
-            return {**value, "features": extractor_labels.compose(chosen.name, chosen.options)}
-        return value
-
-
-class ConditioningSide(Choice[Literal["conditioning"]]):
-    """A method for one of the players."""
-
-
-class ConditioningChoice(Settings):
-    """A method for both players, or `{generator: …, discriminator: …}`."""
-
-    generator: ConditioningSide
-    discriminator: ConditioningSide
-
-    @pydantic.model_validator(mode="before")
-    @classmethod
-    def _from_yaml(cls, value: Any) -> Any:
-        if isinstance(value, str) or (isinstance(value, Mapping) and "name" in value):
-            return {"generator": value, "discriminator": value}
-        if isinstance(value, Mapping) and not {"generator", "discriminator"}.isdisjoint(value):
-            return value
-        raise ValueError(
-            "expected the name of a conditioning, a mapping with a name and options, or "
-            "{generator: ..., discriminator: ...}"
-        )
-
-    @property
-    def label(self) -> str:
-        """One word where both sides are the same, else `GENERATOR+DISCRIMINATOR`."""
-        if self.generator == self.discriminator:
-            return self.generator.label
-        return f"{self.generator.label}+{self.discriminator.label}"
-
+from ganbench.records.training_settings import Control
 
 Norm = Literal[
     "batch",
@@ -157,135 +36,6 @@ Norm = Literal[
     "instance+spectral",
 ]
 """Norm layers, spectral norm of the weights, or both."""
-
-
-class Budget(Settings):
-    """How long a cell trains."""
-
-    kimg: PositiveFloat | None = Field(
-        default=None, description="thousands of real images shown to D; 100 where nothing is said"
-    )
-    epochs: PositiveFloat | None = Field(
-        default=None, description="times that D is shown all of the data, in whole batches"
-    )
-    steps: PositiveInt | None = Field(default=None, description="steps of G")
-
-    def given(self) -> dict[Unit, float]:
-        """Return the one unit that is given, with its number."""
-        units: tuple[Unit, ...] = ("kimg", "epochs", "steps")
-        found = {unit: float(v) for unit in units if (v := getattr(self, unit)) is not None}
-        return found or {"kimg": 100.0}
-
-    @pydantic.model_validator(mode="after")
-    def _of_one_unit(self) -> Budget:
-        if len(units := self.given()) > 1:
-            raise ValueError(
-                f"a budget is of one unit, and this has {' and '.join(units)}; leave one out, or "
-                "make it null where it lies below a profile or --set"
-            )
-        return self
-
-
-Decay = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[PositiveFloat, Schedulable(also=(0.0,))]
-"""A learning rate, or a schedule of one, which may begin or end at 0."""
-ScheduledDecay = Annotated[Decay, SCHEDULED]
-
-
-class PlayerBlock(Settings):
-    """How one player's weights follow their gradients; what is left out is as for both."""
-
-    optimizer: OptimizerChoice | None = None
-    lr: Rate | None = None
-    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
-    weight_decay: Annotated[NonNegativeFloat, SCHEDULED] | None = None
-    momentum: Decay | None = None
-    eps: PositiveFloat | None = None
-    clip_grad_norm: Annotated[PositiveFloat, SCHEDULED] | None = Field(
-        default=None, description="the most that all its gradients' norm may be; null: no limit"
-    )
-
-
-AmountOfTraining = Annotated[
-    Amount, pydantic.PlainValidator(Amount.of), pydantic.WithJsonSchema(amount_schema())
-]
-
-
-class Average(Settings):
-    """An average of G's weights in which those of so long ago count half."""
-
-    half_life: Rate = Field(description="kimg")
-    ramp_up: PositiveFloat | None = Field(
-        default=None, description="the half-life is at most this share of what has been shown"
-    )
-    start: AmountOfTraining = Field(default=NOTHING, description="until then it is G itself")
-
-
-def _is_mapping(value: Any) -> str:
-    return "mapping" if isinstance(value, Mapping | Average) else "number"
-
-
-DecayOrHalfLife = Annotated[
-    Annotated[Decay, pydantic.Tag("number")] | Annotated[Average, pydantic.Tag("mapping")],
-    pydantic.Discriminator(_is_mapping),
-]
-
-
-class InitFrom(Settings):
-    """A trained model whose weights players begin with."""
-
-    model: str = Field(description="a model's folder, RUN/TRIAL, or a run with one model")
-    players: tuple[PlayerName, ...] = Field(
-        default=("generator", "discriminator"), min_length=1, description="who begins with them"
-    )
-    freeze: tuple[str, ...] = Field(
-        default=(), description="patterns of names of their weights that stay as they are"
-    )
-
-
-class Training(Settings):
-    """How cells train. What is left out comes from the loss's own recipe."""
-
-    batch_size: PositiveInt = 64
-    budget: Budget = Budget()
-    n_critic: PositiveInt | None = Field(default=None, description="D steps per iteration")
-    n_gen: PositiveInt = Field(default=1, description="G steps per iteration")
-    updates: Updates = Field(
-        default="alternating",
-        description="simultaneous: both players' gradients at the same weights, same fakes",
-    )
-    fake_labels: FakeLabels = Field(
-        default="real", description="of the real batch, or random: uniform over the classes"
-    )
-    micro_batch: PositiveInt | None = Field(
-        default=None,
-        description="images at once: a batch is worked through in such pieces to save memory, and "
-        "batch norm takes its statistics of each piece",
-    )
-    optimizer: OptimizerChoice | None = None
-    g_lr: Rate | None = None
-    d_lr: Rate | None = None
-    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
-    generator: PlayerBlock = PlayerBlock()
-    discriminator: PlayerBlock = PlayerBlock()
-    init_from: InitFrom | None = Field(
-        default=None, description="a trained model to begin with, in place of fresh weights"
-    )
-    ema: DecayOrHalfLife = Field(
-        default=0.999,
-        description="decay of the average of G's weights that is evaluated, or its half-life; 0: "
-        "none. Batch norm is recalibrated before sampling either way",
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    channels_last: bool = True
-    compile: Compile = Field(
-        default="none",
-        description="torch.compile both networks, D only where no loss differentiates twice; "
-        "reduce-overhead captures CUDA graphs",
-    )
-    log_every: PositiveInt | Literal["epoch"] = Field(
-        default=50, description="iterations between two log lines; epoch: at the end of each"
-    )
 
 
 class EvaluationSettings(Settings):

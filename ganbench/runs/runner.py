@@ -15,7 +15,7 @@ import filelock
 import yaml
 
 from ganbench.config.benchmark_file import Config
-from ganbench.config.schema import Choice
+from ganbench.config.choices import Choice
 from ganbench.contracts.executors import Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
 from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told

@@ -13,7 +13,7 @@ import pydantic
 import pytest
 
 from ganbench import hookimpl
-from ganbench.config import json_schema, schema
+from ganbench.config import choices, json_schema, schema
 from ganbench.errors import ConfigError, PluginError
 from ganbench.registry.discovery import PluginSource
 from ganbench.registry.hookspecs import specifications
@@ -95,7 +95,7 @@ def test_class_of_another_kind_is_refused_by_the_contracts_name(noise_source: Ki
 def test_benchmark_file_and_its_schema_take_a_choice_of_the_new_kind(
     plugins: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choice = schema.Choice[Literal["noise source"]]  # type: ignore[valid-type]
+    choice = choices.Choice[Literal["noise source"]]  # type: ignore[valid-type]
     assert choice.model_validate("hum").kind == "noise source"
     with pytest.raises(ValueError, match="expected the name of a noise source, or a mapping"):
         choice.model_validate(3)
@@ -110,7 +110,7 @@ def test_benchmark_file_and_its_schema_take_a_choice_of_the_new_kind(
 
 def test_choice_of_what_is_no_kind_is_an_error() -> None:
     with pytest.raises(KeyError, match="gadget"):
-        schema.Choice[Literal["gadget"]]
+        choices.Choice[Literal["gadget"]]
 
 
 @pytest.mark.usefixtures("noise_source")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
-from ganbench.config.schema import ArchitectureChoice, OptimizerChoice
+from ganbench.config.choices import ArchitectureChoice, OptimizerChoice
 from ganbench.gate.differences import differences
 from ganbench.records.cells import Cell, Reference, fields_of
 from ganbench.records.columns import Column, Name

@@ -11,12 +11,8 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from ganbench.config.schema import (
-    ArchitectureChoice,
-    LossChoice,
-    Settings,
-    TransformChoice,
-)
+from ganbench.config.choices import ArchitectureChoice, LossChoice, TransformChoice
+from ganbench.config.settings import Settings
 from ganbench.config.yaml_document import Document, Problems
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Cell, Reference

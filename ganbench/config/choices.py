@@ -1,0 +1,122 @@
+"""A choice of a plugin in a benchmark file: a name, or a mapping with a name and options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+
+import pydantic
+from pydantic import ConfigDict
+
+from ganbench.config.settings import Settings
+from ganbench.registry import extractor_labels
+from ganbench.registry.kinds import KINDS
+from ganbench.util.messages import an, brief
+
+Word = TypeVar("Word", bound=str)
+KIND = "x-kind"
+"""Where a choice's JSON Schema says of which kind it is."""
+
+
+class Choice(Settings, Generic[Word]):
+    """A plugin by name, with options: `wgan-gp`, or `{name: wgan-gp, gp_weight: 5}`.
+
+    The parameter is the kind's word: `Choice[Literal["loss"]]`.
+    """
+
+    model_config = ConfigDict(json_schema_extra=lambda schema, cls: schema.update({KIND: cls.kind}))
+
+    kind: ClassVar[str]
+    name: str
+    options: dict[str, Any] = {}
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name the choice of a kind after its contract. Raises KeyError for what is no kind."""
+        return f"{KINDS[get_args(params[0])[0]].contract}Choice"
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if words := cls.__pydantic_generic_metadata__["args"]:
+            cls.kind = get_args(words[0])[0]
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            return {
+                "name": value["name"],
+                "options": {k: v for k, v in value.items() if k != "name"},
+            }
+        raise ValueError(
+            f"expected the name of {an(cls.kind)}, or a mapping with a name and options"
+        )
+
+    @property
+    def label(self) -> str:
+        """The choice in one word, as tables have it: `wgan-gp(gp_weight=5)`."""
+        given = ",".join(f"{key}={brief(value)}" for key, value in self.options.items())
+        return f"{self.name}({given})" if given else self.name
+
+
+LossChoice = Choice[Literal["loss"]]
+ArchitectureChoice = Choice[Literal["architecture"]]
+TransformChoice = Choice[Literal["transform"]]
+DatasetChoice = Choice[Literal["dataset"]]
+FeatureExtractorChoice = Choice[Literal["feature extractor"]]
+SamplerChoice = Choice[Literal["sampler"]]
+ReporterChoice = Choice[Literal["reporter"]]
+ExecutorChoice = Choice[Literal["executor"]]
+CallbackChoice = Choice[Literal["callback"]]
+OptimizerChoice = Choice[Literal["optimizer"]]
+
+
+class MetricChoice(Choice[Literal["metric"]]):
+    """`fid@mnist-cnn-v1` is short for `{name: fid, features: mnist-cnn-v1}`.
+
+    An extractor with options is a mapping of its own, `features: {name: random-conv, seed: 3}`, or
+    in a word `random-conv(seed=3)`.
+    """
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _with_features(cls, value: Any) -> Any:
+        if isinstance(value, str) and "@" in value:
+            name, _, features = value.partition("@")
+            return {"name": name, "features": features}
+        if isinstance(value, Mapping) and isinstance(value.get("features"), Mapping):
+            chosen = FeatureExtractorChoice.model_validate(value["features"])
+            return {**value, "features": extractor_labels.compose(chosen.name, chosen.options)}
+        return value
+
+
+class ConditioningSide(Choice[Literal["conditioning"]]):
+    """A method for one of the players."""
+
+
+class ConditioningChoice(Settings):
+    """A method for both players, or `{generator: …, discriminator: …}`."""
+
+    generator: ConditioningSide
+    discriminator: ConditioningSide
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_yaml(cls, value: Any) -> Any:
+        if isinstance(value, str) or (isinstance(value, Mapping) and "name" in value):
+            return {"generator": value, "discriminator": value}
+        if isinstance(value, Mapping) and not {"generator", "discriminator"}.isdisjoint(value):
+            return value
+        raise ValueError(
+            "expected the name of a conditioning, a mapping with a name and options, or "
+            "{generator: ..., discriminator: ...}"
+        )
+
+    @property
+    def label(self) -> str:
+        """One word where both sides are the same, else `GENERATOR+DISCRIMINATOR`."""
+        if self.generator == self.discriminator:
+            return self.generator.label
+        return f"{self.generator.label}+{self.discriminator.label}"
