@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args
 
-from ganbench.config import compatibility
+from ganbench.config import cell_labels, compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
-from ganbench.config.choices import Choice, FeatureExtractorChoice
+from ganbench.config.choices import Choice
 from ganbench.config.players import Players
 from ganbench.config.training_schema import Average, Budget
+from ganbench.config.workshop import Workshop
 from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.options import counted_options
 from ganbench.errors import ConfigError, DataError, Incompatible, RunError
 from ganbench.evaluation import controls, watches
 from ganbench.models import initial_weights
-from ganbench.models.parts import Parts
-from ganbench.records.cells import PLAIN, Cell, Plan, Reference, Spec, axis_word
+from ganbench.records.cells import PLAIN, Cell, Plan, Reference, Spec
 from ganbench.records.columns import unclear
 from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
@@ -32,7 +29,6 @@ from ganbench.records.training_settings import (
     Precision,
     TrainingSettings,
 )
-from ganbench.registry import extractor_labels
 from ganbench.registry.registry import Registry
 from ganbench.util import machine
 
@@ -46,7 +42,7 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     that are the same; DataError where the shape of the data is not to be had.
     """
     cells, problems = [], []
-    workshop = _Workshop(registry)
+    workshop = Workshop(registry)
     for request in config.cells:
         try:
             cell = _resolve(request, workshop, device)
@@ -63,7 +59,7 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     for why in dict.fromkeys(_unclear(cells, workshop)):
         logger.warning(why)
     _refuse_twins(cells, config)
-    cells = _told_apart(_shortly_named(cells))
+    cells = cell_labels.named(cells)
     references = {
         reference.id: reference
         for cell, request in _judged_alike(cells, config)
@@ -78,83 +74,25 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     )
 
 
-def _unclear(cells: Sequence[Cell], workshop: _Workshop) -> Iterator[str]:
+def _unclear(cells: Sequence[Cell], workshop: Workshop) -> Iterator[str]:
     """Yield what tables will have to say of metrics that don't name their features."""
     for metric in {id(metric): metric for cell in cells for metric in cell.metrics}.values():
         if why := unclear(workshop.build(metric).columns):
             yield f"metric '{metric.name}': {why}"
 
 
-class _Workshop:
-    """What a plan's cells share, made once; it is looked at, and never trained."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self.buildable: compatibility.Buildable = {}
-        self._specs: dict[tuple[str, ...], Spec] = {}
-        self._built: dict[int, tuple[Spec, Any]] = {}  # by the spec's id()
-        self._parts: dict[tuple[object, ...], Parts] = {}  # likewise
-
-    def spec(self, choice: Choice[Any], role: str = "") -> Spec:
-        """Of each role its own, for a plugin may keep something from one method to the next."""
-        key = (choice.kind, choice.name, repr(choice.options), role)
-        if key not in self._specs:
-            built = self.registry.build(choice.kind, choice.name, choice.options)
-            entry = self.registry.lookup(choice.kind, choice.name)
-            counted, given = counted_options(built), {f.name for f in fields(built) if f.init}
-            options = {name: value for name, value in counted.items() if name in given}
-            asked = Spec(choice.kind, choice.name, choice.options, entry.identity)
-            options |= {k: v.plain() for k, v in self.registry.schedules(asked).items()}
-            self._specs[key] = Spec(
-                choice.kind, choice.name, options, entry.identity, entry.counted_source
-            )
-        return self._specs[key]
-
-    def extractor_label(self, written: str) -> str:
-        """Return an extractor's one label, as columns have it: the given options that ids count."""
-        name, given = extractor_labels.parse(written)
-        counted = self.spec(_extractor_choice(written)).options
-        kept = {key: value for key, value in given.items() if key in counted}
-        return extractor_labels.canonical(extractor_labels.compose(name, kept))
-
-    def with_options(self, spec: Spec, options: dict[str, Any]) -> Spec:
-        key = (spec.kind, spec.name, f"all of {options!r}")
-        if key not in self._specs:
-            self._specs[key] = replace(spec, options=options)
-        return self._specs[key]
-
-    def in_kimg(self, spec: Spec, units: Units) -> Spec:
-        """Return a spec without epochs and steps in the schedules of its options."""
-        found = self.registry.schedules(spec)
-        now = {name: schedule.in_kimg(units).plain() for name, schedule in found.items()}
-        options = {**spec.options, **now}
-        return spec if options == spec.options else self.with_options(spec, options)
-
-    def build(self, spec: Spec) -> Any:
-        if id(spec) not in self._built:
-            # The spec is kept, so that its id() is nobody else's.
-            self._built[id(spec)] = spec, self.registry.build_spec(spec)
-        return self._built[id(spec)][1]
-
-    def parts(self, cell: Cell) -> Parts:
-        players = get_args(PlayerName)
-        key = (*map(id, cell.specs()), *(cell.schedule.of(p, "optimizer") for p in players))
-        if key not in self._parts:
-            self._parts[key] = Parts.built(cell, self.build)
-        return self._parts[key]
-
-
-def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
+def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
     asked = request.settings
     dataset = workshop.spec(asked.dataset)
     built: Dataset = workshop.build(dataset)
     players = Players(request, workshop)
-    settings = _settings(request, players, built, device)
-    planned = partial(_planned, request, workshop, built, settings)
+    units = _units(built, asked.training.batch_size, players.batches_per_step)
+    settings = _settings(request, players, units, built, device)
+    planned = partial(_planned, request, workshop, units)
     losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
-    axes = _axes(request)
+    axes = cell_labels.axes_of(request)
     cell = Cell(
-        label=_label(axes),
+        label=cell_labels.label(axes),
         axes=axes,
         dataset=dataset,
         loss=losses[0],
@@ -186,24 +124,7 @@ def _resolve(request: CellRequest, workshop: _Workshop, device: str) -> Cell:
     return cell
 
 
-def _axes(request: CellRequest) -> dict[str, str]:
-    """Name a cell for tables: by its parts, and whatever else the matrix varies."""
-    asked = request.settings
-    axes = {
-        "dataset": asked.dataset.label,
-        "loss": asked.loss.label,
-        "conditioning": asked.conditioning.label,
-        "architecture": asked.architecture.label,
-    }
-    for axis in ("regularizers", "transforms"):
-        chosen: tuple[Choice[Any], ...] = getattr(asked, axis)
-        if chosen or axis in request.axes:
-            axes[axis] = "+".join(choice.label for choice in chosen) or "none"
-    others = {key: value for key, value in request.axes.items() if key not in axes}
-    return {**axes, **{key: f"{axis_word(key)}={v}" for key, v in others.items()}}
-
-
-def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tuple[Spec, ...]:
+def _metrics(request: CellRequest, workshop: Workshop, dataset: Dataset) -> tuple[Spec, ...]:
     """Give metrics with open `features` the data set's own extractor."""
     specs = []
     for choice in request.settings.evaluation.metrics:
@@ -223,7 +144,7 @@ def _metrics(request: CellRequest, workshop: _Workshop, dataset: Dataset) -> tup
     return tuple(specs)
 
 
-def _samplers(request: CellRequest, workshop: _Workshop) -> tuple[Spec, ...]:
+def _samplers(request: CellRequest, workshop: Workshop) -> tuple[Spec, ...]:
     """Put `plain` first, and leave it out where it is alone."""
     specs = [workshop.spec(choice) for choice in request.settings.evaluation.samplers]
     for i, spec in enumerate(specs):
@@ -236,20 +157,15 @@ def _samplers(request: CellRequest, workshop: _Workshop) -> tuple[Spec, ...]:
     return () if [spec.name for spec in ordered] == [PLAIN] else tuple(ordered)
 
 
-def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: _Workshop) -> tuple[Spec, ...]:
+def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: Workshop) -> tuple[Spec, ...]:
     names: dict[str | None, None] = dict.fromkeys(
         [dataset.judge, *(metric.options.get("features") for metric in metrics)]
     )
-    return tuple(workshop.spec(_extractor_choice(name)) for name in names if name is not None)
-
-
-def _extractor_choice(label: str) -> FeatureExtractorChoice:
-    name, options = extractor_labels.parse(label)
-    return FeatureExtractorChoice.model_validate({"name": name, **options})
+    return tuple(workshop.extractor(name) for name in names if name is not None)
 
 
 def _settings(
-    request: CellRequest, players: Players, dataset: Dataset, device: str
+    request: CellRequest, players: Players, units: Units, dataset: Dataset, device: str
 ) -> TrainingSettings:
     training = request.settings.training
     if training.micro_batch and training.batch_size % training.micro_batch:
@@ -257,7 +173,6 @@ def _settings(
             f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
             f"{training.micro_batch}; use a divisor of it as training.micro_batch"
         )
-    units = _units(dataset, training.batch_size, players.batches_per_step)
     in_kimg = partial(_in_kimg, units, f"{request.where}: training.")
     kimg = _kimg(training.budget, units, request.where)
     return TrainingSettings(
@@ -314,16 +229,9 @@ def _in_kimg(units: Units, where: str, name: str, setting: Any) -> Any:
         raise ConfigError(f"{where}{name}: {error}") from error
 
 
-def _planned(
-    request: CellRequest,
-    workshop: _Workshop,
-    dataset: Dataset,
-    settings: TrainingSettings,
-    choice: Choice[Any],
-) -> Spec:
+def _planned(request: CellRequest, workshop: Workshop, units: Units, choice: Choice[Any]) -> Spec:
     """Return the spec of a loss or transform, whose options may be scheduled."""
     spec = workshop.spec(choice)
-    units = _units(dataset, settings.batch_size, settings.batches_per_step)
     try:
         return workshop.in_kimg(spec, units)
     except ValueError as error:
@@ -362,7 +270,7 @@ def _judged_alike(cells: Sequence[Cell], config: Config) -> Iterator[tuple[Cell,
     yield from found.values()
 
 
-def _references(cell: Cell, asked: Sequence[Control], workshop: _Workshop) -> Iterator[Reference]:
+def _references(cell: Cell, asked: Sequence[Control], workshop: Workshop) -> Iterator[Reference]:
     dataset = workshop.build(cell.dataset)
     for control in asked:
         if controls.unsupported(control, dataset) is None:
@@ -386,35 +294,3 @@ def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:
                     "their settings are equal"
                 )
             seen[row.id] = row.label
-
-
-def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
-    """Without the options that no two values of an axis need to be told apart."""
-    short: dict[str, dict[str, str]] = {}
-    for axis in cells[0].axes:
-        values = {cell.axes.get(axis, "") for cell in cells}
-        names = {value: re.sub(r"\([^)]*\)", "", value) for value in values}
-        short[axis] = names if len(set(names.values())) == len(values) else {}
-    renamed = [
-        {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
-        for cell in cells
-    ]
-    several = len({cell.axes["dataset"] for cell in cells}) > 1
-    return [
-        cell.renamed(_label(axes, several), axes) for cell, axes in zip(cells, renamed, strict=True)
-    ]
-
-
-def _label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
-    """Join the values of the axes; the data set's only where there are several."""
-    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
-    return "/".join(shown)
-
-
-def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells that an include rule made differ in no axis get the start of their ids as a name."""
-    labels = Counter(cell.label for cell in cells)
-    return [
-        cell if labels[cell.label] == 1 else cell.renamed(f"{cell.label}#{cell.id[:4]}", cell.axes)
-        for cell in cells
-    ]

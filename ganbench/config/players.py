@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,31 +11,24 @@ from torch import nn
 from ganbench.config.benchmark_file import CellRequest
 from ganbench.config.choices import OptimizerChoice
 from ganbench.config.training_schema import PlayerBlock
+from ganbench.config.workshop import Workshop
 from ganbench.contracts.losses import Recipe
 from ganbench.contracts.optimizers import Optimizer
 from ganbench.errors import ConfigError, ContractError, told
 from ganbench.models.optimizers import built
 from ganbench.records.cells import Spec
 from ganbench.records.schedules import Schedule
-from ganbench.records.training_settings import OwnSettings, PlayerName, PlayerSettings
+from ganbench.records.training_settings import (
+    OwnSettings,
+    PlayerName,
+    PlayerSettings,
+    batches_per_iteration,
+)
 from ganbench.registry.catalog import FIRST_RELEASE
-from ganbench.registry.registry import Registry
 from ganbench.util.messages import quoted
 
 NUMBERS = ("weight_decay", "momentum", "eps")
 """What an optimiser may go by, and says that it does."""
-
-
-class Workshop(Protocol):
-    """What makes specs and plugins for a plan."""
-
-    registry: Registry
-
-    def spec(self, choice: Any, role: str = "") -> Spec:
-        """Return a choice with every option spelled out."""
-
-    def build(self, spec: Spec) -> Any:
-        """Return the plugin of a spec."""
 
 
 class Players:
@@ -78,7 +71,8 @@ class Players:
     @property
     def batches_per_step(self) -> float:
         """Batches of real images that D is shown for each step of G."""
-        return self.n_critic * (2 if self.extrapolates else 1) / self.n_gen
+        each = batches_per_iteration(self.n_critic, extrapolates=self.extrapolates)
+        return each / self.n_gen
 
     def settings(self, in_kimg: Callable[[str, Any], Any]) -> dict[str, Any]:
         """Return the fields of `TrainingSettings` that are about the players.

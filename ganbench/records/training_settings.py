@@ -68,6 +68,11 @@ class InitialWeights:
         return any(fnmatchcase(name, pattern) for pattern in self.freeze)
 
 
+def batches_per_iteration(n_critic: int, *, extrapolates: bool) -> int:
+    """Return how many batches of real images an iteration shows to the discriminator."""
+    return n_critic * (2 if extrapolates else 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """Everything that decides a training run, given the networks, the losses and the data."""
@@ -96,17 +101,12 @@ class TrainingSettings:
     @property
     def images_per_iteration(self) -> int:
         """Real images that an iteration shows to the discriminator."""
-        return self.batch_size * self.n_critic * (2 if self.extrapolates else 1)
+        return self.batch_size * self.batches_per_iteration
 
     @property
     def batches_per_iteration(self) -> int:
         """Batches of real images that an iteration shows to the discriminator."""
-        return self.images_per_iteration // self.batch_size
-
-    @property
-    def batches_per_step(self) -> float:
-        """Batches of real images that D is shown for each step of G."""
-        return self.batches_per_iteration / self.n_gen
+        return batches_per_iteration(self.n_critic, extrapolates=self.extrapolates)
 
     def of(self, player: PlayerName, name: str) -> Any:
         """Return what is set of one player under the name of its block; None: nothing is."""

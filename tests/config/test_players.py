@@ -15,7 +15,6 @@ from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import HalfLife, OwnSettings
 from ganbench.registry import registry
 from ganbench.registry.discovery import PluginSource
-from ganbench.training import time_estimate
 
 TEXT = """\
 version: 1
@@ -178,23 +177,3 @@ def test_optimizers_of_plugins_are_part_of_the_cell():
 def test_budgets_in_steps_count_those_of_g(cell):
     found = cell("{batch_size: 10, n_gen: 2, n_critic: 4, budget: {steps: 100}}").schedule
     assert found.kimg == 2.0  # 50 iterations of 40 images
-
-
-def test_estimates_of_many_steps_of_g_are_bounds(plugins, cell):
-    estimator = time_estimate.Estimator(plugins, "cpu")
-    usual = estimator.estimate(cell("{batch_size: 2, n_gen: 5}"))
-    beyond = estimator.estimate(cell("{batch_size: 2, n_gen: 5000000}"))
-    assert not usual.is_bound
-    assert beyond.is_bound
-    assert beyond.seconds > 1e5 * usual.seconds
-
-
-def test_axes_of_blocks_name_their_player(planned):
-    found = planned(
-        TEXT + "matrix:\n  training.generator.lr: [1e-3]\n  training.discriminator.lr: [1e-3]\n"
-        "  training.optimizer: [adam, {name: adam, amsgrad: true}]\n"
-    )
-    assert [cell.label for cell in found.cells] == [
-        "bce/none/mlp/generator.lr=0.001/discriminator.lr=0.001/optimizer=adam",
-        "bce/none/mlp/generator.lr=0.001/discriminator.lr=0.001/optimizer=adam(amsgrad=true)",
-    ]

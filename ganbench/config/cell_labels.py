@@ -1,0 +1,66 @@
+"""What cells are called in tables: short, and no two alike."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganbench.config.benchmark_file import CellRequest
+from ganbench.config.choices import Choice
+from ganbench.records.cells import Cell, axis_word
+
+
+def axes_of(request: CellRequest) -> dict[str, str]:
+    """Name a cell for tables: by its parts, and whatever else the matrix varies."""
+    asked = request.settings
+    axes = {
+        "dataset": asked.dataset.label,
+        "loss": asked.loss.label,
+        "conditioning": asked.conditioning.label,
+        "architecture": asked.architecture.label,
+    }
+    for axis in ("regularizers", "transforms"):
+        chosen: tuple[Choice[Any], ...] = getattr(asked, axis)
+        if chosen or axis in request.axes:
+            axes[axis] = "+".join(choice.label for choice in chosen) or "none"
+    others = {key: value for key, value in request.axes.items() if key not in axes}
+    return {**axes, **{key: f"{axis_word(key)}={v}" for key, v in others.items()}}
+
+
+def label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
+    """Join the values of the axes; the data set's only where there are several."""
+    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
+    return "/".join(shown)
+
+
+def named(cells: Sequence[Cell]) -> list[Cell]:
+    """Return the cells with the shortest labels that tell them apart."""
+    return _told_apart(_shortly_named(cells))
+
+
+def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
+    """Without the options that no two values of an axis need to be told apart."""
+    short: dict[str, dict[str, str]] = {}
+    for axis in cells[0].axes:
+        values = {cell.axes.get(axis, "") for cell in cells}
+        names = {value: re.sub(r"\([^)]*\)", "", value) for value in values}
+        short[axis] = names if len(set(names.values())) == len(values) else {}
+    renamed = [
+        {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
+        for cell in cells
+    ]
+    several = len({cell.axes["dataset"] for cell in cells}) > 1
+    return [
+        cell.renamed(label(axes, several), axes) for cell, axes in zip(cells, renamed, strict=True)
+    ]
+
+
+def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells that an include rule made differ in no axis get the start of their ids as a name."""
+    labels = Counter(cell.label for cell in cells)
+    return [
+        cell if labels[cell.label] == 1 else cell.renamed(f"{cell.label}#{cell.id[:4]}", cell.axes)
+        for cell in cells
+    ]
