@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from ganbench.records.status import Status
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
 from ganbench.runs.cell_trial import CellTrial
-from ganbench.runs.clock import clocked
+from ganbench.runs.clock import Clock
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
@@ -82,20 +81,19 @@ def run(directory: Path) -> int:
 
 
 def _run(directory: Path) -> int:
-    started = time.perf_counter()
+    clock = Clock()
     callbacks: list[Callback] = []
     goes_on = False  # what failed begins anew
     try:
         trial = Trial.read(directory / TRIAL)
-        with yielding(trial.threads):
-            result = _work(trial, directory, callbacks)
+        with clock.part("total"), yielding(trial.threads):
+            result = _work(trial, directory, callbacks, clock)
     except INTERRUPTIONS:
         raise
     except BaseException as error:
         result = _failed(TrialResult(), error)
         goes_on = isinstance(error, DataChanged)  # once the data are back
-    took = time.perf_counter() - started
-    result = replace(result, seconds={**result.seconds, "total": took})
+    result = replace(result, seconds=clock.seconds())
     for callback in callbacks:
         try:
             with as_if_not_called():
@@ -121,19 +119,18 @@ def _failed(result: TrialResult, error: BaseException, whose: str = "") -> Trial
     return replace(result, status=Status.FAILED, reason=reason)
 
 
-def _work(trial: Trial, directory: Path, callbacks: list[Callback]) -> TrialResult:
+def _work(trial: Trial, directory: Path, callbacks: list[Callback], clock: Clock) -> TrialResult:
     """Return what the trial found; fill `callbacks` with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
-    seconds: dict[str, float] = {}
-    with clocked(seconds, "plugins"):
+    with clock.part("plugins"):
         plugins = registry.load(trial.plugins, rehearse=False)  # the runner has done that
     if trial.reference is not None:
-        found = judge_control(trial.reference, plugins, directory, seconds)
+        found = judge_control(trial.reference, plugins, directory, clock)
     else:
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)
-        found = CellTrial.prepare(trial, trial.cell, plugins, directory, callbacks, seconds).run()
-    return replace(found, seconds=seconds, environment=_environment(trial))
+        found = CellTrial.prepare(trial, trial.cell, plugins, directory, callbacks, clock).run()
+    return replace(found, environment=_environment(trial))
 
 
 def _environment(trial: Trial) -> Environment:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ganbench.records import stored
-from ganbench.util import files
+from ganbench.util import files, sealed
 
 MOST_WINDOWS = 3000
 
@@ -59,10 +60,16 @@ class Timings:
     kept_waiting: float | None = None  # share of a core, by other programs; None: not known
 
 
+def append(path: Path, window: Window) -> None:
+    """Add a window to a trial's log, in a line that carries its SHA-256."""
+    with path.open("a") as file:
+        file.write(json.dumps(sealed.with_seal(asdict(window))) + "\n")
+
+
 def read(path: Path) -> tuple[Window, ...]:
     """Return the windows of a trial's log, of a long one evenly spread ones.
 
-    What is not whole, such as a line that is being written, is left out.
+    What is not as it was written, or not whole as a line that is being written, is left out.
     """
     try:
         lines = files.read_bytes(path).splitlines()
@@ -83,6 +90,9 @@ def last(path: Path) -> Window | None:
 def _parsed(lines: Iterable[bytes]) -> Iterator[Window]:
     for line in lines:
         try:
-            yield stored.typed(Window, files.parse_json(line))
+            found = files.parse_json(line)
+            window = stored.typed(Window, found)
         except ValueError:  # pydantic's is one
             continue
+        if sealed.is_as_written(found):
+            yield window

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
 from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
-from ganbench.records import cells, results
+from ganbench.records import cells, results, windows
 from ganbench.records.results import (
     Finding,
     MetricValue,
@@ -33,12 +32,12 @@ from ganbench.records.results import (
     TrainingCounts,
     TrialResult,
 )
-from ganbench.records.run_folder import FORESEEN, TRIAL, Trial, pictures_in
+from ganbench.records.run_folder import FORESEEN, TRIAL, WINDOWS, Trial, pictures_in
 from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
 from ganbench.runs import held_data, neighbours
-from ganbench.runs.clock import clocked
+from ganbench.runs.clock import Clock
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
 from ganbench.runs.sampled import Sampled, Samplers, beside
@@ -69,11 +68,11 @@ class CellTrial:
         held: Held,
         directory: Path,
         callbacks: list[Callback],
-        seconds: dict[str, float],
+        clock: Clock,
     ) -> None:
         self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
         self.parts, self.data, self.held = parts, data, held
-        self.callbacks, self.seconds = callbacks, seconds
+        self.callbacks, self.clock = callbacks, clock
         self.probes: list[Probe] = []
         self.errors: list[str] = []  # of metrics followed
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
@@ -115,20 +114,20 @@ class CellTrial:
         plugins: registry.Registry,
         directory: Path,
         callbacks: list[Callback],
-        seconds: dict[str, float],
+        clock: Clock,
     ) -> CellTrial:
         """Return the trial as it begins, or as it goes on from a checkpoint.
 
-        `callbacks` is filled with those that were told of the beginning, and `seconds`, here and by
-        `run`, with what each part took, also where it ends with an exception.
+        `callbacks` is filled with those that were told of the beginning, and `clock`, here and by
+        `run`, told of what each part took, also where it ends with an exception.
         """
         parts = Parts.of(cell, plugins)
-        with clocked(seconds, "data"), noting(partial(loading, cell.dataset)):
+        with clock.part("data"), noting(partial(loading, cell.dataset)):
             data = load(parts.dataset, "train", files.data())
             held = Held.of(cell.dataset, "train", digest(data), len(data))
         held_data.hold(directory, held)
-        with clocked(seconds, "prepare"):
-            made = cls(trial, cell, plugins, parts, data, held, directory, callbacks, seconds)
+        with clock.part("prepare"):
+            made = cls(trial, cell, plugins, parts, data, held, directory, callbacks, clock)
             made._tell_of_beginning()
             made._resume()
         return made
@@ -138,14 +137,14 @@ class CellTrial:
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
         reading = readahead.at_random(self.data.images)
         waiting = self._waiting = neighbours.Waiting(self.trial.threads)
-        with clocked(self.seconds, "train"), noting(where), reading:
+        with self.clock.part("train"), noting(where), reading:
             try:
                 with files.folder_put_back():
                     trained = self.trainer.run()
                 at_end = self.trainer.state()
             except Diverged as error:
                 return self._diverged(error)
-        with clocked(self.seconds, "sample"):
+        with self.clock.part("sample"):
             self.sampler.calibrate(trained.generator)
             first = self.samplers.drawn(trained, 0)
             kept_waiting = waiting.share()
@@ -208,7 +207,8 @@ class CellTrial:
                 _take_passed(waiting, self.trainer.progress.images)
             self.probes += [Probe(**probe) for probe in beside["probes"]]
             self.diversity += beside["diversity"]
-            self.errors += beside.get("errors", [])  # which were not kept before
+            self.errors += beside.get("errors", [])  # which were not kept before, as the next
+            self.clock.add(beside.get("seconds", {}))
             for window in self.trainer.log.windows:
                 self._tell(window)
         else:
@@ -243,7 +243,12 @@ class CellTrial:
     def _beside(self) -> dict[str, Any]:
         """Return what belongs to a checkpoint beside the trainer's state."""
         probes = [asdict(probe) for probe in self.probes]
-        return {"probes": probes, "diversity": self.diversity, "errors": self.errors}
+        return {
+            "probes": probes,
+            "diversity": self.diversity,
+            "errors": self.errors,
+            "seconds": self.clock.seconds(),
+        }
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         if _take_passed(self._frame_points, snapshot.images):
@@ -312,7 +317,7 @@ class CellTrial:
         for number, name in list(enumerate(self.samplers.names))[1:]:
             why = f"sampler '{name}': the process ended while it drew"
             foresee(beside(judged, name, None, self._lacking(judged, why, why)))
-            with clocked(self.seconds, "sample"):
+            with self.clock.part("sample"):
                 drawn = self.samplers.drawn(trained, number)
             add = partial(beside, judged, name, drawn.per_second)
             of_it = replace(timings, samples_per_second=drawn.per_second)
@@ -345,7 +350,7 @@ class CellTrial:
             again=partial(self._again, lambda: self.samplers.drawn(trained, drawn.number).images),
             sampler=drawn.protocol,
         )
-        with clocked(self.seconds, "evaluate"):
+        with self.clock.part("evaluate"):
             found = judged(judge, () if drawn.reason else self.parts.metrics, foresee)
         if found.data:  # a file that is mapped into memory may have changed meanwhile
             now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
@@ -386,15 +391,10 @@ def _take_passed(waiting: list[int], shown: int) -> bool:
 
 
 def _logger(directory: Path) -> Callable[[Window], None]:
-    """Append a JSON line per window to metrics.jsonl, for whoever follows the trial."""
-    path = directory / "metrics.jsonl"
+    """Return what appends windows to metrics.jsonl, for whoever follows the trial."""
+    path = directory / WINDOWS
     path.unlink(missing_ok=True)
-
-    def log(window: Window) -> None:
-        with path.open("a") as file:
-            file.write(json.dumps(asdict(window)) + "\n")
-
-    return log
+    return partial(windows.append, path)
 
 
 def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:

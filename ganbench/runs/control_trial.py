@@ -14,7 +14,7 @@ from ganbench.records.results import TrialResult
 from ganbench.records.run_folder import FORESEEN
 from ganbench.registry import registry
 from ganbench.runs import held_data
-from ganbench.runs.clock import clocked
+from ganbench.runs.clock import Clock
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
 from ganbench.util import files
@@ -24,11 +24,11 @@ def judge_control(
     reference: cells.Reference,
     plugins: registry.Registry,
     directory: Path,
-    seconds: dict[str, float],
+    clock: Clock,
 ) -> TrialResult:
-    """Return how real images are judged; what each part took is added to `seconds`."""
+    """Return how real images are judged; `clock` is told of what each part took."""
     dataset = plugins.build_spec(reference.dataset)
-    with clocked(seconds, "data"), noting(partial(loading, reference.dataset)):
+    with clock.part("data"), noting(partial(loading, reference.dataset)):
         make = partial(
             controls.make, reference.control, dataset, reference.num_samples, files.data()
         )
@@ -44,7 +44,7 @@ def judge_control(
     judge = trial_evaluation.TrialEvaluation(
         dataset, made.train, made.samples, plugins, files.data(), split=made.split, again=again
     )
-    with clocked(seconds, "evaluate"):
+    with clock.part("evaluate"):
         metrics = [plugins.build_spec(spec) for spec in reference.metrics]
         result = judged(judge, metrics, partial(results.write, directory / FORESEEN))
     held_data.hold_all(directory, reference.dataset, judge.real_data.seen())

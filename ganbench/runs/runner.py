@@ -35,7 +35,7 @@ from ganbench.util.process_settings import put_back
 LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
 LEFTOVERS = (
-    run_folder.RESULT, run_folder.END, run_folder.FORESEEN, "metrics.jsonl", "worker.log"
+    run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS, "worker.log"
 )  # fmt: skip
 
 

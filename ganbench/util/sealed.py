@@ -44,7 +44,12 @@ def read(path: Path) -> bytes:
 
 def write_json(path: Path, found: Mapping[str, Any]) -> None:
     """Write a mapping as strict JSON, whole, with the SHA-256 of the rest in a field of its own."""
-    files.write_json(path, {**found, _FIELD: _digest(json.loads(json.dumps(found)))})
+    files.write_json(path, with_seal(found))
+
+
+def with_seal(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping for JSON with the SHA-256 of the rest in a field of its own."""
+    return {**found, _FIELD: _digest(json.loads(json.dumps(found)))}
 
 
 def is_as_written(found: Any) -> bool:

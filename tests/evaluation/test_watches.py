@@ -19,6 +19,7 @@ from ganbench.records import run_folder
 from ganbench.records.run_info import Execution, RunInfo
 from ganbench.registry import registry
 from ganbench.runs.cell_trial import CellTrial
+from ganbench.runs.clock import Clock
 from ganbench.training import readahead
 from ganbench.util import machine
 
@@ -157,5 +158,5 @@ def watched_trial(directory, text):
     asked = run_folder.Run(directory, RunInfo(execution=Execution(checkpoint=1e-6)), planned)
     trial = asked.trials[-1]
     trial.write(directory / run_folder.TRIAL)
-    carried_out = CellTrial.prepare(trial, trial.cell, plugins, directory, [], {})
+    carried_out = CellTrial.prepare(trial, trial.cell, plugins, directory, [], Clock())
     return {**carried_out.run().plain(), "diversity": carried_out.diversity}

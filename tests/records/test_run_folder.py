@@ -132,3 +132,15 @@ def test_windows_are_those_that_are_whole(folder):
     assert windows.last(path) == window
     path.unlink()
     assert (outcome.windows, windows.last(path)) == ((), None)
+
+
+def test_window_with_another_number_than_was_written_is_left_out(folder):
+    outcome = ganbench.load_run(folder).outcomes[0]
+    path = outcome.directory / "metrics.jsonl"
+    written = [Window(kimg, 10, 1.0, 1000.0, 10.0, {"a": 0.1 + 0.2}, {}) for kimg in (1.0, 2.0)]
+    for window in written:
+        windows.append(path, window)
+    assert outcome.windows == tuple(written)
+    path.write_text(path.read_text().replace('"kimg": 2.0', '"kimg": 9.0'))
+    assert outcome.windows == (written[0],)
+    assert windows.last(path) == written[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from helpers import tiny
@@ -65,6 +66,8 @@ evaluation:
     - {name: time-to, targets: {mood: 0.5, meddled: 0.5}, num_samples: 50, points: 2}
 """
 
+PARTS = {"plugins", "data", "prepare", "train", "sample", "evaluate"}
+
 
 def test_broken_metric_costs_itself_the_run_exits_3_and_its_gate_fails(tmp_path: Path) -> None:
     (tmp_path / "moody.py").write_text(MOODY, "utf-8")
@@ -114,11 +117,14 @@ def test_metric_that_raised_is_asked_again_and_nothing_is_trained_again(tmp_path
     before = result(tmp_path / "run")
     again = ("resume", "run")
     assert tiny.ganbench(*again, cwd=tmp_path, SULKS="1").returncode == 3
-    assert result(tmp_path / "run")["metrics"] == before["metrics"]
+    between = result(tmp_path / "run")
+    assert between["metrics"] == before["metrics"]
 
+    began = time.monotonic()
     done = tiny.ganbench(*again, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     after = result(tmp_path / "run")
+    assert_seconds_are_those_of_all(between, after, time.monotonic() - began)
     assert values(after) == {**values(before), "mood": 1.0}
     assert after["resumed_at_kimg"] == after["training"]["images"] / 1000 == 1
     assert after["errors"] == []
@@ -155,6 +161,15 @@ def test_metric_that_ends_its_worker_costs_no_number_before_it(tmp_path: Path) -
         "result.json",
         "trial.json",
     }
+
+
+def assert_seconds_are_those_of_all(before: dict, after: dict, took: float) -> None:
+    """A trial that is gone on with says what it took in all, not in its last session."""
+    assert after["timings"]["train_seconds"] == before["timings"]["train_seconds"]
+    earlier, now = before["seconds"], after["seconds"]
+    assert now.keys() == earlier.keys() == {*PARTS, "total"}
+    assert all(earlier[part] < now[part] < earlier[part] + took for part in now)
+    assert sum(now[part] for part in PARTS) <= now["total"]
 
 
 def result(run: Path) -> dict:
