@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers import stand_ins, tiny
 from PIL import Image
+from rich.cells import cell_len
 
 from ganbench.cli import cli
 from ganbench.cli.commands import doctor
@@ -102,6 +103,20 @@ def test_prepare_prints_a_small_table(shapes):
     ]
     assert lines[-2] == "problems: 1"
     assert lines[-1].startswith("  - red/broken.png: damaged")
+
+
+def test_no_name_of_a_class_breaks_the_table(here):
+    names = ["a\nb", "c\td", "x\u200by", "日本", "plain"]
+    np.savez(here / "a.npz", x=stand_ins.noise(1, 9, 8, 8), y=np.array([*names, *names])[:9])
+    lines = said("prepare", "a.npz").splitlines()
+    assert "classes:  5, of 1 (plain) to 2 (日本) training images" in lines
+    table = [line for line in lines if line.startswith("  ")]
+    shown = ["class", "a\\u000ab", "c\\u0009d", "plain", "x\\u200by", "日本"]
+    assert [line.split() for line in table] == [
+        [name, count] for name, count in zip(shown, ["train", *"22122"], strict=True)
+    ]
+    assert len({cell_len(line) for line in table}) == 1
+    assert set(plain("prepare", "a.npz")["classes"]) == set(names)
 
 
 def test_prepare_brings_what_is_published(monkeypatch, tmp_path):
@@ -232,6 +247,8 @@ def test_preview_does_not_replace_a_picture_unasked(here):
         (["prepare", "photos/"], "photos/: there is no such folder"),
         (["prepare", "x.npz"], "x.npz: there is no such folder"),
         (["prepare", "image-folder"], "dataset 'image-folder' needs path; give it with -o path="),
+        (["prepare", "image-csv", "-o", "pth=x"], "has no option 'pth'; did you mean 'path'?"),
+        (["prepare", "image-csv", "-o", "pth=x"], "dataset 'image-csv': 'csv' is missing"),
         (["prepare", "mnist", "-o", "rot=x"], "dataset 'mnist' has no option 'rot'; did you mean"),
         (["prepare", "mnist", "-o", "root"], "-o root: write it as -o some.setting=value"),
         (["prepare", ".", "-o", "resolution=big"], "resolution: expected a whole number, found 'b"),

@@ -35,7 +35,7 @@ def meant(asked: object, names: Sequence[str], where: str) -> Meant:
         )
     if 0 <= int(asked) < len(names):
         return Meant(int(asked))
-    raise ConfigError(f"{where}: no class '{asked}'{_possible(names)}")
+    raise ConfigError(f"{where}: no class of id {asked}{_possible(names)}")
 
 
 def all_meant(asked: Any, count: int, names: Sequence[str], where: str) -> list[Meant]:

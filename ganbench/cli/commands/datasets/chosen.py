@@ -85,7 +85,7 @@ def _built(registry: Registry, name: str, settings: Sequence[str], **given: str)
     texts = {key for key, info in fields.items() if info.annotation in (str, str | None)}
     given |= _options(settings, texts)
     lacking = [key for key, info in fields.items() if info.is_required() and key not in given]
-    if lacking:
+    if lacking and given.keys() <= fields.keys():  # else `build` says what is unknown, too
         raise ConfigError(
             f"dataset '{name}' needs {', '.join(lacking)}; give it with -o {lacking[0]}=VALUE"
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.cli.commands.datasets import state_of
 from ganbench.cli.commands.datasets.chosen import Chosen
+from ganbench.util.terminal import one_line
 
 if TYPE_CHECKING:
     from ganbench.contracts.datasets import Dataset
@@ -64,9 +65,14 @@ class Findings:
         """Return which files were left out, and why."""
         return list(dict.fromkeys(p for part in self.splits.values() for p in part.problems))
 
+    @property
+    def shown_classes(self) -> list[str]:
+        """Return the classes' names as lines and tables have them."""
+        return [one_line(name) for name in self.classes]
+
     def _empty(self) -> Iterator[str]:
         for split, part in self.splits.items():
-            named = zip(self.classes, part.per_class, strict=False)
+            named = zip(self.shown_classes, part.per_class, strict=False)
             if empty := [name for name, count in named if not count]:
                 total = len(self.classes)
                 yield f"no {split} image is of {len(empty):,} of {total:,} classes: {_few(empty)}"
@@ -150,11 +156,14 @@ def table(found: Findings) -> Iterator[str]:
     """Yield how many images of each class each split has, where the classes are few."""
     if not found.classes or len(found.classes) > LISTED:
         return
-    width = max(len("class"), *map(len, found.classes))
+    from rich.cells import cell_len, set_cell_size
+
+    names = found.shown_classes
+    width = max(map(cell_len, ["class", *names]))
     yield f"  {'class':{width}}" + "".join(f"{name:>10}" for name in found.splits)
-    for i, name in enumerate(found.classes):
+    for i, name in enumerate(names):
         counts = (part.per_class[i] if part.per_class else 0 for part in found.splits.values())
-        yield f"  {name:{width}}" + "".join(f"{count:>10,}" for count in counts)
+        yield f"  {set_cell_size(name, width)}" + "".join(f"{count:>10,}" for count in counts)
 
 
 def megabytes(size: float) -> str:
@@ -175,7 +184,7 @@ def _balance(found: Findings) -> str:
     counts = found.splits["train"].per_class
     if not counts:
         return "none; the images have no labels"
-    named = sorted(zip(counts, found.classes, strict=True))
+    named = sorted(zip(counts, found.shown_classes, strict=True))
     few, many = named[0], named[-1]
     if few[0] == many[0]:
         return f"{len(counts):,}, of {few[0]:,} training images each"

@@ -100,7 +100,7 @@ def _found(installed: Registry, target: str, kind: str | None) -> tuple[Registry
 def _refuse_lacking(registry: Registry, entry: Entry, chosen: dict[str, Any]) -> None:
     fields = registry.options_model(entry.kind, entry.name).model_fields
     lacking = [name for name, info in fields.items() if info.is_required() and name not in chosen]
-    if lacking:
+    if lacking and chosen.keys() <= fields.keys():  # else what is unknown is told of, too
         from ganbench.errors import ConfigError
 
         raise ConfigError(
