@@ -32,7 +32,7 @@ from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
 from ganbench.util import lingering
-from ganbench.util.process_settings import as_if_not_called, put_back
+from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
     "torch._dynamo",  # by every optimiser
@@ -76,7 +76,7 @@ def preload() -> None:
 def run(directory: Path) -> int:
     """Run the trial and write its result. Return 0 when the trial is `ok`, else 3."""
     directory = directory.absolute()  # whatever folder a plugin goes to
-    with put_back():  # for the next trial of this process
+    with as_in_a_new_process():  # and as it was before, for the next trial of this one
         return _run(directory)
 
 

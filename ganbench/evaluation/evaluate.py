@@ -23,7 +23,7 @@ from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
 from ganbench.records.results import MetricValue
 from ganbench.util.process_settings import put_back
-from ganbench.util.random_streams import undisturbed
+from ganbench.util.random_streams import seed_others, undisturbed
 
 
 class Evaluated(NamedTuple):
@@ -54,6 +54,7 @@ def evaluate(
         try:
             # What it set is put back before anything is made again, which may draw.
             with undisturbed(_cuda_devices()), evaluation.protected(), put_back():
+                seed_others(0, metric.name)
                 values, protocol = _measured(metric, evaluation)
         except Spoiled as error:
             raise ContractError(f"metric '{metric.name}': {error}") from error

@@ -18,6 +18,7 @@ from ganbench.errors import ContractError, GanbenchError
 from ganbench.models import sampling
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator, frozen
 from ganbench.util.process_settings import as_if_not_called
+from ganbench.util.random_streams import seed_others
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Trained:
         devices = [self.device] if self.device.type == "cuda" else []
         with as_if_not_called(devices), self.resting():
             torch.manual_seed(rng.initial_seed())
+            seed_others(rng.initial_seed(), "sampler")
             images = method.draw(self.shown(method), labels, count, rng)
         return self._checked(method, images, count)
 

@@ -154,7 +154,16 @@ def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:
     plugins = (*arguments.plugins, *config_plugins(document, arguments))
     found = registry.load(plugins)  # imports torch; what is wrong with the file is said by now
 
-    from ganbench.config import plan
+    from ganbench.util.process_settings import as_in_a_new_process
+
+    with as_in_a_new_process():
+        return Prepared(found, *_planned(arguments, document, found, tell), plugins)
+
+
+def _planned(
+    arguments: BenchmarkArguments, document: Document, found: Registry, tell: Tell
+) -> tuple[Config, Plan]:
+    from ganbench.config import benchmark_file, plan
     from ganbench.util import machine
 
     config = benchmark_file.validated(document, found)
@@ -165,7 +174,7 @@ def prepare(arguments: BenchmarkArguments, tell: Tell = _log.log) -> Prepared:
     _check_data(planned, config, found, tell)
     for sentence in (*_missing_features(planned, found), *_large_inputs(planned, found)):
         tell(logging.WARNING, sentence)
-    return Prepared(found, config, planned, plugins)
+    return config, planned
 
 
 def begin(

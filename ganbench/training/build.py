@@ -13,7 +13,7 @@ from ganbench.models.trained import Snapshot
 from ganbench.records import cells
 from ganbench.records.windows import Window
 from ganbench.training.trainer import Trainer
-from ganbench.util.random_streams import stream_seed
+from ganbench.util.random_streams import seed_all
 
 
 def make_trainer(
@@ -31,7 +31,7 @@ def make_trainer(
 
     Where the cell begins with a model's weights, `Trainer.begin` takes them.
     """
-    torch.manual_seed(stream_seed(seed, "initialisation"))
+    seed_all(seed, "initialisation")
     generator, discriminator = parts.networks(cell)
     if cell.schedule.init_from is not None:
         initial_weights.freeze(cell.schedule.init_from, (generator, discriminator))

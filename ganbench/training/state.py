@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganbench.models.trained import Progress
 from ganbench.records.windows import Window
+from ganbench.util.random_streams import others_state, restore_others
 
 PlainState = dict[str, Any]
 """Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
@@ -56,6 +57,7 @@ class TrainerState:
     latents: Tensor  # states of random streams, as all up to `device_random`
     fake_labels: Tensor
     random: Tensor
+    other_random: PlainState  # of NumPy's and Python's own generators
     device_random: Sequence[Tensor]
     progress: Progress
     windows: Sequence[Window]
@@ -77,6 +79,7 @@ class TrainerState:
         Raises KeyError where something is missing.
         """
         by_name = {FORMER_KEYS.get(key, key): value for key, value in found.items()}
+        by_name.setdefault("other_random", {})
         values = {field.name: by_name[field.name] for field in fields(cls)}
         progress = Progress(**values.pop("progress"))
         windows = [Window(**window) for window in values.pop("windows")]
@@ -117,6 +120,7 @@ class Stateful:
             latents=self.latents.get_state(),
             fake_labels=self.fake_labels.get_state(),
             random=torch.get_rng_state(),
+            other_random=others_state(),
             device_random=[torch.cuda.get_rng_state(device) for device in self.cuda_devices],
             progress=progress,
             windows=windows,
@@ -125,7 +129,7 @@ class Stateful:
         )
 
     def restore(self, state: TrainerState) -> None:
-        """Take all of them, and torch's own random streams, back to where `state` was taken."""
+        """Take all of them, and everybody's random streams, back to where `state` was taken."""
         for net, found in zip(self.networks, state.networks, strict=True):
             net.load_state_dict(found)
         for optimizer, found in zip(self.optimizers, state.optimizers, strict=True):
@@ -136,5 +140,7 @@ class Stateful:
         self.latents.set_state(state.latents)
         self.fake_labels.set_state(state.fake_labels)
         torch.set_rng_state(state.random)
+        if state.other_random:  # which ganbench did not keep at first
+            restore_others(state.other_random)
         for device, random in zip(self.cuda_devices, state.device_random, strict=True):
             torch.cuda.set_rng_state(random, device)

@@ -33,7 +33,7 @@ from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
 from ganbench.training.state import Stateful, TrainerState
 from ganbench.training.terms import TermSums
-from ganbench.util.random_streams import stream, stream_seed, undisturbed
+from ganbench.util.random_streams import seed_all, stream, undisturbed
 
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 """As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
@@ -117,7 +117,7 @@ class Trainer:
         self.log = Log(settings, self.batches.per_epoch, self.iterations)
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
-        torch.manual_seed(stream_seed(seed, "losses"))  # what losses draw themselves
+        seed_all(seed, "losses")  # what losses draw themselves
         self.stateful = self._all_that_changes()
 
     @property

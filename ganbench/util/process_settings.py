@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,6 +54,48 @@ def as_if_not_called(devices: Sequence[torch.device] = ()) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def as_in_a_new_process() -> Iterator[None]:
+    """Let the body find what decides numbers as a new process has it, whatever the caller set.
+
+    So a trial in a notebook's process has the numbers of one in a process of its own.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(put_back())
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(_without_autocast())
+        torch.set_default_dtype(torch.float32)
+        if _PRODUCTS.value() is not None:
+            _PRODUCTS.write("highest")
+        torch.set_default_device(None)
+        if torch.get_default_device().type != "cpu":  # of a `with torch.device(…)`
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextmanager
+def _without_autocast() -> Iterator[None]:
+    """Leave all autocasts around the body, whose own then begin with an empty cache of weights."""
+    depth = torch.autocast_increment_nesting()
+    for _ in range(depth):
+        torch.autocast_decrement_nesting()
+    torch.clear_autocast_cache()
+    was = {device: torch.is_autocast_enabled(device) for device in _AUTOCAST}
+    for device in was:
+        torch.set_autocast_enabled(device, False)
+    try:
+        yield
+    finally:
+        for device, enabled in was.items():
+            torch.set_autocast_enabled(device, enabled)
+        for _ in range(depth - 1):
+            torch.autocast_increment_nesting()
+
+
+_AUTOCAST = ("cpu", "cuda", "mps")
+
+
 def found() -> list[tuple[Setting, Any]]:
     """Return every setting with its value now."""
     return [(setting, setting.value()) for setting in _SETTINGS]
@@ -94,6 +136,11 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+_PRODUCTS = Setting(
+    "torch's float32 precision of products",
+    torch.get_float32_matmul_precision,
+    torch.set_float32_matmul_precision,
+)
 _SETTINGS = (
     Setting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
     Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
@@ -105,11 +152,7 @@ _SETTINGS = (
         torch.is_anomaly_enabled,
         torch.autograd.set_detect_anomaly,
     ),
-    Setting(
-        "torch's float32 precision of products",
-        torch.get_float32_matmul_precision,
-        torch.set_float32_matmul_precision,
-    ),
+    _PRODUCTS,
     _attribute(backends.cudnn, "allow_tf32", "cuDNN's TF32"),
     _attribute(backends.cudnn, "benchmark", "cuDNN's benchmark mode"),
     _attribute(backends.cudnn, "deterministic", "cuDNN's deterministic mode"),

@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,36 @@ def stream_seed(seed: int, name: str) -> int:
 def stream(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a new generator on a device, seeded for one stream."""
     return torch.Generator(device).manual_seed(stream_seed(seed, name))
+
+
+def seed_all(seed: int, name: str) -> None:
+    """Seed torch's, NumPy's and Python's own generators, each for one stream."""
+    torch.manual_seed(stream_seed(seed, name))
+    seed_others(seed, name)
+
+
+def seed_others(seed: int, name: str) -> None:
+    """Seed NumPy's and Python's own generators, for plugins that draw of these."""
+    random.seed(stream_seed(seed, f"{name}, of Python"))
+    np.random.seed(stream_seed(seed, f"{name}, of NumPy") % 2**32)
+
+
+def others_state() -> dict[str, Any]:
+    """Return where NumPy's and Python's own generators are, as plain values."""
+    numpys: Any = np.random.get_state()
+    name, keys, *rest = numpys
+    return {
+        "python": random.getstate(),
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), *rest],
+    }
+
+
+def restore_others(state: dict[str, Any]) -> None:
+    """Go back to where `others_state` was taken."""
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
 
 
 @contextmanager

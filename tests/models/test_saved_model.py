@@ -16,6 +16,7 @@ from ganbench.models.parts import Parts
 from ganbench.models.saved import files
 from ganbench.records.run_folder import Run
 from ganbench.registry import registry
+from ganbench.util import process_settings
 
 # Sampling
 
@@ -48,6 +49,21 @@ def test_another_process_draws_the_same_images(folder, tmp_path):
     samples = ganbench.load_model(folder).sample(5, seed=3)
     for theirs, ours in zip(torch.load(tmp_path / "out.pt"), vars(samples).values(), strict=True):
         assert torch.equal(theirs, ours)
+
+
+def test_images_do_not_depend_on_what_the_caller_set_of_torch(folder):
+    expected = ganbench.load_model(folder).sample(5, seed=3)
+    with process_settings.put_back():
+        torch.set_default_dtype(torch.float64)
+        with torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+            model = ganbench.load_model(folder)
+            found = model.sample(5, seed=3)
+            again = model.images(found.latents, found.labels)
+            score = model.discriminator()(found.images.float(), found.labels).logits
+    for theirs, ours in zip(vars(found).values(), vars(expected).values(), strict=True):
+        assert torch.equal(theirs, ours)
+    assert torch.equal(again, expected.images)
+    assert score.device.type == "cpu"
 
 
 def test_labels_are_drawn_as_in_the_training_data(folder):

@@ -6,10 +6,12 @@ import logging
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import tiny
 
 import ganbench
 from ganbench.errors import ConfigError, NothingSelected
+from ganbench.util import process_settings
 
 README = Path(__file__).parents[2] / "README.md"
 QUICK = (
@@ -40,6 +42,20 @@ def test_block_of_the_readme_plans_and_runs(folder: Path, capsys: pytest.Capture
     assert run.table == ganbench.load_run("quick").table
     assert Path("quick/table.md").exists()
     assert "│" not in capsys.readouterr().out, "a library prints no table"
+
+
+def test_what_a_notebook_set_of_torch_changes_no_number(folder: Path) -> None:
+    def numbers(out: str) -> list[float | None]:
+        run = ganbench.run("my_benchmark.yaml", profile="quick", only=["loss=bce"], out=out)
+        assert {outcome.status for outcome in run.outcomes} == {"ok"}
+        found = [m for o in run.outcomes for m in o.result.metrics if m.column.kind == "quality"]
+        return [m.value for m in found]
+
+    expected = numbers("plain")
+    with process_settings.put_back():
+        torch.set_default_dtype(torch.float64)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16), torch.device("meta"):
+            assert numbers("set") == expected
 
 
 def test_plan_writes_nothing_and_takes_the_words_of_the_command_line(folder: Path) -> None:

@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from helpers import tiny
@@ -40,6 +41,17 @@ class Remembering(BCE):
 
 
 @dataclass(kw_only=True)
+class Drawing(BCE):
+    """BCE scaled by draws of the generators of all."""
+
+    name = "drawing"
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        noise = np.random.rand() + abs(np.random.randn()) + random.random() + abs(random.gauss())
+        return {k: v * (1 + noise) for k, v in super().discriminator_loss(step).items()}
+
+
+@dataclass(kw_only=True)
 class Unstorable(BCE):
     """Keeps what no file of plain values can hold."""
 
@@ -68,7 +80,8 @@ def everything(trainer: Trainer) -> list[Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("name", "loss"), [*((name, Remembering) for name in HOW), ("critic", WGANGP)]
+    ("name", "loss"),
+    [*((name, Remembering) for name in HOW), ("critic", WGANGP), ("plain", Drawing)],
 )
 def test_training_goes_on_to_the_last_bit(name, loss, tmp_path):
     whole = of(name, loss())

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -99,3 +100,61 @@ def test_switching_tf32_in_two_ways_is_survived() -> None:
         torch.backends.cuda.matmul.fp32_precision = "tf32"
         with process_settings.put_back():  # which cannot tell any more
             pass
+
+
+def _seen() -> list[object]:
+    """What numbers depend on, as this thread finds it."""
+    return [
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.get_default_dtype(),
+        torch.get_default_device().type,
+        torch.get_float32_matmul_precision(),
+        torch.is_autocast_enabled("cpu"),
+        torch.ones(1, requires_grad=True).mul(2).requires_grad,
+        (torch.ones(1, 1) @ torch.ones(1, 1)).dtype,
+    ]
+
+
+def test_whatever_the_caller_set_is_as_in_a_new_process_and_comes_back() -> None:
+    expected = _seen()
+    with process_settings.put_back(), ExitStack() as stack:
+        torch.set_default_dtype(torch.float64)
+        torch.set_float32_matmul_precision("medium")
+        for mode in (torch.no_grad(), torch.inference_mode(), torch.device("meta")):
+            stack.enter_context(mode)
+        for dtype in (torch.bfloat16, torch.float16):
+            stack.enter_context(torch.autocast("cpu", dtype))
+        odd = _seen()
+        with process_settings.as_in_a_new_process():
+            assert _seen() == expected
+        assert _seen() == odd
+        assert all(one != another for one, another in zip(expected, odd, strict=True))
+    assert _seen() == expected
+
+
+def test_default_device_of_the_caller_comes_back() -> None:
+    with process_settings.put_back():
+        torch.set_default_device("meta")
+        with process_settings.as_in_a_new_process():
+            assert torch.zeros(1).device.type == "cpu"
+        assert torch.zeros(1).device.type == "meta"
+
+
+def test_autocast_within_the_callers_sees_weights_as_they_are_now() -> None:
+    """Inside another autocast, torch keeps the weights as they were cast first."""
+    weight = torch.nn.Parameter(torch.ones(1, 1))
+
+    def product() -> float:
+        with torch.autocast("cpu", torch.bfloat16):
+            return float((torch.ones(1, 1) @ weight).detach())
+
+    with torch.autocast("cpu", torch.bfloat16):
+        with process_settings.as_in_a_new_process():
+            before = product()
+            with torch.no_grad():
+                weight.fill_(3.0)
+            assert (before, product()) == (1.0, 3.0)
+        assert torch.is_autocast_enabled("cpu")
+    assert torch.autocast_increment_nesting() == 1
+    torch.autocast_decrement_nesting()

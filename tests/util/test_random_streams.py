@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import random
+
+import numpy as np
 import torch
 
-from ganbench.util.random_streams import stream, stream_seed
+from ganbench.util.random_streams import (
+    others_state,
+    restore_others,
+    seed_all,
+    stream,
+    stream_seed,
+    undisturbed,
+)
+
+
+def drawn() -> list[float]:
+    return [torch.rand(1).item(), np.random.rand(), np.random.randn(), random.gauss()]
 
 
 def test_seeds_are_those_of_published_runs():
@@ -23,3 +38,27 @@ def test_stream_begins_anew_and_leaves_torchs_own_alone():
     first, second = (torch.rand(4, generator=stream(3, "z")) for _ in range(2))
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_everybodys_generators_begin_by_the_seed_and_the_name():
+    with undisturbed():
+        seeded = []
+        for seed, name in ((1, "losses"), (2, "losses"), (1, "data"), (1, "losses")):
+            seed_all(seed, name)
+            seeded.append(drawn())
+    first, *_, again = seeded
+    assert again == first
+    assert len({value for values in seeded for value in values}) == 3 * len(first)
+
+
+def test_state_of_pythons_and_numpys_generators_outlives_a_file_of_plain_values():
+    with undisturbed():
+        seed_all(3, "losses")
+        drawn()  # which leaves half of a pair of normal numbers
+        file = io.BytesIO()
+        torch.save(others_state(), file)
+        expected = drawn()[1:]
+        seed_all(4, "losses")
+        file.seek(0)
+        restore_others(torch.load(file, weights_only=True))
+        assert drawn()[1:] == expected

@@ -29,6 +29,7 @@ from ganbench.records.cells import PLAIN, Spec
 from ganbench.registry import extractor_labels, registry
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.registry import Registry
+from ganbench.util.process_settings import as_in_a_new_process
 from ganbench.util.random_streams import stream
 
 Labels = int | str | Sequence[int | str] | Tensor | None
@@ -90,22 +91,24 @@ class SavedModel:
         """
         if n < 1:
             raise ConfigError(f"expected at least one image, found {n}")
-        asked = self._labels(labels, n, seed)
-        if sampler not in (None, PLAIN):
-            if truncation is not None:
-                raise ConfigError("a truncation is a sampler of its own; leave one of the two out")
-            return self._drawn_by(self._sampler(sampler), asked, n, seed)
-        drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
-        return Samples(self.images(drawn, asked), asked, drawn)
+        if sampler not in (None, PLAIN) and truncation is not None:
+            raise ConfigError("a truncation is a sampler of its own; leave one of the two out")
+        with as_in_a_new_process():
+            asked = self._labels(labels, n, seed)
+            if sampler not in (None, PLAIN):
+                return self._drawn_by(self._sampler(sampler), asked, n, seed)
+            drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
+            return Samples(self.images(drawn, asked), asked, drawn)
 
     def images(self, drawn: Tensor, labels: Labels) -> Tensor:
         """Return the images of latents (N, Z) and labels (N,), in the data set's own type.
 
         A tensor of labels is taken as it is, with class ids; all else as `sample` does.
         """
-        if labels is not None and not isinstance(labels, Tensor):
-            labels = self._labels(labels, len(drawn), 0)
-        return sampling.generate(self.generator, drawn, labels, self.device, dtype=self._dtype)
+        with as_in_a_new_process():
+            if labels is not None and not isinstance(labels, Tensor):
+                labels = self._labels(labels, len(drawn), 0)
+            return sampling.generate(self.generator, drawn, labels, self.device, dtype=self._dtype)
 
     def _sampler(self, asked: str | Mapping[str, Any]) -> SamplingMethod:
         if isinstance(asked, str):
@@ -182,6 +185,7 @@ class SavedModel:
                 f"'{self.config.networks.g_conditioning.name}'"
             )
 
+    @as_in_a_new_process()
     def discriminator(self) -> networks.ConditionalDiscriminator:
         """Return the discriminator, whose plugins are checked too. Raises GanbenchError."""
         specs = self.config.networks
@@ -279,6 +283,7 @@ class _Plugins:
         )
 
 
+@as_in_a_new_process()
 def load_model(
     path: str | Path,
     *,
