@@ -25,7 +25,7 @@ from ganbench.util.terminal import terminal_text
 if TYPE_CHECKING:
     from ganbench.errors import GanbenchError
     from ganbench.gate.baseline import Baseline
-    from ganbench.gate.compare import Comparison, Verdict
+    from ganbench.gate.comparison import Comparison, Verdict
     from ganbench.records.cells import Plan
 
 FAILING = ("failed", "regressed", "missing")

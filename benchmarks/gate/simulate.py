@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from ganbench.gate import baseline
-from ganbench.gate.compare import Comparison, Policy, Tolerance, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Comparison, Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
 
 Draw = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]

@@ -15,7 +15,7 @@ from ganbench.errors import BaselineError, ConfigError, NothingSelected
 
 if TYPE_CHECKING:
     from ganbench.config.schema import Gate
-    from ganbench.gate.compare import Comparison, Policy
+    from ganbench.gate.comparison import Comparison, Policy
     from ganbench.gate.measurements import Measurements
 
 
@@ -103,7 +103,7 @@ def policy_of(
     Raises ConfigError for what cannot be read, and NothingSelected for a number that neither side
     has.
     """
-    from ganbench.gate.compare import ALPHA, Policy, Tolerance
+    from ganbench.gate.comparison import ALPHA, Policy, Tolerance
 
     file = _gate(gate)
     known = {name for side in sides for cell in side.cells.values() for name in cell.series}

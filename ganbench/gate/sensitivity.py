@@ -13,7 +13,8 @@ from statistics import median, stdev
 import numpy as np
 import numpy.typing as npt
 
-from ganbench.gate.compare import Policy, Tolerance, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.significance import larger_p, smallest_p
 from ganbench.records.columns import Column

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ganbench.gate.compare import WORDS, Comparison, Verdict
+from ganbench.gate.comparison import WORDS, Comparison, Verdict
 from ganbench.util.messages import counted
 
 DECISIVE = ("regressed", "improved", "unchanged")

@@ -12,7 +12,7 @@ from ganbench.errors import ConfigError
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
-    from ganbench.gate.compare import Comparison, Verdict
+    from ganbench.gate.comparison import Comparison, Verdict
 
 VARIABLE = "GITHUB_STEP_SUMMARY"
 LIMIT = 1024 * 1024  # bytes; of a step whose summary is longer, GitHub shows nothing

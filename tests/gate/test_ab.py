@@ -20,7 +20,8 @@ from ganbench.cli.commands import ab as command
 from ganbench.errors import ConfigError, MeasurementError, NothingSelected, PluginError, RunError
 from ganbench.gate import ab
 from ganbench.gate.ab import Job, reconciled, rounds
-from ganbench.gate.compare import Policy, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Policy
 from ganbench.gate.versions import Version, checked_out
 from ganbench.records.columns import Column
 from ganbench.runs.benchmark import BenchmarkArguments

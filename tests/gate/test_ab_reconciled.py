@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ganbench.gate import ab
 from ganbench.gate.ab import reconciled
-from ganbench.gate.compare import Policy, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Policy
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.records.columns import Column
 

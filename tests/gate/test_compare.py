@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from ganbench.gate import verdicts
-from ganbench.gate.compare import Comparison, Policy, Tolerance, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Comparison, Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.records.columns import Column
 

@@ -19,7 +19,7 @@ from ganbench.cli.commands.noise import yaml as snippet
 from ganbench.config.schema import Gate
 from ganbench.errors import BaselineError, ConfigError, RunError
 from ganbench.gate import sensitivity
-from ganbench.gate.compare import Policy, Tolerance
+from ganbench.gate.comparison import Policy, Tolerance
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.sensitivity import Design
 from ganbench.gate.sensitivity import minimum_detectable_effect as mde

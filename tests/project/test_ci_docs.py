@@ -16,7 +16,7 @@ import yaml
 
 from ganbench.cli import cli
 from ganbench.cli.exit_codes import INTERRUPTED, TERMINATED
-from ganbench.gate.compare import WORDS
+from ganbench.gate.comparison import WORDS
 from ganbench.pytest_plugin import _OPTIONS
 
 ROOT = Path(__file__).parents[2]

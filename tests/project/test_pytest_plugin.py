@@ -14,7 +14,7 @@ import pytest
 from helpers import tiny, warm
 
 from ganbench.gate import baseline
-from ganbench.gate.compare import Comparison, Policy, Verdict
+from ganbench.gate.comparison import Comparison, Policy, Verdict
 from ganbench.gate.measurements import Measurements, Series
 from ganbench.pytest_plugin import Judge
 from ganbench.records.run_folder import Run

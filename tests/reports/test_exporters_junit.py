@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from helpers.exported import CREATED, FID, MODES, PLAIN, TEN, cell, each_source, side, text_of
 
-from ganbench.gate.compare import Policy, compare
+from ganbench.gate.compare import compare
+from ganbench.gate.comparison import Policy
 from ganbench.gate.measurements import Series
 from ganbench.records.columns import Column
 from ganbench.reports.exporters.named_measurements import NamedMeasurements

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from ganbench.cli import cli
 from ganbench.cli.gating import conclude
 from ganbench.errors import ConfigError
-from ganbench.gate.compare import Comparison, Policy, Verdict
+from ganbench.gate.comparison import Comparison, Policy, Verdict
 from ganbench.reports import github
 from ganbench.util import files
 

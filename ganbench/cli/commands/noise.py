@@ -14,7 +14,7 @@ from ganbench.cli.running import executed
 from ganbench.errors import BaselineError, ConfigError, MeasurementError
 
 if TYPE_CHECKING:
-    from ganbench.gate.compare import Tolerance
+    from ganbench.gate.comparison import Tolerance
     from ganbench.gate.sensitivity import Analysis, FalseAlarms, Sensitivity
     from ganbench.records.run_folder import Run
     from ganbench.runs.benchmark import BenchmarkArguments

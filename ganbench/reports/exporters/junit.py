@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ganbench.reports.exporters.named_measurements import Export, NamedMeasurements, line
 
 if TYPE_CHECKING:
-    from ganbench.gate.compare import Comparison, Verdict
+    from ganbench.gate.comparison import Comparison, Verdict
     from ganbench.gate.measurements import Measured
 
 STATUS = "status"  # the case on how a cell's trials ended, as in comparisons

@@ -20,7 +20,7 @@ from ganbench.records.columns import Column
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
-    from ganbench.gate.compare import Comparison
+    from ganbench.gate.comparison import Comparison
     from ganbench.gate.measurements import Measured, Measurements
 
 SPREAD = "half the interquartile range"
