@@ -1,26 +1,25 @@
-"""Steps, edits, owned networks and look-aheads, as one game serves them to trainer and kit."""
+"""Steps, owned networks and observers, as one game serves them to trainer and kit."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from helpers import methods
-from helpers.tiny_trainer import IMAGE, data_of, same, trainer_of, weights
+from helpers.games import SHAPES, Spectator, of, trained
+from helpers.tiny_trainer import IMAGE, same, trainer_of, weights
 from torch import Tensor, nn
 
 from ganbench import (
     Conditioning,
     ContractError,
     Generate,
-    InputGradients,
     Owned,
     Regularizer,
     Scored,
-    Shapes,
     Step,
     Terms,
     logit_per_image,
@@ -28,28 +27,10 @@ from ganbench import (
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.models.networks import build
 from ganbench.models.owned import OwnedNetworks
-from ganbench.testing.fixtures.loss_steps import Stage, stage_for
+from ganbench.testing.fixtures.loss_steps import stage_for
 from ganbench.training.game import Game
 from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.trainer import Trainer
-from ganbench.util.random_streams import stream_seed
-
-SHAPES = Shapes(IMAGE, 6, 16)
-HOW = {"kimg": 0.24, "ema": 0.9}
-
-
-def of(name: str, **options):
-    """A method's loss, regularizer or transform."""
-    (cls,) = methods.plugins(name)
-    return cls(**options)
-
-
-def trained(*losses, seed: int = 0, **how) -> Trainer:
-    """A trainer whose plugins' own networks are made as a trial makes them."""
-    torch.manual_seed(stream_seed(seed, "own"))
-    owned = OwnedNetworks.made(losses, SHAPES)
-    return trainer_of(*losses, owned=owned, data=data_of(52), seed=seed, **{**HOW, **how})
-
 
 # Every method goes on from a checkpoint to the last bit
 
@@ -254,100 +235,6 @@ def test_parameters_are_the_players_own():
             found["new"] = torch.zeros(1)
 
 
-# Edits
-
-
-def step_of(stage: Stage, loss, player: str) -> Step:
-    """The step that a loss is asked about."""
-    seen: list[Step] = []
-    stage.terms(loss, player, seen=lambda step: seen.append(step) or step)
-    return seen[0]
-
-
-def test_top_k_keeps_the_fakes_that_d_takes_most_for_real():
-    stage = stage_for(BCE(), count=6)
-    plain = step_of(stage, Spectator(), "generator")
-    kept = step_of(stage, of("top_k", share=0.5), "generator")
-    best = plain.fake.logits.topk(3).indices
-    assert torch.equal(kept.fake.logits, plain.fake.logits[best])
-    assert torch.equal(kept.fake.images, plain.fake.images[best])
-    assert torch.equal(kept.fake.labels, plain.fake.labels[best])
-    assert torch.equal(kept.latents, plain.latents[best])
-
-
-@dataclass(kw_only=True)
-class Spectator(Regularizer):
-    """Looks on."""
-
-    name = "spectator"
-    input_gradients = InputGradients.REAL
-
-
-def test_kept_images_have_the_gradients_of_their_own():
-    stage = stage_for(Spectator(), count=5)
-    step = step_of(stage, Spectator(), "discriminator")
-    index = torch.tensor([3, 0])
-    whole = step.real.input_gradient
-    assert torch.equal(step.real.kept(index).input_gradient, whole[index])
-
-
-def test_apa_shows_fakes_as_reals_as_often_as_it_says():
-    stage = stage_for(BCE(), count=64)
-    never, always = of("apa"), of("apa")
-    always.chance = torch.ones(())
-    assert torch.equal(step_of(stage, never, "discriminator").real.images, stage.images)
-    posed = step_of(stage, always, "discriminator")
-    assert torch.equal(posed.real.images, posed.fake.images)
-
-
-def test_apa_follows_the_signs_of_d():
-    """D is sure of all reals: 1 > 0.6, and the chance rises by N / (1000 · kimg) a step."""
-    stage = stage_for(BCE(), count=4)
-    with torch.no_grad():
-        stage.discriminator.logit.bias.fill_(100.0)
-    apa = of("apa", kimg=0.1)
-    for step in range(1, 4):
-        stage.discriminator_terms(apa)
-        assert float(apa.chance) == pytest.approx(step * 4 / 100)
-    with torch.no_grad():
-        stage.discriminator.logit.bias.fill_(-100.0)
-    stage.discriminator_terms(apa)
-    assert float(apa.chance) == pytest.approx(2 * 4 / 100)
-
-
-def test_edits_are_made_in_order():
-    class Adds(Regularizer):
-        def __init__(self, name, by):
-            self.name, self.by = name, by
-
-        def edit_discriminator_step(self, step):
-            return replace(step, real=step.real.of(self.by(step.real.images)))
-
-    seen = []
-
-    class Sees(Spectator):
-        def discriminator_loss(self, step: Step) -> Terms:
-            seen.append(step.real.images)
-            return {}
-
-    losses = (BCE(), Adds("half", lambda x: x / 2), Adds("one", lambda x: x + 1), Sees())
-    trainer = trainer_of(*losses)
-    images, labels = trainer.batches.next()
-    trainer.discriminator_step(images, labels)
-    assert torch.equal(seen[0], images / 2 + 1)
-    assert seen[0].requires_grad  # what another loss tracks is tracked after edits too
-
-
-def test_logan_moves_latents_by_the_damped_natural_gradient():
-    stage = stage_for(BCE())
-    moved = step_of(stage, of("logan"), "generator")
-    z = stage.latents.clone().requires_grad_()
-    fakes = stage.generator(z, stage.labels)
-    (slope,) = torch.autograd.grad(stage.discriminator(fakes, stage.labels).logits.sum(), z)
-    expected = stage.latents + 0.9 * slope / (0.1 + slope.square().sum(1, keepdim=True))
-    assert torch.allclose(moved.latents, expected, atol=1e-6)
-
-
 # Observation
 
 
@@ -375,130 +262,6 @@ def test_what_transforms_observe_goes_on_to_the_last_bit():
     later.restore(type(whole.state()).from_plain(states[1]))
     assert same(everything(later), expected)
     assert float(whole.discriminator.transforms[0].chance) > 0
-
-
-# Looking ahead
-
-
-def test_a_step_at_the_weights_that_are_is_the_step():
-    for player in ("generator", "discriminator"):
-        stage = stage_for(BCE())
-        step = step_of(stage, Spectator(), player)
-        here = step.at(**{k: dict(v) for k, v in step.parameters._asdict().items()})
-        assert torch.equal(here.fake.images, step.fake.images)
-        assert torch.equal(here.real.logits, step.real.logits)
-        assert torch.equal(here.fake.logits, step.fake.logits)
-
-
-def test_a_step_at_other_weights_is_theirs():
-    stage = stage_for(BCE())
-    step = step_of(stage, Spectator(), "discriminator")
-    raised = {"logit.bias": stage.discriminator.logit.bias + 2}
-    ahead = step.at(discriminator=raised)
-    assert torch.allclose(ahead.real.logits, step.real.logits + 2, atol=1e-6)
-    assert torch.equal(ahead.fake.images, step.fake.images)
-    silent = {"project.weight": torch.zeros_like(stage.generator.project.weight)}
-    both = ahead.at(generator=silent)
-    assert torch.allclose(both.real.logits, step.real.logits + 2, atol=1e-6)
-    assert (both.fake.images[0] == both.fake.images[1]).all()
-
-
-def test_an_objective_leaves_out_who_asks_and_remembers_nothing():
-    @dataclass(kw_only=True)
-    class Counting(BCE):
-        asked: int = 0
-
-        def discriminator_loss(self, step: Step) -> Terms:
-            self.asked += 1
-            return {"fixed": step.real.logits.sum() * 0 + 3.0}
-
-    class Asking(Regularizer):
-        name = "asking"
-        looks_ahead = True
-        heard: Tensor | None = None
-
-        def discriminator_loss(self, step: Step) -> Terms:
-            self.heard = step.objective("discriminator").detach()
-            return {}
-
-    counting, asking = Counting(), Asking()
-    trainer = trainer_of(counting, asking)
-    trainer.discriminator_step(*trainer.batches.next())
-    assert float(asking.heard) == 3.0
-    assert counting.asked == 1
-
-
-def test_unrolling_by_nothing_is_no_unrolling():
-    plain, unrolled = trained(BCE()), trained(BCE(), of("unrolled", k=0))
-    for trainer in (plain, unrolled):
-        for _ in range(3):
-            trainer.iterate()
-    assert same(weights(plain.generator), weights(unrolled.generator))
-
-
-@pytest.mark.parametrize(
-    ("loss", "player"),
-    [
-        (of("unrolled", k=2, lr=0.5), "generator"),
-        (of("logan"), "generator"),
-        (of("consensus"), "generator"),
-        (of("consensus"), "discriminator"),
-    ],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_gradients_are_those_of_finite_differences(loss, player):
-    """Of all terms of the player, along random directions of its weights, in float64."""
-    torch.set_default_dtype(torch.float64)
-    try:
-        stage = stage_for(loss)
-
-        def value() -> Tensor:
-            return together(stage, loss, player)
-
-        module = getattr(stage, player)
-        module.zero_grad()
-        value().backward()
-        for _ in range(3):
-            direction = [torch.randn_like(p) for p in module.parameters()]
-            told = sum(
-                float((p.grad * d).sum())
-                for p, d in zip(module.parameters(), direction, strict=True)
-            )
-            assert told == pytest.approx(difference(module, direction, value), rel=1e-6)
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def together(stage: Stage, loss, player: str) -> Tensor:
-    """The player's whole objective: the loss's and that of the adversary beside it."""
-    game = stage.game(loss)
-    from ganbench.training.game import total
-    from ganbench.training.micro_batches import MicroBatch
-
-    with game.turn(player):
-        batch = MicroBatch(stage.images, stage.labels, stage.latents, stage.labels, 1.0)
-        step = game.step(player, batch, stage.generator(stage.latents, stage.labels))
-        return total(game.terms(player, step))
-
-
-def difference(module: nn.Module, direction: list[Tensor], value, size: float = 1e-5) -> float:
-    found = []
-    for sign in (1, -1):
-        with torch.no_grad():
-            for p, d in zip(module.parameters(), direction, strict=True):
-                p.add_(d, alpha=sign * size)
-        found.append(float(value().detach()))
-        with torch.no_grad():
-            for p, d in zip(module.parameters(), direction, strict=True):
-                p.sub_(d, alpha=sign * size)
-    return (found[0] - found[1]) / (2 * size)
-
-
-def test_penalties_see_through_an_unrolled_d():
-    """Where another loss tracks the images, a look-ahead keeps the graph to G."""
-    trainer = trained(WGANGP(), of("unrolled", k=1))
-    trainer.generator_step(*trainer.batches.next())
-    assert all(p.grad is not None for p in trainer.generator.parameters())
 
 
 def test_terms_asked_first_give_the_same_terms():
