@@ -10,6 +10,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.output import print_json
+from ganbench.util.messages import counted
 
 LOW_DISK = 2e9
 
@@ -89,6 +90,7 @@ def _problems(found: dict[str, Any]) -> Iterator[str]:
 def _slow(found: dict[str, Any]) -> Iterator[str]:
     """Yield what would make runs slow or spoil their timings, and what to do."""
     cores, threads = found["threads"]["cores"], found["threads"]["torch"]
+    here = counted(cores, "core")
     if found["machine"]["device"] == "cpu":
         yield "no GPU: training runs on the CPU; keep to small images and budgets"
         if found["precision"] == "float32":
@@ -96,10 +98,10 @@ def _slow(found: dict[str, Any]) -> Iterator[str]:
     if threads < cores:
         yield f"torch uses {threads} of {cores} cores: OMP_NUM_THREADS limits it"
     if threads > cores:
-        yield f"torch uses {threads} threads on {cores} cores: set OMP_NUM_THREADS={cores}"
+        yield f"torch uses {threads} threads on {here}: set OMP_NUM_THREADS={cores}"
     load = found["machine"]["load_average"]
     if load is not None and load > 0.5 * cores:
-        yield f"the machine is busy (load average {load:.1f} on {cores} cores): timings will suffer"
+        yield f"the machine is busy (load average {load:.1f} on {here}): timings will suffer"
     for name, free in found["folders"]["free_bytes"].items():
         if free < LOW_DISK:
             yield f"only {free / 1e9:.1f} GB free for {name}"
@@ -109,10 +111,11 @@ def _print(found: dict[str, Any]) -> None:
     machine, threads = found["machine"], found["threads"]
     print("versions:  " + ", ".join(f"{k} {v}" for k, v in found["versions"].items() if v))
     print(f"device:    {machine['device']} ({machine['device_name']}); {found['precision']}")
-    print(f"           of {', '.join(found['devices'])}")
+    if len(found["devices"]) > 1:
+        print(f"           of {', '.join(found['devices'])}")
     memory = machine["memory_bytes"]
     size = f", {memory / 2**30:.1f} GiB for this process" if memory else ""
-    print(f"machine:   {machine['platform']}, {threads['cores']} cores{size}")
+    print(f"machine:   {machine['platform']}, {counted(threads['cores'], 'core')}{size}")
     print(f"threads:   {threads['torch']}; {threads['beside_others']}")
     for name in ("cache", "data"):
         print(f"{name + ':':10} {found['folders'][name]}")

@@ -87,7 +87,11 @@ class Local(Executor):
 
 @dataclass(kw_only=True)
 class Inline(Executor):
-    """One trial after the other in this process: for debuggers and notebooks; no timeout."""
+    """One trial after the other in this process: for debuggers and notebooks; no timeout.
+
+    What ends a process, as `os._exit` and a crash in C do, ends all of it; `ganbench resume` goes
+    on.
+    """
 
     name = "inline"
 

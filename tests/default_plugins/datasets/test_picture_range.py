@@ -160,6 +160,8 @@ def test_new_options_count_only_where_they_are_set(tmp_path):
     assert not {"range", "draft"} & {*counted_options(plain), *plain.protocol()}
     assert not {"range", "draft"} & {*plain.preparation().key()}
     asked = ImageFolder(path=str(tmp_path), range=(0, 4095), draft=True)
+    sixteen = [dataset.protocol()["16_bits"] for dataset in (plain, asked)]
+    assert sixteen == ["divided by 257", "by range"]
     for counted in (counted_options(asked), asked.protocol(), asked.preparation().key()):
         assert {"range", "draft"} <= {*counted}
 

@@ -105,7 +105,7 @@ def _yaml(value: Any) -> str:
     import json
 
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_yaml(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {_yaml(part)}" for key, part in value.items()) or "none"
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(value) or "none"
     return value if isinstance(value, str) else json.dumps(value, default=str)

@@ -72,7 +72,7 @@ class Preparation:
             "background": self.background,
             "upright": "by EXIF",
             "color_profiles": "ignored",
-            "16_bits": "divided by 257",
+            "16_bits": "by range" if self.range else "divided by 257",
             "decoding_version": VERSION,
             **({"range": list(self.range)} if self.range else {}),
             **({"draft": f"to {DRAFTED} times the resolution or more"} if self.draft else {}),
