@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from ganbench.config.choices import OptimizerChoice
 from ganbench.config.settings import Settings
 from ganbench.records.schedules import (
+    MOST,
     NOTHING,
     SCHEDULED,
     Amount,
@@ -25,12 +26,14 @@ class Budget(Settings):
     """How long a cell trains."""
 
     kimg: PositiveFloat | None = Field(
-        default=None, description="thousands of real images shown to D; 100 where nothing is said"
+        default=None,
+        le=MOST,
+        description="thousands of real images shown to D; 100 where nothing is said",
     )
     epochs: PositiveFloat | None = Field(
-        default=None, description="times that D is shown all of the data, in whole batches"
+        default=None, le=MOST, description="times that D is shown all of the data, in whole batches"
     )
-    steps: PositiveInt | None = Field(default=None, description="steps of G")
+    steps: PositiveInt | None = Field(default=None, le=MOST, description="steps of G")
 
     def given(self) -> dict[Unit, float]:
         """Return the one unit that is given, with its number."""

@@ -14,6 +14,7 @@ Unit = Literal["share", "kimg", "epochs", "steps"]
 
 UNITS = ("kimg", "epochs", "steps")
 KEYS = ("from", "to", "curve", "after", "until", "warmup")
+MOST = 1e12  # kimg, epochs or steps: beyond any training, and within what floats count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +48,11 @@ class Amount:
             return cls(value=float(written))
         if isinstance(written, Mapping) and len(written) == 1:
             ((unit, value),) = written.items()
-            if unit in UNITS and _is_number(value) and value >= 0:
+            if unit in UNITS and _is_number(value) and 0 <= value <= MOST:
                 return cls(value=float(value), unit=unit)
         raise ValueError(
             "expected a share of the budget from 0 to 1, or one of {kimg: 500}, {epochs: 3} and "
-            f"{{steps: 1000}}, found {shown(written)}"
+            f"{{steps: 1000}} of at most {MOST:g}, found {shown(written)}"
         )
 
     def plain(self) -> float | dict[str, float]:
@@ -256,7 +257,7 @@ def amount_schema() -> dict[str, Any]:
     units = [
         {
             "type": "object",
-            "properties": {unit: {"type": "number", "minimum": 0}},
+            "properties": {unit: {"type": "number", "minimum": 0, "maximum": MOST}},
             "required": [unit],
             "additionalProperties": False,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -97,6 +98,11 @@ class TrainingSettings:
     generator: OwnSettings = OwnSettings()
     discriminator: OwnSettings = OwnSettings()
     init_from: InitialWeights | None = None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations that show D the budget: whole ones, of which the last may exceed it."""
+        return math.ceil(round(1000 * self.kimg) / self.images_per_iteration)
 
     @property
     def images_per_iteration(self) -> int:

@@ -86,7 +86,8 @@ class Estimator:
         if (found := self._measured[key]) is None:
             return None
         num_samples = cell.num_samples * max(1, len(cell.samplers))
-        seconds = 1000 * schedule.kimg * found.per_image * longer + num_samples * found.per_sample
+        images = schedule.iterations * schedule.images_per_iteration
+        seconds = images * found.per_image * longer + num_samples * found.per_sample
         return Estimate(seconds, found.bound or ("at most" if longer > 1 else None))
 
 

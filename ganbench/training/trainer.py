@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -84,7 +83,7 @@ class Trainer:
         self.owned = OwnedNetworks() if owned is None else owned
         for networks in self.owned:
             networks.to(device).train()
-        self.iterations = math.ceil(round(1000 * settings.kimg) / settings.images_per_iteration)
+        self.iterations = settings.iterations
         self.game = Game(
             self.generator, self.discriminator, losses, self.owned, iterations=self.iterations
         )
