@@ -131,11 +131,22 @@ def _of_cell(then: Measured, now: Measured, sides: _Sides) -> Iterator[Verdict |
                 gated=False,
                 evidence="the baseline has no such number",
             )
-        elif after.failed and not before.failed:
-            why = f"no value of {counted(after.failed, 'trial')}: {after.reason}"
+        elif _lacks_more(before, after, sides.policy):
+            why = f"no value of {counted(after.lacking, 'trial')}: {after.reason}"
             yield replace(_blank(now, before, after, sides), word="missing", evidence=why)
         else:
             yield _of_number(_Pair(_blank(now, before, after, sides), before, after, sides))
+
+
+def _lacks_more(before: Series, after: Series, policy: Policy) -> bool:
+    """Whether trials lack a number that no trial of the baseline lacked, or more than by luck.
+
+    Those that have none are often the worst, as where no sample is good enough to be counted.
+    """
+    if not before.lacking:
+        return after.lacking > 0
+    then, now = ([1.0] * s.lacking + [0.0] * len(s.values) for s in (before, after))
+    return larger_p(now, then) < policy.alpha
 
 
 def _of_trials(then: Measured, now: Measured) -> Verdict:

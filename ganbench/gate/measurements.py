@@ -24,7 +24,7 @@ class Series:
     values: dict[int, float]
     protocol: str = ""  # its id; several joined by "+", which compare with nothing
     reason: str = ""  # why a value is missing
-    failed: int = 0  # so many trials have none as the metric raised
+    lacking: int = 0  # so many trials ended well and have none
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
     values: dict[str, dict[int, float]] = {}
     protocols: dict[str, dict[str, None]] = {}
     reasons: dict[str, str] = {}
-    failed: Counter[str] = Counter()
+    lacking: Counter[str] = Counter()
     for outcome in outcomes:
         for number in outcome.result.numbers():
             name = number.column.name
             columns[name] = number.column
             values.setdefault(name, {})
-            failed[name] += number.has_failed
+            lacking[name] += number.value is None and outcome.status is Status.OK
             if number.protocol:
                 protocols.setdefault(name, {})[number.protocol] = None
             if number.value is not None and math.isfinite(number.value):
@@ -134,7 +134,7 @@ def _series(outcomes: Iterable[TrialOutcome]) -> dict[str, Series]:
             values[name],
             "+".join(sorted(protocols.get(name, {}))),
             reasons.get(name, ""),
-            failed[name],
+            lacking[name],
         )
         for name, column in columns.items()
     }

@@ -305,7 +305,8 @@ def _quality_of(found: Measurements, policy: Policy) -> Measurements:
 
 def _of_seeds(found: Measurements, seeds: Sequence[int]) -> Measurements:
     def of(series: Series) -> Series:
-        return replace(series, values={s: series.values[s] for s in seeds if s in series.values})
+        values = {s: series.values[s] for s in seeds if s in series.values}
+        return replace(series, values=values, lacking=len(seeds) - len(values))
 
     cells = {
         id: replace(

@@ -31,11 +31,6 @@ class MetricValue:
     classes: dict[str, float] = field(default_factory=dict)  # what it is made of, by class
     which: str = ""  # the class that decides it, such as the worst
 
-    @property
-    def has_failed(self) -> bool:
-        """Whether the metric raised: then there is neither a value nor a protocol."""
-        return self.value is None and not self.protocol
-
 
 @dataclass(frozen=True)
 class Finding:

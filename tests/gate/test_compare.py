@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -189,13 +190,26 @@ def test_number_without_values_is_missing_with_its_reason():
     )
 
 
-def test_metric_that_newly_raises_in_one_trial_is_missing_there():
-    now = cell({FID: TEN})
-    now.series["fid@x"] = Series(FID, dict(enumerate(TEN[:9])), "p0", "OSError: full", failed=1)
-    then = cell({FID: TEN})
-    verdict = only(compare(side(then), side(now), Policy()))
-    assert (verdict.word, verdict.evidence) == ("missing", "no value of 1 trial: OSError: full")
-    assert only(compare(side(now), side(now), Policy())).word == "unchanged"
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [
+        ((TEN, 0), (TEN[:2], 1), "missing"),  # as of metrics that raise, or have no sample to count
+        ((TEN[:9], 1), (TEN[:9], 1), "unchanged"),
+        ((TEN[:9], 1), (TEN[:2], 1), "unchanged"),  # one of three, where one of ten had none
+        ((TEN[:9], 1), (TEN[:1], 3), "missing"),
+        ((TEN[:5], 5), (TEN[:3], 0), "unchanged"),
+    ],
+)
+def test_more_trials_without_a_number_than_before_are_missing(before, after, outcome):
+    def of(values, lacking):
+        one = cell({FID: values})
+        one.series["fid@x"] = replace(one.series["fid@x"], reason="too few", lacking=lacking)
+        return side(one)
+
+    verdict = only(compare(of(*before), of(*after), Policy()))
+    assert verdict.word == outcome
+    told = f"no value of {after[1]} trial{'s' if after[1] > 1 else ''}: too few"
+    assert (verdict.evidence == told) == (outcome == "missing")
 
 
 def test_trial_that_newly_diverges_always_counts():
