@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ganbench.contracts.callbacks import Callback, TrialInfo
+from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation, watches
@@ -37,6 +35,7 @@ from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
 from ganbench.runs import held_data, neighbours
+from ganbench.runs.callbacks import Callbacks
 from ganbench.runs.clock import Clock
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
@@ -47,7 +46,6 @@ from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import files
 from ganbench.util.machine import peak_memory
-from ganbench.util.process_settings import as_if_not_called
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +70,7 @@ class CellTrial:
     ) -> None:
         self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
         self.parts, self.data, self.held = parts, data, held
-        self.callbacks, self.clock = callbacks, clock
+        self.clock = clock
         self.probes: list[Probe] = []
         self.errors: list[str] = []  # of metrics followed
         self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
@@ -96,6 +94,7 @@ class CellTrial:
             snapshots_at=sorted({*self._metric_points, *self._frame_points}),
             on_snapshot=self._on_snapshot,
         )
+        self.callbacks = Callbacks(callbacks, self.trainer.stateful.cuda_devices)
         for kind in calibration.not_renewed(self.trainer.generator):
             logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
         self.kept = checkpoints.Checkpoints(
@@ -128,7 +127,7 @@ class CellTrial:
         held_data.hold(directory, held)
         with clock.part("prepare"):
             made = cls(trial, cell, plugins, parts, data, held, directory, callbacks, clock)
-            made._tell_of_beginning()
+            made.callbacks.begin(trial, cell, plugins, directory)
             made._resume()
         return made
 
@@ -185,20 +184,6 @@ class CellTrial:
             timings=timings,
         )
 
-    def _tell_of_beginning(self) -> None:
-        """Build the callbacks, and tell each of the trial."""
-        trial = self.trial
-        about = TrialInfo(
-            trial.run, self.cell.label, self.cell.axes, trial.seed, self.directory,
-            asdict(self.cell),
-        )  # fmt: skip
-        for choice in trial.callbacks:
-            with as_if_not_called(self.trainer.stateful.cuda_devices):
-                made = self.plugins.build("callback", choice.name, choice.options)
-            self.callbacks.append(made)
-            with self._asking(made):
-                made.began(copy.deepcopy(about))
-
     def _resume(self) -> None:
         """Go on from a checkpoint where there is one."""
         if (beside := self.kept.resume(self.trainer)) is not None:
@@ -222,18 +207,7 @@ class CellTrial:
 
     def _tell(self, window: Window) -> None:
         self._log(window)
-        for callback in self.callbacks:
-            with self._asking(callback):
-                callback.window(copy.deepcopy(window))
-
-    @contextmanager
-    def _asking(self, callback: Callback) -> Iterator[None]:
-        """Whatever a callback draws or sets, the training goes on as without it."""
-        with (
-            as_if_not_called(self.trainer.stateful.cuda_devices),
-            noting(partial(_name_of, callback)),
-        ):
-            yield
+        self.callbacks.window(window)
 
     def _on_window(self, window: Window) -> None:
         self._tell(replace(window, kept_waiting=self._waiting.share()))
@@ -403,7 +377,3 @@ def _whereabouts(trial: Trial, cell: cells.Cell, trainer: Trainer) -> str:
         f"while training cell {cell.label} with seed {trial.seed}, after "
         f"{trainer.progress.iteration} iterations: {', '.join(parts)}"
     )
-
-
-def _name_of(callback: Callback) -> str:
-    return f"in callback '{callback.name}'"
