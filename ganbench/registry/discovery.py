@@ -18,6 +18,7 @@ from typing import Any
 
 from ganbench.errors import INTERRUPTIONS, PluginError, place, told
 from ganbench.registry.hookspecs import PROJECT
+from ganbench.registry.own_imports import own_imports
 from ganbench.util.messages import known, quoted, suggestion
 
 
@@ -146,7 +147,10 @@ def is_file(plugin: str) -> bool:
 
 
 def source_digest(module: ModuleType) -> str:
-    """Return the SHA-256 of the source of a module and the package around it; "" for none."""
+    """Return the SHA-256 of the source of a module and the package around it; "" for none.
+
+    What these import beside them, of nobody's distribution, counts where there is any.
+    """
     around = sys.modules.get(module.__name__.partition(".")[0], module)
     folders = [Path(folder) for folder in getattr(around, "__path__", ())]
     files = sorted((file.relative_to(top), file) for top in folders for file in top.rglob("*.py"))
@@ -155,6 +159,10 @@ def source_digest(module: ModuleType) -> str:
     found = hashlib.sha256()
     for name, file in files:
         found.update(f"{name.as_posix()} {file.stat().st_size}\n".encode() + file.read_bytes())
+    package = around.__name__ if folders else ""
+    beside = own_imports([file for _, file in files], package, source_file)
+    for module_name, file in sorted(beside.items()):
+        found.update(f"{module_name} {file.stat().st_size}\n".encode() + file.read_bytes())
     return found.hexdigest() if files else ""
 
 
@@ -168,8 +176,15 @@ def source_file(module: str) -> Path:
     parts = module.split(".")
     for end in range(1, len(parts) + 1):
         name = ".".join(parts[:end])
-        found = (finder.find_spec(name, locations) for finder in sys.meta_path)
-        spec = next((spec for spec in found if spec is not None), None)
+        if end > 1 and locations is None:  # nothing lies below a plain module
+            raise ModuleNotFoundError(f"No module named '{name}'")
+        try:
+            found = (finder.find_spec(name, locations) for finder in sys.meta_path)
+            spec = next((spec for spec in found if spec is not None), None)
+        except KeyError:  # of a folder without __init__.py, whose parent is not imported
+            locations = [str(Path(place, parts[end - 1])) for place in locations or ()]
+            origin = None
+            continue
         if spec is None:
             raise ModuleNotFoundError(f"No module named '{name}'")
         locations, origin = spec.submodule_search_locations, spec.origin

@@ -48,6 +48,42 @@ class TestNamed:
         around = discovery.source_digest(module)
         assert discovery.source_digest(part) == around  # of the package around it
 
+    def test_identity_changes_with_what_the_file_imports_from_beside_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.syspath_prepend(str(tmp_path))
+        plain, plugin = tmp_path / "plain.py", tmp_path / "plugin.py"
+        plain.write_text(PLUGIN.format(name="mine"))
+        plugin.write_text(
+            PLUGIN.format(name="mine") + "import json, my_layers\n"
+            "def later():\n    from my_package.below import thing, MISSING\n"
+        )
+        (tmp_path / "my_package" / "below").mkdir(parents=True)
+        layers, thing = tmp_path / "my_layers.py", tmp_path / "my_package/below/thing.py"
+        layers.write_text("import my_deeper\n")
+        deeper = tmp_path / "my_deeper.py"
+        installed = tmp_path / "site-packages"
+        installed.mkdir()
+        monkeypatch.syspath_prepend(str(installed))
+
+        def identity() -> str:
+            return registry.load([str(plugin)]).lookup("reporter", "mine").source.identity
+
+        thing.write_text("")
+        deeper.write_text("")
+        found = [identity()]
+        for file in (layers, deeper, thing):
+            file.write_text(file.read_text() + "x = 1\n")
+            found.append(identity())
+        assert len({*found}) == 4
+        (tmp_path / "json.py").write_text("")
+        (tmp_path / "MISSING.py").write_text("")
+        assert identity() == found[-1], "neither Python's own nor below a module"
+        (installed / "my_layers.py").write_text("import theirs\n")
+        assert identity() != found[-1]
+        (installed / "my_layers.py").write_text("import theirs  # of another version\n")
+        assert identity() == identity()
+
     def test_module_is_a_plugin_even_where_it_is_installed_too(self, install) -> None:
         install("gb-shout", "shout", PLUGIN.format(name="shout"))
         entry = registry.load(["gb_shout_plugin"]).lookup("reporter", "shout")
