@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Terms,
         norm_per_sample,
     )
-    from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch
+    from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch, require_classes
     from ganbench.contracts.moments import Moments, MomentSums
     from ganbench.contracts.optimizers import Optimizer
     from ganbench.contracts.penalties import (
@@ -110,7 +110,7 @@ _HOMES = {
     "contracts.executors": "Resources TrialRef",
     "contracts.feature_extractors": "Features Unavailable",
     "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
-    "contracts.metrics": "Evaluation OfClasses Watch",
+    "contracts.metrics": "Evaluation OfClasses Watch require_classes",
     "contracts.moments": "Moments MomentSums",
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",

@@ -34,11 +34,8 @@ class Sheet:
 
     @cached_property
     def labels(self) -> Tensor | None:
-        """Return the labels of all samples, (N,); None where the generator takes none."""
-        import torch
-
-        classes = self.model.image.num_classes
-        return torch.arange(self.count) % classes if self.model.labelled else None
+        """Return the labels of all samples; None where the generator takes none."""
+        return self.model.label_source.spread(self.count) if self.model.labelled else None
 
     @cached_property
     def images(self) -> Tensor:
@@ -47,7 +44,7 @@ class Sheet:
 
     @cached_property
     def classes(self) -> Tensor:
-        """Return each sample's label, or the class that the data set's judge takes it for, (N,)."""
+        """Return each sample's label, or the class that the data set's judge takes it for."""
         return self._judged() if self.labels is None else self.labels
 
     def page(self) -> Any:
@@ -62,12 +59,12 @@ class Sheet:
         """Return one sample with its number, and its class where it has a label."""
         from ganbench.pictures.montage import Tile
 
-        name = "" if self.labels is None else self.model.class_names[int(self.labels[number])]
+        name = "" if self.labels is None else self.model.label_name(self.labels[number])
         return Tile(self.images[number], f"#{number}\n{name}".strip())
 
     def _columns(self) -> int:
         """So that each holds one class, where they are few."""
-        classes = self.model.image.num_classes if self.model.labelled else 1
+        classes = (self.model.labelled and self.model.image.num_classes) or 1
         return COLUMNS if classes > 2 * COLUMNS else max(classes, COLUMNS // classes * classes)
 
     def _judged(self) -> Tensor:

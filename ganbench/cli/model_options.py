@@ -16,6 +16,8 @@ from ganbench.cli import options
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from ganbench.models.saved.model import SavedModel
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -71,6 +73,7 @@ def load(path: Path, device: str, plugins: Sequence[str], allow_other_versions: 
 
 def class_of(model: SavedModel, option: str, text: str) -> int:
     """Return the class that an option names, and say on stderr which, where that is in doubt."""
+    model.require_classes()
     from ganbench.models.saved.classes import meant
 
     found = meant(text, model.class_names, f"{model.directory}: {option} {text}")
@@ -81,10 +84,16 @@ def class_of(model: SavedModel, option: str, text: str) -> int:
     return found.index
 
 
-def label_of(model: SavedModel, option: str, text: str) -> int:
-    """Return the class that the generator is asked for, as `class_of` does."""
+def label_of(model: SavedModel, option: str, text: str) -> Tensor:
+    """Return the label that the generator is asked for: a class (), or a vector (C,)."""
+    import torch
+
+    from ganbench.models.saved.vectors import by_text
+
     model.require_labels()
-    return class_of(model, option, text)
+    if model.image.condition_dim:
+        return by_text(text, model.image.condition_dim, f"{model.directory}: {option} {text}")
+    return torch.tensor(class_of(model, option, text))
 
 
 def require_pictures(model: SavedModel, command: str) -> None:

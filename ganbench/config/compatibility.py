@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.losses import Loss, Regularizer
 from ganbench.errors import INTERRUPTIONS, Incompatible
 from ganbench.models import initial_weights, networks
@@ -97,14 +100,17 @@ def check_parts(parts: Parts, settings: TrainingSettings) -> None:
     for other in others:
         if not isinstance(other, Regularizer):
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
-    _check_labels(parts, image.num_classes)
+    _check_labels(parts)
     _check_fake_labels(parts, settings)
     _check_pieces(parts, settings)
     _check_pairs(parts)
     _check_transforms(parts, settings)
     _check_samplers(parts)
+    shown = image if image.label_kind else replace(image, num_classes=1)
     with torch.device("meta"):
-        side = parts.g_conditioning.generator(parts.architecture.latent_dim, image.num_classes or 1)
+        side = networks.generator_conditioner(
+            parts.g_conditioning, parts.architecture.latent_dim, shown
+        )
     if side.needs_norm_layers and not set(parts.architecture.g_norms) - {"spectral"}:
         raise Incompatible(
             f"conditioning '{parts.g_conditioning.name}' enters the generator through norm layers, "
@@ -221,19 +227,32 @@ def _check_samplers(parts: Parts) -> None:
             )
 
 
-def _check_labels(parts: Parts, num_classes: int) -> None:
+def _check_labels(parts: Parts) -> None:
     sides = (parts.g_conditioning, parts.d_conditioning)
-    if not num_classes:
-        kinds = [("conditioning", c) for c in sides] + [("loss", x) for x in parts.losses]
-        for kind, part in kinds:
-            if part.needs_labels:
-                raise Incompatible(
-                    f"{kind} '{part.name}' needs labels, and data set '{parts.dataset.name}' has "
-                    "none; use conditioning none"
-                )
+    of_kinds: list[tuple[str, Conditioning | Loss]] = [("conditioning", side) for side in sides]
+    of_kinds += [("loss", loss) for loss in parts.losses]
+    for kind, part in of_kinds:
+        if part.needs_labels and (why := _misfit(part.label_kinds, parts.image)):
+            needed, found, remedy = why
+            todo = f"; {remedy}" if kind == "conditioning" or parts.image.label_kind is None else ""
+            raise Incompatible(
+                f"{kind} '{part.name}' needs {needed}, and data set '{parts.dataset.name}' has "
+                f"{found}{todo}"
+            )
     for loss in parts.losses:
         if loss.needs_class_logits and not parts.d_conditioning.gives_class_logits:
             raise Incompatible(
                 f"loss '{loss.name}' needs class logits, and conditioning "
                 f"'{parts.d_conditioning.name}' gives none"
             )
+
+
+def _misfit(kinds: Sequence[LabelKind], image: ImageSpec) -> tuple[str, str, str] | None:
+    """Return what labels are needed, what the data has, and what to do; None where they fit."""
+    if image.label_kind in kinds:
+        return None
+    if image.label_kind is None:
+        return "labels", "none", "use conditioning none"
+    if image.label_kind == "vectors":
+        return "class ids", f"{image.labels} numbers", "use one that takes vectors, such as concat"
+    return "vectors", image.labels, "use one that takes class ids, such as concat"

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 
 from torch import Tensor, nn
 
-from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.losses import Owned, Shapes, Terms
 from ganbench.contracts.steps import DiscriminatorOutput, Step
 
@@ -110,13 +110,19 @@ class Conditioning:
     """
 
     name: ClassVar[str]  # in benchmark files
-    needs_labels: ClassVar[bool] = True  # whether the data must have classes
+    needs_labels: ClassVar[bool] = True  # whether the data must have labels
+    label_kinds: ClassVar[tuple[LabelKind, ...]] = ("ids",)
+    """What labels it can do with: class ids (N,), vectors (N, C), or both."""
     gives_class_logits: ClassVar[bool] = False  # whether D's head classifies too
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        """Return how labels enter G, whose latents are (N, latent_dim) before."""
+        """Return how class ids enter G, whose latents are (N, latent_dim) before."""
+        return GeneratorConditioner(latent_dim)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        """Return how vectors (N, condition_dim) enter G; of a kind that says `vectors`."""
         return GeneratorConditioner(latent_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
-        """Return how labels enter D, for images of this shape and number of classes."""
+        """Return how labels enter D, for images of this shape, classes or vectors."""
         return DiscriminatorConditioner(image.channels)

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Split = Literal["train", "test"]
+LabelKind = Literal["ids", "vectors"]
+"""What an image's label is: the number of its class, or a vector of numbers."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +19,28 @@ class ImageSpec:
 
     channels: int
     resolution: int  # height and width
-    num_classes: int = 0  # 0: unlabelled
+    num_classes: int = 0  # 0: no class ids
+    condition_dim: int = 0  # numbers of the vector that is each image's label; 0: no vectors
+
+    def __post_init__(self) -> None:
+        if self.num_classes and self.condition_dim:
+            raise ValueError("labels are class ids or vectors: give num_classes or condition_dim")
 
     def __str__(self) -> str:
-        classes = f", {self.num_classes} classes" if self.num_classes else ", unlabelled"
-        return f"{self.channels}×{self.resolution}×{self.resolution}{classes}"
+        shape = f"{self.channels}×{self.resolution}×{self.resolution}"
+        return f"{shape}, {self.labels or 'unlabelled'}"
+
+    @property
+    def label_kind(self) -> LabelKind | None:
+        """What labels are; None where there are none."""
+        return "vectors" if self.condition_dim else "ids" if self.num_classes else None
+
+    @property
+    def labels(self) -> str:
+        """What labels are, in words; empty where there are none."""
+        if self.condition_dim:
+            return f"vectors of {self.condition_dim}"
+        return f"{self.num_classes} classes" if self.num_classes else ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +51,7 @@ class LabeledImages:
     """
 
     images: Tensor  # (N, C, H, W)
-    labels: Tensor | None  # (N,) int64 class ids, or None
+    labels: Tensor | None  # (N,) int64 class ids or (N, C) float32 vectors; None: unlabelled
     problems: tuple[str, ...] = ()  # files that were left out, each with the reason
     remarks: tuple[str, ...] = ()  # what may be wrong although all was taken, as sentences
 

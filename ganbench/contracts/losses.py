@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.steps import Player, Step
 from ganbench.records.schedules import Schedule
 
@@ -64,7 +64,9 @@ class Loss(ABC):
     name: ClassVar[str]  # in benchmark files
     recipe: ClassVar[Recipe] = Recipe()  # the schedule it was published with
     input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
-    needs_labels: ClassVar[bool] = False  # whether the data must have classes
+    needs_labels: ClassVar[bool] = False  # whether the data must have labels
+    label_kinds: ClassVar[tuple[LabelKind, ...]] = ("ids",)
+    """What labels it can do with where it needs some; one that needs none hands on any."""
     needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
     whole_batch: ClassVar[bool] = False
     """Whether a term is no mean over images (batch statistics, a count of steps): such a loss

@@ -103,6 +103,16 @@ class Evaluation(Protocol):
         """
 
 
+def require_classes(evaluation: Evaluation) -> int:
+    """Return how many classes the data has. Raises Unavailable where it has none, and says why."""
+    image, name = evaluation.image, evaluation.dataset.name
+    if image.condition_dim:
+        raise Unavailable(f"the labels of data set '{name}' are {image.labels}, no classes")
+    if not image.num_classes:
+        raise Unavailable(f"data set '{name}' has no labels")
+    return image.num_classes
+
+
 class Metric(ABC):
     """A way from samples to numbers. Subclasses are dataclasses of their options.
 

@@ -43,12 +43,38 @@ class OneHot(nn.Module):
         return self.rows[labels]
 
 
-class ConcatLatent(GeneratorConditioner):
-    """z ++ scale * one-hot(y) (Mirza & Osindero, 2014)."""
+def _numbers(num_classes: int, condition_dim: int) -> nn.Module:
+    """Return what makes rows (N, K or C) of labels: one-hot ones, or the vectors as they are."""
+    return nn.Identity() if condition_dim else OneHot(num_classes)
 
-    def __init__(self, latent_dim: int, num_classes: int, scale: float) -> None:
-        super().__init__(latent_dim + num_classes)
-        self.one_hot = OneHot(num_classes)
+
+def _embedding(
+    num_classes: int, condition_dim: int, width: int, *, bias: bool = True
+) -> nn.Embedding | nn.Linear:
+    """Return what makes rows (N, width) of labels: one for each class, or linear in the vector."""
+    if condition_dim:
+        return nn.Linear(condition_dim, width, bias=bias)
+    return nn.Embedding(num_classes, width)
+
+
+def _begin(embedding: nn.Embedding | nn.Linear, mean: float, std: float) -> None:
+    """Have rows start as Normal(mean, std), where the numbers of a vector are of size one."""
+    if isinstance(embedding, nn.Embedding):
+        nn.init.normal_(embedding.weight, mean, std)
+        return
+    nn.init.normal_(embedding.weight, std=std / embedding.in_features**0.5)
+    if embedding.bias is not None:
+        nn.init.constant_(embedding.bias, mean)
+
+
+class ConcatLatent(GeneratorConditioner):
+    """z ++ scale * one-hot(y), or the vector (Mirza & Osindero, 2014)."""
+
+    def __init__(
+        self, latent_dim: int, num_classes: int, scale: float, condition_dim: int = 0
+    ) -> None:
+        super().__init__(latent_dim + (condition_dim or num_classes))
+        self.one_hot = _numbers(num_classes, condition_dim)
         self.scale = scale
 
     def latent(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -56,11 +82,14 @@ class ConcatLatent(GeneratorConditioner):
 
 
 class ConcatPlanes(DiscriminatorConditioner):
-    """One constant image plane per class, 0 or `scale`, stacked on the image's channels."""
+    """One constant image plane per class, 0 or `scale`, stacked on the image's channels.
+
+    Or one per number of the vector, `scale` times it.
+    """
 
     def __init__(self, image: ImageSpec, scale: float) -> None:
-        super().__init__(image.channels + image.num_classes)
-        self.one_hot = OneHot(image.num_classes)
+        super().__init__(image.channels + (image.condition_dim or image.num_classes))
+        self.one_hot = _numbers(image.num_classes, image.condition_dim)
         self.scale = scale
 
     def image(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -121,15 +150,17 @@ class MultiplyImage(DiscriminatorConditioner):
 
 
 class ConditionalNorm(nn.Module):
-    """Normalise, then scale and shift by class (Dumoulin et al., 2017)."""
+    """Normalise, then scale and shift by class (Dumoulin et al., 2017), or by the vector."""
 
-    def __init__(self, norm: nn.Module, channels: int, num_classes: int, std: float) -> None:
+    def __init__(
+        self, norm: nn.Module, channels: int, num_classes: int, std: float, condition_dim: int = 0
+    ) -> None:
         super().__init__()
         self.norm = norm
-        self.gain = nn.Embedding(num_classes, channels)
-        self.bias = nn.Embedding(num_classes, channels)
-        nn.init.normal_(self.gain.weight, 1.0, std)
-        nn.init.normal_(self.bias.weight, 0.0, std)
+        self.gain = _embedding(num_classes, condition_dim, channels)
+        self.bias = _embedding(num_classes, condition_dim, channels)
+        _begin(self.gain, 1.0, std)
+        _begin(self.bias, 0.0, std)
 
     def forward(self, h: Tensor, labels: Tensor) -> Tensor:
         shape = (*h.shape[:2], *[1] * (h.ndim - 2))
@@ -142,24 +173,32 @@ class NormConditioner(GeneratorConditioner):
 
     needs_norm_layers = True
 
-    def __init__(self, latent_dim: int, num_classes: int, std: float) -> None:
+    def __init__(
+        self, latent_dim: int, num_classes: int, std: float, condition_dim: int = 0
+    ) -> None:
         super().__init__(latent_dim)
-        self.num_classes, self.std = num_classes, std
+        self.num_classes, self.condition_dim, self.std = num_classes, condition_dim, std
 
     def condition(self, labels: Tensor) -> Tensor:
         return labels
 
     def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
-        return ConditionalNorm(plain(channels, affine=False), channels, self.num_classes, self.std)
+        return ConditionalNorm(
+            plain(channels, affine=False),
+            channels,
+            self.num_classes,
+            self.std,
+            self.condition_dim,
+        )
 
 
 class ProjectionHead(LinearHead):
-    """w·h + E(y)·h (Miyato & Koyama, 2018)."""
+    """w·h + E(y)·h, with E linear where y is a vector (Miyato & Koyama, 2018)."""
 
-    def __init__(self, feature_dim: int, num_classes: int) -> None:
+    def __init__(self, feature_dim: int, num_classes: int, condition_dim: int = 0) -> None:
         super().__init__(feature_dim)
-        self.embedding = nn.Embedding(num_classes, feature_dim)
-        nn.init.normal_(self.embedding.weight, std=feature_dim**-0.5)
+        self.embedding = _embedding(num_classes, condition_dim, feature_dim, bias=False)
+        _begin(self.embedding, 0.0, feature_dim**-0.5)
 
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
         features = features.float()  # a long sum: too coarse in bfloat16
@@ -175,10 +214,10 @@ class ProjectionConditioner(DiscriminatorConditioner):
 
     def __init__(self, image: ImageSpec) -> None:
         super().__init__(image.channels)
-        self.num_classes = image.num_classes
+        self.num_classes, self.condition_dim = image.num_classes, image.condition_dim
 
     def head(self, feature_dim: int) -> nn.Module:
-        return ProjectionHead(feature_dim, self.num_classes)
+        return ProjectionHead(feature_dim, self.num_classes, self.condition_dim)
 
 
 @dataclass(kw_only=True)
@@ -191,9 +230,10 @@ class Unconditional(Conditioning):
 
 @dataclass(kw_only=True)
 class Concat(Conditioning):
-    """One-hot labels concatenated to the latent and to the image (Mirza & Osindero, 2014)."""
+    """One-hot labels, or vectors, concatenated to latent and image (Mirza & Osindero, 2014)."""
 
     name = "concat"
+    label_kinds = ("ids", "vectors")
     # What the ones of the one-hot rows become: one among a hundred latents or beside a whole image
     # is a faint voice, and larger values make both players heed the label sooner.
     latent_scale: float = 1.0
@@ -201,6 +241,9 @@ class Concat(Conditioning):
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return ConcatLatent(latent_dim, num_classes, self.latent_scale)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return ConcatLatent(latent_dim, 0, self.latent_scale, condition_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return ConcatPlanes(image, self.plane_scale)
@@ -262,9 +305,10 @@ class ImageMul(Conditioning):
 
 @dataclass(kw_only=True)
 class ConditionalBatchNorm(Conditioning):
-    """Class-conditional norm layers in G, label planes in D (Dumoulin et al., 2017)."""
+    """Norm layers of G by class or vector, label planes in D (Dumoulin et al., 2017)."""
 
     name = "cbn"
+    label_kinds = ("ids", "vectors")
     std: float = NORM_STD
     plane_scale: float = 1.0
 
@@ -274,15 +318,22 @@ class ConditionalBatchNorm(Conditioning):
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return NormConditioner(latent_dim, num_classes, self.std)
 
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return NormConditioner(latent_dim, 0, self.std, condition_dim)
+
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return ConcatPlanes(image, self.plane_scale)
 
 
 @dataclass(kw_only=True)
 class Projection(Conditioning):
-    """Projection D with a class-normalised G, as published (Miyato & Koyama, 2018)."""
+    """Projection D with a class-normalised G, as published (Miyato & Koyama, 2018).
+
+    Of vectors, what is embedded of a class is linear in them.
+    """
 
     name = "projection"
+    label_kinds = ("ids", "vectors")
     std: float = NORM_STD
 
     def __post_init__(self) -> None:
@@ -290,6 +341,9 @@ class Projection(Conditioning):
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         return NormConditioner(latent_dim, num_classes, self.std)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return NormConditioner(latent_dim, 0, self.std, condition_dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return ProjectionConditioner(image)

@@ -49,10 +49,28 @@ def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
         return f"split '{split}' is empty; raise DataError where no image is found"
     if images.dtype not in (torch.uint8, torch.float32):
         return f"images are {images.dtype}; give uint8 in [0, 255], or float32 in [-1, 1]"
-    if labels is None or not classes:
-        lacking = labels is None and classes
-        return f"'{split}' has no labels, and image_spec() says {spec}" if lacking else None
+    if spec.label_kind is None:
+        return None
+    if labels is None:
+        return f"'{split}' has no labels, and image_spec() says {spec}"
+    if spec.condition_dim:
+        return unfit_vectors(labels, len(images), spec.condition_dim, split)
     return _unfit_labels(labels, len(images), classes, split)
+
+
+def unfit_vectors(labels: Tensor, count: int, condition_dim: int, split: Split) -> str | None:
+    """Return why labels are not as many vectors of this many finite numbers, or None."""
+    if labels.dtype != torch.float32:
+        return f"labels of '{split}' are {labels.dtype}; give float32 vectors, with .float()"
+    if tuple(labels.shape) != (count, condition_dim):
+        return (
+            f"labels of '{split}' have shape {tuple(labels.shape)} for {count:,} images; give "
+            f"{(count, condition_dim)}, or another condition_dim in image_spec()"
+        )
+    if not (finite := labels.isfinite()).all():
+        row = int((~finite).any(1).nonzero()[0])
+        return f"labels of '{split}': number {row} is {labels[row].tolist()}; give finite numbers"
+    return None
 
 
 def miscounted(dataset: Dataset, count: int, split: Split) -> str | None:
@@ -82,7 +100,7 @@ def _unfit_labels(labels: Tensor, count: int, classes: int, split: Split) -> str
 
 
 def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator[str]:
-    if data.labels is not None and not spec.num_classes:
+    if data.labels is not None and spec.label_kind is None:
         yield "it gives labels, and its image_spec() says unlabelled; they are not used"
     yield from odd_names(dataset.class_names())
     if spec.resolution > 1:

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import Features, Unavailable
 from ganbench.contracts.images import LabeledImages, Split
+from ganbench.contracts.metrics import require_classes
 from ganbench.contracts.moments import Moments
 from ganbench.errors import ContractError
 from ganbench.evaluation import extraction
@@ -200,11 +201,16 @@ class TrialEvaluation:
 
     def class_shares(self) -> Tensor:
         """Return the share of each class in the training set, (K,) float64."""
-        train = self._split("train")
-        if train.labels is None:
-            raise Unavailable(f"data set '{self.dataset.name}' has no labels")
-        counts = train.labels.bincount(minlength=self.image.num_classes)
+        counts = self._class_ids().bincount(minlength=self.image.num_classes)
         return counts.double() / counts.sum()
+
+    def _class_ids(self) -> Tensor:
+        """Return the classes of the training images, (N,). Raises Unavailable without any."""
+        require_classes(self)
+        labels = self._split("train").labels
+        if labels is None:
+            raise Unavailable(f"data set '{self.dataset.name}' has no labels")
+        return labels
 
     def _split(self, split: Split) -> LabeledImages:
         """Return a split's images; it is part of the metric's protocol from now on."""
@@ -229,9 +235,7 @@ class TrialEvaluation:
         train = self._split("train")
         chosen = torch.arange(len(train))
         if label is not None:
-            if train.labels is None:
-                raise Unavailable(f"data set '{self.dataset.name}' has no labels")
-            chosen = (train.labels == label).nonzero().flatten()
+            chosen = (self._class_ids() == label).nonzero().flatten()
         if len(chosen) < 2:
             raise Unavailable(f"statistics need at least two real images, found {len(chosen)}")
         batches = self._batches(extractor, train.images, chosen)

@@ -35,7 +35,7 @@ class ConditionalGenerator(nn.Module):
         self.has_styles = has_styles(backbone)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images (N, C, H, W) in float32 of latents (N, Z) and class ids (N,)."""
+        """Return images (N, C, H, W) in float32 of latents (N, Z) and labels (N,) or (N, C)."""
         if self.has_styles:
             return self.of_styles(self.styles(z, labels))
         latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
@@ -76,7 +76,7 @@ class ConditionalDiscriminator(nn.Module):
         self.head = conditioner.head(feature_dim)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> DiscriminatorOutput:
-        """Return what D says of images (N, C, H, W) and class ids (N,), logits in float32."""
+        """Return what D says of images (N, C, H, W) and their labels, logits in float32."""
         for transform in self.transforms:
             images = transform.apply(images)
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
@@ -125,6 +125,15 @@ def shown_to_d(image: ImageSpec, transforms: Sequence[Transform]) -> ImageSpec:
     return reduce(lambda spec, transform: transform.image_spec(spec), transforms, image)
 
 
+def generator_conditioner(
+    conditioning: Conditioning, latent_dim: int, image: ImageSpec
+) -> GeneratorConditioner:
+    """Return how labels of the kind that images have enter a generator."""
+    if image.condition_dim:
+        return conditioning.generator_of_vectors(latent_dim, image.condition_dim)
+    return conditioning.generator(latent_dim, image.num_classes)
+
+
 def build(
     architecture: Architecture,
     g_conditioning: Conditioning,
@@ -136,7 +145,7 @@ def build(
     transforms: Sequence[Transform] = (),
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
     """Return the generator and the discriminator of a cell, made on the default device."""
-    g_side = g_conditioning.generator(architecture.latent_dim, image.num_classes)
+    g_side = generator_conditioner(g_conditioning, architecture.latent_dim, image)
     shown = shown_to_d(image, transforms)
     d_side = d_conditioning.discriminator(shown)
     g_layers, g_spectral = kinds_of_norm(g_norm)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.images import ImageSpec, LabeledImages, quantise
 from ganbench.models import calibration
+from ganbench.models.label_source import LabelSource
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.util.random_streams import stream
@@ -27,7 +28,7 @@ class Sampler:
     """Draws the samples that a trial's generator is judged by."""
 
     architecture: Architecture
-    shares: Tensor | None  # of the classes in the training data, where the generator heeds labels
+    asked: LabelSource | None  # the training data's labels, where the generator heeds any
     seed: int
     device: torch.device
     dtype: torch.dtype  # of the data set's images
@@ -51,13 +52,8 @@ class Sampler:
         return LabeledImages(images, asked), time.perf_counter() - started
 
     def labels(self, count: int, name: str = "labels") -> Tensor | None:
-        """Return as many class ids (count,), or None where the generator heeds none."""
-        return None if self.shares is None else draw_labels(self.shares, count, self.seed, name)
-
-
-def draw_labels(shares: Tensor, count: int, seed: int, name: str = "labels") -> Tensor:
-    """Return class ids (count,) from the distribution `shares` (K,), the data set's own."""
-    return torch.multinomial(shares, count, replacement=True, generator=stream(seed, name))
+        """Return as many labels, or None where the generator heeds none."""
+        return None if self.asked is None else self.asked.draw(count, self.seed, name)
 
 
 def draw_latents(
@@ -84,7 +80,7 @@ def recalibrate(
     labels: Tensor | None,
     device: torch.device,
 ) -> None:
-    """Estimate norm layers' running statistics anew from latents (N, Z) and labels (N,).
+    """Estimate norm layers' running statistics anew from latents (N, Z) and their labels.
 
     Those at hand are of the live weights, and not of their average. All but batch norm works as in
     evaluation, and spectral norms are settled before.
@@ -149,5 +145,5 @@ def _batches(
 def make_sampler(parts: Parts, data: LabeledImages, seed: int, device: str) -> Sampler:
     """Return a trial's sampler, whose labels come as often as in the training data `data`."""
     labels = data.labels if parts.g_conditioning.needs_labels else None
-    shares = None if labels is None else labels.bincount().double()
-    return Sampler(parts.architecture, shares, seed, torch.device(device), data.images.dtype)
+    asked = None if labels is None else LabelSource.of(labels)
+    return Sampler(parts.architecture, asked, seed, torch.device(device), data.images.dtype)

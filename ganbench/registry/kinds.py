@@ -72,6 +72,7 @@ _ALL = (
             "recipe",
             "input_gradients",
             "needs_labels",
+            "label_kinds",
             "needs_class_logits",
             "needs_constraint",
             "constrains",
@@ -84,7 +85,7 @@ _ALL = (
         "conditionings",
         "Conditioning",
         "conditioning methods",
-        declares=("needs_labels", "gives_class_logits"),
+        declares=("needs_labels", "label_kinds", "gives_class_logits"),
     ),
     Kind(
         "architecture",

@@ -289,7 +289,7 @@ def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
         asked[options, at_once] = cell
     for (_, at_once), cell in asked.items():
         image = registry.build_spec(cell.dataset).image_spec()
-        if cell.incompatible or not image.num_classes:
+        if cell.incompatible or not image.label_kind:
             continue
         with torch.device("meta"):
             side = registry.build_spec(cell.d_conditioning).discriminator(image)
@@ -297,7 +297,7 @@ def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
         if size > LARGE and side.channels > image.channels:
             yield (
                 f"conditioning '{cell.d_conditioning.name}' gives D {side.channels:,} channels for "
-                f"{image.num_classes:,} classes, {size / 1e9:.1f} GB a batch; use projection, say"
+                f"{image.labels}, {size / 1e9:.1f} GB a batch; use projection, say"
             )
 
 

@@ -83,7 +83,7 @@ class CellTrial:
         self._frame_points = points(round(1000 * kimg))
         self.sampler = make_sampler(parts, data, trial.seed, trial.device)
         self.samplers = Samplers(cell, parts, self.sampler)
-        self.gallery = Gallery(parts, self.sampler.shares, trial.seed, trial.device, directory)
+        self.gallery = Gallery(parts, self.sampler.asked, trial.seed, trial.device, directory)
         self.trainer = make_trainer(
             cell,
             parts,

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganbench import pictures
 from ganbench.contracts.images import LabeledImages, quantise
 from ganbench.models import sampling
+from ganbench.models.label_source import LabelSource, label_name
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.records.windows import Window
@@ -26,22 +27,20 @@ class Gallery:
     """samples.png and progress.gif show the same latents; curves.png what was logged."""
 
     def __init__(
-        self, parts: Parts, shares: Tensor | None, seed: int, device: str, directory: Path
+        self, parts: Parts, asked: LabelSource | None, seed: int, device: str, directory: Path
     ) -> None:
-        """`shares` are the classes' in the data, where the generator heeds labels."""
+        """`asked` are the training data's labels, where the generator heeds any."""
         image = parts.image
         self.device = torch.device(device)
         self.directory = directory
         self.is_plane = image.resolution == 1 and image.channels == 2
-        self.labelled = parts.g_conditioning.needs_labels
+        self.source = asked
         self.mixture = parts.dataset.mixture()
         self.latents, self.labels = self._asked(parts, seed)
         self.names, self.caption = self._names(parts)
         self._calibration = (
             sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames"),
-            None
-            if shares is None
-            else sampling.draw_labels(shares, CALIBRATION, seed, "labels of frames"),
+            None if asked is None else asked.draw(CALIBRATION, seed, "labels of frames"),
         )
         self._frames = pictures.ProgressFrames(
             directory, COLUMNS, self.names, self.caption, self.mixture
@@ -96,8 +95,9 @@ class Gallery:
 
     @property
     def _same_label(self) -> Tensor | None:
-        """The labels within which samples are compared."""
-        return self.labels if self.labelled else None
+        """The classes within which samples are compared; vectors are rarely the same."""
+        told = self.source is not None and self.labels is not None and self.labels.ndim == 1
+        return self.labels if told else None
 
     def _drawn(self, generator: ConditionalGenerator) -> Tensor:
         images = sampling.generate(generator, self.latents, self.labels, self.device)
@@ -105,21 +105,25 @@ class Gallery:
 
     def _asked(self, parts: Parts, seed: int) -> tuple[Tensor, Tensor | None]:
         """Rows are labels and columns latents; without labels, every image has its own latent."""
-        classes = parts.image.num_classes
         if self.is_plane:
             latents = sampling.draw_latents(parts.architecture, POINTS, seed, "picture")
-            return latents, torch.arange(POINTS) % classes if classes else None
-        if not self.labelled:
+            return latents, None if self.source is None else self.source.spread(POINTS)
+        if self.source is None:
             count = COLUMNS * COLUMNS
             return sampling.draw_latents(parts.architecture, count, seed, "picture"), None
-        labels = pictures.grid_labels(classes, COLUMNS)
+        if parts.image.condition_dim:
+            labels = self.source.spread(COLUMNS).repeat_interleave(COLUMNS, 0)
+        else:
+            labels = pictures.grid_labels(parts.image.num_classes, COLUMNS)
         latents = sampling.draw_latents(parts.architecture, COLUMNS, seed, "picture")
         return latents.repeat(len(labels) // COLUMNS, 1), labels
 
     def _names(self, parts: Parts) -> tuple[list[str], str]:
         """Return what stands before each row, and below all where not all classes have one."""
-        if self.is_plane or not self.labelled:
+        if self.is_plane or self.source is None or self.labels is None:
             return [], ""
+        if parts.image.condition_dim:
+            return [label_name(vector, ()) for vector in self.labels[::COLUMNS]], ""
         shown = pictures.grid_classes(parts.image.num_classes)
         names = parts.dataset.class_names()
         total = parts.image.num_classes

@@ -35,13 +35,19 @@ class Rulebook:
         return entered
 
     def rule_for_each(self, cases: Callable[[type], Iterable[str]]) -> Callable[[F], F]:
-        """Make the decorated function a rule for each case of a class, which it gets first."""
+        """Make the decorated function a rule for each case of a class, which it gets first.
+
+        Of the case "" it has the function's plain name.
+        """
 
         def entered(function: F) -> F:
             name = function.__name__
             self.functions.append(function)
             self._chapters.append(
-                lambda cls: {f"{name}[{case}]": partial(function, case) for case in cases(cls)}
+                lambda cls: {
+                    f"{name}[{case}]" if case else name: partial(function, case)
+                    for case in cases(cls)
+                }
             )
             return function
 

@@ -40,6 +40,11 @@ class Batches:
         self._images = images.to(stays)
         self._labels = None if self.data.labels is None else self.data.labels.to(stays)
 
+    def labels_of(self, rows: Tensor) -> Tensor:
+        """Return the labels of these of its images; of data that has labels."""
+        assert self._labels is not None
+        return self._labels.index_select(0, rows.to(self._labels.device)).to(self.device)
+
     def next(self) -> tuple[Tensor, Tensor | None]:
         """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch."""
         if self._taken == len(self._order):
@@ -49,9 +54,7 @@ class Batches:
             self._taken = 0
         index = self._order[self._taken]
         self._taken += 1
-        labels = self._labels
-        if labels is not None:
-            labels = labels.index_select(0, index).to(self.device)
+        labels = None if self._labels is None else self.labels_of(index)
         return self._scaled(self._images.index_select(0, index).to(self.device)), labels
 
     @property

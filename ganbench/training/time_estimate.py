@@ -13,6 +13,7 @@ import torch
 
 from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.models import sampling
+from ganbench.models.label_source import stand_ins
 from ganbench.models.parts import Parts, networks_key, num_parameters
 from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
@@ -176,7 +177,7 @@ def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:
     for count in (2, 2, SAMPLED):  # the first may compile
         if per_sample:
             count = max(2, min(count, int(MOST_SECONDS / 2 / per_sample)))
-        labels = torch.zeros(count, dtype=torch.int64) if parts.image.num_classes else None
+        labels = stand_ins(parts.image, count)
         latents = sampling.draw_latents(architecture, count, 0)
         started = time.perf_counter()
         sampling.generate(generator, latents, labels, torch.device(device))
@@ -199,8 +200,7 @@ def _peak_bytes() -> float:
 def _noise(image: ImageSpec, count: int) -> LabeledImages:
     shape = (count, image.channels, image.resolution, image.resolution)
     images = torch.randint(256, shape, dtype=torch.uint8)
-    labels = torch.arange(count) % image.num_classes if image.num_classes else None
-    return LabeledImages(images, labels)
+    return LabeledImages(images, stand_ins(image, count))
 
 
 def readable(duration: float) -> str:

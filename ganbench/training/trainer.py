@@ -345,12 +345,16 @@ class Trainer:
             latents = self.prior(count, self.latents, self.device)
         fake_labels = labels
         if self.settings.fake_labels == "random" and labels is not None:
-            num_classes = self.generator.image.num_classes
-            fake_labels = torch.randint(
-                num_classes, (count,), generator=self.fake_labels, device=self.device
-            )
+            fake_labels = self._drawn_labels(count)
         whole = MicroBatch(images, labels, latents, fake_labels, 1.0)
         yield from whole.split(self.settings.micro_batch or count)
+
+    def _drawn_labels(self, count: int) -> Tensor:
+        """Return class ids, uniform over the classes, or the vectors of any images of the data."""
+        image, data = self.generator.image, self.batches.data
+        among = len(data) if image.condition_dim else image.num_classes
+        drawn = torch.randint(among, (count,), generator=self.fake_labels, device=self.device)
+        return self.batches.labels_of(drawn) if image.condition_dim else drawn
 
     def _generated(self, micro_batch: MicroBatch) -> Tensor:
         with self._autocast():

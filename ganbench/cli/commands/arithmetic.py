@@ -129,7 +129,7 @@ class Operand:
     sign: str
     numbers: Sequence[int]
     latent: Tensor  # (Z,)
-    labels: Weights | None
+    labels: Weights | Tensor | None  # of classes, or the mean vector (C,)
 
     @property
     def factor(self) -> int:
@@ -145,10 +145,12 @@ def _operands(sheet: Sheet, plus: Sequence[str], minus: Sequence[str]) -> list[O
 
 def _operand(sheet: Sheet, sign: str, option: str, text: str) -> Operand:
     numbers = _numbers(sheet, option, text)
-    labels = None
+    labels: Weights | Tensor | None = None
     if sheet.labels is not None:
-        found = Counter(sheet.labels[list(numbers)].tolist())
-        labels = {label: Fraction(count, len(numbers)) for label, count in found.items()}
+        own = sheet.labels[list(numbers)]
+        found = Counter(own.tolist()) if own.ndim == 1 else Counter()
+        shares = {label: Fraction(count, len(numbers)) for label, count in found.items()}
+        labels = shares or own.mean(0)
     return Operand(sign, numbers, sheet.latents[list(numbers)].mean(0), labels)
 
 
@@ -198,7 +200,9 @@ def _operand_row(sheet: Sheet, operand: Operand) -> Row:
     return Row([Tile(image, caption), Tile(), *own, *rest], operand.sign)
 
 
-def _result_rows(sheet: Sheet, latent: Tensor, labels: Weights | None, noise: float) -> list[Row]:
+def _result_rows(
+    sheet: Sheet, latent: Tensor, labels: Weights | Tensor | None, noise: float
+) -> list[Row]:
     """Beside the result, those near it; and the same latent under every label."""
     import torch
 
@@ -216,10 +220,10 @@ def _result_rows(sheet: Sheet, latent: Tensor, labels: Weights | None, noise: fl
         caption = f"result\n{_named(model, labels)}".strip()
         rows.append(Row([Tile(result, caption), Tile(), *tiles], "="))
     if model.labelled:
-        classes = grid_classes(model.image.num_classes)
-        asked = torch.tensor(classes)
-        images = model.images(latent.expand(len(classes), -1), asked)
-        names = [model.class_names[label] for label in classes]
+        classes = torch.tensor(grid_classes(model.image.num_classes))
+        asked = classes if len(classes) else model.label_source.spread(COLUMNS)
+        images = model.images(latent.expand(len(asked), -1), asked)
+        names = [model.label_name(label) for label in asked]
         tiles = [Tile(*pair) for pair in zip(images, names, strict=True)]
         for at in range(0, len(tiles), COLUMNS):
             first = Tile(caption="same latent,\neach label") if not at else Tile()
@@ -227,29 +231,38 @@ def _result_rows(sheet: Sheet, latent: Tensor, labels: Weights | None, noise: fl
     return rows
 
 
-def _summed(operands: Sequence[Operand]) -> Weights | None:
+def _summed(operands: Sequence[Operand]) -> Weights | Tensor | None:
     """Return the labels' own a − b + c; None where the weights do not add up to one label."""
+    import torch
+
+    vectors = [o.factor * o.labels for o in operands if isinstance(o.labels, torch.Tensor)]
+    if vectors:
+        return torch.stack(vectors).sum(0) if sum(o.factor for o in operands) == 1 else None
     total: Counter[int] = Counter()
     for operand in operands:
-        for label, weight in (operand.labels or {}).items():
+        for label, weight in (operand.labels or {}).items():  # type: ignore[union-attr]
             total[label] += operand.factor * weight  # type: ignore[assignment]
     kept = {label: Fraction(weight) for label, weight in total.items() if weight}
     return kept if sum(kept.values()) == 1 else None
 
 
-def _images(model: SavedModel, latents: Tensor, labels: Weights | None) -> Tensor:
+def _images(model: SavedModel, latents: Tensor, labels: Weights | Tensor | None) -> Tensor:
     from ganbench.models.label_mixing import mixed_labels
 
     if labels is None:
         return model.images(latents, None)
+    if not isinstance(labels, Mapping):
+        return model.images(latents, labels.expand(len(latents), -1))
     with mixed_labels({k: float(v) for k, v in labels.items()}, len(latents)) as mixed:
         return model.images(latents, mixed)
 
 
-def _named(model: SavedModel, labels: Weights | None) -> str:
-    """`5`, or `0.67·5 + 0.33·7`."""
-    if not labels:
+def _named(model: SavedModel, labels: Weights | Tensor | None) -> str:
+    """`5`, or `0.67·5 + 0.33·7`; or a vector's numbers."""
+    if labels is None:
         return ""
+    if not isinstance(labels, Mapping):
+        return model.label_name(labels)
     terms = []
     for label, weight in labels.items():
         factor = "" if abs(weight) == 1 else f"{float(abs(weight)):.2g}·"

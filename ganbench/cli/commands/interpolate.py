@@ -32,7 +32,8 @@ ROWS = 8
 @click.option(
     "--labels",
     metavar="A:B",
-    help="Walk from one class to another, by name, or #0 for the first.",
+    help="Walk from one class to another, by name, or #0 for the first; or between vectors, as in "
+    "0,1:0.5,1.",
 )
 @click.option("--label", metavar="CLASS", help="The class of all, where no --labels are walked.")
 @click.option(
@@ -74,6 +75,7 @@ def command(
 
     A mixture of two classes is a mixture of all that the generator looks up for them, such as
     embeddings or the gains of conditional norm layers. Both ends are exactly the plain classes.
+    Between two vectors lies a straight line.
 
     \b
     ganbench interpolate results/mnist/bce --out walks.png
@@ -119,23 +121,20 @@ class Walk:
     seed: int
     along: Along | None
 
-    def between_latents(self, label: int | None) -> Iterator[Column]:
+    def between_latents(self, label: Tensor | None) -> Iterator[Column]:
         """Yield columns in which each row walks between latents of its own.
 
-        They are of one class, or each row of the next.
+        They are of one label, or each row of another.
         """
-        import torch
-
         labels, names = None, [""] * self.rows
-        if self.model.labelled or label is not None:
-            classes = self.model.image.num_classes
-            labels = torch.arange(self.rows) % classes
-            labels = labels if label is None else torch.full_like(labels, label)
-            names = [self.model.class_names[i] for i in labels]
+        if self.model.labelled:
+            spread = self.model.label_source.spread(self.rows)
+            labels = spread if label is None else label.expand_as(spread)
+            names = [self.model.label_name(one) for one in labels]
         for latents in self._latents(self.rows):
             yield Column(self.model.images(latents, labels), "", names)
 
-    def between_labels(self, first: int, second: int) -> Iterator[Column]:
+    def between_labels(self, first: Tensor, second: Tensor) -> Iterator[Column]:
         """Yield columns that walk between two labels, each row of a latent of its own."""
         from ganbench.models.latents import draw, fractions
 
@@ -144,7 +143,7 @@ class Walk:
             images = self._mixed(latents, first, second, weight)
             yield Column(images, self._named(first, second, weight), [""] * self.rows)
 
-    def both(self, first: int, second: int) -> Iterator[Column]:
+    def both(self, first: Tensor, second: Tensor) -> Iterator[Column]:
         """Yield columns that walk between latents, and in rows between two labels."""
         from ganbench.models.latents import fractions
 
@@ -162,19 +161,22 @@ class Walk:
         along = self.along or natural_path(architecture)
         return walk(drawn[:rows], drawn[rows:], self.steps, along)
 
-    def _mixed(self, latents: Tensor, first: int, second: int, weight: float) -> Tensor:
+    def _mixed(self, latents: Tensor, first: Tensor, second: Tensor, weight: float) -> Tensor:
         from ganbench.models.label_mixing import mixed_labels
 
-        with mixed_labels({first: 1 - weight, second: weight}, len(latents)) as labels:
+        if first.ndim:
+            return self.model.images(latents, first.lerp(second, weight).expand(len(latents), -1))
+        shares = {int(first): 1 - weight, int(second): weight}
+        with mixed_labels(shares, len(latents)) as labels:
             return self.model.images(latents, labels)
 
-    def _named(self, first: int, second: int, weight: float) -> str:
+    def _named(self, first: Tensor, second: Tensor, weight: float) -> str:
         if weight in (0, 1):
-            return self.model.class_names[second if weight else first]
+            return self.model.label_name(second if weight else first)
         return f"{weight:.0%}"
 
 
-def _ends(model: SavedModel, labels: str) -> tuple[int, int]:
+def _ends(model: SavedModel, labels: str) -> tuple[Tensor, Tensor]:
     """Of `A:B`; a class's name may itself have a colon."""
     model.require_labels()
     names = model.class_names
@@ -184,18 +186,20 @@ def _ends(model: SavedModel, labels: str) -> tuple[int, int]:
             return _end(model, first), _end(model, second)
     first, colon, second = (part.strip() for part in labels.partition(":"))
     if not colon or not first or not second:
-        raise ConfigError(f"--labels {labels}: expected two classes, as in {names[0]}:{names[-1]}")
+        expected = f"two classes, as in {names[0]}:{names[-1]}" if names else "two vectors, as A:B"
+        raise ConfigError(f"--labels {labels}: expected {expected}")
     ends = _end(model, first), _end(model, second)
-    if ends[0] == ends[1]:
-        raise ConfigError(f"--labels {labels}: there is nothing between a class and itself")
+    if bool((ends[0] == ends[1]).all()):
+        one = "a class" if names else "a vector"
+        raise ConfigError(f"--labels {labels}: there is nothing between {one} and itself")
     return ends
 
 
-def _end(model: SavedModel, text: str) -> int:
+def _end(model: SavedModel, text: str) -> Tensor:
     return model_options.label_of(model, "--labels", text)
 
 
-def _label(model: SavedModel, text: str | None) -> int | None:
+def _label(model: SavedModel, text: str | None) -> Tensor | None:
     return None if text is None else model_options.label_of(model, "--label", text)
 
 

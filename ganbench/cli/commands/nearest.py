@@ -188,7 +188,7 @@ def _rows(
     from ganbench.pictures.montage import Row, Tile
 
     def named(labels: Tensor | None, at: int) -> str:
-        return "" if labels is None else model.class_names[int(labels[at])]
+        return "" if labels is None else model.label_name(labels[at])
 
     rows = [Row([Tile(caption="sample"), Tile(), Tile(caption="nearest")])]
     for i, image in enumerate(samples.images):

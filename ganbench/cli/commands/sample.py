@@ -21,7 +21,11 @@ OURS = re.compile(r"\d{5,}(-[A-Za-z0-9.-]+)?\.png")
 
 @click.command("sample")
 @click.option("-n", "count", type=int, metavar="N", help=f"How many images.  [default: {IMAGES}]")
-@click.option("--label", metavar="CLASS", help="All of this class, by name, or #0 for the first.")
+@click.option(
+    "--label",
+    metavar="CLASS",
+    help="All of this class, by name, or #0 for the first; or of this vector, as in 0.2,-1.",
+)
 @click.option("--per-label", type=int, metavar="N", help="So many of every class, in its own row.")
 @click.option(
     "--truncation",
@@ -59,7 +63,7 @@ def command(
 
     Labels are drawn as often as in the training data. The .npz has `images` (N, H, W, C) as uint8,
     or float32 in [-1, 1] for points, `latents` (N, Z) but for a --sampler, and, where there are
-    any, `labels` (N,).
+    any, `labels` (N,), or (N, C) where they are vectors.
 
     \b
     ganbench sample results/mnist/bce -n 64 --out grid.png
@@ -81,6 +85,7 @@ def command(
         samples = found.sample(count or IMAGES, asked, seed, truncation, sampler)
     else:
         found.require_labels()
+        found.require_classes()
         labels = [c for c in range(found.image.num_classes) for _ in range(per_label)]
         samples = found.sample(len(labels), labels, seed, truncation, sampler)
     with model_options.writing(out):
@@ -114,8 +119,9 @@ def _page(model: SavedModel, samples: Samples, per_label: int | None) -> Any:
             for name, part in zip(model.class_names, samples.images.split(per_label), strict=True)
         ]
         return montage.draw(rows)
-    labels = [] if samples.labels is None else samples.labels.tolist()
-    captions = [model.class_names[label] for label in labels] or [""] * len(samples.images)
+    captions = [""] * len(samples.images)
+    if samples.labels is not None:
+        captions = [model.label_name(label) for label in samples.labels]
     columns = math.ceil(len(captions) ** 0.5)
     tiles = [montage.Tile(*pair) for pair in zip(samples.images, captions, strict=True)]
     return montage.sheet(tiles, columns)
@@ -127,7 +133,7 @@ def _save_each(model: SavedModel, samples: Samples, out: Path, force: bool) -> N
     from ganbench.records import cells
 
     names = [cells.slug(name) or str(i) for i, name in enumerate(model.class_names)]
-    labels = [] if samples.labels is None else samples.labels.tolist()
+    labels = [] if samples.labels is None or not names else samples.labels.tolist()
     with model_options.whole_folder(out, _is_ours, force) as folder:
         for i, image in enumerate(samples.images):
             end = f"-{names[labels[i]]}" if labels else ""

@@ -23,7 +23,8 @@ class CelebAAttributes(PicturesOfYourOwn):
 
     `path` holds `img_align_celeba` and `list_attr_celeba.txt`, as its authors publish them, or the
     same as CSV. The square of 178 pixels in the middle is as wide as the pictures are; some papers
-    take 148, 140 or 108 of it. Without attributes the faces have no labels.
+    take 148, 140 or 108 of it. Without attributes the faces have no labels; with `vectors` each
+    comes with its attributes as numbers, 1 or -1, in the place of a class.
     """
 
     name = "celeba-attributes"
@@ -34,15 +35,23 @@ class CelebAAttributes(PicturesOfYourOwn):
     crop_size: int | None = 178  # pictures are 178 pixels wide and 218 high
     attributes: list[str] = field(default_factory=list)  # of 40, such as Blond_Hair
     partition: bool = False  # the authors' split; else all faces are for training
+    vectors: bool = field(default=False, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         if self.partition and self.test_share:
             raise ValueError("partition and test_share both name a test set; give one of them")
         if len(set(self.attributes)) < len(self.attributes):
             raise ValueError(f"attributes names one twice: {', '.join(self.attributes)}")
-        if len(self.attributes) > MOST:
-            raise ValueError(f"attributes may name {MOST}, found {len(self.attributes)}")
+        if len(self.attributes) > MOST and not self.vectors:
+            raise ValueError(
+                f"attributes may name {MOST}, found {len(self.attributes)}; vectors: true takes all"
+            )
+        if self.vectors and not self.attributes:
+            raise ValueError("vectors are of attributes; name some")
         super().__post_init__()
+
+    def condition_dim(self) -> int:
+        return len(self.attributes) if self.vectors else 0
 
     def has_test_set(self) -> bool:
         return self.partition or super().has_test_set()
@@ -50,7 +59,7 @@ class CelebAAttributes(PicturesOfYourOwn):
     def class_names(self) -> tuple[str, ...]:
         """Return the classes, of which the first of three attributes counts 4, the last 1."""
         celeba_files.attributes(self._root()).require(self.attributes)
-        if not self.attributes:
+        if not self.attributes or self.vectors:
             return ()
         sides = [(f"not {attribute}", attribute) for attribute in self.attributes]
         return tuple(", ".join(combined) for combined in itertools.product(*sides))
@@ -62,7 +71,8 @@ class CelebAAttributes(PicturesOfYourOwn):
         names = sorted(labels)
         root = celeba_files.one_of(self._root(), celeba_files.IMAGES)
         found = [labels[name] for name in names] if self.attributes else None
-        return self.of_split(Listing(root, names, found), split)
+        told = found if found is None or not self.vectors else [*map(self._vector, found)]
+        return self.of_split(Listing(root, names, told), split)
 
     def status(self, root: Path) -> DatasetStatus:
         try:
@@ -92,6 +102,11 @@ class CelebAAttributes(PicturesOfYourOwn):
                 label = 2 * label + BITS[value]
             labels[name] = label
         return labels
+
+    def _vector(self, label: int) -> list[float]:
+        """Return 1 for each attribute of a class, and -1 for each that it lacks."""
+        places = range(len(self.attributes) - 1, -1, -1)
+        return [1.0 if label >> place & 1 else -1.0 for place in places]
 
     def _part(self, labels: dict[str, int], wanted: str) -> dict[str, int]:
         listed = celeba_files.partition(self._root())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +20,7 @@ from ganbench.default_plugins.datasets.image_folder import SUFFIXES
 
 Value = str | int | float
 REMOVED = {"", "~", "null"}  # labels in `relabel` that leave a picture out
+LARGE = 10  # numbers of a condition beyond which a remark says so
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Row:
 
     line: int
     id: str
-    label: str
-    values: dict[str, str]  # of the columns that pattern and where name
+    label: str  # "" where a vector is asked for
+    values: dict[str, str]  # of the columns that pattern, where and condition name
 
 
 @dataclass(kw_only=True)
@@ -38,6 +39,7 @@ class ImageCSV(PicturesOfYourOwn):
 
     `csv` and `relabel` are looked for in the folder, then from where you are. In `relabel`, a YAML
     file of `id: label` or a CSV file with the same two columns, no label leaves a picture out.
+    With `condition`, each picture comes with the numbers of these columns in the place of a label.
     """
 
     name = "image-csv"
@@ -51,13 +53,29 @@ class ImageCSV(PicturesOfYourOwn):
     pattern: str = "{id}.png"  # the files' names; other columns may stand in it, too
     where: dict[str, Value | list[Value]] = field(default_factory=dict)  # rows with these values
     relabel: str | None = None  # a file that corrects labels
+    # Columns of numbers, as [x, age]; {x: [-1, 1], age: [0, 100]} gives what becomes -1 and 1.
+    condition: list[str] | dict[str, tuple[float, float]] = field(
+        default_factory=list, metadata={"since": "0.2.0"}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.condition and self.relabel is not None:
+            raise ValueError("relabel corrects labels, and with a condition there are none")
+        if len(set(self.condition)) < len(self.condition):
+            raise ValueError(f"condition names a column twice: {', '.join(self.condition)}")
+        for column, (low, high) in self._ranges.items():
+            if not (math.isfinite(low) and math.isfinite(high) and low != high):
+                raise ValueError(
+                    f"condition: {column} must have two different numbers, found {[low, high]}"
+                )
         try:
             self._pattern_columns()
         except ValueError as error:
             raise ValueError(f"pattern '{self.pattern}': {error}") from error
+
+    def condition_dim(self) -> int:
+        return len(self.condition)
 
     def class_names(self) -> tuple[str, ...]:
         return sorted_labels(row.label for row in self._rows if row.label)
@@ -66,24 +84,31 @@ class ImageCSV(PicturesOfYourOwn):
         root = folder(self.path, self.name)
         ids = {label: i for i, label in enumerate(self.class_names())}
         found: dict[str, Row] = {}
+        vectors: dict[str, list[float]] = {}
         problems = []
         for row in self._rows:
             try:
-                found[self._new_name(row, found)] = row
+                name = self._new_name(row, found)
+                vectors[name] = self._vector(row)
+                found[name] = row
             except ValueError as error:
                 problems.append(f"{self._csv.name}: line {row.line}: {error}")
         names = sorted(found)
-        labels = [ids[found[name].label] for name in names]
-        listing = Listing(root, names, labels, tuple(problems), tuple(self._rowless(root)))
-        return self.of_split(listing, split)
+        numbers = [vectors[name] for name in names]
+        remarks = (*self._rowless(root), *self._odd_numbers(numbers))
+        labels = numbers if self.condition else [ids[found[name].label] for name in names]
+        return self.of_split(Listing(root, names, labels, tuple(problems), remarks), split)
 
     def status(self, root: Path) -> DatasetStatus:
         try:
             folder(self.path, self.name)
-            count, classes = len(self._rows), self.class_names()
+            count = len(self._rows)
+            told = f"vectors of {', '.join(self.condition)}"
+            if not self.condition:
+                told = f"classes {shortened(self.class_names())}"
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
-        note = f"{count:,} rows of {self._csv.name}; classes {shortened(classes)}"
+        note = f"{count:,} rows of {self._csv.name}; {told}"
         return DatasetStatus(self.path, True, None, note, images=count)
 
     def _new_name(self, row: Row, found: dict[str, Row]) -> str:
@@ -91,7 +116,7 @@ class ImageCSV(PicturesOfYourOwn):
         if not row.id:
             raise ValueError("no id")
         name = patterns.filled(self.pattern, {**row.values, "id": row.id})
-        if not row.label:
+        if not row.label and not self.condition:
             raise ValueError(f"no label for '{row.id}'")
         ending = posixpath.splitext(row.id)[1]
         twice = ending.lower() in SUFFIXES and posixpath.splitext(self.pattern)[1]
@@ -104,6 +129,40 @@ class ImageCSV(PicturesOfYourOwn):
             other = f", there with label {first.label}" if first.label != row.label else ""
             raise ValueError(f"'{name}' again, after line {first.line}{other}")
         return name
+
+    @property
+    def _ranges(self) -> dict[str, tuple[float, float]]:
+        """What becomes -1 and 1, of the columns of which it is said."""
+        return self.condition if isinstance(self.condition, dict) else {}
+
+    def _vector(self, row: Row) -> list[float]:
+        """Return a row's numbers. Raises ValueError where one is none."""
+        found = []
+        for column in self.condition:
+            text = row.values[column]
+            try:
+                number = float(text)
+            except ValueError:
+                number = math.nan
+            if not math.isfinite(number):
+                raise ValueError(f"{column} of '{row.id}' is '{text}', and no number")
+            if column in self._ranges:
+                low, high = self._ranges[column]
+                number = 2 * (number - low) / (high - low) - 1
+            found.append(number)
+        return found
+
+    def _odd_numbers(self, vectors: Sequence[Sequence[float]]) -> Iterator[str]:
+        """Yield remarks on columns of one value, and on numbers that networks can hardly use."""
+        for column, numbers in zip(self.condition, zip(*vectors, strict=True), strict=False):
+            low, high = min(numbers), max(numbers)
+            if low == high:
+                yield f"column '{column}' is {low:g} for all pictures, and tells nothing"
+            elif max(-low, high) > LARGE and column not in self._ranges:
+                yield (
+                    f"column '{column}' goes from {low:g} to {high:g}, and networks learn from "
+                    f"numbers of about one; give condition: {{{column}: [{low:g}, {high:g}]}}"
+                )
 
     def _rowless(self, root: Path) -> Iterator[str]:
         """Yield a remark where pictures lie beside those of the rows, and no row names them."""
@@ -150,11 +209,12 @@ class ImageCSV(PicturesOfYourOwn):
                 yield Row(row.line, row.id, label, row.values)
 
     def _read(self) -> Iterator[Row]:
-        beside = {*self._pattern_columns(), *self.where}
-        columns = [self.id_column, self.label_column, *sorted(beside)]
-        for line in tables.lines(self._csv, columns):
+        beside = {*self._pattern_columns(), *self.where, *self.condition}
+        of_labels = [] if self.condition else [self.label_column]
+        columns = dict.fromkeys([self.id_column, *of_labels, *sorted(beside)])
+        for line in tables.lines(self._csv, [*columns]):
             values = {column: line.values[column] for column in beside}
-            label = tables.canonical(line.values[self.label_column])
+            label = "" if self.condition else tables.canonical(line.values[self.label_column])
             yield Row(line.number, line.values[self.id_column], label, values)
 
     def _corrections(self, ids: set[str], labels: set[str]) -> dict[str, str]:
@@ -186,7 +246,9 @@ class ImageCSV(PicturesOfYourOwn):
 
     def _value(self, row: Row, column: str) -> str:
         """Return a value of a row; the label's column holds corrected labels."""
-        return row.label if column == self.label_column else tables.canonical(row.values[column])
+        if column == self.label_column and not self.condition:
+            return row.label
+        return tables.canonical(row.values[column])
 
     def _check_occur(self, column: str, wanted: Iterable[str], values: set[str]) -> None:
         for value in wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Tensors(Dataset):
     `images` and `labels` name the arrays where the file does not leave one choice each; of a file
     that holds a single array, `labels` is another file; `labels: none` leaves them aside. Labels
     may be any whole numbers or words, which in their order become the classes, or one-hot rows.
+    `condition` names an array of vectors, such as embeddings, in the place of labels.
     """
 
     name = "tensor"
@@ -50,6 +51,9 @@ class Tensors(Dataset):
     resolution: int | None = None  # null: their own; others are resized, and made square by crop
     crop: Crop = "fit"  # fit: the shorter side, then the middle; squash: both; pad: the longer
     filter: Filter = "lanczos"
+    # An array (N, C) of numbers, or (N,): where the file holds a single one, another file.
+    condition: str | None = field(default=None, metadata={"since": "0.2.0"})
+    test_condition: str | None = field(default=None, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         if self.resolution is not None and self.resolution < 1:
@@ -58,6 +62,10 @@ class Tensors(Dataset):
             raise ValueError(f"range must have two different values, found {list(self.range)}")
         if self.test_labels and not (self.test_images or self.test_path):
             raise ValueError("test_labels has no test images; give test_images or test_path")
+        if self.condition and self.labels:
+            raise ValueError("labels and condition exclude each other")
+        if self.test_condition and not self.condition:
+            raise ValueError("test_condition is that of test images; give condition, too")
         if not (self.test_images or self.test_path):
             vars(self)["splits"] = ("train",)  # of this instance
 
@@ -69,7 +77,10 @@ class Tensors(Dataset):
             return "pixels"
 
     def image_spec(self) -> ImageSpec:
-        channels, resolution = self._shape(self._chosen("train"))
+        train = self._chosen("train")
+        channels, resolution = self._shape(train)
+        if self.condition:
+            return ImageSpec(channels, resolution, condition_dim=train.condition_dim())
         return ImageSpec(channels, resolution, len(self._classes()))
 
     def class_names(self) -> tuple[str, ...]:
@@ -130,14 +141,27 @@ class Tensors(Dataset):
 
     def _chosen(self, split: Split) -> Chosen:
         if split == "train":
-            return chosen(Path(self.path), self.images, self.labels)
-        images, labels = self.test_images, self.test_labels
+            return chosen(Path(self.path), self.images, self.condition or self.labels)
+        images, labels = self.test_images, self.test_condition or self.test_labels
         if self.test_path:  # which is laid out alike, unless it is said otherwise
-            images, labels = images or self.images, labels or self.labels
+            images, labels = images or self.images, labels or self.condition or self.labels
         found = chosen(Path(self.test_path or self.path), images, labels)
+        if self.condition:
+            self._check_test_condition(found)
+            return found
         if found.labels is None and len(self._classes()):
             raise DataError(f"{found.where}: no labels, and the training images have some")
         return found
+
+    def _check_test_condition(self, found: Chosen) -> None:
+        expected = self._chosen("train").condition_dim()
+        if found.labels is None:
+            raise DataError(f"{found.where}: no condition; give test_condition")
+        if found.condition_dim() != expected:
+            raise DataError(
+                f"{found.labels_where}: vectors of {found.condition_dim()}, and those of training "
+                f"images are of {expected}"
+            )
 
     def _shape(self, found: Chosen) -> tuple[int, int]:
         """Return channels and resolution. Raises DataError."""
@@ -156,9 +180,13 @@ class Tensors(Dataset):
     def _classes(self) -> NDArray[Any]:
         """Return the distinct labels of the training set, in order."""
         train = self._chosen("train")
-        return np.empty(0, np.int64) if train.labels is None else np.unique(train.class_ids())
+        if train.labels is None or self.condition:
+            return np.empty(0, np.int64)
+        return np.unique(train.class_ids())
 
     def _labels(self, found: Chosen) -> Tensor | None:
+        if self.condition:
+            return torch.from_numpy(found.vectors())
         classes = self._classes()
         if found.labels is None or not len(classes):
             return None

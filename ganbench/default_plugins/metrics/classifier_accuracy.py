@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ganbench import Column, Evaluation, ImageSpec, LabeledImages, Metric, Unavailable, hookimpl
+from ganbench import (
+    Column,
+    Evaluation,
+    ImageSpec,
+    LabeledImages,
+    Metric,
+    Unavailable,
+    hookimpl,
+    require_classes,
+)
 from ganbench.default_plugins.metrics.shuffles import shuffled
 
 MIN_RESOLUTION = 8  # below, rows and columns are not looked at
@@ -118,8 +127,7 @@ class ClassificationAccuracyScore(Metric):
         return (Column("cas", "", "max", digits=3, title="CAS"),)
 
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
-        if not evaluation.image.num_classes:
-            raise Unavailable(f"data set '{evaluation.dataset.name}' has no labels")
+        require_classes(evaluation)
         fake = evaluation.fake
         if fake.labels is None:
             raise Unavailable("the generator is not told a class")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ganbench import Column, Evaluation, Metric, OfClasses, Unavailable, hookimpl
+from ganbench import Column, Evaluation, Metric, OfClasses, Unavailable, hookimpl, require_classes
 from ganbench.default_plugins.metrics.classes import class_name
 
 
@@ -35,6 +35,7 @@ class ConditionalAccuracy(Metric):
         asked = evaluation.fake.labels
         if asked is None:
             raise Unavailable("the generator is not told a class")
+        require_classes(evaluation)
         right = evaluation.classes() == asked
         shares = {
             class_name(evaluation.dataset, label): right[asked == label].double().mean().item()

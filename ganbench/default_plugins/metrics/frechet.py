@@ -18,6 +18,7 @@ from ganbench import (
     OfClasses,
     Unavailable,
     hookimpl,
+    require_classes,
 )
 from ganbench.default_plugins.metrics.classes import class_name
 from ganbench.default_plugins.metrics.shuffles import shuffled
@@ -212,9 +213,7 @@ class IntraFID(Metric):
 
 def _members(evaluation: Evaluation) -> list[Tensor]:
     """Return the indices of the samples of each class. Raises Unavailable for fewer than two."""
-    classes, labels = evaluation.image.num_classes, evaluation.fake.labels
-    if not classes:
-        raise Unavailable(f"data set '{evaluation.dataset.name}' has no labels")
+    classes, labels = require_classes(evaluation), evaluation.fake.labels
     if labels is None:
         raise Unavailable("the generator is not told a class")
     if classes > MAX_CLASSES:

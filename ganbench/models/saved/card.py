@@ -54,6 +54,8 @@ def _what(config: Mapping[str, Any]) -> Iterator[str]:
         f"Generator and discriminator of a GAN for images of {shape}, trained on "
         f"{config['num_images']:,} images of data set {_code(cell['dataset']['name'])}."
     )
+    if image.get("condition_dim"):  # which models of before do not have
+        yield f"Each comes with a vector of {image['condition_dim']} numbers."
     names = config["class_names"] or [str(i) for i in range(image["num_classes"])]
     if names:
         listed = ", ".join(map(_escaped, names[:20])) + (", …" if len(names) > 20 else "")

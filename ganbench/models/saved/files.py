@@ -1,8 +1,9 @@
 """What a model's folder holds, and how it is read back. Any copy of the folder is as good.
 
 model.safetensors  both players' weights: `generator.*`, the averaged ones, and `discriminator.*`;
-                   networks of plugins' own as `own.PLAYER.PLUGIN/NAME.*`
-config.json        all that is needed to build the networks again, and to draw labels for them
+                   networks of plugins' own as `own.PLAYER.PLUGIN/NAME.*`; and of a generator that
+                   takes vectors `conditions` (M, C), those of training images
+config.json        all that is needed to build the networks again, and to draw class ids for them
 README.md          the model card
 """
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from ganbench.models.trained import TrainingResult
 
 FORMAT, FORMAT_VERSION = "ganbench-model", 1
+CONDITIONS = "conditions"  # a tensor of WEIGHTS
+MOST_NUMBERS, MOST_VECTORS = 2**22, 4096  # of them are kept, whichever are more
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 
 
@@ -93,6 +96,8 @@ def write(
     tensors |= _tensors("discriminator", trained.discriminator)
     for player, networks in trained.own.items():
         tensors |= _tensors(f"own.{player}", networks)
+    if parts.g_conditioning.needs_labels and parts.image.condition_dim:
+        tensors[CONDITIONS] = _conditions(data.labels)
     files.write_atomically(weights, lambda temporary: save_file(tensors, temporary))
     config = _config(trial, parts, data, trained, _sha256(weights))
     files.write_text(directory / CARD, card.text(asdict(config)))
@@ -162,6 +167,17 @@ def read_weights(directory: Path, config: ModelConfig, player: str, network: nn.
     network.load_state_dict(tensors)
 
 
+def read_conditions(directory: Path) -> Tensor:
+    """Return the vectors (M, C) of training images that a model's generator may be asked for."""
+    path = directory / WEIGHTS
+    try:
+        with safe_open(path, framework="pt") as file:
+            found: Tensor = file.get_tensor(CONDITIONS)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: no '{CONDITIONS}' to be read in it: {error}") from error
+    return found
+
+
 def read_shapes(directory: Path, player: str) -> dict[str, Tensor]:
     """Return a player's weights by name, without their values. Raises DataError."""
     path = directory / WEIGHTS
@@ -199,7 +215,9 @@ def _config(
 ) -> ModelConfig:
     progress, classes = trained.progress, parts.image.num_classes
     names = parts.dataset.class_names()
-    counts = None if data.labels is None else data.labels.bincount(minlength=classes).tolist()
+    counts = None
+    if classes and data.labels is not None:
+        counts = data.labels.bincount(minlength=classes).tolist()
     return ModelConfig(
         ganbench=ganbench.__version__,
         torch=torch.__version__,
@@ -224,6 +242,15 @@ def _config(
         },
         weights_sha256=sha256,
     )
+
+
+def _conditions(labels: Tensor | None) -> Tensor:
+    """Return vectors of training images, all or, of many, as many from all over the data."""
+    assert labels is not None
+    most = max(MOST_VECTORS, MOST_NUMBERS // labels.shape[1])
+    if len(labels) > most:
+        labels = labels[torch.linspace(0, len(labels) - 1, most, dtype=torch.float64).long()]
+    return labels.contiguous().clone()
 
 
 def _tensors(prefix: str, network: nn.Module) -> dict[str, Tensor]:

@@ -22,8 +22,9 @@ from ganbench.contracts.losses import Shapes
 from ganbench.contracts.samplers import SamplingMethod
 from ganbench.errors import ConfigError, PluginError
 from ganbench.models import drawing, latents, networks, sampling
+from ganbench.models.label_source import LabelSource, label_name
 from ganbench.models.owned import OwnedNetworks
-from ganbench.models.saved import classes, files, find
+from ganbench.models.saved import classes, files, find, vectors
 from ganbench.models.saved.files import ModelConfig
 from ganbench.records.cells import PLAIN, Spec
 from ganbench.registry import extractor_labels, registry
@@ -32,7 +33,7 @@ from ganbench.registry.registry import Registry
 from ganbench.util.process_settings import as_in_a_new_process
 from ganbench.util.random_streams import stream
 
-Labels = int | str | Sequence[int | str] | Tensor | None
+Labels = int | float | str | Sequence[int | str] | Sequence[float] | Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Samples:
     """Images with what they were made from."""
 
     images: Tensor  # (N, C, H, W) as the data set's: uint8, or float32 in [-1, 1]
-    labels: Tensor | None  # (N,) class ids; None where the generator takes none
+    labels: Tensor | None  # (N,) class ids or (N, C) vectors; None where the generator takes none
     latents: Tensor | None  # (N, Z); None where a sampler drew them
 
 
@@ -58,7 +59,7 @@ class SavedModel:
 
     @property
     def image(self) -> ImageSpec:
-        """The shape of its images, and the number of classes."""
+        """The shape of its images, and the number of classes, or of the numbers of a vector."""
         return self.config.image
 
     @property
@@ -71,6 +72,18 @@ class SavedModel:
         """One per class; where the data set has no names, the ids."""
         return self.config.class_names or tuple(map(str, range(self.image.num_classes)))
 
+    @cached_property
+    def label_source(self) -> LabelSource:
+        """The labels of the training data; of a model whose generator takes labels."""
+        if self.image.condition_dim:
+            return LabelSource(vectors=files.read_conditions(self.directory))
+        counts = self.config.label_counts or [1] * self.image.num_classes
+        return LabelSource(shares=torch.tensor(counts).double())
+
+    def label_name(self, label: Tensor) -> str:
+        """Return how a label is called in pictures: its class's name, or a vector's numbers."""
+        return label_name(label, self.class_names)
+
     def sample(
         self,
         n: int,
@@ -82,12 +95,13 @@ class SavedModel:
         """Return `n` new images. The same seed gives the same ones.
 
         `labels` is a class for all of them, or a list, array or tensor with one for each: text is a
-        class's name, a number its place from 0. By default they are drawn as often as in the
-        training data. With a `truncation`, coordinates of the latents
-        beyond it are drawn again (Brock et al., 2019). A `sampler` is named as in a benchmark file,
-        or in a word such as `rejection(percentile=95)`: with the trial's seed and as many images it
-        draws those that the trial was judged by. Raises ConfigError for a label or sampler that
-        there is not, and a truncation that next to nothing of the prior is within.
+        class's name, a number its place from 0. Of a model that takes vectors, `labels` is one of C
+        numbers for all, or (n, C). By default they are drawn as often as in the training data. With
+        a `truncation`, coordinates of the latents beyond it are drawn again (Brock et al., 2019). A
+        `sampler` is named as in a benchmark file, or in a word such as `rejection(percentile=95)`:
+        with the trial's seed and as many images it draws those that the trial was judged by, but
+        where there are more vectors than a model keeps. Raises ConfigError for a label or sampler
+        that there is not, and a truncation that next to nothing of the prior is within.
         """
         if n < 1:
             raise ConfigError(f"expected at least one image, found {n}")
@@ -101,9 +115,9 @@ class SavedModel:
             return Samples(self.images(drawn, asked), asked, drawn)
 
     def images(self, drawn: Tensor, labels: Labels) -> Tensor:
-        """Return the images of latents (N, Z) and labels (N,), in the data set's own type.
+        """Return the images of latents (N, Z) and their labels, in the data set's own type.
 
-        A tensor of labels is taken as it is, with class ids; all else as `sample` does.
+        A tensor of labels is taken as it is, of class ids or vectors; all else as `sample` does.
         """
         with as_in_a_new_process():
             if labels is not None and not isinstance(labels, Tensor):
@@ -168,6 +182,7 @@ class SavedModel:
     def label(self, text: str | int) -> int:
         """Return the id of a class that the generator can be asked for. Raises ConfigError."""
         self.require_labels()
+        self.require_classes()
         return self.class_id(text)
 
     def class_id(self, text: str | int) -> int:
@@ -183,6 +198,14 @@ class SavedModel:
             raise ConfigError(
                 f"{self.directory}: this model's generator takes no labels: its conditioning is "
                 f"'{self.config.networks.g_conditioning.name}'"
+            )
+
+    def require_classes(self) -> None:
+        """Raise ConfigError where the labels of the training data are vectors."""
+        if self.image.condition_dim:
+            raise ConfigError(
+                f"{self.directory}: the labels of this model are {self.image.labels} numbers, and "
+                "there are no classes"
             )
 
     @as_in_a_new_process()
@@ -212,11 +235,10 @@ class SavedModel:
 
     def _labels(self, labels: Labels, count: int, seed: int) -> Tensor | None:
         if labels is None:
-            if not self.labelled:
-                return None
-            counts = self.config.label_counts or [1] * self.image.num_classes
-            return sampling.draw_labels(torch.tensor(counts).double(), count, seed)
+            return self.label_source.draw(count, seed) if self.labelled else None
         self.require_labels()
+        if self.image.condition_dim:
+            return vectors.all_meant(labels, count, self.image.condition_dim, str(self.directory))
         asked: Any = labels.tolist() if hasattr(labels, "tolist") else labels
         names, where = self.class_names, str(self.directory)
         if isinstance(asked, str | Integral) and not isinstance(asked, bool):

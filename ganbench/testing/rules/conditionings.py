@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import get_args
 
 import torch
@@ -14,11 +15,16 @@ from ganbench.contracts.conditionings import (
     DiscriminatorConditioner,
     GeneratorConditioner,
 )
-from ganbench.contracts.images import ImageSpec
+from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.losses import Shapes, Terms, norm_per_sample
 from ganbench.contracts.steps import Player, Scored, Step
 from ganbench.models.calibration import copied
-from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator, build
+from ganbench.models.networks import (
+    ConditionalDiscriminator,
+    ConditionalGenerator,
+    build,
+    generator_conditioner,
+)
 from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures import kept_state
 from ganbench.testing.fixtures.loss_steps import Adversary
@@ -37,25 +43,56 @@ from ganbench.training.game import Game
 from ganbench.training.micro_batches import MicroBatch
 
 Players = tuple[ConditionalGenerator, ConditionalDiscriminator]
-SPECS = tuple(ImageSpec(channels, 8, classes) for channels in (1, 3) for classes in (2, 10))
-SPEC = ImageSpec(1, 8, 3)
+SPECS = {  # by kind of labels, as rules are named: nothing is said of class ids
+    "": ImageSpec(1, 8, num_classes=3),
+    "vectors": ImageSpec(1, 8, condition_dim=3),
+}
+OTHER_SPECS = {
+    "": tuple(ImageSpec(channels, 8, number) for channels in (1, 3) for number in (2, 10)),
+    "vectors": tuple(
+        ImageSpec(channels, 8, condition_dim=number) for channels in (1, 3) for number in (1, 10)
+    ),
+}
 COUNT = 6
 rules = Rulebook()
 
 
-def _needs_labels(cls: type) -> bool:
-    return bool(getattr(cls, "needs_labels", True))
+def _kinds(cls: type) -> Iterator[str]:
+    """The kinds of labels that a conditioning takes, as rules are named."""
+    kinds = getattr(cls, "label_kinds", ("ids",))
+    if "ids" in kinds:
+        yield ""
+    if "vectors" in kinds:
+        yield "vectors"
 
 
-def _needs_no_labels(cls: type) -> bool:
-    return not _needs_labels(cls)
+def _needed_kinds(cls: type) -> Iterator[str]:
+    if getattr(cls, "needs_labels", True):
+        yield from _kinds(cls)
+
+
+def _unneeded_kinds(cls: type) -> Iterator[str]:
+    if not getattr(cls, "needs_labels", True):
+        yield from SPECS
+
+
+def _class_ids(cls: type) -> Iterator[str]:
+    yield from (kind for kind in _kinds(cls) if not kind)
 
 
 @rules.rule
-def sizes_are_true(conditioning: Conditioning) -> None:
-    for image in SPECS:
-        latents, labels = torch.randn(COUNT, 5), random_labels(COUNT, image.num_classes)
-        g_side = conditioning.generator(5, image.num_classes)
+def label_kinds_are_known(conditioning: Conditioning) -> None:
+    kinds = conditioning.label_kinds
+    possible = get_args(LabelKind)
+    known = isinstance(kinds, tuple) and kinds and set(kinds) <= set(possible)
+    assert known, f"label_kinds is {kinds!r}; give a tuple of {' and '.join(map(repr, possible))}"
+
+
+@rules.rule_for_each(_kinds)
+def sizes_are_true(kind: str, conditioning: Conditioning) -> None:
+    for image in OTHER_SPECS[kind]:
+        latents, labels = torch.randn(COUNT, 5), random_labels(COUNT, image)
+        g_side = generator_conditioner(conditioning, 5, image)
         d_side = conditioning.discriminator(image)
         said, given = g_side.latent_dim, tuple(g_side.latent(latents, labels).shape)
         assert given == (COUNT, said), f"latent() gives {given}, but `latent_dim` says {said}"
@@ -64,44 +101,48 @@ def sizes_are_true(conditioning: Conditioning) -> None:
         assert shape == expected, f"image() gives {shape}, but `channels` promises {expected}"
 
 
-@rules.rule_where(_needs_labels)
-def labels_reach_a_player(conditioning: Conditioning) -> None:
-    assert any(_conditioned(conditioning)), (
+@rules.rule_for_each(_needed_kinds)
+def labels_reach_a_player(kind: str, conditioning: Conditioning) -> None:
+    assert any(_conditioned(conditioning, SPECS[kind])), (
         "neither player's conditioner differs from the plain one; declare `needs_labels = False`"
     )
 
 
-@rules.rule_where(_needs_labels)
-def labels_change_the_image(conditioning: Conditioning) -> None:
-    generator, _ = _players(conditioning)
-    latents, labels = _latents(), random_labels(COUNT, SPEC.num_classes)
-    if not _conditioned(conditioning)[0]:
+@rules.rule_for_each(_needed_kinds)
+def labels_change_the_image(kind: str, conditioning: Conditioning) -> None:
+    generator, _ = _players(conditioning, SPECS[kind])
+    latents, labels = _latents(), random_labels(COUNT, SPECS[kind])
+    if not _conditioned(conditioning, SPECS[kind])[0]:
         return
-    moved = _moved(generator(latents, labels), generator(latents, _swapped(labels)))
+    moved = _moved(generator(latents, labels), generator(latents, _swapped(labels, kind)))
     assert moved.all(), "swapping the labels leaves the generator's image as it was"
 
 
-@rules.rule_where(_needs_labels)
-def labels_change_the_logits(conditioning: Conditioning) -> None:
+@rules.rule_for_each(_needed_kinds)
+def labels_change_the_logits(kind: str, conditioning: Conditioning) -> None:
     """They change D's logit, or the terms that the conditioner adds, as AC-GAN's do."""
-    players = _players(conditioning)
-    images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
-    if not _conditioned(conditioning)[1]:
+    players = _players(conditioning, SPECS[kind])
+    images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
+    if not _conditioned(conditioning, SPECS[kind])[1]:
         return
-    moved = _moved(players[1](images, labels).logits, players[1](images, _swapped(labels)).logits)
-    terms, others = (_seeded_terms(players, images, given) for given in (labels, _swapped(labels)))
+    moved = _moved(
+        players[1](images, labels).logits, players[1](images, _swapped(labels, kind)).logits
+    )
+    terms, others = (
+        _seeded_terms(players, images, given) for given in (labels, _swapped(labels, kind))
+    )
     in_terms = any(not torch.allclose(terms[name], others[name]) for name in terms)
     assert moved.all() or in_terms, (
         "swapping the labels changes neither the discriminator's logits nor any term it adds"
     )
 
 
-@rules.rule_where(_needs_no_labels)
-def labels_do_not_matter(conditioning: Conditioning) -> None:
-    generator, discriminator = _players(conditioning)
-    latents, images = _latents(), random_images(COUNT, SPEC)
-    labels = random_labels(COUNT, SPEC.num_classes)
-    for other in (_swapped(labels), None):
+@rules.rule_for_each(_unneeded_kinds)
+def labels_do_not_matter(kind: str, conditioning: Conditioning) -> None:
+    generator, discriminator = _players(conditioning, SPECS[kind])
+    latents, images = _latents(), random_images(COUNT, SPECS[kind])
+    labels = random_labels(COUNT, SPECS[kind])
+    for other in (_swapped(labels, kind), None):
         assert torch.equal(generator(latents, labels), generator(latents, other)), (
             "the generator's image depends on the labels; declare `needs_labels = True`"
         )
@@ -111,11 +152,11 @@ def labels_do_not_matter(conditioning: Conditioning) -> None:
         )
 
 
-@rules.rule
-def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
-    for image in SPECS:
+@rules.rule_for_each(_kinds)
+def any_channel_and_class_count_works(kind: str, conditioning: Conditioning) -> None:
+    for image in OTHER_SPECS[kind]:
         count = max(COUNT, image.num_classes)
-        labels = random_labels(count, image.num_classes)
+        labels = random_labels(count, image)
         generator, discriminator = _players(conditioning, image)
         try:
             fakes = generator(_latents(count), labels)
@@ -136,11 +177,11 @@ def any_channel_and_class_count_works(conditioning: Conditioning) -> None:
         assert finite_gradients(generator), f"a gradient for {image} is not finite"
 
 
-@rules.rule
-def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
+@rules.rule_for_each(_kinds)
+def every_parameter_gets_a_gradient(kind: str, conditioning: Conditioning) -> None:
     """The step is a logistic loss's, with every class in the batch; the head's bias may lack it."""
-    generator, discriminator = players = _players(conditioning)
-    images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
+    generator, discriminator = players = _players(conditioning, SPECS[kind])
+    images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
     game = _game(players)
     with game.turn("discriminator"):
         step = _step(game, "discriminator", images, labels)
@@ -155,13 +196,13 @@ def every_parameter_gets_a_gradient(conditioning: Conditioning) -> None:
     assert not idle, f"the parameters {idle} get no gradient; use them, or do not make them"
 
 
-@rules.rule
-def samples_do_not_depend_on_their_neighbours(conditioning: Conditioning) -> None:
-    generator, discriminator = _players(conditioning)
-    latents, images = _latents(), random_images(COUNT, SPEC)
-    labels = random_labels(COUNT, SPEC.num_classes)
-    other = torch.arange(COUNT) % SPEC.num_classes
-    other[0] = SPEC.num_classes - 1
+@rules.rule_for_each(_kinds)
+def samples_do_not_depend_on_their_neighbours(kind: str, conditioning: Conditioning) -> None:
+    generator, discriminator = _players(conditioning, SPECS[kind])
+    latents, images = _latents(), random_images(COUNT, SPECS[kind])
+    labels = random_labels(COUNT, SPECS[kind])
+    other = labels.clone()
+    other[0] = 0.9 if SPECS[kind].condition_dim else SPECS[kind].num_classes - 1
     disturbed_z, disturbed_x = latents.clone(), images.clone()
     disturbed_z[0], disturbed_x[0] = 3.0, 0.9
     for what, before, after in (
@@ -173,11 +214,11 @@ def samples_do_not_depend_on_their_neighbours(conditioning: Conditioning) -> Non
         )
 
 
-@rules.rule
-def gradient_penalty_passes_through(conditioning: Conditioning) -> None:
-    _, discriminator = _players(conditioning)
-    labels = random_labels(COUNT, SPEC.num_classes)
-    scored = Scored(random_images(COUNT, SPEC), labels, discriminator, track_inputs=True)
+@rules.rule_for_each(_kinds)
+def gradient_penalty_passes_through(kind: str, conditioning: Conditioning) -> None:
+    _, discriminator = _players(conditioning, SPECS[kind])
+    labels = random_labels(COUNT, SPECS[kind])
+    scored = Scored(random_images(COUNT, SPECS[kind]), labels, discriminator, track_inputs=True)
     (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
     assert finite_gradients(discriminator), (
         "a gradient penalty gives the discriminator gradients that are not finite"
@@ -188,34 +229,36 @@ def gradient_penalty_passes_through(conditioning: Conditioning) -> None:
     )
 
 
-@rules.rule
-def added_terms_are_finite_scalars(conditioning: Conditioning) -> None:
-    players = _players(conditioning)
-    images, labels = random_images(COUNT, SPEC), random_labels(COUNT, SPEC.num_classes)
+@rules.rule_for_each(_kinds)
+def added_terms_are_finite_scalars(kind: str, conditioning: Conditioning) -> None:
+    players = _players(conditioning, SPECS[kind])
+    images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
     for player in get_args(Player):
         for name, term in _terms(players, player, images, labels).items():
             assert term.ndim == 0, f"term '{name}' has shape {tuple(term.shape)}; add .mean()"
             assert torch.isfinite(term), f"term '{name}' is {float(term.detach())}"
 
 
-@rules.rule
-def class_logits_are_given_as_declared(conditioning: Conditioning) -> None:
-    _, discriminator = _players(conditioning)
-    labels = random_labels(COUNT, SPEC.num_classes)
-    given = discriminator(random_images(COUNT, SPEC), labels).class_logits
+@rules.rule_for_each(_class_ids)
+def class_logits_are_given_as_declared(kind: str, conditioning: Conditioning) -> None:
+    _, discriminator = _players(conditioning, SPECS[kind])
+    labels = random_labels(COUNT, SPECS[kind])
+    given = discriminator(random_images(COUNT, SPECS[kind]), labels).class_logits
     if not conditioning.gives_class_logits:
         assert given is None, "the head gives class logits; declare `gives_class_logits = True`"
         return
     assert given is not None, "`gives_class_logits` is declared, but the head gives none"
-    assert given.shape == (COUNT, SPEC.num_classes), f"class logits have shape {tuple(given.shape)}"
+    assert given.shape == (COUNT, SPECS[kind].num_classes), (
+        f"class logits have shape {tuple(given.shape)}"
+    )
 
 
-@rules.rule
-def stays_on_the_device(conditioning: Conditioning) -> None:
-    generator, discriminator = players = _players(conditioning)
+@rules.rule_for_each(_kinds)
+def stays_on_the_device(kind: str, conditioning: Conditioning) -> None:
+    generator, discriminator = players = _players(conditioning, SPECS[kind])
     generator.to("meta")
     discriminator.to("meta")
-    labels = torch.arange(COUNT, device="meta") % SPEC.num_classes
+    labels = random_labels(COUNT, SPECS[kind]).to("meta")
     with on_meta("it"):
         images = generator(_latents().to("meta"), labels)
         for tensor in (
@@ -230,11 +273,11 @@ def stays_on_the_device(conditioning: Conditioning) -> None:
             )
 
 
-@rules.rule
-def survives_deepcopy(conditioning: Conditioning) -> None:
+@rules.rule_for_each(_kinds)
+def survives_deepcopy(kind: str, conditioning: Conditioning) -> None:
     """The average of the generator's weights is a copy of it."""
-    generator, _ = _players(copy.deepcopy(conditioning))
-    latents, labels = _latents(), random_labels(COUNT, SPEC.num_classes)
+    generator, _ = _players(copy.deepcopy(conditioning), SPECS[kind])
+    latents, labels = _latents(), random_labels(COUNT, SPECS[kind])
     twin = copied(generator.eval())
     before = kept_state.images_of(generator, latents, labels)
     assert torch.equal(before, kept_state.images_of(twin, latents, labels)), (
@@ -246,21 +289,25 @@ def survives_deepcopy(conditioning: Conditioning) -> None:
     )
 
 
-@rules.rule
-def what_the_generator_keeps_is_in_its_state(conditioning: Conditioning) -> None:
-    kept_state.assert_is_in_the_state(_batch_normed(conditioning), TinyConv().latent_dim)
+@rules.rule_for_each(_kinds)
+def what_the_generator_keeps_is_in_its_state(kind: str, conditioning: Conditioning) -> None:
+    kept_state.assert_is_in_the_state(
+        _batch_normed(conditioning, SPECS[kind]), TinyConv().latent_dim
+    )
 
 
-@rules.rule
-def statistics_over_batches_are_renewed(conditioning: Conditioning) -> None:
-    kept_state.assert_statistics_are_renewed(_batch_normed(conditioning), TinyConv().latent_dim)
+@rules.rule_for_each(_kinds)
+def statistics_over_batches_are_renewed(kind: str, conditioning: Conditioning) -> None:
+    kept_state.assert_statistics_are_renewed(
+        _batch_normed(conditioning, SPECS[kind]), TinyConv().latent_dim
+    )
 
 
-def _batch_normed(conditioning: Conditioning) -> ConditionalGenerator:
-    return build(TinyConv(), conditioning, conditioning, SPEC, g_norm="batch", d_norm="layer")[0]
+def _batch_normed(conditioning: Conditioning, image: ImageSpec) -> ConditionalGenerator:
+    return build(TinyConv(), conditioning, conditioning, image, g_norm="batch", d_norm="layer")[0]
 
 
-def _players(conditioning: Conditioning, image: ImageSpec = SPEC) -> Players:
+def _players(conditioning: Conditioning, image: ImageSpec) -> Players:
     """Networks whose norm, at every layer, looks at one sample alone."""
     built = build(TinyConv(), conditioning, conditioning, image, g_norm="layer", d_norm="layer")
     for module in built:
@@ -268,11 +315,11 @@ def _players(conditioning: Conditioning, image: ImageSpec = SPEC) -> Players:
     return built
 
 
-def _conditioned(conditioning: Conditioning) -> tuple[bool, bool]:
+def _conditioned(conditioning: Conditioning, image: ImageSpec) -> tuple[bool, bool]:
     """Whether each player's conditioner is more than the plain one that ignores labels."""
     return (
-        type(conditioning.generator(4, SPEC.num_classes)) is not GeneratorConditioner,
-        type(conditioning.discriminator(SPEC)) is not DiscriminatorConditioner,
+        type(generator_conditioner(conditioning, 4, image)) is not GeneratorConditioner,
+        type(conditioning.discriminator(image)) is not DiscriminatorConditioner,
     )
 
 
@@ -280,8 +327,10 @@ def _latents(count: int = COUNT) -> Tensor:
     return torch.randn(count, TinyConv().latent_dim)
 
 
-def _swapped(labels: Tensor | None) -> Tensor | None:
-    return None if labels is None else (labels + 1) % SPEC.num_classes
+def _swapped(labels: Tensor, kind: str) -> Tensor:
+    """Another label for each image: the next class, or another image's vector."""
+    image = SPECS[kind]
+    return labels.flip(0) if image.condition_dim else (labels + 1) % image.num_classes
 
 
 def _moved(before: Tensor, after: Tensor) -> Tensor:  # -> (N,) bool
@@ -297,7 +346,7 @@ def _is_head_bias(name: str) -> bool:
 def _game(players: Players) -> Game:
     generator, discriminator = players
     feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
-    shapes = Shapes(SPEC, TinyConv().latent_dim, feature_dim)
+    shapes = Shapes(generator.image, TinyConv().latent_dim, feature_dim)
     owned = OwnedNetworks.made([discriminator.conditioner], shapes)
     for networks in owned:
         networks.to(next(generator.parameters()).device)

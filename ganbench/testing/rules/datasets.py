@@ -19,7 +19,7 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 from ganbench.errors import DataError
-from ganbench.evaluation.loading import miscounted
+from ganbench.evaluation.loading import miscounted, unfit_vectors
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
@@ -59,9 +59,9 @@ def image_spec_reads_no_image(dataset: Dataset) -> None:
         assert isinstance(spec, ImageSpec), (
             f"image_spec() gives a {type(spec).__name__}, no ImageSpec"
         )
-        sizes = (spec.channels, spec.resolution, spec.num_classes)
+        sizes = (spec.channels, spec.resolution, spec.num_classes, spec.condition_dim)
         whole = all(isinstance(size, int) for size in sizes)
-        possible = whole and min(sizes[:2]) > 0 <= sizes[2]
+        possible = whole and min(sizes[:2]) > 0 <= min(sizes[2:])
         assert possible, f"image_spec() gives {spec!r}; sizes are whole numbers above zero"
         assert spec == dataset.image_spec(), "image_spec() differs from one call to the next"
 
@@ -150,6 +150,8 @@ def labels_are_class_ids(dataset: Dataset) -> None:
     for split, data in _splits(dataset):
         assert spec is not None, "its data is there, but image_spec() raises DataError"
         classes, labels = spec.num_classes, data.labels
+        if spec.condition_dim:
+            continue
         if not classes:
             assert labels is None, f"'{split}' has labels, and image_spec() says {spec}"
             continue
@@ -165,6 +167,22 @@ def labels_are_class_ids(dataset: Dataset) -> None:
         if split == "train":
             absent = sorted(set(range(classes)) - set(labels.unique().tolist()))
             assert not absent, f"no training image is of the classes {absent[:5]}"
+
+
+@rules.rule
+def labels_are_vectors_where_they_are_promised(dataset: Dataset) -> None:
+    spec = _spec(dataset)
+    for split, data in _splits(dataset):
+        if spec is None or not spec.condition_dim:
+            continue
+        assert data.labels is not None, f"'{split}' has no labels, and image_spec() says {spec}"
+        why = unfit_vectors(data.labels, len(data), spec.condition_dim, split)
+        assert why is None, why
+        if split == "train":
+            same = bool((data.labels == data.labels[0]).all())
+            assert not same, (
+                "all training images have the same vector; take class ids, or no labels"
+            )
 
 
 @rules.rule

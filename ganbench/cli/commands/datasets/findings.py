@@ -25,7 +25,8 @@ class Part:
     """One split."""
 
     images: int
-    per_class: tuple[int, ...]  # () where there are no labels
+    per_class: tuple[int, ...]  # () where there are no classes
+    numbers: tuple[tuple[float, float], ...]  # the least and largest of each of a vector
     bytes: int  # of the values, wherever they are kept
     problems: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -108,9 +109,14 @@ def class_names(dataset: Dataset) -> tuple[str, ...]:
 
 def _part(dataset: Dataset, found: LabeledImages) -> Part:
     classes, labels = dataset.image_spec().num_classes, found.labels
-    counts = () if labels is None else tuple(labels.bincount(minlength=classes).tolist())
+    counts: tuple[int, ...] = ()
+    numbers: tuple[tuple[float, float], ...] = ()
+    if labels is not None and labels.ndim > 1:
+        numbers = tuple(zip(labels.amin(0).tolist(), labels.amax(0).tolist(), strict=True))
+    elif labels is not None:
+        counts = tuple(labels.bincount(minlength=classes).tolist())
     size = found.images.numel() * found.images.element_size()
-    return Part(len(found), counts, size, found.problems, found.remarks)
+    return Part(len(found), counts, numbers, size, found.problems, found.remarks)
 
 
 def _size(location: Path) -> int | None:
@@ -140,7 +146,12 @@ def lines(found: Findings) -> Iterator[str]:
         yield "prepared: " + ", ".join(
             f"{k} {v}" for k, v in found.protocol.items() if v is not None
         )
-    yield f"classes:  {_balance(found)}"
+    if numbers := found.splits["train"].numbers:
+        ranges = ", ".join(f"{low:.3g} to {high:.3g}" for low, high in numbers[:TOLD])
+        more = f" and {len(numbers) - TOLD:,} more" if len(numbers) > TOLD else ""
+        yield f"vectors:  of {len(numbers):,} numbers: {ranges}{more}"
+    else:
+        yield f"classes:  {_balance(found)}"
 
 
 def problem_lines(found: Findings) -> Iterator[str]:

@@ -41,6 +41,32 @@ class Chosen:
     def __len__(self) -> int:
         return self.images.shape[0]
 
+    def condition_dim(self) -> int:
+        """Return of how many numbers the vectors in the place of labels are. Raises DataError."""
+        assert self.labels is not None
+        shape = self.labels.shape
+        if not 1 <= len(shape) <= 2 or shape[0] != len(self) or 0 in shape:
+            raise DataError(
+                f"{self.labels_where}: a condition of shape {tuple(shape)} for {len(self):,} "
+                f"images; give a vector of each, ({len(self)}, C)"
+            )
+        return shape[1] if len(shape) == 2 else 1
+
+    def vectors(self) -> NDArray[np.float32]:
+        """Return a vector of each image, (N, C) float32. Raises DataError."""
+        assert self.labels is not None
+        if self.labels.dtype.kind not in "biuf":
+            raise DataError(
+                f"{self.labels_where}: a condition of {self.labels.dtype}; give numbers"
+            )
+        found = self.labels.read().astype(np.float32).reshape(len(self), self.condition_dim())
+        if lacking := int((~np.isfinite(found)).any(1).sum()):
+            raise DataError(
+                f"{self.labels_where}: {lacking:,} of {len(self):,} vectors have a number that is "
+                "NaN or infinite; leave those images out"
+            )
+        return found
+
     def class_ids(self) -> NDArray[Any]:
         """Return one whole number or word of each image (N,). Raises DataError."""
         assert self.labels is not None

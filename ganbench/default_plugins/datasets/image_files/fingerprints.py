@@ -17,6 +17,9 @@ from ganbench import tracked
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+Labels = Sequence[int | Sequence[float]]
+"""Class ids, or vectors of numbers."""
+
 AT_ONCE = 512  # items that threads are given together
 MISSING, NOT_PLAIN = "missing", "not a plain file"
 LARGEST, TOO_LARGE = 2**30, "larger than 1 GiB, and so no picture"
@@ -25,11 +28,11 @@ SETTLED = 3.0  # seconds after which a change to a file shows in its times, on a
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures below a folder, with their classes, in an order that is the same everywhere."""
+    """Pictures below a folder, with their labels, in an order that is the same everywhere."""
 
     root: Path
     names: Sequence[str]  # relative to the root, with /
-    labels: Sequence[int] | None = None
+    labels: Labels | None = None
     problems: tuple[str, ...] = ()  # what was left out while listing them
     remarks: tuple[str, ...] = ()  # what may be wrong with the list, as sentences
 

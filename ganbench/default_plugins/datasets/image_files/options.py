@@ -24,7 +24,7 @@ from ganbench.default_plugins.datasets.image_files.decoding import (
     Filter,
     Preparation,
 )
-from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
+from ganbench.default_plugins.datasets.image_files.fingerprints import Labels, Listing
 from ganbench.default_plugins.datasets.image_files.prepared import prepared
 from ganbench.default_plugins.features.builtin import for_any_images
 
@@ -72,6 +72,10 @@ class PicturesOfYourOwn(Dataset):
     def listing(self, split: Split) -> Listing:
         """Return the files of a split, opening none of the pictures. Raises DataError."""
 
+    def condition_dim(self) -> int:
+        """Return of how many numbers the vectors are that label these pictures; 0: of none."""
+        return 0
+
     def has_test_set(self) -> bool:
         """Return whether these options give a test set."""
         return self.test_share > 0
@@ -81,7 +85,8 @@ class PicturesOfYourOwn(Dataset):
         return for_any_images(ImageSpec(self.channels, self.resolution))
 
     def image_spec(self) -> ImageSpec:
-        return ImageSpec(self.channels, self.resolution, len(self.class_names()))
+        classes = len(self.class_names())
+        return ImageSpec(self.channels, self.resolution, classes, self.condition_dim())
 
     def protocol(self) -> dict[str, Any]:
         return self.preparation().protocol()
@@ -111,7 +116,7 @@ class PicturesOfYourOwn(Dataset):
         problems = tuple(map(_printable, (*listing.problems, *unusable)))
         self._check_problems(problems, listing, len(found.images))
         labels = _of_usable(listing.labels, found.unusable)
-        if labels is not None and split == "train":
+        if labels is not None and labels.ndim == 1 and split == "train":
             self._check_classes(labels, listing.root)
         depths = found.sixteen_bits.remarks(len(found.images), self.range)
         return LabeledImages(found.images, labels, problems, (*listing.remarks, *depths))
@@ -167,12 +172,14 @@ def folder(path: str, name: str) -> Path:
     return found
 
 
-def _of_usable(labels: Sequence[int] | None, unusable: dict[int, str]) -> Tensor | None:
+def _of_usable(labels: Labels | None, unusable: dict[int, str]) -> Tensor | None:
     if labels is None:
         return None
     usable = np.ones(len(labels), bool)
     usable[list(unusable)] = False
-    return torch.from_numpy(np.asarray(labels, np.int64)[usable])
+    are_ids = not len(labels) or isinstance(labels[0], int)
+    found = np.asarray(labels, np.int64 if are_ids else np.float32)
+    return torch.from_numpy(found[usable])
 
 
 def _drawn(name: str, share: float) -> bool:
