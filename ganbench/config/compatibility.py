@@ -196,7 +196,7 @@ def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:
     for transform in parts.transforms:
         if why := transform.unsupported(image, at_once):
             raise Incompatible(f"transform '{transform.name}': {why}")
-        image = transform.image_spec(image)
+        image = networks.transformed(image, transform)
         if transform.per_sample:
             continue
         for loss in parts.losses:
@@ -254,5 +254,5 @@ def _misfit(kinds: Sequence[LabelKind], image: ImageSpec) -> tuple[str, str, str
     if image.label_kind is None:
         return "labels", "none", "use conditioning none"
     if image.label_kind == "vectors":
-        return "class ids", f"{image.labels} numbers", "use one that takes vectors, such as concat"
+        return "class ids", image.labels, "use one that takes vectors, such as concat"
     return "vectors", image.labels, "use one that takes class ids, such as concat"

@@ -112,8 +112,16 @@ class Conditioning:
     name: ClassVar[str]  # in benchmark files
     needs_labels: ClassVar[bool] = True  # whether the data must have labels
     label_kinds: ClassVar[tuple[LabelKind, ...]] = ("ids",)
-    """What labels it can do with: class ids (N,), vectors (N, C), or both."""
+    """What labels it can do with: class ids (N,), vectors (N, C), or both. A subclass with a
+    `generator` or `discriminator` of its own says it anew."""
     gives_class_logits: ClassVar[bool] = False  # whether D's head classifies too
+
+    def __init_subclass__(cls) -> None:
+        """Take what is inherited for a claim about the methods that it was made of."""
+        super().__init_subclass__()
+        own = vars(cls)
+        if "label_kinds" not in own and ("generator" in own or "discriminator" in own):
+            cls.label_kinds = ("ids",)
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
         """Return how class ids enter G, whose latents are (N, latent_dim) before."""

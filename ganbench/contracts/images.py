@@ -39,7 +39,8 @@ class ImageSpec:
     def labels(self) -> str:
         """What labels are, in words; empty where there are none."""
         if self.condition_dim:
-            return f"vectors of {self.condition_dim}"
+            many = f"{self.condition_dim} numbers" if self.condition_dim > 1 else "one number"
+            return f"vectors of {many}"
         return f"{self.num_classes} classes" if self.num_classes else ""
 
 

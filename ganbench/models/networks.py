@@ -120,9 +120,15 @@ def kinds_of_norm(norm: str) -> tuple[str, bool]:
     return layers, "spectral" in (layers, spectral)
 
 
+def transformed(image: ImageSpec, transform: Transform) -> ImageSpec:
+    """Return the shape of what a transform leaves of an image, whose labels stay."""
+    shape = transform.image_spec(image)
+    return replace(shape, num_classes=image.num_classes, condition_dim=image.condition_dim)
+
+
 def shown_to_d(image: ImageSpec, transforms: Sequence[Transform]) -> ImageSpec:
     """Return the shape of what is left of an image when all transforms are done."""
-    return reduce(lambda spec, transform: transform.image_spec(spec), transforms, image)
+    return reduce(transformed, transforms, image)
 
 
 def generator_conditioner(

@@ -14,6 +14,7 @@ import torch
 from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.models import sampling
 from ganbench.models.label_source import stand_ins
+from ganbench.models.networks import transformed
 from ganbench.models.parts import Parts, networks_key, num_parameters
 from ganbench.records.cells import Cell
 from ganbench.registry.registry import Registry
@@ -124,7 +125,7 @@ def _fits(parts: Parts, count: int) -> bool:
     for transform in parts.transforms:
         if transform.unsupported(image, count) is not None:
             return False
-        image = transform.image_spec(image)
+        image = transformed(image, transform)
     return True
 
 

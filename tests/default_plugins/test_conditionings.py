@@ -246,3 +246,67 @@ def test_a_spread_is_not_negative(conditioning, option):
     with pytest.raises(ValueError, match=rf"{option} must not be negative, found -0\.1"):
         conditioning(**{option: -0.1})
     assert getattr(conditioning(**{option: 0.0}), option) == 0
+
+
+# Vectors in the place of classes
+
+
+VECTORS = torch.tensor([[0.5, -1.0, 2.0], [0.0, 0.0, 0.0]])
+OF_VECTORS = ImageSpec(1, 4, condition_dim=3)
+
+
+def test_vectors_are_joined_to_the_latent_and_to_the_image_as_they_are():
+    method = Concat(latent_scale=2.0, plane_scale=3.0)
+    side = method.generator_of_vectors(5, 3)
+    z, images = torch.randn(2, 5), torch.randn(2, 1, 4, 4)
+    assert side.latent_dim == 8
+    assert torch.equal(side.latent(z, VECTORS), torch.cat([z, 2 * VECTORS], 1))
+    shown = method.discriminator(OF_VECTORS).image(images, VECTORS)
+    assert torch.equal(shown[:, :1], images)
+    assert torch.equal(shown[:, 1:], 3 * VECTORS[:, :, None, None].expand(-1, -1, 4, 4))
+
+
+@pytest.mark.parametrize("method", [ConditionalBatchNorm(), Projection()], ids=lambda m: m.name)
+def test_norm_layers_scale_and_shift_linearly_in_the_vector(method):
+    layer = method.generator_of_vectors(5, 3).norm(PLAIN_NORMS["none"], 6)
+    h = torch.randn(2, 6)
+    gain, bias = (VECTORS @ part.weight.T + part.bias for part in (layer.gain, layer.bias))
+    torch.testing.assert_close(layer(h, VECTORS), h * gain + bias)
+    torch.testing.assert_close(layer(h, VECTORS)[1], h[1])  # the zero vector begins as no change
+
+
+def test_norm_layers_of_vectors_begin_as_spread_as_those_of_classes():
+    torch.manual_seed(0)
+    layer = Projection(std=0.5).generator_of_vectors(5, 16).norm(PLAIN_NORMS["none"], 400)
+    gains = layer.gain(torch.randn(50, 16).sign())
+    assert gains.mean().item() == pytest.approx(1.0, abs=0.05)
+    assert gains.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_projection_of_a_vector_is_bilinear():
+    head = Projection().discriminator(OF_VECTORS).head(6)
+    features = torch.randn(2, 6)
+    expected = features @ head.linear.weight[0] + head.linear.bias
+    expected = expected + (features * (VECTORS @ head.embedding.weight.T)).sum(1)
+    torch.testing.assert_close(head(features, VECTORS).logits, expected)
+    torch.testing.assert_close(
+        head(features, -VECTORS).logits + expected, 2 * head.linear(features)[:, 0]
+    )
+
+
+def test_a_subclass_with_a_generator_of_its_own_takes_class_ids_unless_it_says_otherwise():
+    class Own(Concat):
+        name = "own"
+
+        def generator(self, latent_dim, num_classes):
+            return super().generator(latent_dim, num_classes)
+
+    class Said(Own):
+        name = "said"
+        label_kinds = ("ids", "vectors")
+
+    class Scaled(Concat):
+        name = "scaled"
+
+    assert (Own.label_kinds, Said.label_kinds) == (("ids",), ("ids", "vectors"))
+    assert Scaled.label_kinds == ("ids", "vectors")

@@ -56,13 +56,14 @@ def trainer_of(
     owned=None,
     scheduled=(),
     optimizers=None,
+    image=IMAGE,
     **how,
 ):
     """`optimizers`: G's and D's, or else the built-in one that the settings name."""
     torch.manual_seed(seed)
     method = conditioning or Concat()
     generator, discriminator = build(
-        TinyConv(), method, method, IMAGE, g_norm=g_norm, d_norm=d_norm, transforms=transforms
+        TinyConv(), method, method, image, g_norm=g_norm, d_norm=d_norm, transforms=transforms
     )
     settings = replace(SETTINGS, **how)
     return Trainer(

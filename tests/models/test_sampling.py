@@ -15,7 +15,6 @@ from ganbench.models.sampling import (
     BATCH,
     at_once,
     calibration_samples,
-    draw_labels,
     draw_latents,
     evaluating,
     generate,
@@ -43,26 +42,12 @@ def test_quantise_leaves_its_input_alone():
     assert images.tolist() == [0.5, 2.0]
 
 
-def test_labels_follow_the_shares():
-    shares = torch.tensor([0.5, 0.2, 0.0, 0.3], dtype=torch.float64)
-    count = 50_000
-    found = draw_labels(shares, count, seed=0).bincount(minlength=4) / count
-    for share, expected in zip(found.tolist(), shares.tolist(), strict=True):
-        assert share == pytest.approx(expected, abs=5 * (expected * (1 - expected) / count) ** 0.5)
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda seed, **name: draw_labels(torch.ones(10), 50, seed, **name),
-        lambda seed, **name: draw_latents(MLP(latent_dim=4), 50, seed, **name),
-    ],
-    ids=["labels", "latents"],
-)
-def test_draws_repeat_by_seed_and_name(draw):
-    assert torch.equal(draw(1), draw(1))
-    assert not torch.equal(draw(1), draw(2))
-    assert not torch.equal(draw(1), draw(1, name="other"))
+def test_latents_repeat_by_seed_and_name():
+    architecture = MLP(latent_dim=4)
+    first = draw_latents(architecture, 50, 1)
+    assert torch.equal(first, draw_latents(architecture, 50, 1))
+    assert not torch.equal(first, draw_latents(architecture, 50, 2))
+    assert not torch.equal(first, draw_latents(architecture, 50, 1, name="other"))
 
 
 def test_draws_do_not_touch_the_global_random_state():
@@ -70,7 +55,6 @@ def test_draws_do_not_touch_the_global_random_state():
     expected = torch.rand(1)
     torch.manual_seed(3)
     draw_latents(MLP(latent_dim=2), 5, seed=0)
-    draw_labels(torch.ones(2), 5, seed=0)
     assert torch.equal(torch.rand(1), expected)
 
 

@@ -302,6 +302,61 @@ class CountsInAnAttribute(Concat):
         return self.Fading(super().generator(latent_dim, num_classes))
 
 
+@dataclass(kw_only=True)
+class WholeNumbers(Concat):
+    """Vectors cast as if they were class ids."""
+
+    name = "whole-numbers"
+    label_kinds = ("vectors",)
+    caught_by = {"labels_change_the_image[vectors]"}
+
+    class Cast(GeneratorConditioner):
+        def __init__(self, latent_dim: int, condition_dim: int) -> None:
+            super().__init__(latent_dim + condition_dim)
+
+        def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+            return torch.cat([z, labels.long().float()], 1)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return self.Cast(latent_dim, condition_dim)
+
+
+@dataclass(kw_only=True)
+class VectorsUnsaid(Conditioning):
+    """A generator of vectors that nobody calls, as only class ids are declared."""
+
+    name = "vectors-unsaid"
+    caught_by = {"label_kinds_are_known"}
+
+    def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
+        return Concat().generator(latent_dim, num_classes)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return Concat().generator_of_vectors(latent_dim, condition_dim)
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return Concat().discriminator(image)
+
+
+@dataclass(kw_only=True)
+class FirstNumberAlone(Concat):
+    """The vectors of a whole batch are those of its first image."""
+
+    name = "first-vector-alone"
+    label_kinds = ("vectors",)
+    caught_by = {"samples_do_not_depend_on_their_neighbours[vectors]"}
+
+    class First(GeneratorConditioner):
+        def __init__(self, latent_dim: int, condition_dim: int) -> None:
+            super().__init__(latent_dim + condition_dim)
+
+        def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+            return torch.cat([z, labels[:1].expand_as(labels)], 1)
+
+    def generator_of_vectors(self, latent_dim: int, condition_dim: int) -> GeneratorConditioner:
+        return self.First(latent_dim, condition_dim)
+
+
 @mutants.parametrize(
     *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
-from helpers.tiny_trainer import CPU, SETTINGS, Spy, data_of, same, trainer_of, weights
+from helpers.tiny_trainer import CPU, IMAGE, SETTINGS, Spy, data_of, same, trainer_of, weights
 from torch import nn
 
 from ganbench import (
@@ -89,6 +89,21 @@ def test_random_labels_of_fakes_are_drawn_anew_and_uniform():
     again = LabelSpy()
     trainer_of(again, fake_labels="random", kimg=2.4).run()
     assert again.seen == spy.seen
+
+
+def test_random_vectors_of_fakes_are_those_of_any_images():
+    spy, image = LabelSpy(), replace(IMAGE, num_classes=0, condition_dim=2)
+    vectors = torch.arange(96.0).view(48, 2)
+    trainer_of(
+        spy, image=image, data=replace(data_of(), labels=vectors), fake_labels="random", kimg=2.4
+    ).run()
+    real, fake = (torch.tensor(part) for part in zip(*spy.seen, strict=True))
+    assert not torch.equal(real, fake)
+    for given in (real, fake):
+        rows = given.view(-1, 2)
+        assert torch.equal(rows[:, 1], rows[:, 0] + 1)  # whole vectors
+        shares = (rows[:, 0] // 2).long().bincount(minlength=48) / len(rows)
+        assert shares.tolist() == pytest.approx([1 / 48] * 48, abs=0.015)
 
 
 # Whose weights

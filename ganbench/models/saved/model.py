@@ -204,7 +204,7 @@ class SavedModel:
         """Raise ConfigError where the labels of the training data are vectors."""
         if self.image.condition_dim:
             raise ConfigError(
-                f"{self.directory}: the labels of this model are {self.image.labels} numbers, and "
+                f"{self.directory}: the labels of this model are {self.image.labels}, and "
                 "there are no classes"
             )
 

@@ -39,7 +39,7 @@ def by_text(text: str, condition_dim: int, where: str) -> Tensor:
         example = ",".join(f"{0.1 * (i + 1):.1f}" for i in range(min(condition_dim, 3)))
         more = ",…" if condition_dim > 3 else ""
         raise ConfigError(
-            f"{where}: this model takes vectors of {condition_dim}; give numbers with commas "
+            f"{where}: this model takes a vector of {condition_dim}; give numbers with commas "
             f"between them, as {example}{more}"
         ) from error
     return all_meant(numbers, 1, condition_dim, where)[0]

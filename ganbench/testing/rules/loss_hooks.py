@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from ganbench.contracts.losses import Loss
 from ganbench.contracts.steps import Player, Step
-from ganbench.testing.fixtures.loss_steps import Adversary, Stage, reaches, stage_for
+from ganbench.testing.fixtures.loss_steps import (
+    Adversary,
+    Stage,
+    reaches,
+    same_labels,
+    stage_for,
+)
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 
@@ -142,7 +148,8 @@ def edited_images_keep_their_labels(loss: Loss) -> None:
             distance = torch.cdist(scored.images.detach().flatten(1), known)
             nearest, index = distance.min(1)
             same = nearest < 1e-5  # others are new, and their labels are the loss's affair
-            wrong = same & (scored.labels != labels[index])
+            assert scored.labels is not None
+            wrong = same & ~same_labels(scored.labels, labels[index])
             assert not wrong.any(), (
                 f"after its edit of the {player}'s step, `{kind}` has images with labels that are "
                 "not theirs; move labels with their images"

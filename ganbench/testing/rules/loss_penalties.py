@@ -139,16 +139,17 @@ def interpolates_each_sample_on_its_own(loss: Loss) -> None:
 def own_images_keep_their_labels(loss: Loss) -> None:
     """Only those differentiated at must: wrong labels elsewhere may be meant."""
     stage = stage_for(loss, count=6, resolution=8, classes=6)
-    stage.labels = torch.randperm(6)
+    assert stage.labels is not None
+    stage.labels = stage.labels[torch.randperm(6)]
     for player in get_args(Player):
         told = _Told()
         stage.terms(loss, player, seen=told.listening)
         step = told.steps[0]
         for images, labels, differentiated in told.scored:
             assert labels is not None, "score() is called without labels; hand on `real.labels`"
-            for own, label in zip(images.detach(), labels.tolist(), strict=True):
+            for own, label in zip(images.detach(), labels, strict=True):
                 partner = _partner(own, step) if differentiated else None
-                assert partner is None or label == stage.labels[partner], (
+                assert partner is None or torch.equal(label, stage.labels[partner]), (
                     "score() is told labels that are not the images' own; hand on `real.labels` in "
                     "their own order"
                 )

@@ -188,6 +188,24 @@ def any_batch_size_and_channel_count_works(loss: Loss) -> None:
 
 
 @rules.rule
+def vectors_are_handed_on(loss: Loss) -> None:
+    """Labels may be vectors, which a loss that needs no labels does not look into."""
+    if loss.needs_labels and "vectors" not in loss.label_kinds:
+        return
+    try:
+        for player, terms in _both(loss, stage_for(loss, condition_dim=2)):
+            for name, term in terms.items():
+                _assert_scalar(f"the {player}'s term '{name}', of vectors as labels,", term)
+    except ContractError:
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"where labels are vectors (N, C) it raised {type(error).__name__} ({error}); hand "
+            "them on as they are, or declare `needs_labels = True`"
+        ) from error
+
+
+@rules.rule
 def missing_labels_work(loss: Loss) -> None:
     if loss.needs_labels:
         return

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.metrics import Metric
 from ganbench.records.columns import Column
-from ganbench.testing.fixtures.evaluations import EXTRACTOR, SCENES, KitEvaluation, Scene, probes
+from ganbench.testing.fixtures.evaluations import (
+    EXTRACTOR,
+    OF_VECTORS,
+    SCENES,
+    KitEvaluation,
+    Scene,
+    probes,
+)
 from ganbench.testing.fixtures.process import kept_process
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
@@ -140,6 +147,7 @@ def odd_samples_give_a_number_or_a_reason(metric: Metric) -> None:
             ("two images", scene.first(2)),
             ("one image", scene.first(1)),
             ("samples without labels", scene.unlabelled()),
+            ("vectors in the place of classes", OF_VECTORS.identical()),
         ):
             values = _surely_computed(metric, evaluation, f"{what} of {scene.name}")
             for name, value in values.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import mutants
 from helpers.folders_of_pictures import celeba
 
@@ -54,6 +55,16 @@ def test_several_attributes_are_bits_of_the_class(root):
         "Male, Bald",
     )
     assert faces.load("train", root).labels.tolist() == [2, 2, 1, 1, 3, 0]
+
+
+def test_vectors_are_the_attributes_themselves(root):
+    classes = data(root, "Male", "Bald").load("train", root).labels
+    dataset = data(root, "Male", "Bald", vectors=True)
+    found = dataset.load("train", root)
+    expected = torch.stack([2 * (classes // 2) - 1, 2 * (classes % 2) - 1], 1).float()
+    assert torch.equal(found.labels, expected)
+    assert (dataset.image_spec().num_classes, dataset.image_spec().condition_dim) == (0, 2)
+    assert dataset.class_names() == ()
 
 
 def test_no_attribute_is_no_label(root):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import mutants
 from helpers.folders_of_pictures import glasses, picture
 
@@ -291,3 +292,91 @@ def test_conforms(faces, options):
 
 def test_conforms_where_it_is_not_there(tmp_path):
     assert mutants.failures(ImageCSV(path=str(tmp_path / "absent"), csv="train.csv")) == {}
+
+
+# Vectors in the place of labels
+
+
+TABLE = (
+    "id,age,x,place",
+    "1,0,0.5,a",
+    "2,50,-1,b",
+    "3,100,1,b",
+    "4,25,0,a",
+    "5,10,0,a",
+    "6,20,0,a",
+)
+
+
+def test_columns_of_numbers_are_the_vector_of_each_picture(faces):
+    rewritten(faces, *TABLE)
+    found = loaded(faces, condition=["x", "age"])
+    assert found.labels.dtype == torch.float32
+    assert found.labels.tolist() == [[0.5, 0], [-1, 50], [1, 100], [0, 25], [0, 10], [0, 20]]
+    spec = data(faces, condition=["x", "age"]).image_spec()
+    assert (spec.num_classes, spec.condition_dim) == (0, 2)
+    assert data(faces, condition=["x", "age"]).class_names() == ()
+    assert data(faces, condition=["x"]).status(faces).note == "6 rows of train.csv; vectors of x"
+    (remark,) = found.remarks
+    assert remark.startswith("column 'age' goes from 0 to 100, and networks learn from numbers")
+    assert remark.endswith("give condition: {age: [0, 100]}")
+
+
+def test_ends_that_are_given_become_minus_one_and_one(faces):
+    rewritten(faces, *TABLE)
+    found = loaded(faces, condition={"age": [0, 100], "x": [1, -1]})
+    expected = [[-1, -0.5], [0, 1], [1, -1], [-0.5, 0], [-0.8, 0], [-0.6, 0]]
+    torch.testing.assert_close(found.labels, torch.tensor(expected))
+    assert found.remarks == ()
+
+
+def test_splits_and_rows_that_are_left_out_keep_pictures_and_vectors_together(faces):
+    rewritten(faces, *TABLE)
+    whole = loaded(faces, condition=["age"])
+    by_id = dict(zip(whole.images[:, 0, 0, 0].tolist(), whole.labels[:, 0].tolist(), strict=True))
+    for options in ({"where": {"place": "a"}}, {"test_share": 0.5}):
+        for split in data(faces, condition=["age"], **options).splits:
+            part = data(faces, condition=["age"], **options).load(split, faces)
+            assert 0 < len(part) < 6
+            for image, vector in zip(part.images, part.labels, strict=True):
+                assert by_id[int(image[0, 0, 0])] == float(vector)
+
+
+@pytest.mark.parametrize("text", ["", "old", "nan", "inf"])
+def test_a_row_without_its_number_is_a_problem(faces, text):
+    rewritten(faces, *TABLE[:-1], f"6,{text},0,a")
+    found = loaded(faces, condition=["age"])
+    assert len(found) == len(found.labels) == 5
+    assert f"line 7: age of '6' is '{text}', and no number" in found.problems[0]
+
+
+def test_a_column_of_one_value_is_remarked(faces):
+    rewritten(faces, "id,x", *(f"{i},3" for i in range(1, 7)))
+    assert (
+        "column 'x' is 3 for all pictures, and tells nothing"
+        in loaded(faces, condition=["x"]).remarks
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"condition": ["age", "age"]}, "names a column twice"),
+        ({"condition": {"age": [3, 3]}}, "two different numbers"),
+        ({"condition": ["age"], "relabel": "other.yaml"}, "there are none"),
+    ],
+)
+def test_conditions_that_mean_nothing_are_refused(faces, options, why):
+    with pytest.raises(ValueError, match=why):
+        data(faces, **options)
+
+
+def test_a_column_that_is_not_there_has_a_suggestion(faces):
+    rewritten(faces, *TABLE)
+    with pytest.raises(DataError, match="no column 'agee'"):
+        loaded(faces, condition=["agee"])
+
+
+def test_conforms_with_a_condition(faces):
+    rewritten(faces, *TABLE)
+    assert mutants.failures(data(faces, condition=["x"])) == {}

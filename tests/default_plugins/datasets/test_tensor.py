@@ -380,3 +380,62 @@ def test_options_are_those_of_a_benchmark_file(plugins, tmp_path):
     write(tmp_path / "a.npz", {"x": IMAGES / 255})
     options = {"path": str(tmp_path / "a.npz"), "range": [0, 1], "resolution": 4}
     assert loaded(plugins.build("dataset", "tensor", options)).images.shape == (12, 3, 4, 4)
+
+
+# Vectors in the place of labels
+
+
+@pytest.mark.parametrize(("shape", "width"), [((12,), 1), ((12, 3), 3)])
+@pytest.mark.parametrize("dtype", [np.float64, np.int32, bool])
+def test_condition_is_a_vector_of_each_image(at, shape, width, dtype):
+    values = np.random.default_rng(0).normal(size=shape).round(1).astype(dtype)
+    dataset = at({"images": IMAGES, "labels": LABELS, "told": values}, condition="told")
+    assert dataset.image_spec() == ImageSpec(3, 8, condition_dim=width)
+    assert dataset.class_names() == ()
+    found = loaded(dataset)
+    assert found.labels.dtype == torch.float32
+    assert np.allclose(found.labels.numpy(), values.reshape(12, width).astype(np.float32))
+
+
+def test_condition_may_be_a_file_beside_and_has_a_test_set(at, tmp_path):
+    np.save(tmp_path / "told.npy", np.arange(12.0))
+    assert loaded(at(IMAGES, "data.npy", condition="told.npy")).labels.flatten().tolist() == list(
+        range(12)
+    )
+    content = {"x": IMAGES, "told": np.arange(12.0), "x_test": IMAGES[:3], "t": np.ones(3)}
+    dataset = at(content, images="x", condition="told", test_images="x_test", test_condition="t")
+    assert loaded(dataset, "test").labels.flatten().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (np.zeros((11, 2)), r"a condition of shape \(11, 2\) for 12 images"),
+        (np.zeros((12, 2, 2)), "a condition of shape"),
+        (np.full((12, 2), np.nan), "12 of 12 vectors have a number that is NaN or infinite"),
+        (np.array(["a"] * 12), "a condition of <U1; give numbers"),
+    ],
+)
+def test_condition_that_does_not_fit_is_an_error(at, values, why):
+    dataset = at({"images": IMAGES, "told": values}, condition="told")
+    with pytest.raises(DataError, match=why):
+        loaded(dataset)
+
+
+def test_test_set_of_another_width_is_an_error(at):
+    content = {"x": IMAGES, "told": np.ones((12, 2)), "x_test": IMAGES[:3], "t": np.ones(3)}
+    dataset = at(content, images="x", condition="told", test_images="x_test", test_condition="t")
+    with pytest.raises(DataError, match="vectors of 1, and those of training images are of 2"):
+        loaded(dataset, "test")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"labels": "y", "condition": "c"}, "exclude each other"),
+        ({"test_condition": "c", "test_path": "t.npz"}, "give condition, too"),
+    ],
+)
+def test_conditions_that_mean_nothing_are_refused(at, options, why):
+    with pytest.raises(ValueError, match=why):
+        at(**options)
