@@ -83,7 +83,7 @@ def test_each_number_is_there_or_has_its_reason(circles):
         values = {m["name"]: m for m in result["metrics"]}
         assert values["fid@pixels"]["value"] is not None
         told = values["condition-error"]
-        assert (told["value"] is None) == (told.get("reason") is not None)
+        assert (told["value"] is None) == bool(told["reason"])
         for name in ("intra-fid@pixels", "modes"):
             assert values[name]["value"] is None
             assert "vectors of one number, no classes" in values[name]["reason"]
@@ -137,7 +137,7 @@ def test_pictures_show_a_vector_in_each_row(pictures):
 
 
 def test_commands_take_numbers_where_others_take_classes(pictures):
-    run = pictures.parents[3]
+    run = pictures.parents[4]
     for arguments in (
         ("sample", pictures, "-n", 6, "--label=0.5,-1", "--out", "page.png"),
         ("sample", pictures, "-n", 3, "--out", "each"),
@@ -167,7 +167,7 @@ def test_commands_take_numbers_where_others_take_classes(pictures):
 )
 def test_what_is_no_vector_is_refused(pictures, arguments, told):
     command, *options = arguments
-    run = pictures.parents[3]
+    run = pictures.parents[4]
     found = tiny.ganbench(command, pictures, *options, "--out", "bad.png", cwd=run)
     assert found.returncode == 2
     assert told in found.stderr
@@ -175,7 +175,7 @@ def test_what_is_no_vector_is_refused(pictures, arguments, told):
 
 
 def test_what_takes_no_vectors_is_refused_by_the_plan(pictures):
-    run = pictures.parents[3]
+    run = pictures.parents[4]
     for conditioning, told in (("embed-mul", "needs class ids"), ("cbn", "norm layers")):
         text = PICTURES.replace("{generator: concat, discriminator: concat}", conditioning)
         found = tiny.ganbench("plan", tiny.write(run, text), cwd=run)
@@ -184,8 +184,8 @@ def test_what_takes_no_vectors_is_refused_by_the_plan(pictures):
 
 
 def test_datasets_prepare_shows_the_numbers(pictures):
-    run = pictures.parents[3]
-    target = ("tensor", "--set", "path=pictures.npz", "--set", "condition=shades")
+    run = pictures.parents[4]
+    target = ("tensor", "-o", "path=pictures.npz", "-o", "condition=shades")
     found = tiny.ganbench("datasets", "prepare", *target, cwd=run)
     assert found.returncode == 0, found.stderr
     assert "vectors:  of 2 numbers: -0.9" in found.stdout

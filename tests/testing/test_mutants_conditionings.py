@@ -61,7 +61,7 @@ class SecretlyConditional(Concat):
 
     name = "secretly-conditional"
     needs_labels = False
-    caught_by = {"labels_do_not_matter"}
+    caught_by = {"labels_do_not_matter", "labels_do_not_matter[vectors]"}
 
 
 class Multiplied(GeneratorConditioner):

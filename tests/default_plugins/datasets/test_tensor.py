@@ -417,7 +417,7 @@ def test_condition_may_be_a_file_beside_and_has_a_test_set(at, tmp_path):
     ],
 )
 def test_condition_that_does_not_fit_is_an_error(at, values, why):
-    dataset = at({"images": IMAGES, "told": values}, condition="told")
+    dataset = at({"images": IMAGES, "told": values}, images="images", condition="told")
     with pytest.raises(DataError, match=why):
         loaded(dataset)
 
