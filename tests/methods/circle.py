@@ -57,6 +57,7 @@ class ConditionError(Metric):
     """Mean distance of samples to where the points of their angle are centred."""
 
     name = "condition-error"
+    breaks = {"values_are_the_declared_columns": "its number is of angles, as no other data has"}
 
     @property
     def columns(self):

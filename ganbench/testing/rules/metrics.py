@@ -79,7 +79,7 @@ def values_are_the_declared_columns(metric: Metric) -> None:
     metric = _named(metric)
     declared = {column.name for column in metric.columns}
     given: set[str] = set()
-    for scene in SCENES:
+    for scene in (*SCENES, OF_VECTORS):
         values = _told(metric, scene.identical())
         undeclared = sorted(set(values) - declared)
         assert not undeclared, f"compute() gives {undeclared}, which its columns do not declare"
@@ -88,7 +88,7 @@ def values_are_the_declared_columns(metric: Metric) -> None:
             assert plain, f"'{name}' is a {type(value).__name__}, not a float; add .item()"
         given |= set(values)
     missing = sorted(declared - given)
-    known = ", ".join(scene.name for scene in SCENES)
+    known = ", ".join(scene.name for scene in (*SCENES, OF_VECTORS))
     assert not missing, f"compute() never gives the declared columns {missing}; tried with {known}"
 
 
