@@ -63,6 +63,7 @@ class Terminated(BaseException):
     """SIGTERM, as an exception, so that workers are stopped on the way out."""
 
 
+_NATIVE_TRACE = "\nException raised from "  # what torch's errors end with, dozens of lines
 INTERRUPTIONS = (KeyboardInterrupt, Terminated)
 """What passes through the code of others without being their error."""
 
@@ -92,5 +93,6 @@ def told(error: BaseException) -> str:
         text = str(error)
     except Exception:  # of anyone's
         text = "(it cannot say what is wrong)"
+    text = text.partition(_NATIVE_TRACE)[0]
     text = text if isinstance(error, GanbenchError) else f"{type(error).__name__}: {text}"
     return text + "".join(f" ({note})" for note in getattr(error, "__notes__", ()))

@@ -11,7 +11,7 @@ from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.losses import Loss, Regularizer
-from ganbench.errors import INTERRUPTIONS, Incompatible
+from ganbench.errors import INTERRUPTIONS, Incompatible, told
 from ganbench.models import initial_weights, networks
 from ganbench.models.parts import Parts
 from ganbench.records.cells import Cell
@@ -138,7 +138,7 @@ def check_networks(parts: Parts, cell: Cell, buildable: Buildable) -> None:
         except INTERRUPTIONS:
             raise
         except BaseException as error:
-            buildable[key] = f"its networks cannot be built: {type(error).__name__}: {error}"
+            buildable[key] = f"its networks cannot be built: {told(error)}"
     if why := buildable[key]:
         raise Incompatible(why)
 

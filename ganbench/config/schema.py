@@ -25,6 +25,9 @@ from ganbench.config.training_schema import Budget, PlayerBlock, Training
 from ganbench.records.cells import PLAIN
 from ganbench.records.training_settings import Control
 
+MOST_AT_ONCE = 10_000  # trials, and threads
+MOST_IMAGES = 10**9
+
 Norm = Literal[
     "batch",
     "layer",
@@ -41,7 +44,7 @@ Norm = Literal[
 class EvaluationSettings(Settings):
     """How generators are judged, and beside which rows of real images."""
 
-    num_samples: Annotated[int, Field(ge=2)] = 10_000
+    num_samples: Annotated[int, Field(ge=2, le=MOST_IMAGES)] = 10_000
     controls: tuple[Control, ...] = Field(
         default=("test",), description="rows of real images, right and wrong, to read others by"
     )
@@ -99,9 +102,9 @@ class Execution(Settings):
     """How trials are run; none of it changes what they give."""
 
     executor: ExecutorChoice = ExecutorChoice(name="local")
-    jobs: PositiveInt = Field(default=1, description="trials at once")
+    jobs: PositiveInt = Field(default=1, le=MOST_AT_ONCE, description="trials at once")
     threads: PositiveInt | None = Field(
-        default=None, description="of each trial; null: a share of the cores"
+        default=None, le=MOST_AT_ONCE, description="of each trial; null: a share of the cores"
     )
     timeout: Seconds = Field(default=None, description="of each trial, in seconds or like 30m")
     checkpoint: Seconds = Field(

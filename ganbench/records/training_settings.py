@@ -101,8 +101,8 @@ class TrainingSettings:
 
     @property
     def iterations(self) -> int:
-        """Iterations that show D the budget: whole ones, of which the last may exceed it."""
-        return math.ceil(round(1000 * self.kimg) / self.images_per_iteration)
+        """One iteration or as many as show D the budget; the last may go beyond it."""
+        return max(1, math.ceil(round(1000 * self.kimg) / self.images_per_iteration))
 
     @property
     def images_per_iteration(self) -> int:

@@ -11,13 +11,14 @@ import torch
 
 from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import LabeledImages
-from ganbench.errors import INTERRUPTIONS, told
+from ganbench.errors import INTERRUPTIONS, ConfigError, told
 from ganbench.models.drawing import Trained
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import Sampler
 from ganbench.models.trained import TrainingResult
 from ganbench.records.cells import PLAIN, Cell, Spec
 from ganbench.records.results import SamplerResult, TrialResult
+from ganbench.util.machine import free_memory_bytes
 from ganbench.util.random_streams import stream
 
 
@@ -45,6 +46,7 @@ class Samplers:
     def __init__(self, cell: Cell, parts: Parts, sampler: Sampler) -> None:
         self.cell, self.parts, self.sampler = cell, parts, sampler
         self.names = cell.sampler_names or (PLAIN,)
+        self._refuse_more_than_memory()
 
     def drawn(self, trained: TrainingResult, number: int) -> Sampled:
         """Return what one of them draws. But for `plain`, one that raises has no images."""
@@ -67,6 +69,18 @@ class Samplers:
             return replace(nothing, error=nothing.reason)
         seconds = time.perf_counter() - started
         return Sampled(number, name, LabeledImages(images, labels), seconds, protocol)
+
+    def _refuse_more_than_memory(self) -> None:
+        """Raise ConfigError for more images than memory takes, before anything is trained."""
+        image, count = self.parts.image, self.cell.num_samples
+        values = image.channels * image.resolution**2 * self.sampler.dtype.itemsize
+        needed = count * (values + 4 * self.parts.architecture.latent_dim)
+        free = free_memory_bytes()
+        if free is not None and needed > free:
+            raise ConfigError(
+                f"evaluation.num_samples: {count:,} images of {image} and their latents take "
+                f"{needed:,} bytes of memory, and {free:,} are free; lower it"
+            )
 
     def _model(self, trained: TrainingResult) -> Trained:
         own = {

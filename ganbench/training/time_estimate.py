@@ -210,4 +210,4 @@ def readable(duration: float) -> str:
         return f"{duration:.0f} s"
     if duration < 90 * 60:
         return f"{duration / 60:.0f} min"
-    return f"{duration / 3600:.1f} h"
+    return f"{duration / 3600:,.1f} h"

@@ -238,3 +238,15 @@ def test_sample_draws_by_a_sampler(folder: Path) -> None:
     with np.load(folder / "s.npz") as found:
         assert found["images"].shape == (20, 1, 1, 2)
         assert "latents" not in found
+
+
+def test_more_samples_than_memory_takes_are_refused_before_training(tmp_path: Path) -> None:
+    text = tiny.INLINE.replace("[bce, lsgan]", "[bce]").replace(
+        "{name: ring,", "{name: mixture1200,"
+    )
+    text = text.replace("num_samples: 200,", "num_samples: 1000000000, controls: [],")
+    done = tiny.ganbench("run", tiny.write(tmp_path, text), "--out", "run", cwd=tmp_path)
+    assert done.returncode == 3
+    (outcome,) = outcomes(tmp_path / "run")
+    assert "evaluation.num_samples: 1,000,000,000 images of 3×20×20, 10 classes" in outcome.reason
+    assert not (outcome.directory / "metrics.jsonl").exists()

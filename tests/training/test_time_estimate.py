@@ -71,6 +71,7 @@ def test_cells_that_take_the_same_time_are_measured_once(
         ("training: {batch_size: 64}", False),
         ("training: {batch_size: 1000000000000000000}", True),
         ("training: {batch_size: 64, n_critic: 1000000000}", False),
+        ("training: {batch_size: 64, budget: {kimg: 1e-308}}", False),
     ],
 )
 def test_estimates_end_whatever_is_asked(planned, plugins, changes, is_bound):

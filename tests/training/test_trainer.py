@@ -234,6 +234,10 @@ def test_budget_is_filled_by_whole_iterations():
     assert progress.g_updates == 5
 
 
+def test_budget_of_less_than_an_image_is_an_iteration():
+    assert trainer_of(kimg=1e-308).run().progress.iteration == 1
+
+
 def test_budget_is_not_exceeded_by_rounding():
     """1000 * 2.015 is a little more than 2015 in floating point."""
     trainer = trainer_of(batch_size=5, kimg=2.015)

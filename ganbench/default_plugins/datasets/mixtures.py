@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ganbench import Dataset, DatasetStatus, ImageSpec, LabeledImages, Mixture, Split, hookimpl
+from ganbench.default_plugins.datasets.arrays.limits import require_memory_for
 
 SEEDS: dict[Split, int] = {"train": 0, "test": 1}
+MOST = {"modes": 10_000, "side": 100}
 WITHIN = 1 - math.exp(-4.5)  # of a Gaussian in the plane, of all that lies within 3 std
 
 
@@ -33,6 +35,8 @@ class GaussianMixture(Dataset):
         for name, value in vars(self).items():
             if value <= 0:
                 raise ValueError(f"{name} must be positive, found {value}")
+            if value > (most := MOST.get(name, math.inf)):
+                raise ValueError(f"{name} must be at most {most:,}, found {value:,}")
         reach = self.centers().abs().max().item() + self.margin * self.std
         if reach > self.extent:
             raise ValueError(
@@ -52,6 +56,8 @@ class GaussianMixture(Dataset):
 
     def load(self, split: Split, root: Path) -> LabeledImages:
         count = self.train_size if split == "train" else self.test_size
+        size = self.layout[0] * self.layout[1] ** 2 + self.noisy  # a point, and what is added to it
+        require_memory_for(self.name, split, count, 4 * size + 8)
         generator = torch.Generator().manual_seed(SEEDS[split])
         labels = torch.randint(len(self.centers()), (count,), generator=generator)
         points = self.centers()[labels]

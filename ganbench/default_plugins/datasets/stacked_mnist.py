@@ -20,6 +20,7 @@ from ganbench import (
     Split,
     hookimpl,
 )
+from ganbench.default_plugins.datasets.arrays.limits import require_memory_for
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.features.builtin import MnistCNNv1
 
@@ -81,8 +82,9 @@ class StackedMNIST(Dataset):
 
     def triples(self, split: Split, num_digits: int) -> Tensor:  # (N, 3)
         """Return which digits stand in each image, as indices (N, 3)."""
-        generator = torch.Generator().manual_seed(SEEDS[split])
         count = self.train_size if split == "train" else self.test_size
+        require_memory_for(self.name, split, count, 3 * 28**2 + 3 * 8)
+        generator = torch.Generator().manual_seed(SEEDS[split])
         return torch.randint(num_digits, (count, 3), generator=generator)
 
     def _mnist(self) -> MNIST:

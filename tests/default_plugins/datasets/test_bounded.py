@@ -17,6 +17,8 @@ from helpers import folders_of_pictures
 from ganbench import DataError
 from ganbench.default_plugins.datasets.arrays import limits
 from ganbench.default_plugins.datasets.image_folder import ImageFolder
+from ganbench.default_plugins.datasets.mixtures import Grid, Mixture1200, Ring
+from ganbench.default_plugins.datasets.stacked_mnist import StackedMNIST
 from ganbench.default_plugins.datasets.tensor import Tensors
 
 
@@ -80,7 +82,7 @@ CASES = {
     ),
     "b-idx3-ubyte.gz": (
         gzip.compress(idx(2**32 - 1, 2**32 - 1, 2**32 - 1)),
-        "bytes of memory once read, and [0-9,]+ are free",
+        "bytes of memory, and [0-9,]+ are free",
     ),
     "c-idx3-ubyte.gz": (
         gzip.compress(idx(1, 8, 8, values=bytes(2**26))) * 20,
@@ -105,10 +107,22 @@ def test_a_packed_array_that_the_memory_cannot_hold_is_refused(tmp_path, monkeyp
     dataset = Tensors(path=str(tmp_path / "a.npz"))
     assert len(dataset.load("train", Path())) == 100
     monkeypatch.setattr(limits, "free_memory_bytes", lambda: 100_000)
-    with pytest.raises(
-        DataError, match="takes 102,400 bytes of memory once read, and 100,000 are f"
-    ):
+    with pytest.raises(DataError, match="takes 102,400 bytes of memory, and 100,000 are f"):
         dataset.load("train", Path())
+
+
+@pytest.mark.parametrize("cls", [Ring, Grid, Mixture1200, StackedMNIST])
+def test_as_many_images_as_memory_takes_are_made(cls, monkeypatch):
+    for split, many in (("train", 10**38), ("test", 10**12)):
+        with pytest.raises(
+            DataError, match=f"'{cls.name}': a split '{split}' of .*; lower {split}"
+        ):
+            cls(**{f"{split}_size": many}).load(split, Path())
+    few = cls(train_size=20, test_size=20)
+    images = few.load("train", Path()).images
+    monkeypatch.setattr(limits, "free_memory_bytes", lambda: images.nbytes)  # and no byte more
+    with pytest.raises(DataError, match="a split 'train' of 20 images takes"):
+        few.load("train", Path())
 
 
 def test_repeated_labels_are_taken(tmp_path):

@@ -196,6 +196,8 @@ def test_mixture1200_lies_within_its_extent(tmp_path):
         ("grid", {"side": 7}, "its points reach to 6.15, .*; use an extent of at least 6.15"),
         ("ring", {"std": 0.5}, "its points reach to 2.5, and images end at extent 1.5; use"),
         ("ring", {"modes": 0}, "modes must be positive, found 0"),
+        ("ring", {"modes": 10**9}, "modes must be at most 10,000, found 1,000,000,000"),
+        ("grid", {"side": 101}, "side must be at most 100, found 101"),
         (
             "mixture1200",
             {"extent": 15.0},

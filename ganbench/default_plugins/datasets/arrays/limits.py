@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ganbench import free_memory_bytes
+from ganbench import DataError, Split, free_memory_bytes
 
 MOST_ARRAYS = 10_000  # of a file
 LONGEST_SIDE = 2**62
@@ -34,4 +34,14 @@ def require_memory(needed: int) -> None:
     """Raise ValueError where so many bytes are not free, before they are asked for."""
     free = free_memory_bytes() or UNKNOWN
     if needed > free:
-        raise ValueError(f"takes {needed:,} bytes of memory once read, and {free:,} are free")
+        raise ValueError(f"takes {needed:,} bytes of memory, and {free:,} are free")
+
+
+def require_memory_for(name: str, split: Split, count: int, bytes_each: int) -> None:
+    """Raise DataError where so many images, which a data set makes, do not fit into free memory."""
+    try:
+        require_memory(count * bytes_each)
+    except ValueError as error:
+        raise DataError(
+            f"data set '{name}': a split '{split}' of {count:,} images {error}; lower {split}_size"
+        ) from error
