@@ -112,17 +112,17 @@ def test_a_packed_array_that_the_memory_cannot_hold_is_refused(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("cls", [Ring, Grid, Mixture1200, StackedMNIST])
-def test_as_many_images_as_memory_takes_are_made(cls, monkeypatch):
+def test_as_many_images_as_memory_takes_are_made(cls, tmp_path, monkeypatch):
     for split, many in (("train", 10**38), ("test", 10**12)):
         with pytest.raises(
             DataError, match=f"'{cls.name}': a split '{split}' of .*; lower {split}"
         ):
-            cls(**{f"{split}_size": many}).load(split, Path())
+            cls(**{f"{split}_size": many}).load(split, tmp_path)
     few = cls(train_size=20, test_size=20)
-    images = few.load("train", Path()).images
+    images = few.load("train", tmp_path).images
     monkeypatch.setattr(limits, "free_memory_bytes", lambda: images.nbytes)  # and no byte more
     with pytest.raises(DataError, match="a split 'train' of 20 images takes"):
-        few.load("train", Path())
+        few.load("train", tmp_path)
 
 
 def test_repeated_labels_are_taken(tmp_path):
