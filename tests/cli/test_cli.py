@@ -311,6 +311,7 @@ def test_run_folder_of_another_kind_is_a_sentence(tmp_path: Path, text: str) -> 
     assert tiny.ganbench("list", tmp_path, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.integration  # of light workers, test_processes.py proves it
 def test_modules_of_the_users_folder_are_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "random.py").write_text("raise RuntimeError('not the random you wanted')\n")
     tiny.write(tmp_path, tiny.UNCONTROLLED)

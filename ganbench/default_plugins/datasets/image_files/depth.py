@@ -1,4 +1,8 @@
-"""How many bits the values of pictures have, and what looks wrong with that."""
+"""How many bits the values of pictures have, and what looks wrong with that.
+
+All data sets are looked at once they are loaded (`evaluation/loading.py`), with 8 bits a value.
+What files had before, and so which range would be right, is known here alone.
+"""
 
 from __future__ import annotations
 
