@@ -171,10 +171,10 @@ def test_networks_of_g_are_averaged_as_g_is():
 
 
 def test_information_is_learned():
-    trainer = trained(BCE(), of("infogan"), kimg=6, log_every=50, g_lr=5e-3, d_lr=1e-4)
+    trainer = trained(BCE(), of("infogan"), kimg=0.8, log_every=10, g_lr=1e-2, d_lr=1e-4)
     windows = trainer.run().windows
     first, last = (window.g_terms["information"] for window in (windows[0], windows[-1]))
-    assert last < 0.7 * first
+    assert last < 0.5 * first
 
 
 def test_who_owns_nothing_changes_nothing():
