@@ -16,6 +16,7 @@ from ganbench.errors import ContractError
 from ganbench.util.messages import shown
 from ganbench.util.process_settings import put_back
 
+REACH = 1.01  # of fractions, with what resizing may add
 DARK = 65  # where the brightest value is below it, white may be another one: of 14 bits, it is 64
 DARKER, SHARE = 32, 0.01  # and where those of such a share are, while others are bright
 LOOKED_AT = 1000  # images, evenly spread, by which that is told
@@ -49,6 +50,9 @@ def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
         return f"split '{split}' is empty; raise DataError where no image is found"
     if images.dtype not in (torch.uint8, torch.float32):
         return f"images are {images.dtype}; give uint8 in [0, 255], or float32 in [-1, 1]"
+    if images.dtype == torch.float32 and not all(map(torch.isfinite, images.aminmax())):
+        row = int((~images.isfinite().flatten(1).all(1)).nonzero()[0])
+        return f"image {row:,} of '{split}', from 0, has a value that is NaN or infinite"
     if spec.label_kind is None:
         return None
     if labels is None:
@@ -104,7 +108,18 @@ def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator
         yield "it gives labels, and its image_spec() says unlabelled; they are not used"
     yield from odd_names(dataset.class_names())
     if spec.resolution > 1:
+        yield from _beyond(data.images)
         yield from _dark(data.images)
+
+
+def _beyond(images: Tensor) -> Iterator[str]:
+    """Yield what no generator can reach that ends in a tanh, such as values of 0 to 255."""
+    low, high = (float(value) for value in images.aminmax())
+    if images.dtype != torch.uint8 and max(-low, high) > REACH:
+        yield (
+            f"its images go from {low:.3g} to {high:.3g}, and fractions are black at -1 and white "
+            "at 1: generators reach nothing beyond, and pictures show it as black or white"
+        )
 
 
 def odd_names(names: Sequence[str]) -> Iterator[str]:

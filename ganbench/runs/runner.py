@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +33,8 @@ from ganbench.runs import held_data, provenance
 from ganbench.training import checkpoints
 from ganbench.util import files, machine
 from ganbench.util.process_settings import put_back
+
+logger = logging.getLogger(__name__)
 
 LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
@@ -73,7 +77,7 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
         if directory.exists() and not directory.is_dir():
             raise RunError(f"{directory}: is a file; --out names a folder")
         if (directory / run_folder.RUN).exists():
-            return _same(Run.read(directory), planned)
+            return _same(Run.read(directory), planned, order)
         there = [path.name for path in directory.iterdir()] if directory.exists() else []
     except OSError as error:
         raise RunError(f"{directory}: cannot be used: {error.strerror}") from error
@@ -258,18 +262,51 @@ def _gpus(device: str, jobs: int) -> tuple[str, ...]:
     return tuple(names) if len(names) > 1 and device == "cuda:0" else ()
 
 
-def _same(run: Run, planned: Plan) -> Run:
-    if run.plan.id == planned.id:
-        return run
-    raise RunError(
-        f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is plan "
-        f"{planned.id}); nothing was overwritten: name another folder with --out"
-    )
+def _same(run: Run, planned: Plan, order: Order) -> Run:
+    """Return the run that is gone on with, as it was begun; what else is asked now is warned of."""
+    if run.plan.id != planned.id:
+        raise RunError(
+            f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is "
+            f"plan {planned.id}); nothing was overwritten: name another folder with --out"
+        )
+    then, now = map(_beside_the_plan, (run.info, replace(run.info, **_as_asked(order))))
+    if others := [name for name, value in now.items() if then[name] != value]:
+        logger.warning(
+            "%s: goes on with %s as it was begun, which is not what is asked for now; name another "
+            "folder with --out for that",
+            run.directory,
+            " and ".join(f"its {name}" for name in others),
+        )
+    return run
+
+
+def _beside_the_plan(info: RunInfo) -> dict[str, str]:
+    """Return what a run is begun with beside what decides its cells, as texts that compare."""
+    execution = {k: v for k, v in asdict(info.execution).items() if k not in ("plugins", "threads")}
+    found = {"gate": info.gate, "reporters": list(map(asdict, info.reporters)), **execution}
+    return {name: json.dumps(value, sort_keys=True, default=str) for name, value in found.items()}
+
+
+def _as_asked(order: Order) -> dict[str, Any]:
+    """Return what the file and the command line say of a run beside its plan."""
+    settings = order.config.run
+    share = max(1, machine.cores() // order.jobs)
+    return {
+        "execution": Execution(
+            executor=_choice(settings.execution.executor),
+            jobs=order.jobs,
+            threads=settings.execution.threads or share,
+            timeout=settings.execution.timeout,
+            checkpoint=settings.execution.checkpoint,
+            plugins=tuple(map(_absolute, order.plugins)),
+            callbacks=tuple(map(_choice, settings.callbacks)),
+        ),
+        "gate": settings.gate.model_dump(),
+        "reporters": tuple(map(_choice, settings.reporters)),
+    }
 
 
 def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
-    settings = order.config.run
-    share = max(1, machine.cores() // order.jobs)
     created = provenance.now()
     return RunInfo(
         id=f"{planned.name}-{planned.id}-{created}",
@@ -281,19 +318,9 @@ def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
         config_sha256=hashlib.sha256(order.config.document.text.encode()).hexdigest(),
         profile=order.profile,
         overrides=order.overrides,
-        execution=Execution(
-            executor=_choice(settings.execution.executor),
-            jobs=order.jobs,
-            threads=settings.execution.threads or share,
-            timeout=settings.execution.timeout,
-            checkpoint=settings.execution.checkpoint,
-            plugins=tuple(map(_absolute, order.plugins)),
-            callbacks=tuple(map(_choice, settings.callbacks)),
-        ),
-        gate=settings.gate.model_dump(),
-        reporters=tuple(map(_choice, settings.reporters)),
         machine=provenance.hardware(planned.device),
         provenance=provenance.describe(registry, order.config_path),
+        **_as_asked(order),
     )
 
 

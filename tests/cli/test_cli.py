@@ -126,6 +126,13 @@ def test_a_second_run_of_the_same_benchmark_in_the_folder_does_nothing_again(
     assert tiny.results(finished / "run") == before
 
 
+def test_a_second_run_says_what_it_does_not_take_over(finished: Path) -> None:
+    asked = ("--seeds", "0,1", "--jobs", "1", "--set", "gate.alpha=0.01", "--out", "run", "--quiet")
+    done = tiny.ganbench("run", "tiny.yaml", *asked, cwd=finished)
+    assert done.returncode == 0
+    assert "run: goes on with its gate and its jobs as it was begun, which is not" in done.stderr
+
+
 def test_another_benchmark_in_the_folder_is_refused(finished: Path) -> None:
     before = sorted(p for p in (finished / "run").rglob("*"))
     done = tiny.ganbench("run", "tiny.yaml", "--seeds", "7", "--out", "run", cwd=finished)

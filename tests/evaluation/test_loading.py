@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,13 @@ def mixed(brightest: int) -> torch.Tensor:
     images = IMAGES.clone()
     images[1:3] = 0
     images[1:3, 0, 0, 0] = brightest
+    return images
+
+
+def with_value(value: float) -> torch.Tensor:
+    """Fractions, of which one is another value."""
+    images = torch.zeros(6, 1, 4, 4)
+    images[2, 0, 1, 1] = value
     return images
 
 
@@ -79,6 +87,8 @@ def test_what_fits_is_given_as_it_is(caplog):
         ),
         (Given(IMAGES[:0], LABELS[:0]), "split 'train' is empty"),
         (Given(IMAGES.double()), "images are torch.float64; give uint8"),
+        (Given(with_value(math.nan)), "image 2 of 'train', from 0, has a value that is NaN or"),
+        (Given(with_value(-math.inf)), "image 2 of 'train', from 0, has a value that is NaN or"),
     ],
 )
 def test_what_does_not_fit_is_refused(dataset, why):
@@ -92,6 +102,7 @@ def test_what_does_not_fit_is_refused(dataset, why):
         (Given(classes=0), "it gives labels, and its image_spec() says unlabelled; they are not u"),
         (Given(IMAGES // 13), "the brightest value of its images is 15 of 255, which is nearly b"),
         (Given(IMAGES.float() / 500 - 1), "the brightest value of its images is 51 of 255, which"),
+        (Given(IMAGES.float()), "its images go from 200 to 200, and those of fr"),
         (Given(mixed(15)), "2 of 6 images have no value above 15 of 255, image 1 the first of the"),
         (Given(mixed(15).float() / 127.5 - 1), "2 of 6 images have no value above 15 of 255"),
         (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
