@@ -102,7 +102,7 @@ def test_what_does_not_fit_is_refused(dataset, why):
         (Given(classes=0), "it gives labels, and its image_spec() says unlabelled; they are not u"),
         (Given(IMAGES // 13), "the brightest value of its images is 15 of 255, which is nearly b"),
         (Given(IMAGES.float() / 500 - 1), "the brightest value of its images is 51 of 255, which"),
-        (Given(IMAGES.float()), "its images go from 200 to 200, and those of fr"),
+        (Given(IMAGES.float()), "its images go from 200 to 200, and fractions are"),
         (Given(mixed(15)), "2 of 6 images have no value above 15 of 255, image 1 the first of the"),
         (Given(mixed(15).float() / 127.5 - 1), "2 of 6 images have no value above 15 of 255"),
         (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
