@@ -51,7 +51,7 @@ class Scored:
         self.images = images
         self.labels = labels
         self.discriminator = discriminator
-        self._track_inputs = track_inputs
+        self.is_tracked = track_inputs  # whether their `input_gradient` may be read
 
     @cached_property
     def output(self) -> DiscriminatorOutput:
@@ -81,10 +81,11 @@ class Scored:
     def input_gradient(self) -> Tensor:
         """The gradient of each image's logit at that image, (N, C, H, W), itself differentiable.
 
-        Of an image with several logits it is their sum's.
-        Raises ContractError where the loss did not declare it in `input_gradients`.
+        Of an image with several logits it is their sum's. In the generator's step that of fakes has
+        a graph to G, and reals have none. Raises ContractError where the loss did not declare it in
+        `input_gradients`.
         """
-        if not self._track_inputs:
+        if not self.is_tracked:
             raise ContractError(
                 "input_gradient was read on images that are not tracked; declare them in the "
                 "loss's `input_gradients`, or pass track_inputs=True to step.score()"
@@ -101,7 +102,7 @@ class Scored:
             images,
             self.labels if labels is None else labels,
             self.discriminator,
-            track_inputs=self._track_inputs,
+            track_inputs=self.is_tracked,
             keep_graph=True,
         )
 
@@ -116,7 +117,7 @@ class _Kept(Scored):
     def __init__(self, all_of_them: Scored, index: Tensor) -> None:
         self._all, self._index = all_of_them, index
         self.discriminator = all_of_them.discriminator
-        self._track_inputs = all_of_them._track_inputs
+        self.is_tracked = all_of_them.is_tracked
         self.images = all_of_them.images[index]
         self.labels = None if all_of_them.labels is None else all_of_them.labels[index]
 
@@ -142,7 +143,8 @@ class Score(Protocol):
     ) -> Scored:
         """Return images (N, C, H, W) in [-1, 1] with what D says of them.
 
-        Give `track_inputs` where their `input_gradient` will be read.
+        Give `track_inputs` where their `input_gradient` will be read. In the generator's step they
+        keep what graph they have to G; in the discriminator's they are detached.
         """
 
 

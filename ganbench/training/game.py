@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ganbench.contracts.losses import InputGradients, Loss, Terms
-from ganbench.contracts.steps import Generate, Player, PlayerParameters, Scored, Step
+from ganbench.contracts.steps import Generate, Player, PlayerParameters, Score, Scored, Step
 from ganbench.contracts.transforms import Transform
 from ganbench.models.networks import frozen
 from ganbench.models.owned import OwnedNetworks, label_of
@@ -96,6 +96,7 @@ class Game:
         transforms: Sequence[Transform] = getattr(discriminator, "transforms", ())
         self.observers = _overriding(transforms, Transform.observe)
         self._generate = Generate(generator)
+        self._score_of_g = partial(self._score, keep_graph=True)
         self._asking: list[object] = []  # whoever makes terms or edits now
 
     def turn(self, player: Player) -> AbstractContextManager[None]:
@@ -105,11 +106,12 @@ class Game:
     def step(self, player: Player, batch: MicroBatch, fakes: Tensor) -> Step:
         """Return a player's step as losses are to see it; fakes (N, C, H, W) are of this batch."""
         if player == "discriminator":
-            step = self._step(batch, fakes, self.input_gradients)
+            step = self._step(batch, fakes, self.input_gradients, self._score)
             for editor in self._d_editors:
                 step = self._asked_for(editor, editor.edit_discriminator_step, step)
         else:
-            step = self._step(batch, fakes, InputGradients.NONE)
+            tracked = self.input_gradients & InputGradients.FAKE
+            step = self._step(batch, fakes, tracked, self._score_of_g)
             for editor in self._g_editors:
                 step = self._asked_for(editor, editor.edit_generator_step, step)
         return step
@@ -182,14 +184,16 @@ class Game:
         finally:
             self._asking.pop()
 
-    def _step(self, batch: MicroBatch, fakes: Tensor, tracked: InputGradients) -> Step:
+    def _step(
+        self, batch: MicroBatch, fakes: Tensor, tracked: InputGradients, score: Score
+    ) -> Step:
         real, fake = _tracked(tracked)
         return Step(
-            real=self._score(batch.images, batch.labels, track_inputs=real),
-            fake=self._score(fakes, batch.fake_labels, track_inputs=fake),
+            real=score(batch.images, batch.labels, track_inputs=real),
+            fake=score(fakes, batch.fake_labels, track_inputs=fake),
             latents=batch.latents,
             iteration=self.progress.iteration,
-            score=self._score,
+            score=score,
             generate=self._generate,
             progress=self.progress.iteration / self.iterations,
             parameters=self.parameters,
@@ -197,9 +201,16 @@ class Game:
         )
 
     def _score(
-        self, images: Tensor, labels: Tensor | None, *, track_inputs: bool = False
+        self,
+        images: Tensor,
+        labels: Tensor | None,
+        *,
+        track_inputs: bool = False,
+        keep_graph: bool = False,
     ) -> Scored:
-        return Scored(images, labels, self.discriminator, track_inputs=track_inputs)
+        return Scored(
+            images, labels, self.discriminator, track_inputs=track_inputs, keep_graph=keep_graph
+        )
 
 
 def total(terms: Terms) -> Tensor:

@@ -123,11 +123,12 @@ def test_methods_go_on_to_the_last_bit(names):
     assert same(everything(later), expected)
 
 
-def test_bigan_goes_on_to_the_last_bit():
-    whole, states = trained(of("bigan")), []
+@pytest.mark.parametrize("name", ["bigan", "gradient_normalised"])
+def test_losses_go_on_to_the_last_bit(name):
+    whole, states = trained(of(name)), []
     whole.on_window = lambda window: states.append(copy.deepcopy(whole.state().plain()))
     expected = everything(whole)
-    later = trained(of("bigan"))
+    later = trained(of(name))
     later.restore(type(whole.state()).from_plain(states[1]))
     assert same(everything(later), expected)
 

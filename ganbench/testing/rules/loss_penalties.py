@@ -43,6 +43,7 @@ def _may_at_its_own(cls: type) -> bool:
 def declared_input_gradients_are_the_ones_used(loss: Loss) -> None:
     stage = stage_for(loss)
     stage.discriminator_terms(loss)
+    stage.generator_terms(loss)
     undeclared = stage.watch.used & ~loss.input_gradients
     unused = loss.input_gradients & ~stage.watch.used
     assert not undeclared, (

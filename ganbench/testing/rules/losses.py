@@ -249,9 +249,12 @@ def _all_reach(terms: Terms, stage: Stage, player: Player) -> bool:
 def _settled(loss: Loss, player: Player, real: float, fake: float) -> list[float]:
     """How a player's loss changes when the logits of reals, and of fakes, are raised.
 
-    As soon as both do; what a loss weighs by may take a while, and other logits, to settle.
+    As soon as both do; what a loss weighs by may take a while, and other logits, to settle. A loss
+    that divides by D's slope sees one that is steep.
     """
     slopes = _slopes(*levelled(copy.deepcopy(loss), player, real, fake))
+    if loss.input_gradients and min(map(abs, slopes)) <= LEAST_SLOPE:
+        slopes = _slopes(*levelled(copy.deepcopy(loss), player, real, fake, steeper=SURE))
     for before in ((-APART, APART), (APART, -APART)):
         if all(slopes[0 if player == "discriminator" else 1 :]):
             break
