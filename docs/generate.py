@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import ganbench
@@ -110,6 +111,15 @@ def hooks() -> str:
     return "\n".join(lines)
 
 
+def rules() -> str:
+    """The names of the conformance kit's rules, by kind."""
+    lines = []
+    for kind in KINDS.values():
+        named = ", ".join(f"`{name}`" for name in import_module(kind.rules).rules.names())
+        lines.append(f"- **{kind.word}**: {named}")
+    return "\n".join(lines)
+
+
 def contracts() -> str:
     """Every public contract class with the signatures of what it declares and does."""
     parts = []
@@ -197,7 +207,7 @@ def _said(thing: object) -> str:
 
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"plugins": plugins, "hooks": hooks},
-    "docs/plugins.md": {"hooks": hooks, "contracts": contracts},
+    "docs/plugins.md": {"rules": rules, "hooks": hooks, "contracts": contracts},
 }
 
 

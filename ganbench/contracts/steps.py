@@ -77,6 +77,11 @@ class Scored:
         """What D's head saw, (N, F), in float32."""
         return self.output.features.float()  # only where they are read
 
+    @property
+    def class_logits(self) -> Tensor | None:
+        """What D says of the images' classes, (N, K); None where its head says nothing of them."""
+        return self.output.class_logits
+
     @cached_property
     def input_gradient(self) -> Tensor:
         """The gradient of each image's logit at that image, (N, C, H, W), itself differentiable.

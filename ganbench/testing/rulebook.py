@@ -16,6 +16,7 @@ class Rulebook:
     """The rules of one module, each decorated as one, and those of the books it is made of."""
 
     def __init__(self, *parts: Rulebook) -> None:
+        self._parts = parts
         self._chapters: list[Callable[[type], Mapping[str, Rule]]] = [*parts]
         self.functions: list[Callable[..., None]] = []  # of this module's own rules
 
@@ -52,6 +53,11 @@ class Rulebook:
             return function
 
         return entered
+
+    def names(self) -> list[str]:
+        """Return the names of all rules, without cases, those of its parts first."""
+        of_parts = [name for part in self._parts for name in part.names()]
+        return [*of_parts, *(function.__name__ for function in self.functions)]
 
     def __call__(self, cls: type) -> dict[str, Rule]:
         """Return the rules that hold for a plugin's class, by name, in the order of the book."""
