@@ -13,7 +13,7 @@ import pydantic
 from yaml.nodes import MappingNode
 
 from ganbench.config import matrix
-from ganbench.config.choices import Choice, ConditioningChoice
+from ganbench.config.choices import Choice, ConditioningChoice, in_label
 from ganbench.config.matrix import combinations
 from ganbench.config.schema import (
     ALL,
@@ -29,7 +29,7 @@ from ganbench.config.yaml_document import Document, Problems, plain
 from ganbench.errors import ConfigError
 from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
-from ganbench.util.messages import Loc, brief, known, shown, suggestion, unknown_key
+from ganbench.util.messages import Loc, known, shown, suggestion, unknown_key
 from ganbench.util.pydantic_errors import complaints
 
 _HINTS = {
@@ -258,7 +258,7 @@ def _label(settings: CellSettings, axis: str, value: Any) -> str:
         chosen = getattr(chosen, key)
     if axis in ("regularizers", "transforms"):
         return "+".join(choice.label for choice in chosen) or "none"
-    return chosen.label if isinstance(chosen, Choice | ConditioningChoice) else brief(value)
+    return chosen.label if isinstance(chosen, Choice | ConditioningChoice) else in_label(value)
 
 
 def _choices(cell: CellSettings) -> Iterator[tuple[Loc, Choice[Any]]]:

@@ -45,7 +45,7 @@ def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
     short: dict[str, dict[str, str]] = {}
     for axis in cells[0].axes:
         values = {cell.axes.get(axis, "") for cell in cells}
-        names = {value: re.sub(r"\([^)]*\)", "", value) for value in values}
+        names = {value: _without_options(value) for value in values}
         short[axis] = names if len(set(names.values())) == len(values) else {}
     renamed = [
         {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}
@@ -57,10 +57,24 @@ def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
     ]
 
 
+def _without_options(value: str) -> str:
+    """Leave out what is in brackets, also in others, as of a folder `a (1)`, if that is all."""
+    before, found = "", value
+    while found != before:
+        before, found = found, re.sub(r"\([^()]*\)", "", found)
+    return value if re.search("[()]", found) else found
+
+
 def _told_apart(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells that an include rule made differ in no axis get the start of their ids as a name."""
+    """Cells that an include rule made differ in no axis get the start of their ids as one."""
     labels = Counter(cell.label for cell in cells)
     return [
-        cell if labels[cell.label] == 1 else cell.renamed(f"{cell.label}#{cell.id[:4]}", cell.axes)
+        cell
+        if labels[cell.label] == 1
+        else cell.renamed(f"{cell.label}{_mark(cell)}", {**cell.axes, "cell": _mark(cell)})
         for cell in cells
     ]
+
+
+def _mark(cell: Cell) -> str:
+    return f"#{cell.id[:4]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -11,7 +13,9 @@ from pydantic import ConfigDict
 from ganbench.config.settings import Settings
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
-from ganbench.util.messages import an, brief
+from ganbench.util.messages import an
+
+LONGEST = 60  # characters of a value in a label
 
 Word = TypeVar("Word", bound=str)
 KIND = "x-kind"
@@ -57,8 +61,17 @@ class Choice(Settings, Generic[Word]):
     @property
     def label(self) -> str:
         """The choice in one word, as tables have it: `wgan-gp(gp_weight=5)`."""
-        given = ",".join(f"{key}={brief(value)}" for key, value in self.options.items())
+        given = ",".join(f"{key}={in_label(value)}" for key, value in self.options.items())
         return f"{self.name}({given})" if given else self.name
+
+
+def in_label(value: Any) -> str:
+    """Return an option's value; of a long one, such as a path, both ends and a hash of it."""
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if len(text) <= LONGEST:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:4]
+    return f"{text[:16]}...{text[-32:]}#{digest}"
 
 
 LossChoice = Choice[Literal["loss"]]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
+import numpy as np
+import pytest
+
 TEXT = """\
 version: 1
 name: bench
@@ -20,6 +25,52 @@ def test_labels_are_short_but_tell_cells_apart(planned):
     assert [c.label for c in long.cells] == ["bce(flip=0.1)/concat/dcgan", "bce/concat/dcgan"]
     swept = planned(TEXT + "matrix: {training.batch_size: [8, 16]}\n")
     assert [c.label.rpartition("/")[2] for c in swept.cells] == ["batch_size=8", "batch_size=16"]
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """Write the same images into files of these names, and return an axis of them as YAML."""
+
+    def written(*names: str) -> str:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            np.savez(tmp_path / name, x=np.full((64, 28, 28), 200, np.uint8), y=np.arange(64) % 2)
+        chosen = [{"name": "tensor", "path": str(tmp_path / name)} for name in names]
+        return TEXT.replace("dataset: mnist\n", "") + f"matrix: {{dataset: {json.dumps(chosen)}}}\n"
+
+    return written
+
+
+@pytest.mark.parametrize(
+    "name", ["a (1).npz", "a((b)c)d.npz", "a)(.npz", "=x<b>[x](javascript:1).npz"]
+)
+def test_labels_are_short_whatever_brackets_options_have(planned, arrays, name):
+    (cell,) = planned(arrays(name)).cells
+    assert cell.axes["dataset"] == "tensor"
+
+
+@pytest.mark.parametrize("name", ["a).npz", "a(.npz"])
+def test_brackets_without_partner_stay(planned, arrays, name):
+    (cell,) = planned(arrays(name)).cells
+    assert cell.axes["dataset"].startswith("tensor(path=")
+    assert name in cell.axes["dataset"]
+
+
+def test_long_paths_that_differ_anywhere_have_different_labels(planned, arrays):
+    long = "long" * 20
+    names = [f"{long}/a.npz", f"{long}/b.npz", f"{long}/a/{long}.npz", f"{long}/b/{long}.npz"]
+    found = [cell.axes["dataset"] for cell in planned(arrays(*names)).cells]
+    assert len(set(found)) == 4
+    assert all(len(label) < 90 for label in found)
+    assert found[1].partition("#")[0].endswith("/b.npz")
+
+
+def test_cells_of_include_rules_are_told_apart_by_an_axis(planned):
+    included = "[{loss: lsgan, training.n_critic: 2}, {loss: lsgan, training.n_critic: 3}]"
+    bce, *twins = planned(OPEN + f"matrix: {{loss: [bce], include: {included}}}\n").cells
+    assert [cell.axes.get("cell") for cell in twins] == [f"#{cell.id[:4]}" for cell in twins]
+    assert [cell.label for cell in twins] == [f"lsgan/concat/dcgan#{c.id[:4]}" for c in twins]
+    assert (bce.label, bce.axes.get("cell")) == ("bce/concat/dcgan", None)
 
 
 def test_axes_of_blocks_name_their_player(planned):
