@@ -208,7 +208,9 @@ def _marks(rows: Mapping[int, Row], column: Column, alike: Mapping[str, str]) ->
     known = {
         i: row.values[column.name]
         for i, row in rows.items()
-        if not row.is_reference and row.values[column.name].mean is not None
+        if not row.is_reference
+        and row.values[column.name].mean is not None
+        and row.values[column.name].n >= row.n  # else what the other seeds would have is unknown
     }
     protocols = {alike.get(p, p) for summary in known.values() for p in summary.protocols}
     if column.direction == "none" or len(known) < 2 or len(protocols) > 1:

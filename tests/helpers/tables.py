@@ -46,8 +46,8 @@ def text(table: Table, label: str, column: str) -> str:
     return table.text(row(table, label), found)
 
 
-def fids(runs, **values: list[float]) -> Table:
-    """A table of three losses with these FIDs, one per seed."""
+def fids(runs, **values: list[float | str]) -> Table:
+    """A table of three losses with these FIDs, one per seed; a text is why there is none."""
     rows = {"bce": BCE, "lsgan": LSGAN, "wgan": WGAN}
     results = {rows[k]: [runs.result({FID: v}) for v in found] for k, found in values.items()}
     return of(runs.write(results, THREE))

@@ -49,10 +49,11 @@ def test_protocol_of_a_value_that_is_missing_is_in_nobodys_way(runs):
     results = {
         BCE: [runs.result({FID: 1.0}, protocol="p1"), runs.result({FID: "no"}, protocol="p2")],
         LSGAN: [runs.result({FID: 2.0}, protocol="p1")] * 2,
+        WGAN: [runs.result({FID: 3.0}, protocol="p1")] * 2,
     }
-    table = of(runs.write(results))
+    table = of(runs.write(results, THREE))
     assert row(table, BCE).values[FID].mean == 1.0
-    assert marks(table)[BCE] == "best"
+    assert marks(table)[LSGAN] == "best"
 
 
 def test_failed_seeds_are_counted_and_their_reasons_kept(runs):

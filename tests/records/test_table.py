@@ -35,6 +35,12 @@ def test_more_is_better_where_the_column_says_so(runs):
     assert marks(of(runs.write(results)), "modes") == {BCE: "best", LSGAN: ""}
 
 
+def test_mean_of_those_seeds_that_have_a_value_wins_nothing(runs):
+    """The others are often the worst, as where no sample is good enough to be counted."""
+    found = fids(runs, bce=[1.0, "no sample is of high quality"], lsgan=[2.0, 2.1], wgan=[8.0, 8.1])
+    assert list(marks(found).values()) == ["", "best", ""]
+
+
 def test_numbers_of_different_protocols_are_not_ranked(runs):
     results = {
         BCE: [runs.result({FID: 1.0}, protocol="p1")],

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from ganbench.default_plugins.executors.processes import (
 
 logger = logging.getLogger(__name__)
 
+ALONE = threading.RLock()  # of a trial in this process, whose random streams all threads share
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
 
@@ -100,7 +102,8 @@ class Inline(Executor):
 
         for trial in trials:
             try:
-                worker.run(trial.directory)
+                with ALONE:
+                    worker.run(trial.directory)
             except Exception as error:  # its result could not be written
                 _leave_end(trial, "failed", f"{type(error).__name__}: {error}")
             yield trial

@@ -68,9 +68,9 @@ def test_words_are_classes_in_order(faces):
 def test_numbers_are_in_the_order_of_numbers_however_they_are_written():
     assert sorted_labels(["10", "9", "2"]) == ("2", "9", "10")
     assert sorted_labels(["10", "9", "x"]) == ("10", "9", "x")
-    assert [tables.canonical(v) for v in (1, 1.0, " 1.0", "-0.50", "nan", "yes")] == [
+    assert [tables.canonical(v) for v in (1, 1.0, " 1.0", "-0.50", "nan", "1_0")] == [
         *["1"] * 3,
-        *["-0.50", "nan", "yes"],
+        *["-0.50", "nan", "1_0"],
     ]
 
 

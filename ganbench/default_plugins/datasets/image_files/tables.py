@@ -80,6 +80,8 @@ def _plain(pair: tuple[yaml.Node, yaml.Node]) -> bool:
 def canonical(value: object) -> str:
     """Return the same text for 1, "1", " 1.0" and 1.0."""
     text = str(value).strip()
+    if "_" in text:  # which Python would leave out of a number, and nobody else
+        return text
     try:
         number = float(text)
     except ValueError:
