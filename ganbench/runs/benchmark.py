@@ -294,10 +294,11 @@ def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
         with torch.device("meta"):
             side = registry.build_spec(cell.d_conditioning).discriminator(image)
         size = 4 * at_once * side.channels * image.resolution**2
+        labels = f"{image.num_classes:,} classes" if image.num_classes else image.labels
         if size > LARGE and side.channels > image.channels:
             yield (
                 f"conditioning '{cell.d_conditioning.name}' gives D {side.channels:,} channels for "
-                f"{image.labels}, {size / 1e9:.1f} GB a batch; use projection, say"
+                f"{labels}, {size / 1e9:.1f} GB a batch; use projection, say"
             )
 
 
