@@ -357,7 +357,9 @@ def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
         budgets = labels_of
     for (kimg, g_updates, d_updates), labels in budgets.items():
         whose = f" ({', '.join(labels)})" if len(budgets) > 1 else ""
+        few = kimg < 10 and round(kimg, 1) != kimg  # of which a tenth may be all there is
+        shown = f"{kimg:.3g}" if few else f"{kimg:,.1f}"
         yield (
-            f"Budget{whose}: {kimg:,.1f} thousand real images shown to D, {d_updates:,} D and "
+            f"Budget{whose}: {shown} thousand real images shown to D, {d_updates:,} D and "
             f"{g_updates:,} G updates."
         )

@@ -143,6 +143,15 @@ def test_equal_budgets_are_one_note(runs):
     assert notes == ["Budget: 1.0 thousand real images shown to D, 10 D and 10 G updates."]
 
 
+@pytest.mark.parametrize(
+    ("images", "shown"), [(40, "0.04"), (160, "0.16"), (2000, "2.0"), (1_234_567, "1,234.6")]
+)
+def test_small_budgets_are_not_rounded_away(runs, images, shown):
+    results = {BCE: [runs.result({FID: 1.0}, budget=(images, 10, 10))]}
+    (note,) = [n for n in of(runs.write(results)).notes if n.startswith("Budget")]
+    assert note.startswith(f"Budget: {shown} thousand real images")
+
+
 def test_different_budgets_name_their_losses(runs):
     results = {
         BCE: [runs.result({FID: 1.0}, budget=(80_000, 1250, 1250))],
