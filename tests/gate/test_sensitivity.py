@@ -196,7 +196,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tiny.write(folder, SHORT.replace("matrix:", "on_incompatible: skip\nmatrix:"))
     done = invoke(
         "noise", file, "--seeds", "0-7", "--out", folder / "run", "--quiet", "--json", "--gate",
-        "fid@pixels", "--set", "execution.executor=inline",
+        "fid@pixels", "--set", "execution.executor=inline", "--set", "training.budget.kimg=0.2",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     (folder / "stdout.json").write_text(done.stdout)

@@ -250,6 +250,7 @@ def _draw() -> None:
 
     Figures are made and written as ever, but blank: to draw them is half of a tiny trial.
     """
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     figure = Figure()
@@ -257,6 +258,7 @@ def _draw() -> None:
     figure.legend()
     figure.savefig(io.BytesIO())
     Figure.draw = lambda figure, renderer: None  # type: ignore[method-assign]
+    Axes.draw_artist = lambda axes, artist: None  # type: ignore[method-assign]
 
 
 def _import_ganbench() -> None:
