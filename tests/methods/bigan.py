@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,23 +11,12 @@ from torch import Tensor, nn
 
 from ganbench import Loss, Owned, Shapes, Step, Terms, hookimpl
 
-JOINT = "it judges pairs of an image and a latent by a head of its own, never by D's logits"
-
 
 @dataclass(kw_only=True)
 class BiGAN(Loss):
     """Tell (x, E(x)) from (G(z), z): an encoder E learns with G, the joint head with D."""
 
     name = "bigan"
-    breaks: ClassVar[dict[str, str]] = dict.fromkeys(
-        (
-            "discriminator_separates_real_from_fake",
-            "generator_raises_fake_logits",
-            "confident_mistakes_still_give_a_gradient",
-            "generator_learns_from_some_confident_discriminator",
-        ),
-        JOINT,
-    )
     width: int = 64
 
     def networks(self, shapes: Shapes) -> dict[str, Owned]:

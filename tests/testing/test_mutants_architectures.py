@@ -35,6 +35,19 @@ class Unsquashed(TinyConv):
 
 
 @dataclass(kw_only=True)
+class NeverDark(TinyConv):
+    """Images in [0, 1]."""
+
+    name = "never-dark"
+    caught_by = {"images_are_dark_and_bright"}
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        net = super().generator(image, latent_dim, norm)
+        net.register_forward_hook(lambda module, given, images: (images + 1) / 2)
+        return net
+
+
+@dataclass(kw_only=True)
 class WrongFeatureDim(TinyConv):
     """`feature_dim` is not what comes out."""
 

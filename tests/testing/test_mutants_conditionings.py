@@ -18,7 +18,7 @@ from ganbench import (
     Step,
     Terms,
 )
-from ganbench.default_plugins.conditionings import Concat
+from ganbench.default_plugins.conditionings import Concat, ConcatPlanes
 
 
 @dataclass(kw_only=True)
@@ -53,6 +53,33 @@ class ForgetsTheLogit(Conditioning):
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return self.Idle(image.channels)
+
+
+@dataclass(kw_only=True)
+class ForDAlone(Conditioning):
+    """G's side was forgotten."""
+
+    name = "for-d-alone"
+    caught_by = {"labels_reach_the_generator"}
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return Concat().discriminator(image)
+
+
+@dataclass(kw_only=True)
+class TermOfTheWrongImages(Concat):
+    """G's term is of reals, in which it has no part."""
+
+    name = "term-of-the-wrong-images"
+    label_kinds = ("ids",)
+    caught_by = {"added_terms_reach_only_their_player"}
+
+    class Judging(ConcatPlanes):
+        def generator_loss(self, step: Step) -> Terms:
+            return {"near": step.real.features.square().mean()}
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return self.Judging(image, 1.0)
 
 
 @dataclass(kw_only=True)
@@ -141,6 +168,7 @@ class NormalisesTheBatch(Conditioning):
 
     name = "normalises-the-batch"
     caught_by = {"samples_do_not_depend_on_their_neighbours"}
+    also = {"labels_reach_the_generator"}
 
     class Centred(DiscriminatorConditioner):
         def __init__(self, inner: DiscriminatorConditioner) -> None:

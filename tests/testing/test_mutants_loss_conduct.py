@@ -39,6 +39,34 @@ class SquaresInPlace(LSGAN):
 
 
 @dataclass(kw_only=True)
+class NoisyInPlace(Regularizer):
+    """An edit that adds noise to the batch's own images; detach() shares their memory."""
+
+    name = "noisy-in-place"
+    caught_by = {"inputs_are_not_modified"}
+
+    def edit_discriminator_step(self, step: Step) -> Step:
+        images = step.fake.images.detach()
+        images.add_(0.05 * torch.randn_like(images)).clamp_(-1, 1)
+        return step
+
+
+@dataclass(kw_only=True)
+class CentredOnce(LSGAN):
+    """A centre of logits that was meant to move, and stays that of the first batch."""
+
+    name = "centred-once"
+    caught_by = {"more_than_the_first_batch_is_remembered"}
+    also = {"whole_batches_are_declared"}
+
+    def discriminator_loss(self, step: Step) -> Terms:
+        if not hasattr(self, "_centre"):
+            self._centre = step.real.logits.mean().detach()
+        real, fake = step.real.logits - self._centre, step.fake.logits - self._centre
+        return {"real": (real - 1).square().mean(), "fake": (fake + 1).square().mean()}
+
+
+@dataclass(kw_only=True)
 class KeepsAFunction(BCE):
     """A field that cannot travel to another process."""
 

@@ -184,7 +184,7 @@ class LabelsInSecret(BCE):
 
     name = "labels-in-secret"
     caught_by = {"missing_labels_work"}
-    also = {"several_logits_per_image_work"}
+    also = {"several_logits_per_image_work", "vectors_are_handed_on"}
 
     def generator_loss(self, step: Step) -> Terms:
         weights = 1.0 + step.fake.labels.float()

@@ -100,6 +100,21 @@ def images_are_in_range(architecture: Architecture) -> None:
 
 
 @rules.rule
+def images_are_dark_and_bright(architecture: Architecture) -> None:
+    """Whatever the weights, some values are below zero and some above, as in images of data."""
+    image = next(smallest(architecture))
+    values = []
+    for size in (0.3, 1.0, 1.0):
+        generator = shaken(generator_of(architecture, image), size)
+        latents = 10 * torch.randn(COUNT, architecture.latent_dim)
+        values.append(images_of(generator, latents).detach())
+    low, high = float(min(x.min() for x in values)), float(max(x.max() for x in values))
+    assert low < 0 < high, (
+        f"its images go from {low:.3g} to {high:.3g}, and those of data from -1 to 1; end in tanh"
+    )
+
+
+@rules.rule
 def images_depend_on_the_latent(architecture: Architecture) -> None:
     """It does so at whatever size of latent the conditioning asks for."""
     for image in smallest(architecture):

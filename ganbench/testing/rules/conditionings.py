@@ -27,7 +27,7 @@ from ganbench.models.networks import (
 )
 from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures import kept_state
-from ganbench.testing.fixtures.loss_steps import Adversary
+from ganbench.testing.fixtures.loss_steps import Adversary, reaches
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import (
     TinyConv,
@@ -109,6 +109,16 @@ def sizes_are_true(kind: str, conditioning: Conditioning) -> None:
 def labels_reach_a_player(kind: str, conditioning: Conditioning) -> None:
     assert any(_conditioned(conditioning, SPECS[kind])), (
         "neither player's conditioner differs from the plain one; declare `needs_labels = False`"
+    )
+
+
+@rules.rule_for_each(_needed_kinds)
+def labels_reach_the_generator(kind: str, conditioning: Conditioning) -> None:
+    of_g, of_d = _conditioned(conditioning, SPECS[kind])
+    assert of_g or not of_d, (
+        "D is told the labels, and G's conditioner is the plain one that ignores them, so that G "
+        "cannot make what is asked for; return one of its own from generator(), or where it is "
+        "meant for D's side alone, say so in `breaks`"
     )
 
 
@@ -241,6 +251,30 @@ def added_terms_are_finite_scalars(kind: str, conditioning: Conditioning) -> Non
         for name, term in _terms(players, player, images, labels).items():
             assert term.ndim == 0, f"term '{name}' has shape {tuple(term.shape)}; add .mean()"
             assert torch.isfinite(term), f"term '{name}' is {float(term.detach())}"
+
+
+@rules.rule_for_each(_kinds)
+def added_terms_reach_only_their_player(kind: str, conditioning: Conditioning) -> None:
+    """A term that is exactly zero has no gradient to judge it by."""
+    players = _players(conditioning, SPECS[kind])
+    images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
+    for player in get_args(Player):
+        game = _game(players)
+        with game.turn(player):
+            step = _step(game, player, images, labels)
+            terms = game.ask(players[1].conditioner, player, step)
+        weights = game.g_parameters, game.d_parameters
+        own, other = weights if player == "generator" else weights[::-1]
+        for name, term in terms.items():
+            assert reaches(term.sum(), own) or not term.any(), (
+                f"the term '{name}' that it adds in the {player}'s step has no gradient at the "
+                f"{player}'s weights; make it from what D says of this step's images, undetached, "
+                "and in G's step from `fake`"
+            )
+            assert not reaches(term.sum(), other), (
+                f"the term '{name}' that it adds in the {player}'s step has a gradient at the "
+                "other player's weights; use only this step's scores"
+            )
 
 
 @rules.rule_for_each(_class_ids)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import get_args
 
 import torch
@@ -14,6 +17,8 @@ from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.kept_attributes import assert_storable, kept_graph
 from ganbench.testing.fixtures.loss_steps import (
     EVERYTHING,
+    Stage,
+    levelled_stage,
     seeded_terms,
     stage_for,
     total,
@@ -22,22 +27,24 @@ from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 
+LONG = 50  # rounds of training
 rules = Rulebook()
 
 
 @rules.rule
 def inputs_are_not_modified(loss: Loss) -> None:
+    """Neither by edits, nor by terms, nor after the step."""
     for player in get_args(Player):
-        seen: list[tuple[Step, list[Tensor]]] = []
-
-        def kept(step: Step, seen: list[tuple[Step, list[Tensor]]] = seen) -> Step:
-            seen.append((step, [value.detach().clone() for value in _inputs(step).values()]))
-            return step
-
-        stage_for(loss).terms(loss, player, seen=kept)
-        ((step, before),) = seen
-        for (name, now), then in zip(_inputs(step).items(), before, strict=True):
-            assert torch.equal(now, then), f"it changes the step's {name}; work on a copy"
+        stage = stage_for(loss)
+        stage.copy().warm_up(loss, 1)
+        kept = _Kept()
+        kept.keep(_batch(stage))
+        with _first_fakes(stage.generator, kept.fakes):
+            stage.terms(loss, player, seen=kept.step)
+        loss.after_discriminator_step(stage.discriminator)
+        loss.after_generator_step(stage.generator)
+        for name, now, then in kept.seen:
+            assert torch.equal(now, then), f"it changes the step's {name} in place; work on a copy"
 
 
 @rules.rule
@@ -104,6 +111,29 @@ def what_it_keeps_can_be_stored(loss: Loss) -> None:
 
 
 @rules.rule
+def more_than_the_first_batch_is_remembered(loss: Loss) -> None:
+    """Where terms go by what was seen first, they go by what came after it too."""
+    usual, unlike = levelled_stage(loss, 3.0, 1.0)[0], levelled_stage(loss, -3.0, -1.0)[0]
+    usual.game(loss)  # makes its own networks
+    unlike.owned = usual.owned
+
+    def terms(first: Stage, rounds: int, then: Stage) -> list[Tensor]:
+        return _after(loss, [first, *(rounds * [then])], usual)
+
+    for rounds in (2, LONG):  # most losses are through with the first
+        expected = terms(usual, rounds, usual)
+        if _same(expected, terms(unlike, rounds, usual)):
+            return
+        if not _same(expected, terms(usual, rounds, unlike)):
+            return
+    raise AssertionError(
+        f"what it keeps of the first batch decides its terms, and the {LONG} batches after that "
+        "count for nothing; renew what it keeps in each step, or where that is the method, say so "
+        "in `breaks`"
+    )
+
+
+@rules.rule
 def stays_on_the_device(loss: Loss) -> None:
     stage = stage_for(loss).to("meta")
     for player, terms in (
@@ -127,6 +157,66 @@ def survives_deepcopy_and_pickle(loss: Loss) -> None:
             assert torch.allclose(term, expected[name], equal_nan=True), (
                 f"after {how}, term '{name}' differs; keep what decides it in fields"
             )
+
+
+@dataclass
+class _Kept:
+    """Tensors, each with its values when it was seen."""
+
+    seen: list[tuple[str, Tensor, Tensor]] = field(default_factory=list)
+
+    def keep(self, values: dict[str, Tensor]) -> None:
+        self.seen += [(name, value, value.detach().clone()) for name, value in values.items()]
+
+    def fakes(self, images: Tensor) -> None:
+        self.keep({"fake images": images})
+
+    def step(self, step: Step) -> Step:
+        self.keep(_inputs(step))
+        return step
+
+
+def _after(loss: Loss, seen: Sequence[Stage], then: Stage) -> list[Tensor]:
+    """Return both players' terms once a copy of a loss has seen rounds of these stages."""
+    loss = copy.deepcopy(loss)
+    for iteration, stage in enumerate([*seen, then]):
+        stage.iteration = iteration
+        with seeded(iteration):
+            found = [term for player in get_args(Player) for term in _terms(loss, stage, player)]
+        loss.after_discriminator_step(stage.discriminator)
+        loss.after_generator_step(stage.generator)
+    return found
+
+
+def _terms(loss: Loss, stage: Stage, player: Player) -> list[Tensor]:
+    return [term.detach() for term in stage.terms(loss, player).values()]
+
+
+def _same(terms: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
+    return len(terms) == len(others) and all(
+        torch.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
+        for a, b in zip(terms, others, strict=True)
+    )
+
+
+@contextmanager
+def _first_fakes(generator: nn.Module, seen: Callable[[Tensor], None]) -> Iterator[None]:
+    """Show the images that a generator makes at first: those of the step."""
+
+    def made(module: nn.Module, given: object, images: Tensor) -> None:
+        hook.remove()
+        seen(images)
+
+    hook = generator.register_forward_hook(made)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _batch(stage: Stage) -> dict[str, Tensor]:
+    found = {"real images": stage.images, "latents": stage.latents}
+    return found if stage.labels is None else {**found, "real labels": stage.labels}
 
 
 def _inputs(step: Step) -> dict[str, Tensor]:
