@@ -204,7 +204,12 @@ def _marked(rows: Sequence[Row], columns: Sequence[Column], alike: Mapping[str, 
 
 
 def _marks(rows: Mapping[int, Row], column: Column, alike: Mapping[str, str]) -> dict[int, Mark]:
-    """Mark the best row, or the rows that tie with it within error; none where all do."""
+    """Mark the best row, or the rows that tie with it within error; none where all do.
+
+    Nor is one marked by speeds of which some were measured beside other programs.
+    """
+    if column.depends_on_machine and any(not row.alone for row in rows.values()):
+        return {}
     known = {
         i: row.values[column.name]
         for i, row in rows.items()

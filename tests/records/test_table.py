@@ -82,6 +82,19 @@ def test_reference_stands_first_and_wins_nothing(runs):
     assert table.seeds(row(table, REAL)) == ""
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_speeds_of_which_some_are_starred_have_no_best(runs, alone):
+    speeds = [{"train-images-per-s": speed, "modes": speed} for speed in (100.0, 200.0)]
+    results = {
+        BCE: [runs.result(speeds[0], alone=True)],
+        LSGAN: [runs.result(speeds[1], alone=alone)],
+    }
+    table = of(runs.write(results))
+    best = "best" if alone else ""
+    assert marks(table, "train-images-per-s") == {BCE: "", LSGAN: best}
+    assert marks(table, "modes") == {BCE: "", LSGAN: "best"}
+
+
 def test_speed_of_trials_that_shared_the_machine_is_starred(runs):
     values = {"train-images-per-s": 1234.0, "peak-memory-mb": 99.0, "modes": 8.0}
     results = {
