@@ -44,6 +44,39 @@ def test_right_data_set_conforms(check):
 
 
 @dataclass(kw_only=True)
+class ShuffledLabels(KitPictures):
+    """Images and labels are shuffled, each in a way of its own."""
+
+    name = "shuffled-labels"
+    caught_by = {"labels_tell_of_their_images"}
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        data = super().load(split, root)
+        order = torch.randperm(len(data), generator=torch.Generator().manual_seed(1))
+        return replace(data, labels=data.labels[order])
+
+
+@dataclass(kw_only=True)
+class Stripes(KitPictures):
+    """Classes that have one mean, and differ by a pattern anywhere, which is right."""
+
+    name = "stripes"
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        generator, labels = self.draws(split)
+        wave = torch.arange(self.resolution) // torch.tensor([[1], [2], [4], [8]]) % 2
+        rows = (200 * wave[labels % 4])[:, None, :, None].expand(-1, 1, -1, self.resolution)
+        rolled = (row.roll(int(s), 1) for row, s in zip(rows, labels.roll(1), strict=True))
+        noise = 20 * torch.rand(rows.shape, generator=generator)
+        return LabeledImages((torch.stack([*rolled]) + noise).to(torch.uint8), labels)
+
+
+@parametrize_with_checks(Stripes)
+def test_data_set_of_patterns_conforms(check):
+    check()
+
+
+@dataclass(kw_only=True)
 class SpecByLoading(KitPictures):
     """A spec for which all images are read."""
 
@@ -145,7 +178,12 @@ class ThreeSplits(KitPictures):
     name = "three-splits"
     splits = ("train", "valid")
     caught_by = {"splits_are_known"}
-    also = {"images_are_as_specified", "labels_are_class_ids", "loading_is_repeatable"}
+    also = {
+        "images_are_as_specified",
+        "labels_are_class_ids",
+        "labels_are_vectors_where_they_are_promised",
+        "loading_is_repeatable",
+    }
 
 
 class Changed(KitPictures):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from ganbench.contracts.architectures import Architecture
+from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import norm_per_sample
 from ganbench.contracts.steps import Scored
 from ganbench.models.calibration import copied
@@ -19,7 +22,7 @@ from ganbench.models.networks import (
     with_spectral,
 )
 from ganbench.testing.fixtures import kept_state
-from ganbench.testing.fixtures.backbones import COUNT, images_of, players_of, smallest
+from ganbench.testing.fixtures.backbones import COUNT, claimed, images_of, players_of, smallest
 from ganbench.testing.fixtures.networks import (
     finite_gradients,
     holding_spectral_norms,
@@ -29,6 +32,7 @@ from ganbench.testing.fixtures.networks import (
 from ganbench.testing.fixtures.scheduled import told
 from ganbench.testing.rulebook import Rulebook
 
+LARGEST = 33  # pixels along a side, of images at which norms are looked for
 rules = Rulebook()
 
 
@@ -73,16 +77,29 @@ def generator_norm_layers_receive_the_condition(architecture: Architecture) -> N
 
 @rules.rule
 def discriminator_norm_layers_are_made_by_the_factory(architecture: Architecture) -> None:
+    """The smallest images may be too small for any, and those of twice the size are not."""
     for image in smallest(architecture):
-        made: list[_Recorder] = []
-        discriminator = architecture.discriminator(image, partial(_Recorder.into, made))
-        discriminator(random_images(COUNT, image))
+        made = _norms_made(architecture, image)
         if set(architecture.d_norms) <= {"none", "spectral"}:
             assert not made, f"d_norms is {architecture.d_norms}, but it makes norm layers"
             continue
-        assert made, f"d_norms is {architecture.d_norms}, but it makes no layer with norm(channels)"
         for layer in made:
             _assert_recorded(layer, ())
+        assert made or any(_norms_made(architecture, larger) for larger in _larger(architecture)), (
+            f"d_norms is {architecture.d_norms}, but it makes no layer with norm(channels)"
+        )
+
+
+def _norms_made(architecture: Architecture, image: ImageSpec) -> list[_Recorder]:
+    made: list[_Recorder] = []
+    discriminator = architecture.discriminator(image, partial(_Recorder.into, made))
+    discriminator(random_images(COUNT, image))
+    return made
+
+
+def _larger(architecture: Architecture) -> list[ImageSpec]:
+    """Images that it claims, and that are large enough for norms and small enough for a check."""
+    return [image for image in claimed(architecture) if image.resolution <= LARGEST]
 
 
 @rules.rule_where(_takes_spectral_norm)
@@ -135,7 +152,20 @@ def discriminator_is_per_sample(norm: str, architecture: Architecture) -> None:
 def _logits(discriminator: ConditionalDiscriminator, images: Tensor) -> Tensor:
     """In training mode, but with the same dropout and without steps of the power iteration."""
     torch.manual_seed(1)
-    return holding_spectral_norms(discriminator)(images).logits
+    with _sentence_of(images):
+        return holding_spectral_norms(discriminator)(images).logits
+
+
+@contextmanager
+def _sentence_of(images: Tensor) -> Iterator[None]:
+    """Say of which images a norm cannot be, such as instance norm of a single place."""
+    try:
+        yield
+    except ValueError as error:
+        raise AssertionError(
+            f"of images of {images.shape[3]} pixels along a side it cannot be called under a norm "
+            f"of d_norms ({error}); leave that norm out, or have unsupported() refuse such images"
+        ) from error
 
 
 @rules.rule_for_each(_per_sample_norms)
@@ -145,6 +175,8 @@ def gradient_penalty_passes_through(norm: str, architecture: Architecture) -> No
     shaken(discriminator, 0.05)  # residual branches may start at zero
     for progress in told(discriminator):
         scored = Scored(random_images(COUNT, image), None, discriminator, track_inputs=True)
+        with _sentence_of(scored.images):
+            scored.output  # noqa: B018
         (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
         assert finite_gradients(discriminator), (
             f"under d_norm '{norm}' a gradient penalty gives gradients that are not finite"

@@ -8,12 +8,14 @@ from __future__ import annotations
 import copy
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
@@ -25,6 +27,9 @@ from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
 
 POINTS = 10_000  # of a split that are compared with a mixture
+SOME, FEW = 2000, 100  # images whose labels are looked at: at most, and at least
+SHUFFLES = 50  # of labels, which do not tell of the images
+BLOCKS = 4  # along a side
 rules = Rulebook()
 
 
@@ -170,6 +175,28 @@ def labels_are_class_ids(dataset: Dataset) -> None:
 
 
 @rules.rule
+def labels_tell_of_their_images(dataset: Dataset) -> None:
+    """Classes differ by coarse statistics, or by nearest neighbours, more than at random."""
+    spec, root = _spec(dataset), files.data()
+    if spec is None or not spec.num_classes or not dataset.status(root).present:
+        return
+    data = dataset.load("train", root)
+    some = torch.randperm(len(data), generator=torch.Generator().manual_seed(0))[:SOME]
+    if data.labels is None or data.labels.dtype != torch.int64 or data.labels.ndim > 1:
+        return  # another rule says so
+    labels = data.labels[some]
+    if len(some) < FEW or len(labels.unique()) < 2:
+        return
+    found = _coarse_statistics(data.images[some])
+    told = _exceeds_chance(labels, partial(_between_classes, found))
+    told = told or _exceeds_chance(labels, partial(_agreement, _nearest(found)))
+    assert told, (
+        "the labels of 'train' tell no more of their images than shuffled ones do; move both by "
+        "one permutation, or where it is meant so, say so in `breaks`"
+    )
+
+
+@rules.rule
 def labels_are_vectors_where_they_are_promised(dataset: Dataset) -> None:
     spec = _spec(dataset)
     for split, data in _splits(dataset):
@@ -240,6 +267,43 @@ def mixture_is_where_the_data_is(dataset: Dataset) -> None:
         )
         deserted = len(mixture.centers) - len(nearest.unique())
         assert not deserted, f"{deserted} of the centres of mixture() have no point of '{split}'"
+
+
+def _coarse_statistics(images: Tensor) -> Tensor:
+    """Return rows (N, F), of mean zero and variance one, of images (N, C, H, W).
+
+    They are means over coarse blocks of values, their squares and their steps in both directions.
+    """
+    x = images.double()
+    across, down = x.diff(dim=3, append=x[..., :1]), x.diff(dim=2, append=x[..., :1, :])
+    maps = torch.cat([x, x.square(), across.square(), down.square()], 1)
+    rows = F.adaptive_avg_pool2d(maps, min(BLOCKS, x.shape[3])).flatten(1)
+    rows = rows - rows.mean(0)
+    return rows / rows.std(0).clamp_min(1e-6)
+
+
+def _exceeds_chance(labels: Tensor, measured: Callable[[Tensor], float]) -> bool:
+    """Whether a measure of labels is larger than with any of many shuffled ones."""
+    generator = torch.Generator().manual_seed(1)
+    shuffled = (labels[torch.randperm(len(labels), generator=generator)] for _ in range(SHUFFLES))
+    return measured(labels) > max(map(measured, shuffled))
+
+
+def _between_classes(rows: Tensor, labels: Tensor) -> float:
+    """How far the means of classes lie apart, which is all that differs between labellings."""
+    classes = int(labels.max()) + 1
+    sums = rows.new_zeros(classes, rows.shape[1]).index_add_(0, labels, rows)
+    counts = labels.bincount(minlength=classes).clamp_min(1)
+    return float((sums.square().sum(1) / counts).sum())
+
+
+def _nearest(rows: Tensor) -> Tensor:
+    """Return for each row which other is nearest to it, (N,)."""
+    return torch.cdist(rows, rows).fill_diagonal_(torch.inf).argmin(1)
+
+
+def _agreement(nearest: Tensor, labels: Tensor) -> float:
+    return float((labels == labels[nearest]).double().mean())
 
 
 def _spec(dataset: Dataset) -> ImageSpec | None:
