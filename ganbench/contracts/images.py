@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -55,6 +56,7 @@ class LabeledImages:
     labels: Tensor | None  # (N,) int64 class ids or (N, C) float32 vectors; None: unlabelled
     problems: tuple[str, ...] = ()  # files that were left out, each with the reason
     remarks: tuple[str, ...] = ()  # what may be wrong although all was taken, as sentences
+    ids: Sequence[str] = ()  # what users call the images, as their files; (): by place, from 0
 
     def __len__(self) -> int:
         return len(self.images)

@@ -53,6 +53,8 @@ def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
     if images.dtype == torch.float32 and not all(map(torch.isfinite, images.aminmax())):
         row = int((~images.isfinite().flatten(1).all(1)).nonzero()[0])
         return f"image {row:,} of '{split}', from 0, has a value that is NaN or infinite"
+    if why := unfit_ids(data, split):
+        return why
     if spec.label_kind is None:
         return None
     if labels is None:
@@ -60,6 +62,17 @@ def unfit(data: LabeledImages, spec: ImageSpec, split: Split) -> str | None:
     if spec.condition_dim:
         return unfit_vectors(labels, len(images), spec.condition_dim, split)
     return _unfit_labels(labels, len(images), classes, split)
+
+
+def unfit_ids(data: LabeledImages, split: Split) -> str | None:
+    """Return why ids do not tell the images apart, or None."""
+    ids = data.ids
+    if not ids or len(ids) == len(set(ids)) == len(data.images):
+        return None
+    return (
+        f"'{split}' has {len(ids):,} ids, {len(set(ids)):,} of them different, for "
+        f"{len(data.images):,} images; give each one of its own, or none at all"
+    )
 
 
 def unfit_vectors(labels: Tensor, count: int, condition_dim: int, split: Split) -> str | None:

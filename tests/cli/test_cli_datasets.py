@@ -194,48 +194,6 @@ def test_verify_brings_nothing(monkeypatch):
     assert os.environ["GANBENCH_OFFLINE"] == "1"
 
 
-def test_preview_shows_rows_of_classes(shapes, here):
-    assert said("preview", "shapes", "-n", "4", "-o", "resolution=32") == "shapes-preview.png\n"
-    with Image.open(here / "shapes-preview.png") as picture:
-        width, height = picture.size
-        pixels = np.asarray(picture.convert("RGB"))
-    assert height == 2 * 32 + 2
-    tiles = pixels[:, width - 4 * 34 + 2 :]
-    assert tiles[16, 16].tolist() == [0, 0, 250]
-    assert tiles[16, 4 * 34 - 16].tolist() == [
-        255,
-        255,
-        255,
-    ]  # of three blue ones there is no fourth
-    assert tiles[50, 16].tolist() == [250, 0, 0]
-    again = here / "again.png"
-    said("preview", "shapes", "-n", "4", "-o", "resolution=32", "--out", str(again))
-    assert again.read_bytes() == (here / "shapes-preview.png").read_bytes()
-
-
-def test_preview_shows_some_of_many_classes_and_floats(here):
-    told = plain("preview", "stacked-mnist", "-n", "2", "-o", "train_size=4000")
-    assert told["rows"][0] == "0"
-    assert told["rows"][-1] == "999"
-    assert len(told["rows"]) == 20
-    plain("preview", "mixture1200", "-o", "train_size=100", "-n", "3", "--split", "test")
-    np.save(here / "a.npy", stand_ins.noise(1, 5, 8, 8))
-    assert plain("preview", "a.npy", "-n", "3")["rows"] == []
-    assert (here / "a.npy-preview.png").is_file()
-
-
-def test_preview_does_not_replace_a_picture_unasked(here):
-    path = here / "mnist-preview.png"
-    path.write_bytes(b"mine")
-    done = run("preview", "mnist", "-n", "1")
-    assert isinstance(done.exception, ConfigError)
-    assert str(done.exception).startswith("mnist-preview.png is there already; --force replaces it")
-    assert path.read_bytes() == b"mine"
-    said("preview", "mnist", "-n", "1", "--force")
-    with Image.open(path) as picture:
-        assert picture.height == 10 * 58 - 2
-
-
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -253,10 +211,6 @@ def test_preview_does_not_replace_a_picture_unasked(here):
         (["prepare", "mnist", "-o", "root"], "-o root: write it as -o some.setting=value"),
         (["prepare", ".", "-o", "resolution=big"], "resolution: expected a whole number, found 'b"),
         (["prepare", "."], "no picture in it"),
-        (["preview", "ring"], "data set 'ring' is of points; there is no picture of them"),
-        (["preview", "mnist", "--out", "a.jpg"], "the picture is a PNG; name it a.png"),
-        (["preview", "mnist", "--out", "no/a.png"], "there is no folder no"),
-        (["preview", "x/", "--split", "test"], "data set 'image-folder' has no test split"),
     ],
 )
 def test_mistakes_are_explained(arguments, why, here):

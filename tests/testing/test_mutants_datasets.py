@@ -275,6 +275,17 @@ class ColumnOfLabels(Changed):
 
 
 @dataclass(kw_only=True)
+class OneIdTwice(Changed):
+    """Two images of one id."""
+
+    name = "one-id-twice"
+    caught_by = {"ids_tell_images_apart"}
+
+    def changed(self, data: LabeledImages) -> LabeledImages:
+        return replace(data, ids=["0", *map(str, range(len(data) - 1))])
+
+
+@dataclass(kw_only=True)
 class LabelsForgotten(Changed):
     """Classes without labels."""
 

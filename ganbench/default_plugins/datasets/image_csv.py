@@ -97,7 +97,10 @@ class ImageCSV(PicturesOfYourOwn):
         numbers = [vectors[name] for name in names]
         remarks = (*self._rowless(root), *self._odd_numbers(numbers))
         labels = numbers if self.condition else [ids[found[name].label] for name in names]
-        return self.of_split(Listing(root, names, labels, tuple(problems), remarks), split)
+        called = [found[name].id for name in names]
+        called = called if len(set(called)) == len(called) else []  # a pattern may tell them apart
+        listing = Listing(root, names, labels, tuple(problems), remarks, called)
+        return self.of_split(listing, split)
 
     def status(self, root: Path) -> DatasetStatus:
         try:

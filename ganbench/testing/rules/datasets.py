@@ -21,7 +21,7 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
 from ganbench.errors import DataError
-from ganbench.evaluation.loading import miscounted, unfit_vectors
+from ganbench.evaluation.loading import miscounted, unfit_ids, unfit_vectors
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
 from ganbench.util import files
@@ -210,6 +210,13 @@ def labels_are_vectors_where_they_are_promised(dataset: Dataset) -> None:
             assert not same, (
                 "all training images have the same vector; take class ids, or no labels"
             )
+
+
+@rules.rule
+def ids_tell_images_apart(dataset: Dataset) -> None:
+    for split, data in _splits(dataset):
+        why = unfit_ids(data, split)
+        assert why is None, why
 
 
 @rules.rule

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "prepare": "Download and decode a data set, or a folder of pictures, and say what is in it.",
     "verify": "Read all of it again, and say what is damaged.",
-    "preview": "Make a picture of some images of each class.",
+    "preview": "Make a picture of some images of each class, or of all, with their ids.",
 }
 
 

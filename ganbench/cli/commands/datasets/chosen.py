@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ARGUMENTS = [
-    click.argument("target", metavar="NAME|FOLDER"),
+    click.argument("target", metavar="NAME|FOLDER|FILE.yaml"),
     click.option(
         "-o",
         "--option",
@@ -52,9 +52,10 @@ class Chosen:
 
 
 def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
-    """Return the data set of a name, or else of a folder in the working directory.
+    """Return the data set of a name, or else of a folder or file in the working directory.
 
-    A name wins over a folder, which ./ reaches. Raises ConfigError where there is neither.
+    A name wins over a folder, which ./ reaches. Of a benchmark file it is the one that the file
+    names. Raises ConfigError where there is none.
     """
     from ganbench.registry import registry
 
@@ -64,6 +65,8 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     if target in found.names("dataset"):
         return Chosen(target, _built(found, target, settings))
     path = Path(os.path.expanduser(target))
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _of_file(path, settings, plugins)
     if path.exists():
         name = "image-folder" if path.is_dir() else "tensor"
         if given := next((one for one in settings if one.startswith("path=")), None):
@@ -80,7 +83,37 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     raise AssertionError(target)
 
 
-def _built(registry: Registry, name: str, settings: Sequence[str], **given: str) -> Dataset:
+def _of_file(path: Path, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
+    """Return the data set that a benchmark file names, with options laid over the file's."""
+    from ganbench.config import benchmark_file
+    from ganbench.config.choices import DatasetChoice
+    from ganbench.registry import registry
+
+    document = benchmark_file.read(path)
+    data = document.data()
+    named = data.get("dataset")
+    if named is None and isinstance(matrix := data.get("matrix"), dict):
+        listed = matrix.get("dataset")
+        named = listed[0] if isinstance(listed, list) and len(listed) == 1 else None
+        if listed and named is None:
+            raise ConfigError(
+                f"{document.where(('matrix', 'dataset'))}: several data sets; give one of them "
+                "by its name, and its options with -o"
+            )
+    if named is None:
+        raise ConfigError(f"{path}: names no data set; add dataset: NAME")
+    try:
+        choice = DatasetChoice.model_validate(named)
+    except ValueError as error:
+        raise ConfigError(
+            f"{document.where(('dataset',))}: dataset: expected a name, or a mapping with a name "
+            "and options"
+        ) from error
+    found = registry.load([*plugins, *benchmark_file.plugins_of(document, path)])
+    return Chosen(path.stem, _built(found, choice.name, settings, **choice.options))
+
+
+def _built(registry: Registry, name: str, settings: Sequence[str], **given: Any) -> Dataset:
     fields = registry.options_model("dataset", name).model_fields
     texts = {key for key, info in fields.items() if info.annotation in (str, str | None)}
     given |= _options(settings, texts)

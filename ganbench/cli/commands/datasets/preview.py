@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,21 +14,38 @@ from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.output import print_json
 from ganbench.errors import ConfigError, DataError
+from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.images import LabeledImages
+    from ganbench.pictures.montage import Row, Tile
 
 SEED = 0  # of the choice of images
+LONGEST = 15  # characters of an id below a tile, which are its last ones
 
 
 @click.command("preview")
 @chosen.arguments
 @options.offline
 @click.option(
-    "-n", "count", type=click.IntRange(1, 100), default=10, show_default=True, help="Of each class."
+    "-n",
+    "count",
+    type=click.IntRange(1, 100),
+    default=10,
+    show_default=True,
+    help="Images of each class; a page has so many rows of so many.",
+)
+@click.option(
+    "--class",
+    "of_class",
+    metavar="CLASS",
+    help="All images of this class, page by page: by name, or #0 for the first.",
+)
+@click.option(
+    "--page", type=click.IntRange(1), metavar="P", help="Page P of all images, in their order."
 )
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
 @click.option(
@@ -34,7 +54,7 @@ SEED = 0  # of the choice of images
     metavar="FILE.png",
     help="The picture; NAME-preview.png here, where it is left out.",
 )
-@click.option("--force", is_flag=True, help="Replace the picture where it is there already.")
+@click.option("--force", is_flag=True, help="Replace what is there already.")
 def command(
     target: str,
     settings: tuple[str, ...],
@@ -42,81 +62,151 @@ def command(
     as_json: bool,
     quiet: bool,
     count: int,
+    of_class: str | None,
+    page: int | None,
     split: str,
     out: Path | None,
     force: bool,
 ) -> int:
-    """Make a picture of images of the data set NAME, or of a FOLDER: a row of each class.
+    """Make a picture of images of the data set NAME, of a FOLDER, or of a benchmark FILE's: a row
+    of each class, or all of them page by page, with their ids.
 
-    Images are drawn from all of a class, always the same. Of many classes some are shown, evenly
+    Ids are files' names, the ids of a CSV file, or an image's place in an array, from 0. Images of
+    a row are drawn from all of its class, always the same. Of many classes some are shown, evenly
     spread; without classes the rows have no meaning.
-    """
-    from ganbench import pictures
-    from ganbench.cli.commands.datasets import findings
-    from ganbench.evaluation.loading import load
-    from ganbench.util import files
+
+    \b
+    ganbench datasets preview ~/bricks
+    ganbench datasets preview benchmarks/textbook/cgan_eyeglasses.yaml --class 1 --page 2
+    """  # noqa: D205
+    from ganbench.pictures import montage
 
     subject = chosen.chosen(target, settings, plugins)
     path = out or Path(f"{subject.label}-preview.png")
-    _check_place(path, force)
-    _check_kind(subject.dataset, split)
-    with bars.shown(quiet):
-        found = load(subject.dataset, split, files.data())  # type: ignore[arg-type]
-    names = findings.class_names(subject.dataset)
-    classes = pictures.grid_classes(len(names)) if found.labels is not None else []
-    rows = [_drawn(found, count, label) for label in classes] or _rows(found, count)
+    check_place(path, "--out", ".png", force)
+    found = loaded(subject.dataset, split, quiet)
+    shown = _shown(subject.dataset, found, count, of_class, page)
     try:
-        pictures.save_grid(_stacked(rows, count), count, path, [names[c] for c in classes])
+        montage.save(montage.draw(shown.rows), path)
     except OSError as error:
         raise ConfigError(f"--out {path}: {error.strerror}") from error
     if as_json:
-        print_json({"path": str(path), "split": split, "rows": [names[c] for c in classes]})
+        names = [row.name for row in shown.rows if row.name]
+        print_json({"path": str(path), "split": split, "rows": names, **shown.about})
     else:
         print(path)
+        if shown.told:
+            print(shown.told)
     return 0
 
 
-def _check_place(path: Path, force: bool) -> None:
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--out {path}: the picture is a PNG; name it {path.stem}.png")
+def check_place(path: Path, option: str, ending: str, force: bool) -> None:
+    """Refuse a path before any work is done for it."""
+    if path.suffix.lower() != ending:
+        kind = {".png": "picture is a PNG", ".csv": "table is a CSV file"}[ending]
+        raise ConfigError(f"{option} {path}: the {kind}; name it {path.stem}{ending}")
     if not path.parent.is_dir():
-        raise ConfigError(f"--out {path}: there is no folder {path.parent}")
+        raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"{option} {path}: this is a folder")
     if path.exists() and not force:
-        raise ConfigError(f"{path} is there already; --force replaces it, --out names another")
+        raise ConfigError(f"{path} is there already; --force replaces it, {option} names another")
 
 
-def _check_kind(dataset: Dataset, split: str) -> None:
+def loaded(dataset: Dataset, split: str, quiet: bool) -> LabeledImages:
+    """Return a split of pictures. Raises DataError where there is none."""
+    from ganbench.evaluation.loading import load
+    from ganbench.util import files
+
     if split not in dataset.splits:
         raise DataError(f"data set '{dataset.name}' has no {split} split")
     if dataset.image_spec().resolution == 1:
         raise DataError(f"data set '{dataset.name}' is of points; there is no picture of them")
+    with bars.shown(quiet):
+        return load(dataset, split, files.data())
 
 
-def _drawn(found: LabeledImages, count: int, label: int | None = None) -> Tensor:
-    """Up to `count` images, of a class or of all."""
+def class_meant(dataset: Dataset, option: str, text: str) -> int:
+    """Return the class that an option names. Raises ConfigError where there is none."""
+    from ganbench.cli.commands.datasets import findings
+    from ganbench.models.saved.classes import meant
+
+    if not dataset.image_spec().num_classes:
+        raise ConfigError(f"{option} {text}: data set '{dataset.name}' has no classes here")
+    found = meant(text, findings.class_names(dataset), f"{option} {text}")
+    if found.outdated or found.doubt:
+        print(f"note: {option} {text}: {found.outdated or found.doubt}", file=sys.stderr)
+    return found.index
+
+
+def tile(found: LabeledImages, row: int, *lines: str) -> Tile:
+    """Return an image with its id below, of a long one the end, and what else is said of it."""
+    from ganbench.pictures.montage import Tile
+
+    called = name_of(found, row)
+    called = called if len(called) <= LONGEST else f"…{called[1 - LONGEST :]}"
+    return Tile(found.images[row], "\n".join([called, *lines]))
+
+
+def name_of(found: LabeledImages, row: int) -> str:
+    """Return an image's id."""
+    return found.ids[row] if found.ids else str(row)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    rows: list[Row]
+    told: str  # for people
+    about: dict[str, Any]  # for programs
+
+
+def _shown(
+    dataset: Dataset, found: LabeledImages, count: int, of_class: str | None, page: int | None
+) -> _Shown:
+    """Return a page where one is asked for, else a row of each class."""
     import torch
 
-    if label is None:
-        members = torch.arange(len(found))
-    else:
+    from ganbench.cli.commands.datasets import findings
+    from ganbench.pictures import grid_classes
+    from ganbench.pictures.montage import Row
+
+    names = findings.class_names(dataset)
+    if of_class is not None:
+        label = class_meant(dataset, "--class", of_class)
+        assert found.labels is not None
+        members = (found.labels == label).nonzero().flatten()
+        return _page(found, members, f"class {names[label]}", count, page or 1)
+    if page is not None:
+        return _page(found, torch.arange(len(found)), "all", count, page)
+    labels = grid_classes(len(names)) if names and found.labels is not None else []
+    parts = [(_drawn(found, label)[:count], names[label]) for label in labels]
+    parts = parts or [(part, "") for part in _drawn(found)[: count * count].split(count)]
+    rows = [Row([tile(found, i) for i in part.tolist()], name) for part, name in parts]
+    return _Shown(rows, "", {})
+
+
+def _page(found: LabeledImages, members: Tensor, what: str, count: int, page: int) -> _Shown:
+    from ganbench.pictures.montage import Row
+
+    pages = -(-len(members) // count**2)
+    if page > pages:
+        raise ConfigError(f"--page {page}: {what}: expected a page of {pages:,}")
+    start = (page - 1) * count**2
+    kept: Sequence[int] = members[start : start + count**2].tolist()
+    tiles = [tile(found, i) for i in kept]
+    rows = [Row(tiles[at : at + count]) for at in range(0, len(tiles), count)]
+    told = f"page {page} of {pages:,}; {what}: {counted(len(members), 'image')}"
+    about = {"page": page, "pages": pages, "images": len(members)}
+    return _Shown(rows, told, {**about, "ids": [name_of(found, i) for i in kept]})
+
+
+def _drawn(found: LabeledImages, label: int | None = None) -> Tensor:
+    """Return all images of a class, or of all, in an order that is drawn."""
+    import torch
+
+    members = torch.arange(len(found))
+    if label is not None:
         assert found.labels is not None
         members = (found.labels == label).nonzero().flatten()
     generator = torch.Generator().manual_seed(SEED)
-    order = torch.randperm(len(members), generator=generator)
-    return found.images[members[order[:count]]]
-
-
-def _rows(found: LabeledImages, count: int) -> list[Tensor]:
-    """As many rows as columns, or as there are images for."""
-    return list(_drawn(found, count * count).split(count))
-
-
-def _stacked(rows: list[Tensor], count: int) -> Tensor:
-    """Rows that are short end in white."""
-    import torch
-
-    sheet = torch.full((len(rows) * count, *rows[0].shape[1:]), 255, dtype=torch.uint8)
-    for start, row in zip(range(0, len(sheet), count), rows, strict=True):
-        values = row if row.dtype == torch.uint8 else (127.5 * (row + 1)).round()
-        sheet[start : start + len(row)] = values
-    return sheet
+    return members[torch.randperm(len(members), generator=generator)]

@@ -35,6 +35,7 @@ class Listing:
     labels: Labels | None = None
     problems: tuple[str, ...] = ()  # what was left out while listing them
     remarks: tuple[str, ...] = ()  # what may be wrong with the list, as sentences
+    ids: Sequence[str] = ()  # what users call the pictures; (): by their names
 
 
 @dataclass(frozen=True)

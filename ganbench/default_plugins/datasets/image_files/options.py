@@ -119,7 +119,10 @@ class PicturesOfYourOwn(Dataset):
         if labels is not None and labels.ndim == 1 and split == "train":
             self._check_classes(labels, listing.root)
         depths = found.sixteen_bits.remarks(len(found.images), self.range)
-        return LabeledImages(found.images, labels, problems, (*listing.remarks, *depths))
+        remarks = (*listing.remarks, *depths)
+        called = listing.ids or listing.names
+        ids = [_printable(called[i]) for i in range(len(called)) if i not in found.unusable]
+        return LabeledImages(found.images, labels, problems, remarks, ids)
 
     def damage(self, root: Path) -> Iterator[str]:
         """Yield what `ganbench datasets verify` finds, decoding every file again."""
@@ -139,6 +142,7 @@ class PicturesOfYourOwn(Dataset):
             listing,
             names=[listing.names[i] for i in kept],
             labels=None if listing.labels is None else [listing.labels[i] for i in kept],
+            ids=[listing.ids[i] for i in kept] if listing.ids else (),
             problems=() if wanted else listing.problems,
             remarks=() if wanted else listing.remarks,
         )
