@@ -26,6 +26,36 @@ class HiddenBatchNorm(TinyConv):
 
 
 @dataclass(kw_only=True)
+class NormsWhereThereIsRoom(TinyConv):
+    """The smallest images leave D without a layer to normalise, which is right."""
+
+    name = "norms-where-there-is-room"
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return super().discriminator(image, norm if image.resolution > 4 else nn.Identity)
+
+
+def test_norms_may_need_larger_images():
+    assert mutants.failures(NormsWhereThereIsRoom) == {}
+
+
+@dataclass(kw_only=True)
+class NormOfOnePlace(TinyConv):
+    """Instance norm is offered for maps of a single place, of which there is no deviation."""
+
+    name = "norm-of-one-place"
+    d_norms = ("instance",)
+    caught_by = {"discriminator_is_per_sample[instance]"}
+    also = mutants.MOST
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        net = super().discriminator(image, norm)
+        net.conv = nn.Conv2d(image.channels, self.width, image.resolution)
+        net.feature_dim = self.width
+        return net
+
+
+@dataclass(kw_only=True)
 class DropsTheCondition(TinyConv):
     """Norm layers that are called without the condition."""
 

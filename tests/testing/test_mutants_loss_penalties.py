@@ -10,6 +10,7 @@ from helpers.penalties import penalised, wgan
 
 from ganbench import InputGradients, Regularizer, Step, Terms
 from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.testing import parametrize_with_checks
 
 
 @dataclass(kw_only=True)
@@ -83,6 +84,36 @@ class DeclaredInVain(BCE):
     name = "declared-in-vain"
     input_gradients = InputGradients.REAL
     caught_by = {"declared_input_gradients_are_the_ones_used"}
+
+
+@dataclass(kw_only=True)
+class SlopeAtFakes(Regularizer):
+    """G is to make images at which D is flat, which is right."""
+
+    name = "slope-at-fakes"
+    input_gradients = InputGradients.FAKE
+
+    def generator_loss(self, step: Step) -> Terms:
+        return {"slope": step.fake.input_gradient.flatten(1).square().sum(1).mean()}
+
+
+@parametrize_with_checks(SlopeAtFakes)
+def test_gradients_in_the_step_of_g_conform(check):
+    check()
+
+
+@dataclass(kw_only=True)
+class DetachedSlopeAtFakes(Regularizer):
+    """The same, of images without their graph to G."""
+
+    name = "detached-slope-at-fakes"
+    input_gradients = InputGradients.OWN
+    caught_by = {"generator_terms_reach_only_the_generator"}
+
+    def generator_loss(self, step: Step) -> Terms:
+        images = step.fake.images.detach()
+        scored = step.score(images, step.fake.labels, track_inputs=True)
+        return {"slope": scored.input_gradient.flatten(1).square().sum(1).mean()}
 
 
 @dataclass(kw_only=True)

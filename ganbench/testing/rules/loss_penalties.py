@@ -65,9 +65,9 @@ def penalty_gradient_reaches_the_weights(loss: Loss) -> None:
     and not differentiated. Where a gradient at images passes into the loss, other parts of it may
     be held fast on purpose, and it is enough that both point the same way.
     """
-    if not loss.input_gradients:
-        return
     stage = stage_for(loss)
+    if not loss.input_gradients or not stage.discriminator_terms(copy.deepcopy(loss)):
+        return
     parameters = [*stage.discriminator.parameters()]
     replay = _Replay()
     with replay.noting_slopes():
