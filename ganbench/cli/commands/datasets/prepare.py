@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.output import print_json
+from ganbench.errors import DataError
+
+if TYPE_CHECKING:
+    from ganbench.contracts.datasets import Dataset
 
 
 @click.command("prepare")
@@ -18,7 +25,8 @@ def command(
     """Bring the data set NAME, or decode the pictures of a FOLDER, and say what is in it.
 
     What is not here is downloaded, checked and unpacked; pictures are decoded once. Runs find it
-    ready. A file in place of a folder is read as `tensor` does.
+    ready. A file in place of a folder is read as `tensor` does. Where a train.csv, or a single CSV
+    file, lies in the folder, the lines are shown that take labels from it.
     """
     from ganbench.cli.commands.datasets import findings
     from ganbench.util import files
@@ -26,10 +34,35 @@ def command(
     subject = chosen.chosen(target, settings, plugins)
     with bars.shown(quiet):
         found = findings.examined(subject, files.data())
+    offer, why = _offer(subject.dataset)
     if as_json:
-        print_json({**found.plain(), "problems": found.problems})
+        print_json({**found.plain(), "problems": found.problems, "offer": offer})
         return 0
     for part in (findings.lines, findings.table, findings.problem_lines):
         for line in part(found):
             print(line)
+    if offer:
+        print(f"labels:   {offer['csv']} has some; these lines of a benchmark file take them:")
+        print(textwrap.indent(_as_yaml(offer), "  "), end="")
+    elif why:
+        print(f"labels:   none to take: {why}")
     return 0
+
+
+def _offer(dataset: Dataset) -> tuple[dict[str, Any] | None, str]:
+    """Return what takes the labels of a CSV file in the folder, or why nothing does."""
+    from ganbench.cli.commands.datasets.offered import offered
+    from ganbench.default_plugins.datasets.image_folder import ImageFolder
+
+    if not isinstance(dataset, ImageFolder):
+        return None, ""
+    try:
+        return offered(dataset.path), ""
+    except DataError as error:
+        return None, str(error)
+
+
+def _as_yaml(dataset: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump({"dataset": dataset}, sort_keys=False, allow_unicode=True)

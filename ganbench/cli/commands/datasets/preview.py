@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganbench.cli import options
-from ganbench.cli.commands.datasets import bars, chosen
+from ganbench.cli.commands.datasets import chosen
+from ganbench.cli.commands.datasets.previewed import check_place, loaded
 from ganbench.cli.output import print_json
-from ganbench.errors import ConfigError, DataError
+from ganbench.errors import ConfigError
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.images import LabeledImages
-    from ganbench.pictures.montage import Row, Tile
+    from ganbench.pictures.montage import Row
 
 SEED = 0  # of the choice of images
-LONGEST = 15  # characters of an id below a tile, which are its last ones
 
 
 @click.command("preview")
@@ -47,12 +47,25 @@ LONGEST = 15  # characters of an id below a tile, which are its last ones
 @click.option(
     "--page", type=click.IntRange(1), metavar="P", help="Page P of all images, in their order."
 )
+@click.option(
+    "--suspects",
+    type=click.IntRange(1),
+    metavar="N",
+    help="The N images whose labels are likeliest wrong, the most suspicious first.",
+)
+@click.option(
+    "--list",
+    "table",
+    type=click.Path(path_type=Path),
+    metavar="FILE.csv",
+    help="The suspects as a list to edit; NAME-suspects.csv here, where it is left out.",
+)
 @click.option("--split", type=click.Choice(["train", "test"]), default="train", show_default=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="The picture; NAME-preview.png here, where it is left out.",
+    help="The picture; NAME-preview.png or NAME-suspects.png here, where it is left out.",
 )
 @click.option("--force", is_flag=True, help="Replace what is there already.")
 def command(
@@ -64,6 +77,8 @@ def command(
     count: int,
     of_class: str | None,
     page: int | None,
+    suspects: int | None,
+    table: Path | None,
     split: str,
     out: Path | None,
     force: bool,
@@ -75,13 +90,26 @@ def command(
     a row are drawn from all of its class, always the same. Of many classes some are shown, evenly
     spread; without classes the rows have no meaning.
 
+    With --suspects, small networks judge images that they were not trained on, in minutes. Pages
+    show each image's id, its label and what they say in its place. The list has columns that
+    image-csv takes as `relabel`: it changes nothing before you edit it.
+
     \b
     ganbench datasets preview ~/bricks
     ganbench datasets preview benchmarks/textbook/cgan_eyeglasses.yaml --class 1 --page 2
+    ganbench datasets preview benchmarks/textbook/cgan_eyeglasses.yaml --suspects 600
     """  # noqa: D205
+    from ganbench.cli.commands.datasets.suspects import Asked, told
     from ganbench.pictures import montage
 
     subject = chosen.chosen(target, settings, plugins)
+    if suspects is not None:
+        if of_class is not None or page is not None:
+            raise ConfigError("--suspects has pages of its own; leave --class and --page out")
+        asked = Asked(suspects, count, split, out, table, force)  # type: ignore[arg-type]
+        return told(subject, asked, as_json, quiet)
+    if table is not None:
+        raise ConfigError(f"--list {table}: this is a list of suspects; add --suspects N")
     path = out or Path(f"{subject.label}-preview.png")
     check_place(path, "--out", ".png", force)
     found = loaded(subject.dataset, split, quiet)
@@ -100,33 +128,7 @@ def command(
     return 0
 
 
-def check_place(path: Path, option: str, ending: str, force: bool) -> None:
-    """Refuse a path before any work is done for it."""
-    if path.suffix.lower() != ending:
-        kind = {".png": "picture is a PNG", ".csv": "table is a CSV file"}[ending]
-        raise ConfigError(f"{option} {path}: the {kind}; name it {path.stem}{ending}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{option} {path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise ConfigError(f"{option} {path}: this is a folder")
-    if path.exists() and not force:
-        raise ConfigError(f"{path} is there already; --force replaces it, {option} names another")
-
-
-def loaded(dataset: Dataset, split: str, quiet: bool) -> LabeledImages:
-    """Return a split of pictures. Raises DataError where there is none."""
-    from ganbench.evaluation.loading import load
-    from ganbench.util import files
-
-    if split not in dataset.splits:
-        raise DataError(f"data set '{dataset.name}' has no {split} split")
-    if dataset.image_spec().resolution == 1:
-        raise DataError(f"data set '{dataset.name}' is of points; there is no picture of them")
-    with bars.shown(quiet):
-        return load(dataset, split, files.data())
-
-
-def class_meant(dataset: Dataset, option: str, text: str) -> int:
+def _class_meant(dataset: Dataset, option: str, text: str) -> int:
     """Return the class that an option names. Raises ConfigError where there is none."""
     from ganbench.cli.commands.datasets import findings
     from ganbench.models.saved.classes import meant
@@ -137,20 +139,6 @@ def class_meant(dataset: Dataset, option: str, text: str) -> int:
     if found.outdated or found.doubt:
         print(f"note: {option} {text}: {found.outdated or found.doubt}", file=sys.stderr)
     return found.index
-
-
-def tile(found: LabeledImages, row: int, *lines: str) -> Tile:
-    """Return an image with its id below, of a long one the end, and what else is said of it."""
-    from ganbench.pictures.montage import Tile
-
-    called = name_of(found, row)
-    called = called if len(called) <= LONGEST else f"…{called[1 - LONGEST :]}"
-    return Tile(found.images[row], "\n".join([called, *lines]))
-
-
-def name_of(found: LabeledImages, row: int) -> str:
-    """Return an image's id."""
-    return found.ids[row] if found.ids else str(row)
 
 
 @dataclass(frozen=True)
@@ -167,12 +155,13 @@ def _shown(
     import torch
 
     from ganbench.cli.commands.datasets import findings
+    from ganbench.cli.commands.datasets.tiles import tile
     from ganbench.pictures import grid_classes
     from ganbench.pictures.montage import Row
 
     names = findings.class_names(dataset)
     if of_class is not None:
-        label = class_meant(dataset, "--class", of_class)
+        label = _class_meant(dataset, "--class", of_class)
         assert found.labels is not None
         members = (found.labels == label).nonzero().flatten()
         return _page(found, members, f"class {names[label]}", count, page or 1)
@@ -186,6 +175,7 @@ def _shown(
 
 
 def _page(found: LabeledImages, members: Tensor, what: str, count: int, page: int) -> _Shown:
+    from ganbench.cli.commands.datasets.tiles import name_of, tile
     from ganbench.pictures.montage import Row
 
     pages = -(-len(members) // count**2)
