@@ -1,8 +1,9 @@
-"""Plants wrong labels in a data set, and counts how many the small judge suspects first.
+r"""Plants wrong labels in a data set, and counts how many the small judge suspects first.
 
     python benchmarks/labels/planted.py faces
     python benchmarks/labels/planted.py mnist --planting 2
-    python benchmarks/labels/planted.py fashion-mnist
+    python benchmarks/labels/planted.py train-images-idx3-ubyte.gz \
+        -o labels=train-labels-idx1-ubyte.gz
 
 5 % of 4,500 labels become another class's, drawn by --planting. `faces` are drawn: 64×64, of any
 colours, half of them with glasses of many shapes, thin or dark.
@@ -17,9 +18,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from ganbench.cli.commands.datasets.chosen import chosen
 from ganbench.contracts.images import LabeledImages
 from ganbench.evaluation import loading, small_judge
-from ganbench.registry import registry
 from ganbench.util import files
 
 COUNT, WRONG, SUSPECTS = 4500, 225, 600
@@ -28,11 +29,12 @@ SIZE, LARGER = 64, 256  # pixels of a picture, and while it is drawn
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("data")
+    arguments.add_argument("data", help="faces, or a data set as `ganbench datasets` takes it")
     arguments.add_argument("--planting", type=int, default=1)
+    arguments.add_argument("-o", "--option", dest="settings", action="append", default=[])
     given = arguments.parse_args()
     torch.set_num_threads(1)
-    data = faces() if given.data == "faces" else some_of(given.data)
+    data = faces() if given.data == "faces" else some_of(given.data, given.settings)
     assert data.labels is not None
     classes = int(data.labels.max()) + 1
     generator = torch.Generator().manual_seed(given.planting)
@@ -41,7 +43,7 @@ def main() -> None:
     labels[wrong] += torch.randint(1, classes, (WRONG,), generator=generator)
     planted = LabeledImages(data.images, labels % classes)
     started = time.process_time()
-    found = small_judge.suspects(planted, classes, COUNT)
+    found = small_judge.doubts(planted, classes, COUNT).suspects
     seconds = time.process_time() - started
     rows = torch.tensor([one.row for one in found])
     hit = torch.isin(rows, wrong)
@@ -54,9 +56,9 @@ def main() -> None:
     )
 
 
-def some_of(name: str) -> LabeledImages:
+def some_of(name: str, settings: list[str]) -> LabeledImages:
     """Return as many images of a data set, drawn."""
-    data = loading.load(registry.load().build("dataset", name, {}), "train", files.data())
+    data = loading.load(chosen(name, settings, ()).dataset, "train", files.data())
     return data.take(torch.randperm(len(data), generator=torch.Generator().manual_seed(5))[:COUNT])
 
 

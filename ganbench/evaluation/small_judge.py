@@ -27,6 +27,7 @@ PLACES = 4  # along a side, of the last one's
 RATE, DECAY = 3e-3, 1e-2
 SHIFT = 32  # images are moved by up to a part of so much of their side
 AT_ONCE = 256
+WEAK = 0.4  # of what guessing leaves: a judge that gains less is no evidence
 
 Judge = Callable[[Tensor], Tensor]
 """Returns probabilities (N, K) of images (N, C, H, W), as data sets hold them."""
@@ -42,7 +43,21 @@ class Suspect:
     probability: float  # of the given one, by a judge that has not seen the image
 
 
-def suspects(data: LabeledImages, classes: int, count: int, seed: int = 0) -> list[Suspect]:
+@dataclass(frozen=True)
+class Doubts:
+    """Suspects, and how much the judge is to be trusted."""
+
+    suspects: list[Suspect]
+    agreement: float  # the share of all labels that the judge agrees with
+    guessing: float  # the share of the largest class, which needs no judge
+
+    @property
+    def weak(self) -> bool:
+        """Whether the judge has hardly learned to tell the classes apart."""
+        return self.agreement - self.guessing < WEAK * (1 - self.guessing)
+
+
+def doubts(data: LabeledImages, classes: int, count: int, seed: int = 0) -> Doubts:
     """Return the images whose labels are likeliest wrong, the most suspicious first.
 
     Raises DataError where there are too few images or classes to judge by.
@@ -57,7 +72,9 @@ def suspects(data: LabeledImages, classes: int, count: int, seed: int = 0) -> li
     given = found.gather(1, labels[:, None])[:, 0]
     others = found.scatter(1, labels[:, None], -1).argmax(1)
     order = given.argsort(stable=True)[:count].tolist()
-    return [Suspect(i, int(labels[i]), int(others[i]), float(given[i])) for i in order]
+    listed = [Suspect(i, int(labels[i]), int(others[i]), float(given[i])) for i in order]
+    agreement = float((found.argmax(1) == labels).double().mean())
+    return Doubts(listed, agreement, float(labels.bincount().max()) / len(labels))
 
 
 def cross_validated(images: Tensor, labels: Tensor, classes: int, seed: int) -> Tensor:

@@ -85,7 +85,9 @@ def test_the_list_is_edited_and_read_back_by_relabel(faces, here):
     told = said("faces.yaml", "--suspects", "4")
     assert told.splitlines()[0] == "faces-suspects.png"
     assert "faces-suspects.csv: 4 suspects of 12 images; correct the labels in it" in told
-    assert told.rstrip().endswith("train with relabel: faces-suspects.csv")
+    assert told.splitlines()[1].endswith("train with relabel: faces-suspects.csv")
+    agrees = "the judge agrees with 83.3% of all labels; the largest class has 50.0%"
+    assert told.splitlines()[2:] == [agrees]
     with (here / "faces-suspects.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [*rows[0]] == ["who", "glasses", "judge", "p_given"]
@@ -114,6 +116,7 @@ def test_every_page_is_drawn(faces, here):
     assert [one["id"] for one in about["suspects"]][:2] == ["3", "8"]
     first = {"id": "3", "label": "no", "judge": "yes", "p_given": pytest.approx(0.1)}
     assert about["suspects"][0] == first
+    assert (about["agreement"], about["guessing"]) == (pytest.approx(10 / 12), 0.5)
     assert len(about["suspects"]) == 12
     done = run(*arguments[:-2], "--list", "t.csv")
     assert "s.png is there already" in str(done.exception)
@@ -131,6 +134,7 @@ def test_folders_and_arrays_say_what_the_list_is_for(here):
     images[2] = 0
     np.savez(here / "a.npz", x=images, y=[1, 1, 1, 0, 1, 1, 1, 1])
     told = said("a.npz", "--suspects", "2")
+    assert "the largest class has 87.5%, so that it has learned little of the classes" in told
     assert "its ids are places in the array, from 0" in told
     rows = (here / "a.npz-suspects.csv").read_text().splitlines()
     assert [row.split(",")[:3] for row in rows[1:]] == [["2", "1", "0"], ["3", "0", "1"]]
@@ -142,7 +146,7 @@ def test_columns_of_the_judge_make_way_and_earlier_corrections_are_named(faces, 
     (here / "old.csv").write_text("judge,p_given\n3,yes\n")
     names = ["id_column=judge", "label_column=p_given", "relabel=old.csv"]
     told = said("faces.yaml", "--suspects", "1", *(w for n in names for w in ("-o", n)))
-    assert told.rstrip().endswith("with the lines of old.csv added")
+    assert "with the lines of old.csv added" in told
     listed = (here / "faces-suspects.csv").read_text().splitlines()
     assert listed == ["judge,p_given,judge_,p_given_", "8,yes,no,0.1000"]
 

@@ -24,11 +24,15 @@ def planted(count: int = 90, classes: int = 3, side: int = 8, wrong: int = 6):
 
 def test_planted_labels_come_first_with_what_they_should_be():
     data, right, wrong = planted()
-    found = small_judge.suspects(data, 3, 10)
+    doubts = small_judge.doubts(data, 3, 10)
+    found = doubts.suspects
     assert {one.row for one in found[:6]} == wrong
     assert all(one.judged == right[one.row] != one.given for one in found[:6])
     assert [one.probability for one in found] == sorted(one.probability for one in found)
     assert found[5].probability < 0.5
+    assert 0.8 < doubts.agreement <= 1 - 6 / 90
+    assert doubts.guessing == data.labels.bincount().max() / 90
+    assert not doubts.weak
 
 
 def test_a_seed_gives_the_same_and_leaves_others_streams_alone(monkeypatch):
@@ -69,6 +73,17 @@ def test_judges_have_not_seen_what_they_judge(monkeypatch):
     assert sorted(map(len, seen)) == [13, 13, 14]
 
 
+def test_a_judge_that_guesses_is_weak(monkeypatch):
+    def guess(images, labels, classes, seed):
+        return torch.tensor([0.6, 0.4]).expand(len(labels), 2)
+
+    monkeypatch.setattr(small_judge, "cross_validated", guess)
+    labels = torch.tensor([0] * 6 + [1] * 4)
+    doubts = small_judge.doubts(LabeledImages(torch.zeros(10, 1, 4, 4), labels), 2, 5)
+    assert (doubts.agreement, doubts.guessing, doubts.weak) == (0.6, 0.6, True)
+    assert [one.row for one in doubts.suspects] == [6, 7, 8, 9, 0]
+
+
 @pytest.mark.parametrize("images", [torch.zeros(9, 3, 100, 100), torch.zeros(9, 5, 1, 1)])
 def test_images_of_any_size_and_type_are_judged(images, monkeypatch):
     monkeypatch.setattr(small_judge, "LEAST_STEPS", 2)
@@ -90,4 +105,4 @@ def test_images_of_any_size_and_type_are_judged(images, monkeypatch):
 def test_what_cannot_be_judged_says_why(labels, classes, why):
     data = LabeledImages(torch.zeros(len(labels), 1, 4, 4), torch.tensor(labels))
     with pytest.raises(DataError, match=why):
-        small_judge.suspects(data, classes, 3)
+        small_judge.doubts(data, classes, 3)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ganbench.contracts.datasets import Dataset
     from ganbench.contracts.images import LabeledImages, Split
-    from ganbench.evaluation.small_judge import Suspect
+    from ganbench.evaluation.small_judge import Doubts
 
 BESIDE = ("judge", "p_given")  # columns that `relabel` does not read
 
@@ -61,10 +61,13 @@ def told(subject: Chosen, asked: Asked, as_json: bool, quiet: bool) -> int:
     use = _use(subject.dataset, found, asked.split, table)
     if as_json:
         about = {"paths": list(map(str, pages)), "list": str(table), "split": asked.split}
-        print_json({**about, "use": use, "suspects": listed.plain()})
+        trust = {"agreement": listed.doubts.agreement, "guessing": listed.doubts.guessing}
+        print_json({**about, **trust, "use": use, "suspects": listed.plain()})
         return 0
     print(*pages, sep="\n")
-    print(f"{table}: {counted(len(listed.suspects), 'suspect')} of {len(found):,} images; {use}")
+    number = counted(len(listed.doubts.suspects), "suspect")
+    print(f"{table}: {number} of {len(found):,} images; {use}")
+    print(_trust(listed.doubts))
     return 0
 
 
@@ -73,12 +76,12 @@ class Listed:
     """Suspects, with the names of what they are."""
 
     found: LabeledImages
-    suspects: list[Suspect]
+    doubts: Doubts
     classes: tuple[str, ...]
 
     def rows(self) -> Iterator[tuple[str, str, str, float]]:
         """Yield of each its id, its label, what the judge says, and the label's probability."""
-        for one in self.suspects:
+        for one in self.doubts.suspects:
             names = self.classes[one.given], self.classes[one.judged]
             yield (name_of(self.found, one.row), *names, one.probability)
 
@@ -89,7 +92,7 @@ class Listed:
         start = number * across**2
         tiles = [
             tile(self.found, one.row, self.classes[one.given], f"→ {self.classes[one.judged]}?")
-            for one in self.suspects[start : start + across**2]
+            for one in self.doubts.suspects[start : start + across**2]
         ]
         return montage.sheet(tiles, across, "id, label → what the judge says")
 
@@ -121,8 +124,17 @@ def _listed(subject: Chosen, found: LabeledImages, count: int, quiet: bool) -> L
             f"--suspects {count}: data set '{subject.dataset.name}' has no classes here"
         )
     with bars.shown(quiet):
-        suspects = small_judge.suspects(found, classes, count)
-    return Listed(found, suspects, findings.class_names(subject.dataset))
+        doubts = small_judge.doubts(found, classes, count)
+    return Listed(found, doubts, findings.class_names(subject.dataset))
+
+
+def _trust(doubts: Doubts) -> str:
+    told = (
+        f"the judge agrees with {doubts.agreement:.1%} of all labels; the largest class has "
+        f"{doubts.guessing:.1%}"
+    )
+    little = "so that it has learned little of the classes, and its doubts are no evidence"
+    return f"{told}, {little}" if doubts.weak else told
 
 
 def _pages(first: Path, images: int, across: int) -> list[Path]:
