@@ -65,8 +65,8 @@ def told(subject: Chosen, asked: Asked, as_json: bool, quiet: bool) -> int:
         print_json({**about, **trust, "use": use, "suspects": listed.plain()})
         return 0
     print(*pages, sep="\n")
-    number = counted(len(listed.doubts.suspects), "suspect")
-    print(f"{table}: {number} of {len(found):,} images; {use}")
+    some = counted(len(listed.doubts.suspects), "suspect")
+    print(f"{table}: {some} of {len(found):,} images; {use}")
     print(_trust(listed.doubts))
     return 0
 
