@@ -86,7 +86,7 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
     dataset = workshop.spec(asked.dataset)
     built: Dataset = workshop.build(dataset)
     players = Players(request, workshop)
-    units = _units(built, asked.training.batch_size, players.batches_per_step)
+    units = _units(request, built, players.batches_per_step)
     settings = _settings(request, players, units, built, device)
     planned = partial(_planned, request, workshop, units)
     losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
@@ -174,7 +174,7 @@ def _settings(
             f"{training.micro_batch}; use a divisor of it as training.micro_batch"
         )
     in_kimg = partial(_in_kimg, units, f"{request.where}: training.")
-    kimg = _kimg(training.budget, units, request.where)
+    kimg = units.kimg
     return TrainingSettings(
         batch_size=training.batch_size,
         kimg=kimg,
@@ -201,11 +201,12 @@ def _initial_weights(request: CellRequest) -> InitialWeights | None:
         raise ConfigError(f"{request.where}: training.init_from: {error}") from error
 
 
-def _units(dataset: Dataset, batch_size: int, batches_per_step: float) -> Units:
-    """Return what an epoch and a step of G are of a cell."""
-    count = dataset.num_images()
-    epoch = None if count is None else count // batch_size * batch_size
-    return Units(epochs=epoch, steps=batches_per_step * batch_size)
+def _units(request: CellRequest, dataset: Dataset, batches_per_step: float) -> Units:
+    """Return what an epoch, a step of G and the budget are of a cell. Raises ConfigError."""
+    training, count = request.settings.training, dataset.num_images()
+    epoch = None if count is None else count // training.batch_size * training.batch_size
+    units = Units(epochs=epoch, steps=batches_per_step * training.batch_size)
+    return replace(units, kimg=_kimg(training.budget, units, request.where))
 
 
 def _kimg(budget: Budget, units: Units, where: str) -> float:

@@ -84,8 +84,8 @@ class GradientPenalty(Regularizer):
             norm=self.norm,
             reduce=self.reduce,
         )
-        name = f"gradient_penalty_{self.at}" if self.at in ("real", "fake") else "gradient_penalty"
-        return {name: self.every * self.weight * penalty}
+        beside = "" if self.at == "interpolates" else f"_{self.at}"  # several go beside each other
+        return {f"gradient_penalty{beside}": self.every * self.weight * penalty}
 
     def _scored(self, step: Step) -> Scored:
         if self.at == "interpolates":

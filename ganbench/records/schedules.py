@@ -19,13 +19,11 @@ MOST = 1e12  # kimg, epochs or steps: beyond any training, and within what float
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
-    """How many real images D is shown in an epoch and in a step of G.
+    """How many real images D is shown in an epoch and in a step of G, and thousands of all."""
 
-    None: not known before they are loaded.
-    """
-
-    epochs: float | None
+    epochs: float | None  # None: not known before they are loaded
     steps: float
+    kimg: float = math.inf  # the budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +106,7 @@ class Schedule:
             raise ValueError("an exponential curve never meets or crosses zero; use another curve")
         if self.curve == "constant" and (self.until == WHOLE or self.after != NOTHING):
             raise ValueError("a constant curve jumps once, at `until`; give that, and no `after`")
-        for early, late in (("warmup", "until"), ("warmup", "after"), ("after", "until")):
-            first, second = getattr(self, early), getattr(self, late)
-            unsaid = late == "after" and second == NOTHING  # then the warm-up's end
-            if not unsaid and first.unit == second.unit and first.value > second.value:
-                raise ValueError(f"`{late}` is before `{early}`; make it at least {first.text}")
+        self._check_order()
 
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> Schedule:
@@ -156,9 +150,30 @@ class Schedule:
         return self.start if self.start == self.end and self.warmup.value == 0 else self
 
     def in_kimg(self, units: Units) -> Schedule:
-        """Return it with epochs and steps in kimg. Raises ValueError for unknown epochs."""
+        """Return it with epochs and steps in kimg.
+
+        Raises ValueError for unknown epochs, and where moments of several units are in no order.
+        """
         names = ("after", "until", "warmup")
-        return replace(self, **{name: getattr(self, name).in_kimg(units) for name in names})
+        found = replace(self, **{name: getattr(self, name).in_kimg(units) for name in names})
+        found._check_order(1000 * units.kimg if units.kimg < math.inf else None)
+        return found
+
+    def _check_order(self, budget: float | None = None) -> None:
+        """Raise ValueError where a moment is before one that it must not be before.
+
+        Without the budget, in images, moments of several units cannot be told apart.
+        """
+        for early, late in (("warmup", "until"), ("warmup", "after"), ("after", "until")):
+            first, second = getattr(self, early), getattr(self, late)
+            unsaid = late == "after" and second == NOTHING  # then the warm-up's end
+            if unsaid or (budget is None and first.unit != second.unit):
+                continue
+            places = [
+                one.value if budget is None else one.images(budget) for one in (first, second)
+            ]
+            if places[0] > places[1]:
+                raise ValueError(f"`{late}` is before `{early}`; make it at least {first.text}")
 
     def at(self, images: float, budget: float) -> float:
         """Return the number once so many real images of the budget have been shown to D."""

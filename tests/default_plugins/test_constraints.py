@@ -32,7 +32,8 @@ def told(trainer: Trainer) -> list[tuple[dict[str, Tensor], list[Tensor], list[T
     found = []
     for _ in range(ITERATIONS):
         batch = trainer._next_batch()
-        terms = {f"d {k}": v.detach() for k, v in trainer.discriminator_step(*batch).items()}
+        d_terms = trainer.discriminator_step(*batch).items()
+        terms = {f"d {k.removesuffix('_dragan')}": v.detach() for k, v in d_terms}
         terms |= {f"g {k}": v.detach() for k, v in trainer.generator_step(*batch).items()}
         found.append((terms, weights(trainer.discriminator), weights(trainer.generator)))
         trainer.progress.iteration += 1
@@ -57,6 +58,19 @@ def test_a_loss_with_its_constraint_is_the_loss_beside_it(name):
         for a, b in zip(a_weights, b_weights, strict=True):
             assert all(map(torch.equal, a, b))
     assert not torch.equal(one[0][1][0], one[-1][1][0])  # it learned
+
+
+def test_penalties_at_several_places_go_beside_each_other():
+    places = ("interpolates", "dragan", "real", "fake")
+    trainer = trainer_of(BCE(), *(GradientPenalty(at=place) for place in places))
+    terms = trainer.discriminator_step(*trainer.batches.next())
+    penalties = [name for name in terms if name.startswith("gradient_penalty")]
+    assert sorted(penalties) == [
+        "gradient_penalty",
+        "gradient_penalty_dragan",
+        "gradient_penalty_fake",
+        "gradient_penalty_real",
+    ]
 
 
 # Closed forms on a linear critic, whose slope is known

@@ -128,6 +128,27 @@ def test_what_no_training_can_follow_is_refused(changes, message):
         of(**changes)
 
 
+@pytest.mark.parametrize(
+    ("moments", "kimg", "message"),
+    [
+        ({"after": {"kimg": 6}, "until": 0.5}, 10, "`until` is before `after`.*at least 6 kimg"),
+        ({"after": 0.8, "until": {"epochs": 4}}, 10, "`until` is before `after`.*at least 0.8"),
+        ({"warmup": {"steps": 100}, "until": 0.5}, 10, "`until` is before `warmup`"),
+        ({"after": {"kimg": 6}, "until": 0.5}, 12, None),
+        ({"after": {"kimg": 6}, "until": 0.5}, math.inf, None),
+        ({"after": 0.6, "until": {"epochs": 4}}, 10, None),
+        ({"after": {"kimg": 11}}, 10, "`until` is before `after`"),
+    ],
+)
+def test_moments_of_several_units_are_in_order_by_the_budget(moments, kimg, message):
+    units = Units(epochs=1500, steps=64, kimg=kimg)
+    if message is None:
+        of(**moments).in_kimg(units)
+        return
+    with pytest.raises(ValueError, match=message):
+        of(**moments).in_kimg(units)
+
+
 def test_both_ends_keep_the_limits_of_the_number():
     numbers = pydantic.TypeAdapter(Annotated[pydantic.PositiveFloat, Schedulable(also=(0.0,))])
     assert numbers.validate_python(2) == 2.0
