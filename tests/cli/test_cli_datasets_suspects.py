@@ -166,6 +166,10 @@ def test_columns_of_the_judge_make_way_and_earlier_corrections_are_named(faces, 
         ),
         (["faces.yaml", "--suspects", "3", "--list", "mine.csv"], "mine.csv is there already"),
         (["ring", "--suspects", "3"], "is of points; there is no picture"),
+        (
+            ["image-csv", "--suspects", "3", "-o", "path=faces", "-o", "csv=null.csv"],
+            "null.csv: a class is called 'null', which in relabel leaves a picture out",
+        ),
         (["few.npz", "--suspects", "3"], "5 images are too few to judge; give 6 or more"),
         (["one.npz", "--suspects", "3"], "all images are of one class"),
     ],
@@ -174,6 +178,7 @@ def test_mistakes_are_explained(faces, here, arguments, why):
     (here / "mine.csv").write_text("mine")
     np.savez(here / "few.npz", x=stand_ins.noise(1, 5, 8, 8), y=[0, 1, 0, 1, 0])
     np.savez(here / "one.npz", x=stand_ins.noise(1, 9, 8, 8), y=[7] * 9)
+    (faces / "null.csv").write_text("id,label\n1,null\n2,x\n")
     done = run(*arguments)
     assert isinstance(done.exception, ConfigError | DataError)
     assert why in str(done.exception)

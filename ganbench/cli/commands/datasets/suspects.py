@@ -13,7 +13,7 @@ from ganbench.cli.commands.datasets.chosen import Chosen
 from ganbench.cli.commands.datasets.previewed import check_place, loaded
 from ganbench.cli.commands.datasets.tiles import name_of, tile
 from ganbench.cli.output import print_json
-from ganbench.errors import ConfigError
+from ganbench.errors import ConfigError, DataError
 from ganbench.util.files import write_atomically
 from ganbench.util.messages import counted
 
@@ -47,6 +47,7 @@ def told(subject: Chosen, asked: Asked, as_json: bool, quiet: bool) -> int:
     table = asked.table or Path(f"{subject.label}-suspects.csv")
     check_place(table, "--list", ".csv", asked.force)
     check_place(out, "--out", ".png", asked.force)
+    _check_names(subject.dataset)
     found = loaded(subject.dataset, asked.split, quiet)
     pages = _pages(out, min(asked.suspects, len(found)), asked.across)
     for path in pages[1:]:
@@ -150,6 +151,17 @@ def _columns(dataset: Dataset) -> tuple[str, str]:
     if isinstance(dataset, ImageCSV):
         return dataset.id_column, dataset.label_column
     return "id", "label"
+
+
+def _check_names(dataset: Dataset) -> None:
+    """Refuse classes whose names in a list would leave pictures out."""
+    from ganbench.default_plugins.datasets.image_csv import REMOVED, ImageCSV
+
+    if isinstance(dataset, ImageCSV) and (odd := REMOVED & {*dataset.class_names()}):
+        raise DataError(
+            f"{dataset.csv}: a class is called '{min(odd)}', which in relabel leaves a picture "
+            "out; call it otherwise"
+        )
 
 
 def _use(dataset: Dataset, found: LabeledImages, split: Split, path: Path) -> str:
