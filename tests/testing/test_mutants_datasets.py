@@ -179,6 +179,7 @@ class ThreeSplits(KitPictures):
     splits = ("train", "valid")
     caught_by = {"splits_are_known"}
     also = {
+        "ids_tell_images_apart",
         "images_are_as_specified",
         "labels_are_class_ids",
         "labels_are_vectors_where_they_are_promised",
