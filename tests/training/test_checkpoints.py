@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,8 @@ from helpers.hanging import start_hanging, wait_until, worker_of
 from helpers.tiny_trainer import data_of, trainer_of
 from torch import Tensor
 
-from ganbench import Loss, Step, Terms
+from ganbench import ImageSpec, Loss, Step, Terms
+from ganbench.default_plugins.conditionings import Projection
 from ganbench.default_plugins.losses import BCE, WGANGP
 from ganbench.training.checkpoints import Checkpoints
 from ganbench.training.state import TrainerState
@@ -66,11 +67,18 @@ HOW = {
     "critic": {"n_critic": 2},
     "simultaneous": {"updates": "simultaneous", "optimizer": "rmsprop"},
     "batch norm": {"d_norm": "batch"},
+    "spectral G": {"g_norm": "layer+spectral", "ema": 0.9},
+    "vectors": {
+        "image": ImageSpec(1, 4, condition_dim=2),
+        "data": replace(data_of(52), labels=torch.arange(104.0).view(52, 2) / 52 - 1),
+        "conditioning": Projection(),
+        "fake_labels": "random",
+    },
 }
 
 
 def of(name: str, *losses: Loss) -> Trainer:
-    return trainer_of(*losses, data=data_of(52), kimg=0.24, **HOW[name])
+    return trainer_of(*losses, **{"data": data_of(52), "kimg": 0.24, **HOW[name]})
 
 
 def everything(trainer: Trainer) -> list[Tensor]:
