@@ -35,8 +35,9 @@ class ConditionalAccuracy(Metric):
         asked = evaluation.fake.labels
         if asked is None:
             raise Unavailable("the generator is not told a class")
+        judged = evaluation.classes()
         require_classes(evaluation)
-        right = evaluation.classes() == asked
+        right = judged == asked
         shares = {
             class_name(evaluation.dataset, label): right[asked == label].double().mean().item()
             for label in asked.unique().tolist()
