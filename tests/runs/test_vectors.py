@@ -84,7 +84,8 @@ def test_each_number_is_there_or_has_its_reason(circles):
         assert values["fid@pixels"]["value"] is not None
         told = values["condition-error"]
         assert (told["value"] is None) == bool(told["reason"])
-        for name in ("intra-fid@pixels", "modes"):
+        told_one = told["value"] is not None
+        for name in ("intra-fid@pixels", "modes", *["cond-accuracy"] * told_one):
             assert values[name]["value"] is None
             assert "vectors of one number, no classes" in values[name]["reason"]
 
