@@ -164,7 +164,7 @@ def test_metric_that_ends_its_worker_costs_no_number_before_it(tmp_path: Path) -
 
 
 def assert_seconds_are_those_of_all(before: dict, after: dict, took: float) -> None:
-    """A trial that is gone on with says what it took in all, not in its last session."""
+    """A trial that is gone on with says what it took in all, not since it was gone on with."""
     assert after["timings"]["train_seconds"] == before["timings"]["train_seconds"]
     earlier, now = before["seconds"], after["seconds"]
     assert now.keys() == earlier.keys() == {*PARTS, "total"}
