@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +13,11 @@ from ganbench.cli.output import print_json, tell
 from ganbench.util.messages import brief, counted
 
 if TYPE_CHECKING:
+    from ganbench.models.layers import Layers
     from ganbench.models.parts import ParameterCounts
     from ganbench.records.cells import Cell, Plan, Spec
     from ganbench.records.training_settings import PlayerName, TrainingSettings
+    from ganbench.registry.registry import Registry
     from ganbench.runs.benchmark import BenchmarkArguments
     from ganbench.training.time_estimate import Estimate
 
@@ -25,10 +28,12 @@ SIGNS = {None: "", "at most": "≤ ", "at least": "≥ "}
 @click.command("plan")
 @options.benchmark
 @click.option("--no-estimate", is_flag=True, help="Do not measure how long training would take.")
+@click.option("--networks", is_flag=True, help="Show both networks of each cell, layer by layer.")
 @options.as_json
 def command(
     arguments: BenchmarkArguments,
     no_estimate: bool,
+    networks: bool,
     as_json: bool,
 ) -> int:
     """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
@@ -52,17 +57,23 @@ def command(
         sizes: ParameterCounts | None = None
         estimate: Estimate | None = None
         if not cell.incompatible:
-            networks = networks_key(cell)
-            sizes = known.get(networks) or num_parameters(cell, loaded.registry)
-            known[networks] = sizes
+            key = networks_key(cell)
+            sizes = known.get(key) or num_parameters(cell, loaded.registry)
+            known[key] = sizes
             if not no_estimate:
                 estimate = estimator.estimate(cell)
         cells.append(_described(cell, sizes, estimate))
+    shown = _networks(loaded.plan, loaded.registry) if networks else {}
+    for described in cells:
+        if described["label"] in shown:
+            described["layers"] = asdict(shown[described["label"]])
     total = sum(c["estimated_seconds"] or 0 for c in cells) * len(loaded.plan.seeds)
     if as_json:
         print_json(_document(loaded.plan, cells, None if no_estimate else total))
         return 0
     _print(loaded.plan, cells)
+    for label, found in shown.items():
+        _print_layers(label, found)
     count = len(loaded.plan.seeds)
     line = (
         f"{counted(len(cells), 'cell')} × {counted(count, 'seed')} = "
@@ -80,6 +91,36 @@ def command(
         said = machine.auto_precision(loaded.plan.device)
         print(f"training.precision auto is {said}; for points always float32")
     return 0
+
+
+def _networks(plan: Plan, registry: Registry) -> dict[str, Layers]:
+    """Return the layers of all networks that differ, by the first cell that has them."""
+    from ganbench.models.layers import layers
+    from ganbench.models.parts import networks_key
+
+    cells = [cell for cell in plan.cells if not cell.incompatible]
+    first = {networks_key(cell): cell for cell in reversed(cells)}
+    return {cell.label: layers(cell, registry) for cell in cells if cell in first.values()}
+
+
+def _print_layers(label: str, found: Layers) -> None:
+    from rich.table import Table
+
+    console = streams.console(pipe_width=160)
+    for player, layers in (("G", found.generator), ("D", found.discriminator)):
+        table = Table(title=f"{player} of {label}", title_justify="left", show_footer=True)
+        total = f"{sum(layer.parameters for layer in layers):,}"
+        table.add_column("layer", "in all")
+        table.add_column("kind")
+        table.add_column("makes of an image")
+        table.add_column("params", total, justify="right")
+        for layer in layers:
+            shape = "" if layer.shape is None else "×".join(map(str, layer.shape)) or "1"
+            count = f"{layer.parameters:,}" if layer.parameters else ""
+            table.add_row(layer.name, layer.kind, shape, count)
+        console.print(table)
+    if found.reason:
+        print(f"{label}: shapes are not known to the end: {found.reason}")
 
 
 def _described(
