@@ -6,16 +6,7 @@ import json
 
 import numpy as np
 import pytest
-
-TEXT = """\
-version: 1
-name: bench
-dataset: mnist
-loss: bce
-conditioning: concat
-architecture: {name: dcgan, width: 8}
-"""
-OPEN = TEXT.replace("loss: bce\n", "")
+from helpers.bench import OPEN, TEXT
 
 
 def test_labels_are_short_but_tell_cells_apart(planned):

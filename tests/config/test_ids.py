@@ -12,6 +12,7 @@ from typing import Any
 import pydantic
 import pytest
 from click.testing import CliRunner
+from helpers import bench
 
 import ganbench
 from ganbench import Loss, Metric, Step, Terms
@@ -30,15 +31,7 @@ from ganbench.registry import registry
 from ganbench.registry.registry import Registry
 from ganbench.util import files
 
-TEXT = """\
-version: 1
-name: bench
-dataset: mnist
-loss: bce
-conditioning: concat
-architecture: {name: dcgan, width: 8}
-evaluation: {metrics: [fid@random-conv]}
-"""
+TEXT = bench.TEXT + "evaluation: {metrics: [fid@random-conv]}\n"
 KINDS_IN_IDS = (
     *("loss", "conditioning", "architecture", "transform", "dataset"),
     *("feature extractor", "metric"),

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from helpers.bench import OPEN, TEXT
 
 from ganbench.config import benchmark_file, compatibility, plan
 from ganbench.contracts.losses import InputGradients, Regularizer
@@ -20,16 +21,6 @@ from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run
 from ganbench.records.training_settings import InitialWeights, OwnSettings, TrainingSettings
 from ganbench.util import files, machine
-
-TEXT = """\
-version: 1
-name: bench
-dataset: mnist
-loss: bce
-conditioning: concat
-architecture: {name: dcgan, width: 8}
-"""
-OPEN = TEXT.replace("loss: bce\n", "")
 
 
 class Penalty(Regularizer):

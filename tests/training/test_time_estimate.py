@@ -6,17 +6,10 @@ import math
 import time
 
 import pytest
+from helpers.bench import TEXT
 
 from ganbench.training import time_estimate
 
-TEXT = """\
-version: 1
-name: bench
-dataset: mnist
-loss: bce
-conditioning: concat
-architecture: {name: dcgan, width: 8}
-"""
 SMALL = """\
 version: 1
 name: small
