@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ganbench import ContractError, Regularizer, Step, Terms
 from ganbench.default_plugins.losses import BCE
-from ganbench.testing.fixtures.loss_steps import LinearCritic, Stage, stage_for
+from ganbench.testing.fixtures.loss_players import LinearCritic
+from ganbench.testing.fixtures.loss_steps import Stage, stage_for
 
 
 def precise_stage(loss) -> Stage:

@@ -11,7 +11,8 @@ from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Loss
 from ganbench.models.networks import PER_SAMPLE, PLAIN_NORMS, build
-from ganbench.testing.fixtures.loss_steps import LinearCritic, Stage, stage_for
+from ganbench.testing.fixtures.loss_players import LinearCritic
+from ganbench.testing.fixtures.loss_steps import Stage, stage_for
 from ganbench.testing.fixtures.networks import TinyConv, shaken
 from ganbench.testing.rulebook import Rulebook
 from ganbench.util.messages import quoted

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from ganbench.contracts.losses import InputGradients, Loss
 from ganbench.contracts.steps import Generate, Player, Scored, Step
+from ganbench.testing.fixtures.loss_players import ConstantGenerator, LinearCritic
 from ganbench.testing.fixtures.loss_steps import (
-    ConstantGenerator,
-    LinearCritic,
     Stage,
     close,
     of_equal_samples,
