@@ -6,8 +6,10 @@ that each worker finds what a cold one finds, and takes nothing from a trial to 
 
 Standard input brings a line of JSON for each worker (`directory`, `log`, and `environment`, which
 adds to this process's); standard output answers with `PID`, and once it has ended with `PID CODE`,
-its code as `subprocess` counts them. The next request may come once the last is answered. The pipe
-LIFELINE closes as the runner ends, however it ends, and every worker with it.
+its code as `subprocess` counts them. A worker begins once its `PID` is said, so that where this
+process ends before, the runner can start the trial elsewhere and it never runs twice. The next
+request may come once the last is answered. The pipe LIFELINE closes as the runner ends, however it
+ends, and every worker with it.
 """
 
 from __future__ import annotations
@@ -50,14 +52,22 @@ def _serve(lifeline: int, answers: int) -> int:
                 request = sys.stdin.buffer.readline()
                 if not request:
                     return 0
+                told, tell = os.pipe()
                 pid = os.fork()
                 if not pid:
                     selector.close()
                     os.close(answers)
+                    os.close(tell)
+                    if not os.read(told, 1):  # nobody knows of this worker, or will
+                        os._exit(1)
+                    os.close(told)
                     _work(lifeline, **json.loads(request))
                 os.setpgid(pid, pid)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
                 _say(answers, pid)
+                os.write(tell, b"\n")
+                os.close(tell)
+                os.close(told)
 
 
 def _work(lifeline: int, directory: str, log: str, environment: dict[str, str]) -> NoReturn:

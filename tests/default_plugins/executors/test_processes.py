@@ -43,12 +43,23 @@ def main(arguments):
             pass
         os._exit(4)
     if "server" in folder.name:
+        assert os.getppid() != int(os.environ["RUNNER"]), "forked from no server"
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
     (folder / "result.json").write_text(json.dumps(result))
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+"""
+
+SLOW = """\
+import os, time
+if os.environ.get("SLOW_TO_ANSWER"):
+    at_once = os.setpgid
+    def setpgid(pid, group):
+        time.sleep(0.5 if pid else 0)  # its child goes on meanwhile
+        at_once(pid, group)
+    os.setpgid = setpgid
 """
 
 forks = pytest.mark.skipif(bool(processes.why_cold()), reason=processes.why_cold())
@@ -60,9 +71,10 @@ def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory, and ganbench with a worker that imports no torch."""
     package = tmp_path / "light" / "ganbench"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text(f"__path__.append({ganbench.__path__[0]!r})")
+    (package / "__init__.py").write_text(f"__path__.append({ganbench.__path__[0]!r})\n{SLOW}")
     (package / "worker.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("RUNNER", str(os.getpid()))
     (tmp_path / "cwd").mkdir()
     (tmp_path / "cwd" / "json.py").write_text("raise ImportError('a file of the user')")
     return tmp_path / "cwd"
@@ -114,9 +126,11 @@ def test_gpus_are_dealt_out_by_slot(light: Path, start: Any) -> None:
 
 
 @forks
+@pytest.mark.parametrize("slow", ["", "1"])
 def test_end_of_what_workers_are_forked_from_costs_one_trial(
-    light: Path, caplog: pytest.LogCaptureFixture
+    light: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, slow: str
 ) -> None:
+    monkeypatch.setenv("SLOW_TO_ANSWER", slow)
     given = trials(light, "a", "kills server", "b", "c")
     ended = list(Local().run(given, Resources()))
     assert ended == given
