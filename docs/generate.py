@@ -45,6 +45,7 @@ HELPERS = (
     "Timings",
     "Window",
     "TrialInfo",
+    "Probed",
     "TrialRef",
     "Resources",
 )

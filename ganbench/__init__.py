@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ganbench.contracts.architectures import Architecture, NormFactory
-    from ganbench.contracts.callbacks import Callback, TrialInfo
+    from ganbench.contracts.callbacks import Callback, Probed, TrialInfo
     from ganbench.contracts.conditionings import (
         Conditioning,
         DiscriminatorConditioner,
@@ -104,7 +104,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "contracts.architectures": "NormFactory",
-    "contracts.callbacks": "TrialInfo",
+    "contracts.callbacks": "Probed TrialInfo",
     "contracts.conditionings": "DiscriminatorConditioner GeneratorConditioner LinearHead PlainNorm "
     "Unconditioned",
     "contracts.executors": "Resources TrialRef",

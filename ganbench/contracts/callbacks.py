@@ -5,9 +5,13 @@ from __future__ import annotations
 from abc import ABC
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ganbench.records.windows import Window
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,23 @@ class TrialInfo:
     seed: int
     directory: Path  # where files of its own may go
     settings: dict[str, Any]  # the resolved cell, as plan.json has it
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """What was seen of a generator on its way. Each callback gets its own copy of everything."""
+
+    kimg: float
+    epoch: float  # times that D was shown all of the data, in whole batches
+    seconds: float  # of training so far
+    values: dict[str, float | None]  # by column; {}: nothing was measured here
+    picture: Image | None  # what the fixed latents give; None: nothing was drawn here
+    generator: nn.Module
+    """A copy of the generator that is judged, with averaged weights where there is an average, in
+    evaluation mode and with its batch norm calibrated: `generator(latents, labels)` gives images
+    (N, C, H, W) in [-1, 1]."""
+    latents: Tensor  # (N, Z), those of the picture, on the generator's device
+    labels: Tensor | None  # of the picture: (N,), or (N, C) where they are vectors; None: none
 
 
 class Callback(ABC):
@@ -39,6 +60,13 @@ class Callback(ABC):
 
     def window(self, window: Window) -> None:  # noqa: B027
         """Take the means of all terms, and the speed, of `training.log_every` iterations."""
+
+    def probed(self, probe: Probed) -> None:  # noqa: B027
+        """Look at the generator on its way.
+
+        At each frame of progress.gif, and wherever columns are measured while the cell trains. The
+        training's clock stands meanwhile.
+        """
 
     def ended(self, result: dict[str, Any]) -> None:  # noqa: B027
         """Take notice that the trial ended, however it did so after `began`.

@@ -62,12 +62,16 @@ class ProgressFrames:
             if images > round(1000 * kimg):
                 path.unlink(missing_ok=True)
 
-    def add(self, kimg: float, samples: Tensor) -> None:
-        """Keep a frame of uint8 images (N, C, H, W), or float32 points (N, 2) or (N, 2, 1, 1)."""
+    def add(self, kimg: float, samples: Tensor) -> Image.Image:
+        """Keep a frame of uint8 images (N, C, H, W), or float32 points (N, 2) or (N, 2, 1, 1).
+
+        Returns its picture.
+        """
         picture = self._drawn(samples)
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{round(1000 * kimg):012d}.png"
         write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        return picture
 
     def finish(self) -> Path | None:
         """Make progress.gif of the frames and remove them. None: there were none."""

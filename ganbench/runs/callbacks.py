@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from ganbench.contracts.callbacks import Callback, TrialInfo
+from ganbench.contracts.callbacks import Callback, Probed, TrialInfo
 from ganbench.errors import noting
 from ganbench.records.cells import Cell
 from ganbench.records.run_folder import Trial
@@ -45,6 +45,13 @@ class Callbacks:
         for callback in self._told:
             with self._asking(callback):
                 callback.window(copy.deepcopy(window))
+
+    def probed(self, seen: Callable[[], Probed]) -> None:
+        """Tell each who asks of what was seen on the way, which is made for each anew."""
+        for callback in self._told:
+            if type(callback).probed is not Callback.probed:
+                with self._asking(callback):
+                    callback.probed(seen())
 
     @contextmanager
     def _asking(self, callback: Callback) -> Iterator[None]:

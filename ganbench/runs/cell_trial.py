@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ganbench.contracts.callbacks import Callback
+from PIL.Image import Image
+
+from ganbench.contracts.callbacks import Callback, Probed
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation, watches
@@ -225,11 +227,31 @@ class CellTrial:
         }
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
+        picture, values, kimg = None, {}, snapshot.images / 1000
         if _take_passed(self._frame_points, snapshot.images):
-            kimg = snapshot.images / 1000
-            self.diversity.append((kimg, self.gallery.frame(snapshot.generator, kimg)))
+            picture, diversity = self.gallery.frame(snapshot.generator, kimg)
+            self.diversity.append((kimg, diversity))
         if _take_passed(self._metric_points, snapshot.images):
             self.probes.append(self._measured(snapshot))
+            values = self.probes[-1].values
+        self.callbacks.probed(partial(self._seen, snapshot, values, picture))
+
+    def _seen(
+        self, snapshot: Snapshot, values: dict[str, float | None], picture: Image | None
+    ) -> Probed:
+        """Return what a callback is told of a snapshot, in a copy of its own."""
+        epoch = self.trainer.batches.per_epoch * self.cell.schedule.batch_size
+        labels, device = self.gallery.labels, self.gallery.device
+        return Probed(
+            kimg=snapshot.images / 1000,
+            epoch=snapshot.images / epoch,
+            seconds=snapshot.seconds,
+            values=dict(values),
+            picture=None if picture is None else picture.copy(),
+            generator=calibration.copied(snapshot.generator).eval(),
+            latents=self.gallery.latents.to(device, copy=True),
+            labels=None if labels is None else labels.to(device, copy=True),
+        )
 
     def _measured(self, snapshot: Snapshot) -> Probe:
         watched = self.watched

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 
 from ganbench import pictures
@@ -50,15 +51,16 @@ class Gallery:
         """Training begins, or goes on, from there."""
         self._frames.rewind(kimg)
 
-    def frame(self, generator: ConditionalGenerator, kimg: float) -> float:
+    def frame(self, generator: ConditionalGenerator, kimg: float) -> tuple[Image, float]:
         """Keep what the fixed latents give now, as a frame of progress.gif.
 
-        Returns how different the samples are. `generator` is a copy: its batch norm is calibrated.
+        Returns its picture, and how different the samples are. `generator` is a copy: its batch
+        norm is calibrated.
         """
         sampling.recalibrate(generator, *self._calibration, self.device)
         images = self._drawn(generator)
-        self._frames.add(kimg, images)
-        return diagnosis.diversity(images, self._same_label)
+        picture = self._frames.add(kimg, images)
+        return picture, diagnosis.diversity(images, self._same_label)
 
     def real_diversity(self, data: LabeledImages) -> float:
         """How different as many real images of the same labels are."""

@@ -177,8 +177,11 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     assert tested.returncode == 0, tested.stdout
 
 
-@pytest.mark.parametrize(("name", "cls"), [("penalty", "NearReals"), ("owned", "LatentReader")])
-def test_loss_of_the_guide_passes_its_checks(name: str, cls: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "cls"),
+    [("penalty", "NearReals"), ("owned", "LatentReader"), ("probed", "Strips")],
+)
+def test_plugin_of_the_guide_passes_its_checks(name: str, cls: str, tmp_path: Path) -> None:
     text = block(name, GUIDE).removeprefix("```python\n").removesuffix("```\n")
     (tmp_path / f"guide_{name}.py").write_text(text, "utf-8")
     from ganbench.registry.discovery import import_named

@@ -141,3 +141,74 @@ def test_callback_that_draws_or_meddles_changes_nothing(tmp_path: Path) -> None:
         results.append([m["value"] for m in result["metrics"] if m["kind"] == "quality"])
     assert results[0] == results[1] == results[2]
     assert len(results[0]) > 4
+
+
+PROBED = '''\
+"""Notes what it is shown, draws of it, and breaks the copy that it was given."""
+
+import json
+from dataclasses import dataclass
+
+import torch
+
+from ganbench import Callback, Probed, TrialInfo, hookimpl
+
+
+@dataclass(kw_only=True)
+class Looks(Callback):
+    """Notes what it is shown."""
+
+    name = "looks"
+
+    def began(self, trial: TrialInfo) -> None:
+        self.path = trial.directory / "diary.txt"
+
+    def probed(self, probe: Probed) -> None:
+        with torch.no_grad():
+            images = probe.generator(probe.latents, probe.labels)
+            for weight in probe.generator.parameters():
+                weight.zero_()
+        torch.rand(7)
+        size = probe.picture and probe.picture.size
+        varied, training = images.std().item() > 0.001, probe.generator.training
+        seen = [probe.kimg, probe.epoch, dict(probe.values), size]
+        seen += [list(images.shape), varied, training]
+        probe.values.clear()
+        with self.path.open("a") as file:
+            file.write(json.dumps(seen) + "\\n")
+
+
+@hookimpl
+def register_callbacks(register):
+    register(Looks)
+'''
+
+
+def test_callback_is_shown_copies_of_the_generator_on_its_way(tmp_path: Path) -> None:
+    (tmp_path / "diary.py").write_text(PROBED, "utf-8")
+    followed = "{name: time-to, targets: {modes: 1}, points: 4, num_samples: 100}"
+    metrics = f"evaluation.metrics=[mode-coverage, final-losses, {followed}]"
+    values = []
+    for callbacks in ("[]", "[looks, looks]"):
+        folder = tmp_path / f"of-{len(callbacks)}"
+        text = tiny.INLINE.replace("[bce, lsgan]", "[bce]") + f"callbacks: {callbacks}\n"
+        arguments = ("--plugin", "diary.py", "--out", folder, "--set", metrics)
+        done = tiny.ganbench("run", tiny.write(tmp_path, text), *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (trial,) = (folder / "trials").glob("bce*")
+        result = json.loads((trial / "result.json").read_text("utf-8"))
+        values.append([m["value"] for m in result["metrics"] if m["kind"] == "quality"])
+    assert values[0] == values[1]
+    diary = [json.loads(line) for line in (trial / "diary.txt").read_text().splitlines()]
+    firsts, twins = diary[::2], diary[1::2]
+    assert firsts == twins  # each was handed a copy that the other had not broken
+    assert all(shape == [2500, 2, 1, 1] for *_, shape, _, _ in firsts)
+    assert all(varied and not training for *_, varied, training in firsts)
+    drawn = [picture for _, _, _, picture, *_ in firsts if picture]
+    assert len(drawn) == 6  # of the eight, three at once
+    measured = [values for _, _, values, *_ in firsts if values]
+    assert [p["values"] for p in result["probes"]] == measured
+    assert len(measured) == 4
+    kimg = [kimg for kimg, *_ in firsts]
+    assert kimg == sorted(kimg)
+    assert firsts[-1][1] == pytest.approx(kimg[-1] / firsts[0][0] * firsts[0][1])

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 from helpers import mutants
+from PIL import ImageDraw
 
-from ganbench import Callback, TrialInfo, Window, write_atomically
+from ganbench import Callback, Probed, TrialInfo, Window, save_grid, write_atomically
 from ganbench.testing import parametrize_with_checks
 
 
@@ -47,7 +48,21 @@ class Notes(Callback):
             write_atomically(self._path, lambda path: path.write_text(text))
 
 
-@parametrize_with_checks(Silent, Notes)
+@dataclass(kw_only=True)
+class Draws(Notes):
+    """Its own picture of the same latents, and a note of what was measured."""
+
+    name = "draws"
+
+    def probed(self, probe: Probed) -> None:
+        self._lines.append(json.dumps(probe.values))
+        with torch.no_grad():
+            images = probe.generator(probe.latents, probe.labels)
+        pixels = ((images + 1) * 127.5).byte()
+        save_grid(pixels, 3, self._path.with_name(f"{probe.kimg:06.1f}.png"))
+
+
+@parametrize_with_checks(Silent, Notes, Draws)
 def test_right_callback_conforms(check):
     check()
 
@@ -133,6 +148,40 @@ class ChangesTheSettings(Notes):
     def began(self, trial: TrialInfo) -> None:
         super().began(trial)
         trial.settings["loss"] = trial.settings["loss"]["name"]
+
+
+@dataclass(kw_only=True)
+class WantsAPicture(Notes):
+    """Not every probe has one."""
+
+    name = "wants-a-picture"
+    caught_by = {"takes_any_probe[only numbers]"}
+
+    def probed(self, probe: Probed) -> None:
+        self._lines.append(f"{probe.picture.size}")
+
+
+@dataclass(kw_only=True)
+class WantsNumbers(Notes):
+    """A number that not every probe has, and that may be None where it is."""
+
+    name = "wants-numbers"
+    caught_by = {"takes_any_probe[only a picture]"}
+
+    def probed(self, probe: Probed) -> None:
+        self._lines.append(f"{probe.values['fid@kit-features']:.3f}")
+
+
+@dataclass(kw_only=True)
+class DrawsOnThePicture(Notes):
+    """The picture that others are handed too gets its kimg written on it."""
+
+    name = "draws-on-the-picture"
+    caught_by = {"leaves_all_it_is_told_as_it_was"}
+
+    def probed(self, probe: Probed) -> None:
+        if probe.picture is not None:
+            ImageDraw.Draw(probe.picture).text((0, 0), f"{probe.kimg}", fill="black")
 
 
 @dataclass(kw_only=True)

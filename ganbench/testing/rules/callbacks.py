@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ganbench.contracts.callbacks import Callback, TrialInfo
+from ganbench.contracts.callbacks import Callback, Probed, TrialInfo
 from ganbench.records.windows import Window
-from ganbench.testing.fixtures import trials
+from ganbench.testing.fixtures import probes, trials
 from ganbench.testing.fixtures.copies import copies
 from ganbench.testing.fixtures.process import kept_process
 from ganbench.testing.fixtures.sandbox import contents, sandbox
@@ -40,6 +40,14 @@ def follows_a_trial_without_windows(callback: Callback) -> None:
         callback.ended(copy.deepcopy(RESULTS["failed"]))
 
 
+@rules.rule_for_each(lambda cls: probes.KINDS)
+def takes_any_probe(kind: str, callback: Callback) -> None:
+    """Whether numbers, a picture and labels are there depends on the benchmark."""
+    remedy = "`picture` and `labels` may be None, `values` empty, and a value in it None"
+    with sandbox() as box, _blamed(f"a probe ({kind})", remedy):
+        _follow(callback, trials.info(box.folder("trial")), kind=kind)
+
+
 @rules.rule
 def leaves_all_it_is_told_as_it_was(callback: Callback) -> None:
     with sandbox() as box:
@@ -54,6 +62,13 @@ def leaves_all_it_is_told_as_it_was(callback: Callback) -> None:
         callback.ended(told["result"])
         for what, value in told.items():
             assert value == before[what], f"it changes the {what}; a callback observes: copy it"
+        probe = probes.probed(1)
+        seen = probes.contents(probe)
+        callback.probed(probe)
+        for what, value, then in zip(
+            ("values", "picture"), probes.contents(probe), seen, strict=True
+        ):
+            assert value == then, f"it changes the probe's {what}; a callback observes: copy it"
 
 
 @rules.rule
@@ -108,17 +123,26 @@ def survives_deepcopy_and_pickle(callback: Callback) -> None:
 
 
 def _story(
-    trial: TrialInfo, terms: dict[str, float], result: dict[str, Any] | None = None
-) -> Iterator[tuple[str, TrialInfo | Window | dict[str, Any]]]:
+    trial: TrialInfo,
+    terms: dict[str, float],
+    result: dict[str, Any] | None = None,
+    kind: str = "whole",
+) -> Iterator[tuple[str, TrialInfo | Window | Probed | dict[str, Any]]]:
     """Each method of the contract with its argument, in the order of a trial."""
     yield "began", trial
     for number in (1, 2, 3):
         yield "window", trials.window(number, **terms)
+        yield "probed", probes.probed(number, kind, **terms)
     yield "ended", copy.deepcopy(result or RESULTS["ok"])
 
 
-def _follow(callback: Callback, trial: TrialInfo, result: dict[str, Any] | None = None) -> None:
-    for method, value in _story(trial, {}, result):
+def _follow(
+    callback: Callback,
+    trial: TrialInfo,
+    result: dict[str, Any] | None = None,
+    kind: str = "whole",
+) -> None:
+    for method, value in _story(trial, {}, result, kind):
         getattr(callback, method)(value)
 
 
