@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ganbench.cli import streams
 from ganbench.records import run_folder, windows
 from ganbench.records.windows import DISTURBED, Window
+from ganbench.runs.costs import AtWork, Forecast
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 HEARTBEAT_SECONDS = 60.0
 REFRESH_SECONDS = 0.5
+FORESEE_SECONDS = 2.0  # of ten thousand trials it takes some hundredths of one
 
 
 def observer(quiet: bool) -> Observer:
@@ -37,10 +40,12 @@ def observer(quiet: bool) -> Observer:
 class Running:
     """A trial that is being trained, by the last line of its log."""
 
+    trial: Trial
     label: str
     kimg: float
     budget: float
     window: Window | None  # None: none yet
+    since: float  # seconds since that was written, or since its log where there is none
 
     def describe(self) -> str:
         """Return one line: how far it is, how fast, its losses, and how long it will take."""
@@ -66,17 +71,14 @@ class Lines(Observer):
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
         """Say how many trials are left, and begin the heartbeat."""
-        self.run, self.waiting, self.total = run, list(waiting), len(waiting)
-        self.started = time.monotonic()
-        skipped = f", {done} done before" if done else ""
-        _say(f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}")
+        _say(self._begin(run, waiting, done))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def finished(self, outcome: TrialOutcome) -> None:
         """Say how one trial ended."""
-        self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
+        self._take(outcome)
         _say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
 
     def ended(self) -> None:
@@ -84,9 +86,39 @@ class Lines(Observer):
         self._stop.set()
         self._thread.join()
 
+    def _begin(self, run: Run, waiting: Sequence[Trial], done: int) -> str:
+        self.run, self.waiting, self.total = run, list(waiting), len(waiting)
+        self.started = time.monotonic()
+        self.forecast = Forecast(run.info.execution.jobs)
+        self._foreseen: tuple[float, float | None] = (0.0, None)  # until when, and what
+        skipped = f", {done} done before" if done else ""
+        return f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}{self._left([])}"
+
+    def _take(self, outcome: TrialOutcome) -> None:
+        self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
+        self.forecast.ended(outcome)
+        self._foreseen = (0.0, None)
+
+    def _left(self, active: Sequence[Running]) -> str:
+        now = time.monotonic()
+        if now > self._foreseen[0]:
+            at_work = {one.trial.id: AtWork(one.window, one.since) for one in active}
+            left = self.forecast.left(self.waiting, at_work)
+            self._foreseen = (now + FORESEE_SECONDS, left)
+        left = self._foreseen[1]
+        return "" if left is None else f", about {_clock(left)} left"
+
+    def _line(self, active: Sequence[Running]) -> str:
+        """Return how far the run is, and how long it will take."""
+        elapsed = _clock(time.monotonic() - self.started)
+        done = self.total - len(self.waiting)
+        return f"{done} of {self.total} trials, {elapsed}{self._left(active)}"
+
     def _watch(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            for one in running(self.run, self.waiting):
+            active = running(self.run, self.waiting)
+            _say(self._line(active))
+            for one in active:
                 _say(f"  {one.describe()}")
 
 
@@ -98,11 +130,7 @@ class Live(Lines):
         from rich.live import Live as Display
 
         self.console = streams.console(stderr=True)
-        self.run, self.waiting, self.total = run, list(waiting), len(waiting)
-        self.started = time.monotonic()
-        skipped = f", {done} done before" if done else ""
-        message = f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}"
-        self.console.print(message)
+        self.console.print(self._begin(run, waiting, done))
         self.display = Display(
             console=self.console,
             get_renderable=self._render,
@@ -113,7 +141,7 @@ class Live(Lines):
 
     def finished(self, outcome: TrialOutcome) -> None:
         """Say how one trial ended, above the display."""
-        self.waiting = [t for t in self.waiting if t.id != outcome.trial.id]
+        self._take(outcome)
         self.console.print(summary(outcome))
 
     def ended(self) -> None:
@@ -132,12 +160,13 @@ class Live(Lines):
             - len(self.waiting)
             + sum(one.kimg / one.budget for one in active if one.budget)
         )
-        elapsed = time.monotonic() - self.started
-        left = elapsed / done * (self.total - done) if done > 0.05 else None
-        line = f"{self.total - len(self.waiting)} of {self.total} trials, {_clock(elapsed)}"
-        line += f", about {_clock(left)} left" if left is not None else ""
         overall = Table.grid(padding=(0, 2))
-        overall.add_row(ProgressBar(total=self.total, completed=done, width=30), Text(line))
+        bar = (
+            []
+            if self.console.no_color
+            else [ProgressBar(total=self.total, completed=done, width=30)]
+        )
+        overall.add_row(*bar, Text(self._line(active)))
         return Group(overall, *(Text(f"  {one.describe()}") for one in active))
 
 
@@ -159,21 +188,27 @@ def summary(outcome: TrialOutcome) -> str:
 
 def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
     """Return the trials whose workers have begun to write."""
+    several = len({trial.seed for trial in waiting if trial.cell}) > 1
     found = []
     for trial in waiting:
         directory = run.directory / "trials" / trial.id
-        if (directory / "worker.log").exists():
-            window = windows.last(directory / run_folder.WINDOWS)
+        log, path = directory / "worker.log", directory / run_folder.WINDOWS
+        if not log.exists():
+            continue
+        window = windows.last(path)
+        with suppress(FileNotFoundError):  # it began anew
+            since = time.time() - (path if window else log).stat().st_mtime
             budget = trial.cell.schedule.kimg if trial.cell else 0.0
-            found.append(
-                Running(trial.subject.label, window.kimg if window else 0.0, budget, window)
-            )
+            kimg = window.kimg if window else 0.0
+            label = trial.subject.label + (f" seed {trial.seed}" if trial.cell and several else "")
+            found.append(Running(trial, label, kimg, budget, window, since))
     return found
 
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _say(line: str) -> None:

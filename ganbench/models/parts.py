@@ -24,7 +24,7 @@ from ganbench.models.networks import (
     build,
 )
 from ganbench.models.owned import OwnedNetworks
-from ganbench.records.cells import Cell, Spec, canonical_json
+from ganbench.records.cells import Cell, Spec
 from ganbench.records.schedules import Schedule
 from ganbench.registry.registry import Registry
 from ganbench.util import files
@@ -117,12 +117,6 @@ def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
                 f"{spec.kind} '{spec.name}' was planned with {spec.source}, and {now.identity} is "
                 "what is installed; install the former again, or start a new run"
             )
-
-
-def networks_key(cell: Cell) -> str:
-    """Return a text that is the same for cells whose networks are the same before training."""
-    parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
-    return canonical_json(parts, cell.label)
 
 
 class ParameterCounts(NamedTuple):

@@ -214,6 +214,21 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")[:80]
 
 
+def networks_key(cell: Cell) -> str:
+    """Return a text that is the same for cells whose networks are the same before training."""
+    parts = [cell.dataset, *cell.trained_specs(), cell.g_norm, cell.d_norm]
+    return canonical_json(parts, cell.label)
+
+
+def pace_key(cell: Cell) -> str:
+    """Return a text that is the same for cells of which an image takes the same time to train."""
+    schedule = cell.schedule
+    alike = replace(
+        schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
+    )
+    return f"{networks_key(cell)} {alike}"
+
+
 def _digest(value: Cell | Reference, without: Sequence[str]) -> str:
     counted = {name: part for name, part in counted_of(value).items() if name not in without}
     return hashlib.sha256(canonical_json(counted, value.label).encode()).hexdigest()[:10]

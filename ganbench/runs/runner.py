@@ -30,6 +30,7 @@ from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
 from ganbench.runs import held_data, provenance
+from ganbench.runs.costs import Costs
 from ganbench.training import checkpoints
 from ganbench.util import files, machine
 from ganbench.util.process_settings import put_back
@@ -137,13 +138,16 @@ def execute(
         held_data.note(run.directory, outcomes)
         waiting = [o for o in outcomes if _is_to_run(o)]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
+        costs = Costs()
         try:
             for outcome in _run_trials(run, registry, waiting):
+                costs.learn(outcome)
                 observer.finished(outcome)
                 if fail_fast and not outcome.is_whole:
                     break
         finally:
             observer.ended()
+            costs.keep()
             _write_records(run)
     return run.outcomes()
 

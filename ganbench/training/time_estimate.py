@@ -15,8 +15,8 @@ from ganbench.contracts.images import ImageSpec, LabeledImages
 from ganbench.models import sampling
 from ganbench.models.label_source import stand_ins
 from ganbench.models.networks import transformed
-from ganbench.models.parts import Parts, networks_key, num_parameters
-from ganbench.records.cells import Cell
+from ganbench.models.parts import Parts, num_parameters
+from ganbench.records.cells import Cell, pace_key
 from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
@@ -37,9 +37,11 @@ SMALL = (2, 4, 32, 256, 2048, 16_384)  # batches to be tried before whole ones
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """How long a seed of a cell takes."""
+    """How long a seed of a cell trains and draws its samples."""
 
-    seconds: float
+    per_image: float  # seconds of training, by the real images shown to D
+    per_sample: float
+    seconds: float  # of all of both
     bound: Bound | None
 
     @property
@@ -62,8 +64,9 @@ class _EnoughError(Exception):
 class Estimator:
     """Cells that differ only in rates and budgets are measured once."""
 
-    def __init__(self, registry: Registry, device: str) -> None:
-        self.registry, self.device = registry, device
+    def __init__(self, registry: Registry, device: str, threads: int | None = None) -> None:
+        """`threads` are those that a trial has; None: as many as torch takes by itself."""
+        self.registry, self.device, self.threads = registry, device, threads
         self._measured: dict[str, _Measured | None] = {}
         self._spent = 0.0
 
@@ -76,21 +79,27 @@ class Estimator:
         longer = cell.schedule.n_gen / n_gen
         schedule = dataclasses.replace(cell.schedule, n_gen=n_gen)
         cell = dataclasses.replace(cell, schedule=schedule)
-        alike = dataclasses.replace(
-            schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
-        )
-        key = f"{networks_key(cell)} {alike}"
+        key = pace_key(cell)
         if key not in self._measured:
-            started = time.perf_counter()
-            thorough = self._spent < ENOUGH_SECONDS
-            self._measured[key] = _measure(cell, self.registry, self.device, thorough=thorough)
-            self._spent += time.perf_counter() - started
+            self._measured[key] = self._measure(cell)
         if (found := self._measured[key]) is None:
             return None
         num_samples = cell.num_samples * max(1, len(cell.samplers))
         images = schedule.iterations * schedule.images_per_iteration
-        seconds = images * found.per_image * longer + num_samples * found.per_sample
-        return Estimate(seconds, found.bound or ("at most" if longer > 1 else None))
+        per_image = found.per_image * longer
+        seconds = images * per_image + num_samples * found.per_sample
+        bound = found.bound or ("at most" if longer > 1 else None)
+        return Estimate(per_image, found.per_sample, seconds, bound)
+
+    def _measure(self, cell: Cell) -> _Measured | None:
+        before, started = torch.get_num_threads(), time.perf_counter()
+        torch.set_num_threads(self.threads or before)
+        try:
+            thorough = self._spent < ENOUGH_SECONDS
+            return _measure(cell, self.registry, self.device, thorough=thorough)
+        finally:
+            torch.set_num_threads(before)
+            self._spent += time.perf_counter() - started
 
 
 def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> _Measured | None:

@@ -1,0 +1,63 @@
+"""How long the trials of a plan are expected to take, before any of them begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ganbench.records.cells import Cell, Plan, Reference
+from ganbench.records.run_folder import Trial
+from ganbench.registry.registry import Registry
+from ganbench.runs.costs import Cost, Costs
+from ganbench.runs.neighbours import yielding
+from ganbench.training.time_estimate import Bound, Estimator
+from ganbench.util import machine
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a trial of a cell, or a reference row, is expected to cost."""
+
+    cost: Cost
+    bound: Bound | None = None  # of the training
+
+
+def expected(
+    plan: Plan, registry: Registry, *, jobs: int, threads: int | None
+) -> tuple[list[Expected], list[Expected]]:
+    """Return what a seed of each cell of a plan costs, and each reference.
+
+    What was timed on this machine before counts; else some steps are trained here and now, and
+    what they took is kept for the run's own forecast. `jobs` and `threads` are the run's.
+    """
+    costs = Costs.kept()
+    threads = threads or max(1, machine.cores() // jobs)
+    estimator = Estimator(registry, plan.device, threads)
+    with yielding(threads):  # as a trial's threads do
+        cells = [_of_cell(cell, plan, threads, jobs, costs, estimator) for cell in plan.cells]
+    costs.keep()
+    references = (_trial(plan, threads, jobs, reference=one) for one in plan.references)
+    return cells, [Expected(costs.of(trial)) for trial in references]
+
+
+def _of_cell(
+    cell: Cell, plan: Plan, threads: int, jobs: int, costs: Costs, estimator: Estimator
+) -> Expected:
+    trial = _trial(plan, threads, jobs, cell=cell)
+    if cell.incompatible or costs.was_timed(trial):
+        return Expected(costs.of(trial))
+    estimate = estimator.estimate(cell)
+    if estimate is None:
+        return Expected(costs.of(trial))
+    costs.estimate(trial, estimate.per_image, estimate.per_sample)
+    return Expected(costs.of(trial), estimate.bound)
+
+
+def _trial(
+    plan: Plan,
+    threads: int,
+    jobs: int,
+    *,
+    cell: Cell | None = None,
+    reference: Reference | None = None,
+) -> Trial:
+    return Trial(cell, reference, 0, plan.device, threads, alone=jobs == 1, plugins=())

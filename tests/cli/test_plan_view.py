@@ -1,0 +1,57 @@
+"""A plan is a table where its lines fit, and a list of cells where they don't."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from helpers.bench import OPEN
+
+from ganbench.cli import plan_view
+from ganbench.cli.commands.plan import _described
+from ganbench.runs.costs import Cost
+from ganbench.runs.expected import Expected
+
+TEXT = OPEN + "loss: bce\ntraining: {batch_size: 10, budget: {kimg: 1}, n_critic: 2}\n"
+
+
+@pytest.fixture
+def shown(planned: Any, plugins: Any) -> Any:
+    """The plan and what is told of its cells."""
+    from types import SimpleNamespace
+
+    plan = planned(TEXT)
+    took = Expected(Cost(1.0, 30.0, 2.0, None), "at most")
+    return plan, _described(SimpleNamespace(plan=plan, registry=plugins), [took])
+
+
+def test_wide_enough_is_a_table(shown: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    plan_view.show(*shown)
+    lines = capsys.readouterr().out.splitlines()
+    assert "updates G/D" in lines[2]
+    assert "50/100" in lines[4]
+    assert "≤ 33 s" in lines[4]
+
+
+def test_too_narrow_is_a_list_that_loses_nothing(
+    shown: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_view, "PIPE_WIDTH", 80)
+    plan_view.show(*shown)
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= 80
+    told = " ".join(said.split())
+    for part in ("batch 10", "updates G/D 50/100", "time a seed ≤ 33 s", shown[1][0]["id"]):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    ("jobs", "is_known", "said"),
+    [
+        (1, True, "they take at most about 66 s one by one"),
+        (2, True, "they take at most about 33 s 2 at once"),
+        (1, False, "one by one; judging comes on top, as nothing was judged so on"),
+    ],
+)
+def test_durations_say_what_they_hold(shown: Any, jobs: int, is_known: bool, said: str) -> None:
+    assert said in plan_view.durations(shown[1], 66.0, jobs, is_known)

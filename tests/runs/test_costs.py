@@ -1,0 +1,193 @@
+"""What trials took is kept, and adds up to what those to come will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers.bench import OPEN
+
+from ganbench.records.cells import Plan
+from ganbench.records.results import TrainingCounts, TrialResult
+from ganbench.records.run_folder import Trial, TrialOutcome
+from ganbench.records.status import Status
+from ganbench.records.windows import Timings, Window
+from ganbench.runs.costs import FILE, UNKNOWN_START, AtWork, Cost, Costs, Forecast, images_of
+
+MATRIX = """\
+matrix: {loss: [bce, lsgan]}
+training: {batch_size: 10, budget: {kimg: 1}}
+evaluation: {num_samples: 100}
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def trials(planned: Callable[..., Plan]) -> list[Trial]:
+    """The reference, and a trial of each of two losses: a thousand images and a hundred samples."""
+    plan = planned(OPEN + MATRIX)
+    subjects = [{"reference": one, "cell": None} for one in plan.references]
+    subjects += [{"reference": None, "cell": one} for one in plan.cells]
+    return [
+        Trial(**one, seed=0, device="cpu", threads=1, alone=True, plugins=()) for one in subjects
+    ]
+
+
+def outcome(trial: Trial, **changes: object) -> TrialOutcome:
+    """Ten seconds of training, one of sampling, two of judging and one beside."""
+    seconds = {"train": 10.0, "sample": 1.0, "evaluate": 2.0, "total": 14.0}
+    if trial.cell is None:
+        seconds = {"evaluate": 2.0, "total": 3.0}
+    counts = TrainingCounts(1000) if trial.cell else None
+    result = TrialResult(training=counts, seconds=seconds, timings=Timings())
+    return TrialOutcome(trial, Path(), replace(result, **{"status": Status.OK, **changes}))
+
+
+def window(kimg: float, images_per_second: float) -> Window:
+    return Window(kimg, 1, 1.0, images_per_second, 1.0, {}, {})
+
+
+def test_what_a_trial_took_is_what_the_next_like_it_takes(trials: list[Trial]) -> None:
+    _, bce, lsgan = trials
+    costs = Costs()
+    costs.learn(outcome(bce))
+    assert costs.of(replace(bce, seed=1)) == Cost(1.0, 10.0, 1.0, 2.0)
+    assert costs.of(bce).total == 14.0
+    assert costs.of(lsgan) == Cost(1.0, None, None, 2.0)  # judged alike, trained otherwise
+    assert costs.of(lsgan).total is None
+
+
+def test_budget_and_number_of_samples_scale_it(
+    trials: list[Trial], planned: Callable[..., Plan]
+) -> None:
+    costs = Costs()
+    costs.learn(outcome(trials[1]))
+    longer = planned(OPEN + MATRIX.replace("kimg: 1", "kimg: 3").replace("100", "500"))
+    cost = costs.of(replace(trials[1], cell=longer.cells[0]))
+    assert (cost.training, cost.sampling, cost.judging) == (30.0, 5.0, None)
+
+
+@pytest.mark.parametrize("changed", [{"device": "cuda:0"}, {"threads": 2}, {"alone": False}])
+def test_another_set_up_is_another_cost(trials: list[Trial], changed: dict[str, object]) -> None:
+    costs = Costs()
+    costs.learn(outcome(trials[1]))
+    assert costs.of(replace(trials[1], **changed)) == Cost(None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": Status.FAILED},
+        {"resumed_at_kimg": 0.5},
+        {"timings": Timings(alone=False)},
+    ],
+)
+def test_trials_that_tell_nothing_are_not_learnt_from(
+    trials: list[Trial], changes: dict[str, object]
+) -> None:
+    costs = Costs()
+    costs.learn(outcome(trials[1], **changes))
+    assert not costs.timed
+
+
+def test_estimates_count_until_a_trial_was_timed_and_drift_as_others_do(
+    trials: list[Trial],
+) -> None:
+    _, bce, lsgan = trials
+    costs = Costs()
+    for trial in (bce, lsgan):
+        costs.estimate(trial, per_image=0.005, per_sample=0.01)
+        assert not costs.was_timed(trial)
+    assert costs.of(bce).training == costs.of(lsgan).training == 5.0
+    costs.learn(outcome(bce))  # twice as long as estimated
+    assert costs.was_timed(bce)
+    assert (costs.of(bce).training, costs.of(lsgan).training) == (10.0, 10.0)
+
+
+def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None:
+    first, second = Costs(), Costs()
+    first.learn(outcome(trials[1]))
+    second.estimate(trials[2], 0.001, 0.01)
+    first.keep()
+    second.keep()
+    found = Costs.kept()
+    assert found.of(trials[1]).total == 14.0
+    assert found.of(trials[2]).training == 1.0
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"timed": {"a": "x", "b": -1}}', '{"timed": 3}'])
+def test_damaged_file_is_none(cache: Path, trials: list[Trial], text: str) -> None:
+    (cache / FILE).write_text(text)
+    assert Costs.kept().timed == {}
+    costs = Costs()
+    costs.learn(outcome(trials[1]))
+    costs.keep()
+    assert Costs.kept().of(trials[1]).total == 14.0
+
+
+def test_cache_that_cannot_be_written_is_told(
+    cache: Path, trials: list[Trial], monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    (cache / "file").touch()
+    monkeypatch.setenv("GANBENCH_CACHE", str(cache / "file"))
+    costs = Costs()
+    costs.learn(outcome(trials[1]))
+    costs.keep()
+    assert "what trials took is not kept" in caplog.text
+
+
+def test_forecast_knows_nothing_before_a_training_has_a_pace(trials: list[Trial]) -> None:
+    forecast = Forecast(1, Costs())
+    forecast.ended(outcome(trials[0]))
+    assert forecast.left(trials[1:], {}) is None
+    assert forecast.left(trials[1:], {trials[1].id: AtWork(None, 5.0)}) is None
+    assert forecast.left([], {}) == 0.0
+
+
+def test_forecast_adds_what_is_left_of_those_at_work_to_those_to_come(trials: list[Trial]) -> None:
+    reference, bce, lsgan = trials
+    forecast = Forecast(1, Costs())
+    forecast.ended(outcome(reference))  # a start of 1 s, judged for 2 s
+    at_work = {bce.id: AtWork(window(0.2, 100.0), since=3.0)}
+    rest = (1000 - 200) / 100 + 2.0 - 3.0  # of bce
+    assert forecast.left([bce], at_work) == pytest.approx(rest)
+    usual = 1.0 + 1000 / 100 + 2.0  # of lsgan, at the pace that is seen
+    assert forecast.left([bce, lsgan], at_work) == pytest.approx(rest + usual)
+    assert Forecast(1, Costs()).left([lsgan], {}) is None
+
+
+def test_forecast_follows_what_was_timed(trials: list[Trial]) -> None:
+    reference, bce, lsgan = trials
+    forecast = Forecast(1, Costs())
+    for trial in (reference, bce):
+        forecast.ended(outcome(trial))
+    other_seed = replace(bce, seed=1)
+    assert forecast.left([other_seed], {}) == pytest.approx(14.0)
+    assert forecast.left([other_seed, lsgan], {}) == pytest.approx(14.0 + 1.0 + 10.0 + 2.0)
+
+
+def test_forecast_of_trials_side_by_side_ends_with_the_longest(trials: list[Trial]) -> None:
+    _, bce, lsgan = trials
+    costs = Costs()
+    costs.estimate(bce, 0.001, 0.0)
+    costs.estimate(lsgan, 0.1, 0.0)
+    both = [bce, lsgan]
+    short, long = UNKNOWN_START + 1.0, UNKNOWN_START + 100.0
+    assert Forecast(1, costs).left(both, {}) == pytest.approx(short + long)
+    assert Forecast(2, costs).left(both, {}) == pytest.approx(long)
+    assert Forecast(2, costs).left([bce, replace(bce, seed=1)], {}) == pytest.approx(short)
+
+
+def test_what_is_overdue_is_not_less_than_nothing(trials: list[Trial]) -> None:
+    bce = trials[1]
+    at_work = {bce.id: AtWork(window(1.0, 100.0), since=60.0)}
+    assert Forecast(1, Costs()).left([bce], at_work) == 0.0
+    assert images_of(trials[0]) == 0
+    assert images_of(bce) == 1000
