@@ -99,9 +99,80 @@ def test_the_path_can_be_chosen(call):
     assert Path("own.png").read_bytes() != Path("lerp.png").read_bytes()
 
 
+def shown(image: torch.Tensor) -> np.ndarray:
+    return image.permute(1, 2, 0).numpy()
+
+
+def left_of(path: str, steps: int) -> int:
+    """Where the tiles of a page begin, after the names of its rows."""
+    return size(path)[0] - steps * (56 + GAP) - GAP
+
+
+def test_a_walk_begins_and_ends_at_the_sums_chosen_from_the_sheet(call, toy_runs):
+    call("interpolate", "bare", "--from", "3,7-1+2", "--to", "9", "--steps", 3, "--out", "a.png")
+    assert columns_and_rows("a.png", 56) == (3, 1)
+    saved = ganbench.load_model(toy_runs / "bare")
+    z = saved.sheet(10).latents
+    begin = (z[3] + z[7]) / 2 - z[1] + z[2]
+    expected = saved.interpolate(begin, z[9], steps=3)
+    for step in range(3):
+        assert (tile("a.png", 0, step) == shown(expected[step])).all()
+    assert torch.equal(expected[0], saved.images(begin[None], None)[0])
+    assert torch.equal(expected[2], saved.sheet(10).images[9])
+
+
+def test_labels_of_chosen_samples_are_blended_or_one_is_held(call, toy_runs):
+    saved = ganbench.load_model(toy_runs / "toys/bce-cbn")
+    sheet = saved.sheet(8)
+    assert sheet.labels[[3, 7]].tolist() == [0, 1]
+    ways = {"own.png": (), "held.png": ("--label", "2")}
+    for out, options in ways.items():
+        chosen = ("--from", "3", "--to", "7", "--steps", 3, *options)
+        call("interpolate", "toys/bce-cbn", *chosen, "--out", out)
+    z = sheet.latents
+    own = saved.interpolate(z[3], z[7], 3, "red", "light blue")
+    held = saved.interpolate(z[3], z[7], 3, 2)
+    for step in range(3):
+        assert (tile("own.png", 0, step, top=CAPTION) == shown(own[step])).all()
+        left = left_of("held.png", 3)
+        assert (tile("held.png", 0, step, left) == shown(held[step])).all()
+    assert torch.equal(own[0], sheet.images[3])
+    assert torch.equal(own[2], sheet.images[7])
+    assert torch.equal(own[1], saved.interpolate(z[3], z[7], 3, {"red": 0.5, 1: 0.5})[1])
+    assert not torch.equal(own[1], held[1])
+
+
+def test_chosen_latents_and_labels_make_one_matrix(call, toy_runs):
+    chosen = ("--from", "3-0+6", "--to", "7", "--labels", "red:2", "--steps", 4, "--rows", 3)
+    call("interpolate", "toys/bce-cbn", *chosen, "--out", "a.png")
+    saved = ganbench.load_model(toy_runs / "toys/bce-cbn")
+    z = saved.sheet().latents
+    left = left_of("a.png", 4)
+    for row, label in enumerate((0, {0: 0.5, 2: 0.5}, 2)):
+        expected = saved.interpolate(z[3] - z[0] + z[6], z[7], 4, label)
+        for column in range(4):
+            assert (tile("a.png", row, column, left) == shown(expected[column])).all()
+
+
+def test_a_chosen_sample_is_walked_between_labels(call, toy_runs):
+    call("interpolate", "toys/bce-cbn", "--from", 3, "--labels", "red:2", "--out", "a.png")
+    saved = ganbench.load_model(toy_runs / "toys/bce-cbn")
+    z = saved.sheet().latents[3]
+    expected = saved.interpolate(z, z, 8, "red", 2)
+    for step in range(8):
+        assert (tile("a.png", 0, step, top=CAPTION) == shown(expected[step])).all()
+
+
 @pytest.mark.parametrize(
     ("model", "arguments", "said"),
     [
+        ("bare", ["--to", "3"], "--to 3: a walk that ends there begins --from another sample"),
+        ("bare", ["--from", "3"], "--from 3: add --to with where the walk ends"),
+        ("bare", ["--from", "3", "--to", "64"], "--to 64: the sheet has samples from 0 to 63"),
+        ("bare", ["--from", "3+x", "--to", "6"], r"--from 3\+x: expected numbers as in 3,17,20"),
+        ("bare", ["--from", "1", "--to", "2", "--label", "0"], "takes no labels"),
+        ("toys/bce-cbn", ["--from", "3+6", "--to", "1"], "--from: the labels .* do not add up"),
+        ("toys/bce-cbn", ["--from", "label:x", "--to", "1"], "no class 'x'"),
         ("toys/bce-none", ["--labels", "0:1"], "takes no labels"),
         ("bare", ["--label", "0"], "takes no labels"),
         ("toys/bce-cbn", ["--labels", "0"], "--labels 0: expected two classes, as in red:2"),

@@ -216,3 +216,55 @@ def test_sampling_needs_no_plugin_of_the_data_or_the_discriminator(foreign, run,
     toys.change_source(folder, "d_conditioning", "toys.py")
     with pytest.raises(PluginError):
         ganbench.load_model(folder).discriminator()
+
+
+# Walks and mixtures
+
+
+def test_walks_go_evenly_between_latents_and_labels(folder):
+    model = ganbench.load_model(folder)
+    z = model.sheet(6, seed=2).latents
+    found = model.interpolate(z[:2], z[2:4], 5, "red", {"light blue": 0.5, 2: 0.5}, path="lerp")
+    assert found.shape == (5, 2, 3, 28, 28)
+    middle = model.images((z[:2] + z[2:4]) / 2, {"red": 0.5, "light blue": 0.25, "2": 0.25})
+    assert torch.equal(found[2], middle)
+    assert torch.equal(found[0], model.images(z[:2], torch.zeros(2, dtype=torch.int64)))
+    assert torch.equal(found[:, 0], model.interpolate(z[0], z[2], 5, 0, {1: 0.5, 2: 0.5}, "lerp"))
+
+
+def test_sheets_are_the_same_however_long(folder):
+    model = ganbench.load_model(folder)
+    short, long = model.sheet(4, seed=1), model.sheet(9, seed=1)
+    assert torch.equal(short.latents, long.latents[:4])
+    assert long.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2]
+    assert torch.equal(short.images, long.images[:4])
+    assert not torch.equal(short.latents, model.sheet(4).latents)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"red": 0.5, "2": 0.6}, "expected shares of classes that add up to 1, and these make 1.1"),
+        ({"red": True}, "class 'red': expected a share of it, found true"),
+        ({"rad": 1}, "no class 'rad'; did you mean 'red'"),
+        ({}, "these make 0"),
+        (None, "this model takes labels; give one"),
+        (7, "no class of id 7"),
+    ],
+)
+def test_labels_that_cannot_be_walked_are_a_sentence(folder, asked, said):
+    model = ganbench.load_model(folder)
+    z = model.sheet(2).latents
+    with pytest.raises(ConfigError, match=said):
+        model.interpolate(z[0], z[1], label=asked)
+
+
+def test_latents_that_cannot_be_walked_are_a_sentence(folder):
+    model = ganbench.load_model(folder)
+    z = model.sheet(2).latents
+    with pytest.raises(ConfigError, match=f"^expected latents of {z.shape[1]} numbers, found 2×3"):
+        model.interpolate(torch.zeros(2, 3), z, label=0)
+    with pytest.raises(ConfigError, match="as many latents at both ends of a walk"):
+        model.interpolate(z[0], z, label=0)
+    with pytest.raises(ConfigError, match="at least two steps, found 1"):
+        model.interpolate(z, z, 1, label=0)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ganbench.cli import model_options
+from ganbench.cli import contact_sheet, model_options
 from ganbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganbench.cli.contact_sheet import Total
     from ganbench.models.saved.model import SavedModel
     from ganbench.pictures.montage import Row
 
@@ -36,6 +37,15 @@ ROWS = 8
     "0,1:0.5,1.",
 )
 @click.option("--label", metavar="CLASS", help="The class of all, where no --labels are walked.")
+@click.option(
+    "--from",
+    "begin",
+    metavar="12|3-1+7",
+    help="Begin at this sample of `ganbench arithmetic --sheet`, or at a sum of samples, where "
+    "3,17,20 is a mean and label:CLASS that of a class.",
+)
+@click.option("--to", "end", metavar="31|5-2+8", help="End there, in one walk.")
+@contact_sheet.count_option
 @click.option(
     "--steps", type=int, metavar="N", help="Images in a walk.  [default: 8; in a .gif 24]"
 )
@@ -62,6 +72,9 @@ def command(
     between: str | None,
     labels: str | None,
     label: str | None,
+    begin: str | None,
+    end: str | None,
+    count: int,
     steps: int | None,
     rows: int | None,
     along: Along | None,
@@ -77,22 +90,37 @@ def command(
     embeddings or the gains of conditional norm layers. Both ends are exactly the plain classes.
     Between two vectors lies a straight line.
 
+    --from and --to choose the latents by hand. Without --label or --labels the labels of these
+    samples are blended too; --label holds one, and --labels makes the matrix, or of --from alone a
+    walk between labels. With the same --seed and -n, numbers mean the same as on the sheet.
+
     \b
     ganbench interpolate results/mnist/bce --out walks.png
     ganbench interpolate results/mnist/bce --labels 3:8 --rows 4 --out classes.gif
     ganbench interpolate results/mnist/bce --between z --labels 3:8 --steps 8 --out both.png
+    ganbench interpolate results/faces/bce --from 12 --to 31-4+9 --out chosen.png
+    ganbench interpolate results/faces/bce --from 12 --to 31 --labels no:glasses --out both.png
     """  # noqa: D205
     model_options.at_least(2, steps=steps)
-    model_options.at_least(1, rows=rows)
-    if labels and label:
-        raise ConfigError("--labels and --label exclude each other")
+    model_options.at_least(1, rows=rows, n=count)
+    _check_options(between, labels, label, begin, end)
     model_options.check_out(out, tuple(STEPS), force)
     found = model_options.load(model, **loading)
     model_options.require_pictures(found, "ganbench interpolate")
-    walk = Walk(found, steps or STEPS[out.suffix.lower()], rows or ROWS, seed, along)
+    sheet = contact_sheet.Sheet(found, count, seed)
+    walk = Walk(
+        found,
+        steps or STEPS[out.suffix.lower()],
+        rows or ROWS,
+        seed,
+        along,
+        None if begin is None else contact_sheet.asked_total(sheet, "--from", begin),
+        None if end is None else contact_sheet.asked_total(sheet, "--to", end),
+    )
     if labels is None:
-        columns = walk.between_latents(_label(found, label))
-    elif between:
+        one = _label(found, label)
+        columns = walk.between_latents(one) if end is None else walk.chosen(one)
+    elif between or end:
         columns = walk.both(*_ends(found, labels))
     else:
         columns = walk.between_labels(*_ends(found, labels))
@@ -100,6 +128,20 @@ def command(
         _write(columns, out)
     print(out)
     return 0
+
+
+def _check_options(
+    between: str | None, labels: str | None, label: str | None, begin: str | None, end: str | None
+) -> None:
+    if labels and label:
+        raise ConfigError("--labels and --label exclude each other")
+    if end is not None and begin is None:
+        raise ConfigError(f"--to {end}: a walk that ends there begins --from another sample")
+    if begin is not None and end is None and (between or not labels):
+        raise ConfigError(
+            f"--from {begin}: add --to with where the walk ends, or --labels A:B alone for one "
+            "between labels"
+        )
 
 
 @dataclass(frozen=True)
@@ -120,6 +162,32 @@ class Walk:
     rows: int
     seed: int
     along: Along | None
+    begin: Total | None = None  # chosen by hand
+    end: Total | None = None
+
+    def chosen(self, label: Tensor | None) -> Iterator[Column]:
+        """Yield columns of one walk between what was chosen, of one label or of theirs blended."""
+        from ganbench.models.latents import fractions
+        from ganbench.models.saved import mixtures, walks
+
+        assert self.begin
+        assert self.end
+        first, second = self.begin.label, self.end.label
+        if label is not None:
+            first = second = mixtures.of(label)
+        elif self.model.labelled and (first is None or second is None):
+            option = "--from" if first is None else "--to"
+            raise ConfigError(
+                f"{option}: the labels of these samples do not add up to one label, as those of "
+                "a-b+c do; add --label with one for all"
+            )
+        names = [contact_sheet.named(self.model, one) for one in (first, second)]
+        held = names[0] == names[1]
+        for latents, weight in zip(self._latents(1), fractions(self.steps), strict=True):
+            between = mixtures.blended(first, second, weight)
+            caption = names[int(weight)] if weight in (0, 1) else f"{weight:.0%}"
+            images = walks.of(self.model.images, latents, between)
+            yield Column(images, "" if held else caption, names[:1] if held else [""])
 
     def between_latents(self, label: Tensor | None) -> Iterator[Column]:
         """Yield columns in which each row walks between latents of its own.
@@ -138,10 +206,13 @@ class Walk:
         """Yield columns that walk between two labels, each row of a latent of its own."""
         from ganbench.models.latents import draw, fractions
 
-        latents = draw(self.model.architecture, self.rows, self.seed, "interpolate")
+        if self.begin:
+            latents = self.begin.latent[None]
+        else:
+            latents = draw(self.model.architecture, self.rows, self.seed, "interpolate")
         for weight in fractions(self.steps):
             images = self._mixed(latents, first, second, weight)
-            yield Column(images, self._named(first, second, weight), [""] * self.rows)
+            yield Column(images, self._named(first, second, weight), [""] * len(latents))
 
     def both(self, first: Tensor, second: Tensor) -> Iterator[Column]:
         """Yield columns that walk between latents, and in rows between two labels."""
@@ -157,18 +228,17 @@ class Walk:
         from ganbench.models.latents import draw, natural_path, walk
 
         architecture = self.model.architecture
-        drawn = draw(architecture, 2 * rows, self.seed, "interpolate")
         along = self.along or natural_path(architecture)
+        if self.begin and self.end:
+            return walk(self.begin.latent[None], self.end.latent[None], self.steps, along)
+        drawn = draw(architecture, 2 * rows, self.seed, "interpolate")
         return walk(drawn[:rows], drawn[rows:], self.steps, along)
 
     def _mixed(self, latents: Tensor, first: Tensor, second: Tensor, weight: float) -> Tensor:
-        from ganbench.models.label_mixing import mixed_labels
+        from ganbench.models.saved import mixtures, walks
 
-        if first.ndim:
-            return self.model.images(latents, first.lerp(second, weight).expand(len(latents), -1))
-        shares = {int(first): 1 - weight, int(second): weight}
-        with mixed_labels(shares, len(latents)) as labels:
-            return self.model.images(latents, labels)
+        label = mixtures.blended(mixtures.of(first), mixtures.of(second), weight)
+        return walks.of(self.model.images, latents, label)
 
     def _named(self, first: Tensor, second: Tensor, weight: float) -> str:
         if weight in (0, 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -22,9 +23,10 @@ from ganbench.contracts.losses import Shapes
 from ganbench.contracts.samplers import SamplingMethod
 from ganbench.errors import ConfigError, PluginError
 from ganbench.models import drawing, latents, networks, sampling
+from ganbench.models.label_mixing import mixed_labels
 from ganbench.models.label_source import LabelSource, label_name
 from ganbench.models.owned import OwnedNetworks
-from ganbench.models.saved import classes, files, find, vectors
+from ganbench.models.saved import classes, files, find, mixtures, vectors, walks
 from ganbench.models.saved.files import ModelConfig
 from ganbench.records.cells import PLAIN, Spec
 from ganbench.registry import extractor_labels, registry
@@ -33,6 +35,7 @@ from ganbench.registry.registry import Registry
 from ganbench.util.process_settings import as_in_a_new_process
 from ganbench.util.random_streams import stream
 
+Label = int | str | Mapping[Any, float | Fraction] | Sequence[float] | Tensor | None
 Labels = int | float | str | Sequence[int | str] | Sequence[float] | Tensor | None
 
 
@@ -114,12 +117,49 @@ class SavedModel:
             drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
             return Samples(self.images(drawn, asked), asked, drawn)
 
-    def images(self, drawn: Tensor, labels: Labels) -> Tensor:
-        """Return the images of latents (N, Z) and their labels, in the data set's own type.
+    def sheet(self, n: int = 64, seed: int = 0) -> Samples:
+        """Return the numbered samples of `ganbench arithmetic --sheet`, with the same seed."""
+        if n < 1:
+            raise ConfigError(f"expected at least one image, found {n}")
+        with as_in_a_new_process():
+            drawn = latents.draw_each(self.architecture, range(n), seed, "sheet")
+            asked = self.label_source.spread(n) if self.labelled else None
+            return Samples(self.images(drawn, asked), asked, drawn)
 
-        A tensor of labels is taken as it is, of class ids or vectors; all else as `sample` does.
+    def interpolate(
+        self,
+        start: Tensor,
+        end: Tensor,
+        steps: int = 8,
+        label: Label = None,
+        to_label: Label = None,
+        path: latents.Path | None = None,
+    ) -> Tensor:
+        """Return the images of a walk from latents to others, both ends included.
+
+        These are (steps, N, C, H, W) of latents (N, Z), and (steps, C, H, W) of (Z,). `label` is
+        one for all images, and with `to_label` the walk goes evenly from the one label to the
+        other: each is a class, by name or id, shares of classes that add up to 1, as in
+        `{"cat": 0.5, "dog": 0.5}`, or a vector. The `path` is `slerp`, along the sphere, or `lerp`,
+        straight; by default `slerp` for a normal prior. Raises ConfigError for latents or a label
+        that the generator does not take.
         """
         with as_in_a_new_process():
+            first, last = self._label(label), self._label(label if to_label is None else to_label)
+            ends, labels = (start, end), (first, last)
+            return walks.images(self.images, self.architecture, ends, steps, labels, path)
+
+    def images(self, drawn: Tensor, labels: Labels | Mapping[Any, float | Fraction]) -> Tensor:
+        """Return the images of latents (N, Z) and their labels, in the data set's own type.
+
+        A tensor of labels is taken as it is, of class ids or vectors. Shares of classes that add up
+        to 1, as in `{"cat": 0.5, "dog": 0.5}`, are a mixture of all that the generator looks up for
+        them; all else is as `sample` takes it.
+        """
+        with as_in_a_new_process():
+            if isinstance(labels, Mapping):
+                with mixed_labels(self._shares(labels), len(drawn)) as mixed:
+                    return self.images(drawn, mixed)
             if labels is not None and not isinstance(labels, Tensor):
                 labels = self._labels(labels, len(drawn), 0)
             return sampling.generate(self.generator, drawn, labels, self.device, dtype=self._dtype)
@@ -173,6 +213,24 @@ class SavedModel:
         ):
             files.read_weights(self.directory, self.config, f"own.{player}", of_player)
             found |= dict(of_player.eval().to(self.device).named_children())
+        return found
+
+    def _label(self, asked: Label) -> mixtures.Label:
+        if asked is None:
+            if self.labelled:
+                raise ConfigError(f"{self.directory}: this model takes labels; give one")
+            return None
+        if isinstance(asked, Mapping):
+            return self._shares(asked)
+        found = self._labels(asked, 1, 0)
+        return None if found is None else mixtures.of(found[0])
+
+    def _shares(self, asked: Mapping[Any, float | Fraction]) -> dict[int, float]:
+        self.require_labels()
+        self.require_classes()
+        found: dict[int, float] = {}
+        for one, share in mixtures.told(asked, self.class_names, str(self.directory)):
+            found[_told(one)] = found.get(one.index, 0) + share
         return found
 
     @property
