@@ -140,7 +140,9 @@ def _list(label: str, fields: dict[str, str], console: Console) -> None:
 
 def _turns(schedule: TrainingSettings) -> str:
     """Return how many steps of D an iteration has, and of G where those are not one."""
-    return f"{schedule.n_critic}" + (f", n_gen {schedule.n_gen}" if schedule.n_gen != 1 else "")
+    shared = ", shared batch" if schedule.critic_batches == "shared" else ""
+    n_gen = f", n_gen {schedule.n_gen}" if schedule.n_gen != 1 else ""
+    return f"{schedule.n_critic}{shared}{n_gen}"
 
 
 def _optimizers(cell: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from ganbench.models.optimizers import built
 from ganbench.records.cells import Spec
 from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import (
+    CriticBatches,
     OwnSettings,
     PlayerName,
     PlayerSettings,
@@ -44,6 +45,9 @@ class Players:
         self.n_critic = recipe.n_critic if training.n_critic is None else training.n_critic
         shared = training.optimizer or OptimizerChoice(name=recipe.optimizer)
         self.n_gen = training.n_gen
+        self.critic_batches: CriticBatches = (
+            training.critic_batches if self.n_critic > 1 else "own"  # one step has its own anyway
+        )
         self.betas = training.betas or recipe.betas
         self._blocks: dict[PlayerName, PlayerBlock] = {
             "generator": training.generator,
@@ -71,7 +75,9 @@ class Players:
     @property
     def batches_per_step(self) -> float:
         """Batches of real images that D is shown for each step of G."""
-        each = batches_per_iteration(self.n_critic, extrapolates=self.extrapolates)
+        each = batches_per_iteration(
+            self.n_critic, self.critic_batches, extrapolates=self.extrapolates
+        )
         return each / self.n_gen
 
     def settings(self, in_kimg: Callable[[str, Any], Any]) -> dict[str, Any]:
@@ -92,6 +98,7 @@ class Players:
             of_d["optimizer"] = d_optimizer
         return {
             "n_critic": self.n_critic,
+            "critic_batches": self.critic_batches,
             "n_gen": self.n_gen,
             "optimizer": g_optimizer,
             "g_lr": in_kimg("g_lr", self._rates["generator"]),

@@ -19,7 +19,13 @@ from ganbench.records.schedules import (
     Unit,
     amount_schema,
 )
-from ganbench.records.training_settings import Compile, FakeLabels, PlayerName, Updates
+from ganbench.records.training_settings import (
+    Compile,
+    CriticBatches,
+    FakeLabels,
+    PlayerName,
+    Updates,
+)
 
 
 class Budget(Settings):
@@ -114,6 +120,11 @@ class Training(Settings):
     batch_size: PositiveInt = 64
     budget: Budget = Budget()
     n_critic: PositiveInt | None = Field(default=None, description="D steps per iteration")
+    critic_batches: CriticBatches = Field(
+        default="own",
+        description="of each D step, or shared: one for all D steps of an iteration, whose images "
+        "then count once in budgets",
+    )
     n_gen: PositiveInt = Field(default=1, description="G steps per iteration")
     updates: Updates = Field(
         default="alternating",

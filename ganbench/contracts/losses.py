@@ -58,7 +58,7 @@ class Loss(ABC):
 
     A loss never steps an optimiser, calls `backward`, samples or moves data; whatever it does not
     look at in the `Step` is not computed. Where options decide them, `input_gradients`,
-    `pairs_labels` and `whole_batch` may be properties.
+    `pairs_labels`, `whole_batch`, `looks_ahead` and `asked_first` may be properties.
     """
 
     name: ClassVar[str]  # in benchmark files
@@ -77,8 +77,8 @@ class Loss(ABC):
     """Whether its edits leave fakes that are not of their reals' labels, or not as many: refused
     beside losses that say `pairs_labels`."""
     looks_ahead: ClassVar[bool] = False
-    """Whether it asks `step.at`: D and G are then not compiled, as compiled networks have their
-    own weights alone."""
+    """Whether it asks `step.at` or `Scored.layers`: D and G are then not compiled, as compiled
+    networks have their own weights alone, and do not say what their layers make."""
     asked_first: ClassVar[bool] = False
     """Whether its terms are made before those of losses that do not say so. The order of gradients'
     sums, and so the last bit of weights, depends on it; nothing else does."""

@@ -12,15 +12,20 @@ from ganbench.contracts.losses import norm_per_sample
 from ganbench.contracts.steps import Scored, Step
 
 
-def interpolated(step: Step, alpha: Literal["uniform", "normal"] = "uniform") -> Scored:
+def interpolated(
+    step: Step,
+    alpha: Literal["uniform", "normal"] = "uniform",
+    alpha_of: Literal["real", "fake"] = "real",
+) -> Scored:
     """Return D on images between each fake and its real, tracked.
 
-    Each has a share of the real of its own: uniform in [0, 1], or standard normal, which goes
-    beyond both.
+    Each has a share of its own of the one that `alpha_of` names: uniform in [0, 1], or standard
+    normal, which goes beyond both and lies around the other one.
     """
     draw = torch.rand_like if alpha == "uniform" else torch.randn_like
     share = draw(step.real.images[:, :1, :1, :1])
-    between = torch.lerp(step.fake.images, step.real.images, share)
+    ends = step.fake.images, step.real.images
+    between = torch.lerp(*(ends if alpha_of == "real" else ends[::-1]), share)
     return step.score(between, step.real.labels, track_inputs=True)
 
 
@@ -49,13 +54,15 @@ def gradient_penalty(
     one_sided: bool = False,
     norm: Literal["l2", "linf"] = "l2",
     reduce: Literal["mean", "max"] = "mean",
+    label_maps: bool = False,
 ) -> Tensor:
     """Return the squared distance of D's slopes at tracked images from `target`, a scalar.
 
-    The slope is the norm of each image's gradient; `linf` is its largest entry. One-sided, slopes
-    below the target cost nothing. `reduce` is over images.
+    The slope is the norm of each image's gradient; `linf` is its largest entry. With `label_maps`
+    the gradient is at all that D's backbone is shown. One-sided, slopes below the target cost
+    nothing. `reduce` is over images.
     """
-    gradient = scored.input_gradient
+    gradient = scored.shown_gradient if label_maps else scored.input_gradient
     slope = norm_per_sample(gradient) if norm == "l2" else gradient.flatten(1).abs().amax(1)
     excess = slope - target
     squared = (F.relu(excess) if one_sided else excess).square()

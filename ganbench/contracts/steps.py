@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from fnmatch import fnmatchcase
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -90,13 +92,71 @@ class Scored:
         a graph to G, and reals have none. Raises ContractError where the loss did not declare it in
         `input_gradients`.
         """
-        if not self.is_tracked:
-            raise ContractError(
-                "input_gradient was read on images that are not tracked; declare them in the "
-                "loss's `input_gradients`, or pass track_inputs=True to step.score()"
-            )
+        self._check_tracked("input_gradient")
         (gradient,) = torch.autograd.grad(self.logits.sum(), self.images, create_graph=True)
         return gradient.float()
+
+    @cached_property
+    def shown_gradient(self) -> Tensor:
+        """As `input_gradient`, at all that D's backbone is shown of an image, (N, C', H, W).
+
+        That is the image as its conditioner leaves it, with label maps where it adds some. Read
+        before the logits, it needs no further pass of D.
+        """
+        self._check_tracked("shown_gradient")
+        network = self._network()
+        backbone = getattr(network, "backbone", network)  # a D without parts is shown the image
+        if not isinstance(backbone, nn.Module):
+            raise ContractError(
+                "shown_gradient is of what D's backbone is shown, and this D is no module: "
+                f"{network}"
+            )
+        shown: list[Tensor] = []
+        hook = backbone.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
+        try:
+            output = self._asked()
+        finally:
+            hook.remove()
+        (gradient,) = torch.autograd.grad(output.logits.sum(), shown[0], create_graph=True)
+        return gradient.float()
+
+    def layers(self, *names: str) -> dict[str, Tensor]:
+        """Return what D's modules of these names made of the images, (N, ...), in float32.
+
+        `names` are patterns as of files, such as `backbone.layers.*`; what is returned bears the
+        full names. Asked before the logits, it needs no further pass of D. A loss that asks this
+        says `looks_ahead`, so that D is not compiled. Raises ContractError where nothing fits.
+        """
+        network = self._network()
+        modules = dict(network.named_modules()) if isinstance(network, nn.Module) else {}
+        modules.pop("", None)
+        for name in names:
+            if not any(fnmatchcase(module, name) for module in modules):
+                raise ContractError(
+                    f"D has no layer '{name}'; it has {', '.join(modules) or 'none'}"
+                )
+        chosen = {n: m for n, m in modules.items() if any(fnmatchcase(n, p) for p in names)}
+        with _noted(chosen) as made:
+            self._asked()
+        return made
+
+    def _asked(self) -> DiscriminatorOutput:
+        """Ask D now: the first time this is `output` too."""
+        output = self.discriminator(self.images, self.labels)
+        vars(self).setdefault("output", output)
+        return output
+
+    def _network(self) -> object:
+        """Return D itself, also where it is asked at other weights."""
+        judge = self.discriminator
+        return judge.args[0] if isinstance(judge, partial) else judge
+
+    def _check_tracked(self, what: str) -> None:
+        if not self.is_tracked:
+            raise ContractError(
+                f"{what} was read on images that are not tracked; declare them in the "
+                "loss's `input_gradients`, or pass track_inputs=True to step.score()"
+            )
 
     def of(self, images: Tensor, labels: Tensor | None = None) -> Scored:
         """Return other images (M, C, H, W) in the place of these, judged and tracked alike.
@@ -114,6 +174,26 @@ class Scored:
     def kept(self, index: Tensor) -> Scored:
         """Return those at `index` (K,) with what was said of them; D is not asked again."""
         return _Kept(self, index)
+
+
+@contextmanager
+def _noted(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Note what each of these makes, by name; of one that is called twice, the last."""
+    made: dict[str, Tensor] = {}
+
+    def note(name: str) -> Callable[[nn.Module, object, object], None]:
+        def hook(module: nn.Module, given: object, output: object) -> None:
+            if isinstance(output, Tensor):
+                made[name] = output.float()
+
+        return hook
+
+    hooks = [module.register_forward_hook(note(name)) for name, module in modules.items()]
+    try:
+        yield made
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 class _Kept(Scored):
@@ -138,6 +218,13 @@ class _Kept(Scored):
     @cached_property
     def input_gradient(self) -> Tensor:
         return self._all.input_gradient[self._index]
+
+    @cached_property
+    def shown_gradient(self) -> Tensor:
+        return self._all.shown_gradient[self._index]
+
+    def layers(self, *names: str) -> dict[str, Tensor]:
+        return {name: made[self._index] for name, made in self._all.layers(*names).items()}
 
 
 class Score(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import nn
@@ -47,6 +47,11 @@ class GradientPenalty(Regularizer):
     noise: Literal["positive", "symmetric"] = "positive"  # of dragan, symmetric as in compare_gan
     reach: float = 0.5  # of dragan's noise, in standard deviations of the batch
     reduce: Literal["mean", "max"] = "mean"  # over images
+    # Which of a pair has the share alpha: of fakes, as in Keras' example, normal shares lie around
+    # the reals.
+    alpha_of: Literal["real", "fake"] = field(default="real", metadata={"since": "0.2.0"})
+    # Whether the slope is taken at all that D's backbone is shown, label maps beside the image
+    label_maps: bool = field(default=False, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         for name in ("weight", "target", "reach"):
@@ -54,7 +59,12 @@ class GradientPenalty(Regularizer):
                 raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
         if self.every < 1:
             raise ValueError(f"every must be positive, found {self.every}")
-        for name, place in (("alpha", "interpolates"), ("noise", "dragan"), ("reach", "dragan")):
+        for name, place in (
+            ("alpha", "interpolates"),
+            ("alpha_of", "interpolates"),
+            ("noise", "dragan"),
+            ("reach", "dragan"),
+        ):
             if self.at != place and getattr(self, name) != getattr(type(self), name):
                 raise ValueError(f"{name} decides images of at: {place} alone, found at: {self.at}")
 
@@ -83,13 +93,14 @@ class GradientPenalty(Regularizer):
             one_sided=self.one_sided,
             norm=self.norm,
             reduce=self.reduce,
+            label_maps=self.label_maps,
         )
         beside = "" if self.at == "interpolates" else f"_{self.at}"  # several go beside each other
         return {f"gradient_penalty{beside}": self.every * self.weight * penalty}
 
     def _scored(self, step: Step) -> Scored:
         if self.at == "interpolates":
-            return interpolated(step, self.alpha)
+            return interpolated(step, self.alpha, self.alpha_of)
         if self.at == "dragan":
             return perturbed(step, self.reach, self.noise)
         return step.real if self.at == "real" else step.fake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -38,24 +38,43 @@ class BCE(Loss):
     # images and to -target_noise · U for fakes, U uniform in [0, 1] and drawn for each image.
     target_noise: float = 0.0
     saturating: bool = False  # the minimax generator loss of the same paper
+    # Of both terms of D; 0.5: their mean, which Adam does not tell from their sum
+    d_weight: float = field(default=1.0, metadata={"since": "0.2.0"})
+    # Likewise of G's targets, which move to 1 + g_target_noise · U
+    g_target_noise: float = field(default=0.0, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         for name in ("real_target", "flip"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, found {getattr(self, name)}")
-        if self.target_noise < 0:
-            raise ValueError(f"target_noise must not be negative, found {self.target_noise}")
+        for name in ("target_noise", "g_target_noise"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, found {getattr(self, name)}")
+        if not self.d_weight > 0:
+            raise ValueError(f"d_weight must be positive, found {self.d_weight}")
+        if self.saturating and self.g_target_noise:
+            raise ValueError(
+                f"g_target_noise is of targets of 1, found {self.g_target_noise} with "
+                "saturating: true, whose targets are 0; leave one out"
+            )
 
     def discriminator_loss(self, step: Step) -> Terms:
-        return {
+        terms = {
             "real": self._against(step.real.logits, self.real_target),
             "fake": self._against(step.fake.logits, 0.0),
         }
+        if self.d_weight == 1:
+            return terms
+        return {name: self.d_weight * term for name, term in terms.items()}
 
     def generator_loss(self, step: Step) -> Terms:
+        logits = step.fake.logits
         if self.saturating:
-            return {"adversarial": -F.softplus(step.fake.logits).mean()}
-        return {"adversarial": F.softplus(-step.fake.logits).mean()}
+            return {"adversarial": -F.softplus(logits).mean()}
+        loss = F.softplus(-logits).mean()
+        if self.g_target_noise:
+            loss = loss - _outwards(logits, torch.ones_like(logits), self.g_target_noise)
+        return {"adversarial": loss}
 
     def _against(self, logits: Tensor, target: float) -> Tensor:
         if target in (0, 1) and not self.flip and not self.target_noise:
@@ -65,13 +84,14 @@ class BCE(Loss):
             swapped = torch.rand_like(logits) < self.flip
             targets = torch.where(swapped, 1 - targets, targets)
         loss = F.binary_cross_entropy_with_logits(logits, targets)
-        return loss - self._outwards(logits, targets) if self.target_noise else loss
+        return loss - _outwards(logits, targets, self.target_noise) if self.target_noise else loss
 
-    def _outwards(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return what the loss loses where targets move away from ½ by noise: noise · logit."""
-        outwards = torch.where(targets < 0.5, -logits, logits)
-        noise = self.target_noise * torch.rand_like(logits)
-        return (noise * outwards.clamp(max=CONVINCED)).mean()
+
+def _outwards(logits: Tensor, targets: Tensor, most: float) -> Tensor:
+    """Return what the loss loses where targets move away from ½ by noise: noise · logit."""
+    outwards = torch.where(targets < 0.5, -logits, logits)
+    noise = most * torch.rand_like(logits)
+    return (noise * outwards.clamp(max=CONVINCED)).mean()
 
 
 @dataclass(kw_only=True)

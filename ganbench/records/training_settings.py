@@ -15,6 +15,7 @@ Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
 Compile = Literal["none", "default", "reduce-overhead"]
 Updates = Literal["alternating", "simultaneous"]
+CriticBatches = Literal["own", "shared"]
 PlayerName = Literal["generator", "discriminator"]
 
 
@@ -69,9 +70,11 @@ class InitialWeights:
         return any(fnmatchcase(name, pattern) for pattern in self.freeze)
 
 
-def batches_per_iteration(n_critic: int, *, extrapolates: bool) -> int:
-    """Return how many batches of real images an iteration shows to the discriminator."""
-    return n_critic * (2 if extrapolates else 1)
+def batches_per_iteration(
+    n_critic: int, critic_batches: CriticBatches, *, extrapolates: bool
+) -> int:
+    """Return how many batches of real images an iteration takes for the discriminator."""
+    return (n_critic if critic_batches == "own" else 1) * (2 if extrapolates else 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ class TrainingSettings:
     generator: OwnSettings = OwnSettings()
     discriminator: OwnSettings = OwnSettings()
     init_from: InitialWeights | None = None
+    critic_batches: CriticBatches = "own"  # of each step of D, or one that an iteration's share
 
     @property
     def iterations(self) -> int:
@@ -106,13 +110,15 @@ class TrainingSettings:
 
     @property
     def images_per_iteration(self) -> int:
-        """Real images that an iteration shows to the discriminator."""
+        """Real images that an iteration shows to the discriminator, each counted once."""
         return self.batch_size * self.batches_per_iteration
 
     @property
     def batches_per_iteration(self) -> int:
         """Batches of real images that an iteration shows to the discriminator."""
-        return batches_per_iteration(self.n_critic, extrapolates=self.extrapolates)
+        return batches_per_iteration(
+            self.n_critic, self.critic_batches, extrapolates=self.extrapolates
+        )
 
     def of(self, player: PlayerName, name: str) -> Any:
         """Return what is set of one player under the name of its block; None: nothing is."""

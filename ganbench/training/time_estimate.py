@@ -107,7 +107,9 @@ def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> 
     if 4 * WEIGHT_COPIES * sum(num_parameters(cell, registry)) > MOST_BYTES:
         return None
     parts = Parts.of(cell, registry)
-    n_critic = min(cell.schedule.n_critic, MOST_CRITIC)
+    n_critic = cell.schedule.n_critic
+    if cell.schedule.critic_batches == "own":  # else an image has all of the steps
+        n_critic = min(n_critic, MOST_CRITIC)
     small = [count for count in SMALL if count < cell.schedule.batch_size and _fits(parts, count)]
     for count, following in itertools.zip_longest(small, small[1:]):
         before = _peak_bytes()

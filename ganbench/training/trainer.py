@@ -248,8 +248,9 @@ class Trainer:
             self.log.d_meter.add(d_terms)
             self.log.g_meter.add(g_terms)
         else:
-            for _ in range(self.settings.n_critic):
-                images, labels = self._next_batch()
+            for step in range(self.settings.n_critic):
+                if not step or self.settings.critic_batches == "own":
+                    images, labels = self._next_batch()
                 with self.phase("discriminator step"):
                     d_terms = self.discriminator_step(images, labels)
                 self.log.d_meter.add(d_terms)
@@ -316,7 +317,6 @@ class Trainer:
             self.g_optimizer.extrapolate()
             for loss in self.losses:
                 loss.after_generator_step(self.generator)
-        self.progress.images += self.settings.batch_size
 
     def _both_gradients(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
         self.d_optimizer.zero_grad()
@@ -332,6 +332,7 @@ class Trainer:
         return d_sums.terms, g_sums.terms
 
     def _next_batch(self) -> tuple[Tensor, Tensor | None]:
+        self.progress.images += self.settings.batch_size
         with self.phase("data"):
             return self.batches.next()
 
@@ -389,7 +390,6 @@ class Trainer:
             self.d_optimizer.step()
         for loss in self.losses:
             loss.after_discriminator_step(self.discriminator)
-        self.progress.images += self.settings.batch_size
         self.progress.d_updates += 1
 
     def _update_generator(self) -> None:

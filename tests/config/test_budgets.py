@@ -52,6 +52,23 @@ def test_cell_in_epochs_or_steps_is_that_in_kimg(planned, budget, same):
     assert found.cells[0].id == other.cells[0].id
 
 
+@pytest.mark.parametrize(("budget", "same"), [("{epochs: 7}", 7.0), ("{steps: 200}", 10.0)])
+def test_of_a_batch_that_all_steps_of_d_share_images_count_once(planned, budget, same):
+    shared = of(f"critic_batches: shared, budget: {budget}")
+    assert kimg(planned(shared)) == same
+    assert planned(shared).cells[0].schedule.iterations == same * 1000 / 50
+
+
+def test_sharing_is_in_the_id_where_there_is_something_to_share(planned):
+    def id_of(training: str) -> str:
+        return planned(of(f"budget: {{kimg: 7}}, {training}")).cells[0].id
+
+    assert id_of("critic_batches: own") == id_of("g_lr: 1e-4")  # the recipe's
+    assert id_of("critic_batches: shared") != id_of("critic_batches: own")
+    alone = of("critic_batches: shared").replace("n_critic: 3", "n_critic: 1")
+    assert planned(alone).cells[0].id == planned(alone.replace("shared", "own")).cells[0].id
+
+
 @pytest.mark.parametrize(
     ("budget", "message"),
     [

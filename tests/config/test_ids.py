@@ -40,11 +40,26 @@ OPTIONS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("options_of_0.1.0.json").read_text("utf-8")
 )
 PICTURES = {"range": None, "draft": False}
+TEXTBOOK = {"prior": "normal", "bn_momentum": 0.1, "bn_eps": 1e-5}
+STACKED = {**TEXTBOOK, "d_kernel": 4, "g_kernel": 4, "strides": ()}
 SINCE_THEN: dict[str, dict[str, Any]] = {
+    "architecture bricks-dcgan": STACKED,
+    "architecture cdcgan": {
+        **TEXTBOOK,
+        "prior": "uniform",
+        "g_kernels": (4, 3, 4, 4),
+        "d_kernels": (4, 4, 3),
+        "g_strides": (2, 2, 2),
+        "d_strides": (2, 2, 2),
+    },
+    "architecture eyeglasses-cgan": STACKED,
+    "architecture faces-wgan": {**STACKED, "leaks": ()},
     "dataset celeba-attributes": {**PICTURES, "vectors": False},
     "dataset image-csv": {**PICTURES, "condition": []},
     "dataset image-folder": PICTURES,
     "dataset tensor": {"condition": None, "test_condition": None},
+    "loss bce": {"d_weight": 1.0, "g_target_noise": 0.0},
+    "loss gradient-penalty": {"alpha_of": "real", "label_maps": False},
 }
 """Options that came later, of `KIND NAME`, each with its default."""
 

@@ -99,6 +99,20 @@ class LooksAheadUnsaid(Unrolled):
 
 
 @dataclass(kw_only=True)
+class SeesLayersUnsaid(Regularizer):
+    """A compiled D does not say what its layers make."""
+
+    name = "sees-layers-unsaid"
+    caught_by = {"looking_ahead_is_declared"}
+    # where D is a critic without layers
+    also = {"more_than_the_first_batch_is_remembered", "generator_still_raises_fake_logits"}
+
+    def generator_loss(self, step: Step) -> Terms:
+        made, *_ = step.fake.layers("*").values()
+        return {"small": made.square().mean()}
+
+
+@dataclass(kw_only=True)
 class ForgetsLatents(TopK):
     """Fakes are fewer, and latents are not."""
 

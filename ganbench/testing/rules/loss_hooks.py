@@ -111,6 +111,10 @@ def looking_ahead_is_declared(loss: Loss) -> None:
         "it asks for a step at other weights; declare `looks_ahead = True`, so that networks are "
         "not compiled with their own"
     )
+    assert loss.looks_ahead or not stage.saw_layers, (
+        "it asks what layers of D made, which a compiled network does not say; declare "
+        "`looks_ahead = True`"
+    )
 
 
 @rules.rule_where(_overrides("edit_discriminator_step", "edit_generator_step"))

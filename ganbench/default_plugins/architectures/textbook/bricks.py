@@ -9,14 +9,14 @@ from itertools import pairwise
 from torch import nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
+from ganbench.default_plugins.architectures.textbook.options import StackedArchitecture
 from ganbench.default_plugins.architectures.textbook.stacks import (
     Discriminator,
     Generator,
     Upsampling,
     check_dropout,
     check_widths,
-    half,
-    other_size,
+    reduced,
     without_bias,
 )
 
@@ -31,41 +31,57 @@ def glorot(net: nn.Module) -> None:
 
 
 @dataclass(kw_only=True)
-class BricksDCGAN(Architecture):
+class BricksDCGAN(StackedArchitecture):
     """A DCGAN without any bias, whose D drops single values out (Foster, 2023)."""
 
     name = "bricks-dcgan"
-    latent_dim: int = 100
     widths: tuple[int, ...] = (64, 128, 256, 512)  # of D from the image on, of G towards it
     dropout: float = 0.3  # of D's values
     upsampling: Upsampling = "transposed"
 
     def __post_init__(self) -> None:
-        check_widths(self.widths, latent_dim=self.latent_dim)
+        super().__post_init__()
+        check_widths(self.widths)
         check_dropout(self.dropout)
 
     def unsupported(self, image: ImageSpec) -> str | None:
-        return other_size(self.widths, image.resolution)
+        return self.other_size(self.widths, image.resolution)
 
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
         channels = [*self.widths[::-1], image.channels]
-        net = Generator(channels, latent_dim, norm, upsampling=self.upsampling)
+        net = Generator(
+            channels,
+            latent_dim,
+            norm,
+            kernel=self.g_kernel,
+            strides=self.strides_of(len(self.widths))[::-1],
+            upsampling=self.upsampling,
+        )
         glorot(net)
-        return net
+        return self.normed(net)
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
         net = Discriminator(self._layers(image.channels, norm), self.widths[-1])
         glorot(net)
-        return net
+        return self.normed(net)
 
     def finish_head(self, head: nn.Module) -> None:
         without_bias(head)
         glorot(head)
 
     def _layers(self, channels: int, norm: NormFactory) -> Iterator[nn.Module]:
+        strides = self.strides_of(len(self.widths))
         for level, (before, after) in enumerate(pairwise((channels, *self.widths))):
             own = norm if level else None  # from the second layer on
-            yield from half(before, after, bias=False, norm=own, dropout=self.dropout)
+            yield from reduced(
+                before,
+                after,
+                self.d_kernel,
+                strides[level],
+                bias=False,
+                norm=own,
+                dropout=self.dropout,
+            )
 
 
 @hookimpl

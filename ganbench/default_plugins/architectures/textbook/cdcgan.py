@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.architectures.layouts import Rows
+from ganbench.default_plugins.architectures.textbook.options import (
+    LATER,
+    Prior,
+    TextbookArchitecture,
+)
 from ganbench.default_plugins.architectures.textbook.stacks import (
     LEAK,
     FromPoint,
@@ -18,28 +23,45 @@ from ganbench.default_plugins.architectures.textbook.stacks import (
     without_bias,
 )
 
+G_WIDTHS = (256, 128, 64)
+D_WIDTHS = (64, 128, 256)
+PADDING = 1  # of every layer but the one that makes the first map
+
 
 class _Generator(nn.Module):
     sees_noise = True
 
     def __init__(
-        self, image: ImageSpec, latent_dim: int, noise_dim: int, norm: NormFactory, again: bool
+        self,
+        image: ImageSpec,
+        latent_dim: int,
+        noise_dim: int,
+        norm: NormFactory,
+        again: bool,
+        kernels: Sequence[int],
+        strides: Sequence[int],
     ) -> None:
         super().__init__()
         self.noise_dim = noise_dim
+        first, *later, last = kernels
         self.convs = nn.ModuleList(
             (
-                FromPoint(latent_dim, 256, 4),
-                ConvTranspose2d(256, 128, 3, stride=2, padding=1, bias=False),  # to 7
-                ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False),  # to 14
+                FromPoint(latent_dim, G_WIDTHS[0], first),
+                *(
+                    ConvTranspose2d(before, after, kernel, stride, PADDING, bias=False)
+                    for (before, after), kernel, stride in zip(
+                        pairwise(G_WIDTHS), later, strides, strict=False
+                    )
+                ),
             )
         )
-        self.norms = nn.ModuleList(norm(channels) for channels in (256, 128, 64))
+        self.norms = nn.ModuleList(norm(channels) for channels in G_WIDTHS)
         # A 1×1 convolution of a 1×1 map.
-        self.again = nn.Sequential(nn.Linear(noise_dim, 256), nn.Tanh()) if again else None
+        self.again = nn.Sequential(nn.Linear(noise_dim, G_WIDTHS[0]), nn.Tanh()) if again else None
         self.activation = nn.LeakyReLU(LEAK, inplace=True)
         self.to_image = nn.Sequential(
-            ConvTranspose2d(64, image.channels, 4, stride=2, padding=1, bias=False), nn.Tanh()
+            ConvTranspose2d(G_WIDTHS[-1], image.channels, last, strides[-1], PADDING, bias=False),
+            nn.Tanh(),
         )
 
     def forward(self, z: Tensor, condition: Tensor | None, noise: Tensor | None = None) -> Tensor:
@@ -53,20 +75,32 @@ class _Generator(nn.Module):
 
 
 class _Discriminator(nn.Module):
-    feature_dim = 256 * 4 * 4
-
-    def __init__(self, image: ImageSpec, norm: NormFactory, dropout: float) -> None:
+    def __init__(
+        self,
+        image: ImageSpec,
+        norm: NormFactory,
+        dropout: float,
+        kernels: Sequence[int],
+        strides: Sequence[int],
+    ) -> None:
         super().__init__()
+        self.feature_dim = D_WIDTHS[-1] * _reduced(image.resolution, kernels, strides) ** 2
+        first, second, third = (
+            Conv2d(before, after, kernel, stride, PADDING, bias=False)
+            for before, after, kernel, stride in zip(
+                (image.channels, *D_WIDTHS), D_WIDTHS, kernels, strides, strict=False
+            )
+        )
         self.layers = nn.Sequential(
-            Conv2d(image.channels, 64, 4, stride=2, padding=1, bias=False),  # to 14
+            first,
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
-            Conv2d(64, 128, 4, stride=2, padding=1, bias=False),  # to 7
-            norm(128),
+            second,
+            norm(D_WIDTHS[1]),
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
-            Conv2d(128, 256, 3, stride=2, padding=1, bias=False),  # to 4
-            norm(256),
+            third,
+            norm(D_WIDTHS[2]),
             nn.LeakyReLU(LEAK, inplace=True),
             Rows(),
         )
@@ -75,36 +109,69 @@ class _Discriminator(nn.Module):
         return self.layers(images)
 
 
+def _enlarged(kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Return the side of the images that a generator of these makes."""
+    side, *later = kernels
+    for kernel, stride in zip(later, strides, strict=True):
+        side = (side - 1) * stride - 2 * PADDING + kernel
+    return side
+
+
+def _reduced(side: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
+    """Return the side of the last map that a discriminator makes of images; 0: of none."""
+    for kernel, stride in zip(kernels, strides, strict=True):
+        side = max(0, (side + 2 * PADDING - kernel) // stride + 1) if side else 0
+    return side
+
+
 @dataclass(kw_only=True)
-class CDCGAN(Architecture):
+class CDCGAN(TextbookArchitecture):
     """Three layers to 28×28 from uniform noise, which enters twice: the course's networks."""
 
     name = "cdcgan"
     latent_dim: int = 128
+    prior: Prior = field(default="uniform", metadata=LATER)
     noise_again: bool = True  # added to the first feature map, by a 1×1 convolution and tanh
     dropout: float = 0.3  # of whole channels in the discriminator
+    # Sides of G's kernels, the first of which makes a map of its side from the latent, and of D's
+    g_kernels: tuple[int, int, int, int] = field(default=(4, 3, 4, 4), metadata=LATER)
+    d_kernels: tuple[int, int, int] = field(default=(4, 4, 3), metadata=LATER)
+    # Of G's layers after the first, and of D's
+    g_strides: tuple[int, int, int] = field(default=(2, 2, 2), metadata=LATER)
+    d_strides: tuple[int, int, int] = field(default=(2, 2, 2), metadata=LATER)
 
     def __post_init__(self) -> None:
-        if self.latent_dim < 1:
-            raise ValueError(f"latent_dim must be positive, found {self.latent_dim}")
+        super().__post_init__()
         check_dropout(self.dropout)
+        for name in ("g_kernels", "d_kernels", "g_strides", "d_strides"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be positive, found {list(getattr(self, name))}")
 
     def unsupported(self, image: ImageSpec) -> str | None:
-        if image.resolution != 28:
-            return f"it builds images of 28×28, and these are {image.resolution} wide"
+        side = _enlarged(self.g_kernels, self.g_strides)
+        if image.resolution != side:
+            return f"it builds images of {side}×{side}, and these are {image.resolution} wide"
+        if not _reduced(side, self.d_kernels, self.d_strides):
+            return f"d_kernels and d_strides leave nothing of images that are {side} wide"
         return None
 
-    def latents(
-        self, count: int, generator: torch.Generator, device: torch.device | str = "cpu"
-    ) -> Tensor:
-        """Uniform in [-1, 1]."""
-        return 2 * torch.rand(count, self.latent_dim, generator=generator, device=device) - 1
-
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
-        return _Generator(image, latent_dim, self.latent_dim, norm, self.noise_again)
+        return self.normed(
+            _Generator(
+                image,
+                latent_dim,
+                self.latent_dim,
+                norm,
+                self.noise_again,
+                self.g_kernels,
+                self.g_strides,
+            )
+        )
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
-        return _Discriminator(image, norm, self.dropout)
+        return self.normed(
+            _Discriminator(image, norm, self.dropout, self.d_kernels, self.d_strides)
+        )
 
     def finish_head(self, head: nn.Module) -> None:
         without_bias(head)

@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
+from ganbench.default_plugins.architectures.textbook.options import SMALLEST, StackedArchitecture
 from ganbench.default_plugins.architectures.textbook.stacks import (
-    SMALLEST,
     Discriminator,
     Generator,
-    half,
+    reduced,
 )
 
 STD = 0.02
@@ -30,20 +30,21 @@ def _initialise(net: nn.Module) -> None:
 
 
 @dataclass(kw_only=True)
-class EyeglassesCGAN(Architecture):
+class EyeglassesCGAN(StackedArchitecture):
     """A critic with instance norms under a generator twice as wide (Liu, 2024)."""
 
     name = "eyeglasses-cgan"
     d_norms = ("instance", "layer", "spectral", "none", "batch")
-    latent_dim: int = 100
     width: int = 16  # of the critic next to the image; doubled at every halving
 
     def __post_init__(self) -> None:
-        for name in ("latent_dim", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive, found {getattr(self, name)}")
+        super().__post_init__()
+        if self.width < 1:
+            raise ValueError(f"width must be positive, found {self.width}")
 
     def unsupported(self, image: ImageSpec) -> str | None:
+        if self.strides:
+            return self.other_size(self.strides, image.resolution)
         if image.resolution not in (16, 32, 64, 128, 256):
             return (
                 "it builds sizes of 16, 32, 64, 128 and 256, and these images are "
@@ -53,27 +54,42 @@ class EyeglassesCGAN(Architecture):
 
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
         widths = [2 * width for width in self._widths(image.resolution)]
-        net = Generator([*widths[::-1], image.channels], latent_dim, norm, leak=0.0, bias=True)
+        net = Generator(
+            [*widths[::-1], image.channels],
+            latent_dim,
+            norm,
+            kernel=self.g_kernel,
+            strides=self.strides_of(len(widths))[::-1],
+            leak=0.0,
+            bias=True,
+        )
         _initialise(net)
-        return net
+        return self.normed(net)
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
         widths = self._widths(image.resolution)
         net = Discriminator(self._layers([image.channels, *widths], norm), widths[-1])
         _initialise(net)
-        return net
+        return self.normed(net)
 
     def finish_head(self, head: nn.Module) -> None:
         _initialise(head)
 
     def _widths(self, resolution: int) -> list[int]:
-        halvings = (resolution // SMALLEST).bit_length() - 1
-        return [self.width * 2**level for level in range(halvings)]
+        layers = len(self.strides) or (resolution // SMALLEST).bit_length() - 1
+        return [self.width * 2**level for level in range(layers)]
 
-    @staticmethod
-    def _layers(channels: list[int], norm: NormFactory) -> Iterator[nn.Module]:
+    def _layers(self, channels: list[int], norm: NormFactory) -> Iterator[nn.Module]:
+        strides = self.strides_of(len(channels) - 1)
         for level, (before, after) in enumerate(pairwise(channels)):
-            yield from half(before, after, bias=not level, norm=norm if level else None)
+            yield from reduced(
+                before,
+                after,
+                self.d_kernel,
+                strides[level],
+                bias=not level,
+                norm=norm if level else None,
+            )
 
 
 @hookimpl

@@ -13,20 +13,32 @@ from torch import Tensor, nn
 from ganbench import NormFactory
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.architectures.layouts import Rows
+from ganbench.default_plugins.architectures.textbook.options import SMALLEST
 
 LEAK = 0.2
-SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
 Upsampling = Literal["transposed", "nearest"]
 
 
-def twice(before: int, after: int, *, bias: bool, upsampling: Upsampling) -> nn.Module:
-    """Return layers that map (N, before, S, S) to (N, after, 2S, 2S)."""
+def margins(kernel: int, stride: int) -> tuple[int, int]:
+    """Return what pads maps and what pads a transposed convolution's result, so that sides fit."""
+    uneven = (kernel - stride) % 2
+    return (kernel - stride + uneven) // 2, uneven
+
+
+def enlarged(
+    before: int, after: int, kernel: int, stride: int, *, bias: bool, upsampling: Upsampling
+) -> nn.Module:
+    """Return layers that map (N, before, S, S) to (N, after, stride · S, stride · S)."""
     if upsampling == "transposed":
-        return ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+        padding, uneven = margins(kernel, stride)
+        return ConvTranspose2d(
+            before, after, kernel, stride, padding, output_padding=uneven, bias=bias
+        )
+    left, right = (kernel - 1) // 2, kernel // 2
     return nn.Sequential(
-        nn.Upsample(scale_factor=2),
-        nn.ZeroPad2d((1, 2, 1, 2)),  # as Keras pads an even kernel to keep the size
-        Conv2d(before, after, 4, bias=bias),
+        nn.Upsample(scale_factor=stride),
+        nn.ZeroPad2d((left, right, left, right)),  # as Keras pads to keep the size
+        Conv2d(before, after, kernel, bias=bias),
     )
 
 
@@ -47,20 +59,29 @@ class FromPoint(nn.ConvTranspose2d):
         return (z @ self.weight.flatten(1)).unflatten(1, (channels, *sides))
 
 
-def half(
-    before: int, after: int, *, bias: bool, norm: NormFactory | None = None, dropout: float = 0.0
+def reduced(
+    before: int,
+    after: int,
+    kernel: int,
+    stride: int,
+    *,
+    bias: bool,
+    norm: NormFactory | None = None,
+    leak: float = LEAK,
+    dropout: float = 0.0,
 ) -> Iterator[nn.Module]:
-    """Yield layers that map (N, before, 2S, 2S) to (N, after, S, S)."""
-    yield Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+    """Yield layers that map (N, before, stride · S, stride · S) to (N, after, S, S)."""
+    padding, _ = margins(kernel, stride)
+    yield Conv2d(before, after, kernel, stride, padding, bias=bias)
     if norm is not None:
         yield norm(after)
-    yield nn.LeakyReLU(LEAK, inplace=True)
+    yield nn.LeakyReLU(leak, inplace=True)
     if dropout:
         yield nn.Dropout(dropout)
 
 
 class Generator(nn.Module):
-    """A transposed convolution to 4×4, and one more for every doubling; norms between them."""
+    """A transposed convolution to 4×4, and one more for every stride; norms between them."""
 
     def __init__(
         self,
@@ -68,21 +89,27 @@ class Generator(nn.Module):
         latent_dim: int,
         norm: NormFactory,
         *,
+        kernel: int,
+        strides: Sequence[int],  # from the smallest map on
         leak: float = LEAK,  # 0: plain rectifiers
         bias: bool = False,  # of the last layer, the only one that no norm follows
         upsampling: Upsampling = "transposed",
     ) -> None:
         super().__init__()
-        *hidden, last = pairwise(channels)
+        *hidden, (last, image) = pairwise(channels)
         self.convs = nn.ModuleList(
             [
                 FromPoint(latent_dim, channels[0], SMALLEST),
-                *(twice(a, b, bias=False, upsampling=upsampling) for a, b in hidden),
+                *(
+                    enlarged(a, b, kernel, stride, bias=False, upsampling=upsampling)
+                    for (a, b), stride in zip(hidden, strides, strict=False)
+                ),
             ]
         )
         self.norms = nn.ModuleList(norm(count) for count in channels[:-1])
         self.activation = nn.LeakyReLU(leak, inplace=True) if leak else nn.ReLU(inplace=True)
-        self.to_image = nn.Sequential(twice(*last, bias=bias, upsampling=upsampling), nn.Tanh())
+        to_image = enlarged(last, image, kernel, strides[-1], bias=bias, upsampling=upsampling)
+        self.to_image = nn.Sequential(to_image, nn.Tanh())
 
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         h = z
@@ -110,27 +137,16 @@ def without_bias(head: nn.Module) -> None:
             part.register_parameter("bias", None)
 
 
-def check_widths(widths: Sequence[int], **positive: int) -> None:
-    """Raise ValueError where there are no widths, or where one of these is not positive."""
+def check_widths(widths: Sequence[int]) -> None:
+    """Raise ValueError where there are no widths, or where one is not positive."""
     if not widths:
         raise ValueError("widths is empty; give one for every halving of the image's side")
-    for name, value in (*(("every width", width) for width in widths), *positive.items()):
-        if value < 1:
-            raise ValueError(f"{name} must be positive, found {value}")
+    for width in widths:
+        if width < 1:
+            raise ValueError(f"every width must be positive, found {width}")
 
 
 def check_dropout(dropout: float) -> None:
     """Raise ValueError for a share of dropped values that is not from 0 to below 1."""
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be from 0 to below 1, found {dropout}")
-
-
-def other_size(widths: Sequence[int], resolution: int) -> str | None:
-    """Return why that many halvings do not lead to this size, or None."""
-    side = SMALLEST * 2 ** len(widths)
-    if resolution != side:
-        return (
-            f"its {len(widths)} widths build images of {side}×{side}, and these are {resolution} "
-            f"wide; give one width for every halving down to {SMALLEST}"
-        )
-    return None
