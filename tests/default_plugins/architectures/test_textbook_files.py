@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import folders_of_pictures as layouts
 from helpers import tiny
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganbench.config import benchmark_file, json_schema, plan
 from ganbench.errors import DataError
@@ -24,12 +25,12 @@ FOLDER = Path(__file__).parents[3] / "benchmarks" / "textbook"
 FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 PROFILES = {
     "cdcgan_mnist": ("five-epochs", "matrix", "feature-matching", "smoke"),
-    "dcgan_bricks": ("smoke",),
-    "dcgan_bricks_upsampling": ("smoke",),
-    "wgan_gp_faces": ("critic-3", "smoke"),
+    "dcgan_bricks": ("letter", "smoke"),
+    "dcgan_bricks_upsampling": ("letter", "smoke"),
+    "wgan_gp_faces": ("letter", "critic-3", "smoke"),
     "wgan_clip_faces": ("critic-3", "smoke"),
-    "cgan_attribute": ("smoke",),
-    "cgan_eyeglasses": ("smoke",),
+    "cgan_attribute": ("letter", "smoke"),
+    "cgan_eyeglasses": ("letter", "smoke"),
 }
 EPOCHS = {  # what the budget stands for: epochs × batches × D steps × images
     "cdcgan_mnist": 50 * 468 * 1 * 128,
@@ -165,6 +166,38 @@ def test_bricks_have_noisy_labels_and_one_update_of_both(planned) -> None:
         assert cell.schedule.updates == "simultaneous"
         assert cell.architecture.options["upsampling"] == upsampling
         assert cell.architecture.options["dropout"] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "iterations", "batches"),
+    [("wgan_gp_faces", 200 * 395, 3), ("cgan_attribute", 20 * 1582, 3),
+     ("cgan_eyeglasses", 100 * 281, 5)],
+)  # fmt: skip
+def test_to_the_letter_a_critic_s_steps_share_a_batch(name, iterations, batches, planned) -> None:
+    (cell,) = planned(name, profile="letter").cells
+    schedule = cell.schedule
+    assert (schedule.critic_batches, schedule.n_critic) == ("shared", batches)
+    assert schedule.iterations == iterations
+    (penalty,) = cell.regularizers
+    assert (cell.loss.name, penalty.options["weight"]) == ("wgan", 10)
+    of_keras = name != "cgan_eyeglasses"
+    assert penalty.options["alpha"] == ("normal" if of_keras else "uniform")
+    assert penalty.options.get("alpha_of", "real") == ("fake" if of_keras else "real")
+    assert penalty.options.get("label_maps", False) == (not of_keras)
+    plain = planned(name).cells[0].schedule
+    assert (schedule.g_lr, schedule.d_lr, schedule.betas) == (plain.g_lr, plain.d_lr, plain.betas)
+
+
+@pytest.mark.parametrize("name", ["dcgan_bricks", "cgan_attribute"])
+def test_to_the_letter_it_trains(name, planned, with_packages, mnist_root) -> None:
+    short = ("training.batch_size=2", "training.budget.kimg=0.004", "training.log_every=1")
+    (cell,) = planned(name, *short, profile="letter").cells
+    done = trained(cell, with_packages, mnist_root)
+    assert done.progress.g_updates == 2
+    assert done.progress.d_updates == 2 * cell.schedule.n_critic
+    assert all(p.isfinite().all() for p in done.generator.parameters())
+    norms = [m for m in done.generator.modules() if isinstance(m, _BatchNorm)]
+    assert {norm.eps for norm in norms} == {1e-3}
 
 
 @pytest.mark.parametrize("name", ["wgan_gp_faces", "wgan_clip_faces"])
