@@ -23,6 +23,18 @@ plugin = click.option(
 )
 
 
+def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    return [name.strip() for name in value.split(",")] if value is not None else None
+
+
+columns = click.option(
+    "--columns",
+    callback=_names,
+    metavar="fid,modes|all",
+    help="Show these columns in the terminal; by default as many of the first as fit.",
+)
+
+
 def _forbid_downloads(ctx: click.Context, parameter: click.Parameter, forbidden: bool) -> None:
     """For this process and its workers."""
     if forbidden:

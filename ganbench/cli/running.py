@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
 from ganbench.cli.output import print_json
-from ganbench.errors import INTERRUPTIONS
+from ganbench.errors import INTERRUPTIONS, ConfigError
 
 if TYPE_CHECKING:
+    from ganbench.records.cells import Plan
     from ganbench.records.run_folder import Run, TrialOutcome
     from ganbench.registry.registry import Registry
 
@@ -29,10 +30,18 @@ def executed(
         raise
 
 
-def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quiet: bool) -> int:
+def finish(
+    run: Run,
+    registry: Registry,
+    *,
+    fail_fast: bool,
+    columns: list[str] | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Run what is left, write and print the tables, and say how it went."""
     outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast)
-    show(run, registry, as_json=as_json)
+    show(run, registry, as_json=as_json, columns=columns)
     if not as_json:
         names = ("report.html", "table.md", "table.csv", "table.json", "results.csv")
         written = [name for name in names if (run.directory / name).exists()]
@@ -45,11 +54,28 @@ def finish(run: Run, registry: Registry, *, fail_fast: bool, as_json: bool, quie
     return exit_code(outcomes)
 
 
-def show(run: Run, registry: Registry, *, as_json: bool) -> None:
+def check_columns(plan: Plan, registry: Registry, names: list[str] | None) -> None:
+    """Raise ConfigError for a column that no metric of a plan gives, before anything is trained."""
+    from ganbench.records.report import SIZES_AND_TIME
+    from ganbench.records.table import Table
+
+    if not names or "all" in names:
+        return
+    specs = {spec.name: spec for cell in plan.cells for spec in cell.metrics}
+    given = [column for spec in specs.values() for column in registry.build_spec(spec).columns]
+    columns = tuple(dict.fromkeys([*given, *SIZES_AND_TIME]))
+    try:
+        Table("", (), columns, (), ()).chosen(names)
+    except ConfigError as error:
+        raise ConfigError(f"--columns: {error}") from error
+
+
+def show(run: Run, registry: Registry, *, as_json: bool, columns: list[str] | None = None) -> None:
     """Through the run's reporters; with --json, the console's answer is the JSON document."""
     from ganbench.runs import benchmark
 
-    report = benchmark.report(run, registry, console=not as_json)
+    shown = None if columns is None else {"columns": columns}
+    report = benchmark.report(run, registry, console=not as_json, console_options=shown)
     if as_json:
         table = report.table.plain()
         print_json({"run": str(run.directory), "id": run.info.id, **table})

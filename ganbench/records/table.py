@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ganbench.errors import ContractError
-from ganbench.records.columns import Column, title_with_space, unclear
+from ganbench.errors import ConfigError, ContractError
+from ganbench.records.columns import Column, Name, title_with_space, unclear
+from ganbench.util.messages import known, suggestion
 
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
 Mark = Literal["", "best", "tied"]
@@ -86,6 +88,21 @@ class Table:
     def __post_init__(self) -> None:
         if why := unclear(self.columns):
             raise ContractError(why)
+
+    def chosen(self, names: Sequence[str]) -> list[Column]:
+        """Return the columns of these names, in their order; `fid` is every `fid@…`, and so on.
+
+        Raises ConfigError for one that no column has.
+        """
+        found: dict[Column, None] = {}
+        for name in names:
+            these = [c for c in self.columns if name in (c.name, c.title, Name.of(c.name).kind)]
+            if not these:
+                every = [c.name for c in self.columns]
+                near = suggestion(name, [*every, *(Name.of(column).kind for column in every)])
+                raise ConfigError(f"no column '{name}'{near}{known(every)}")
+            found |= dict.fromkeys(these)
+        return list(found)
 
     def values(self, axis: str) -> list[str]:
         """Return the different values of an axis, references left out."""

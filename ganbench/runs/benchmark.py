@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import ConfigError, DataError, NothingSelected
 from ganbench.records.cells import fields_of
@@ -197,15 +197,25 @@ def begin(
     return runner.create(directory, prepared.plan, order, prepared.registry)
 
 
-def report(run: Run, registry: Registry, *, console: bool) -> Report:
+def report(
+    run: Run,
+    registry: Registry,
+    *,
+    console: bool,
+    console_options: Mapping[str, Any] | None = None,
+) -> Report:
     """Write the run's tables through the reporters that its file names.
 
-    The one that prints in a terminal is left out unless `console` is true.
+    The one that prints in a terminal is left out unless `console` is true; `console_options` come
+    over those that the file gives it.
     """
     from ganbench.runs import runner
 
     chosen = [r for r in run.info.reporters if console or r.name != "console"]
-    reporters = [registry.build("reporter", r.name, r.options) for r in chosen]
+    over = {"console": console_options or {}}
+    reporters = [
+        registry.build("reporter", r.name, {**r.options, **over.get(r.name, {})}) for r in chosen
+    ]
     return runner.report(run, registry, reporters)
 
 

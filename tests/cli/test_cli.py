@@ -210,6 +210,7 @@ def test_plan_measures_and_trains_nothing(tmp_path: Path) -> None:
         (["run", "tiny.yaml", "--set", "training.epochs=3"], "--set training.epochs=3: "),
         (["run", "tiny.yaml", "--out", "tiny.yaml"], "tiny.yaml: is a file; --out names a folder"),
         (["run", "tiny.yaml", "--jobs", "0"], "0 is not in the range"),
+        (["run", "tiny.yaml", "--columns", "fidd"], "--columns: no column 'fidd'"),
         (["resume", "."], "not a run of ganbench"),
         (["show", "missing"], "not a run of ganbench"),
         (["frobnicate"], "No such command 'frobnicate'"),

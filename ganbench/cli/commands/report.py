@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ NOTE = (
 @click.option(
     "--github-summary", is_flag=True, help="Append it to the step's summary in GitHub Actions too."
 )
+@options.columns
 @options.as_json
 def command(
     run_dir: Path,
@@ -73,6 +75,7 @@ def command(
     published: bool,
     out: Path | None,
     github_summary: bool,
+    columns: list[str] | None,
     as_json: bool,
 ) -> int:
     """Print the table of the run in RUN_DIR again, or what others published beside it."""
@@ -88,7 +91,9 @@ def command(
         raise ConfigError(f"--json and --format {chosen} exclude each other")
     chosen = "json" if as_json else chosen
     style = chosen or (ENDINGS.get(out.suffix.lower()) if out else None) or "console"
-    written = _comparison if published else _table
+    if columns is not None and (published or style != "console"):
+        raise ConfigError("--columns is for the table in a terminal; the files have all columns")
+    written = _comparison if published else partial(_table, columns=columns)
     write = written(report, style)
     if out is None:
         with contextlib.redirect_stdout(streams.documents()):
@@ -100,7 +105,7 @@ def command(
     return OK
 
 
-def _table(report: Report, style: str) -> Callable[[], None]:
+def _table(report: Report, style: str, columns: Sequence[str] | None = None) -> Callable[[], None]:
     from ganbench.contracts.reporters import with_sections
     from ganbench.registry import registry
     from ganbench.util import files
@@ -109,7 +114,8 @@ def _table(report: Report, style: str) -> Callable[[], None]:
     plugins = registry.built_in_reporters()
     if not {r.name for r in chosen} <= set(plugins.names("reporter")):
         plugins = registry.load()
-    reporter = plugins.build("reporter", style, {})
+    shown = {"columns": list(columns)} if columns is not None and style == "console" else {}
+    reporter = plugins.build("reporter", style, shown)
     added = list(_buildable(plugins, chosen))
 
     def write() -> None:

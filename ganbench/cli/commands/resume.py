@@ -15,9 +15,12 @@ from ganbench.errors import GanbenchError, RunError
 @click.command("resume")
 @click.argument("run_dir", type=click.Path(path_type=Path))
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
+@options.columns
 @options.as_json
 @options.quiet
-def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
+def command(
+    run_dir: Path, fail_fast: bool, columns: list[str] | None, as_json: bool, quiet: bool
+) -> int:
     """Finish the run in RUN_DIR that was interrupted or had failures.
 
     Trials that are ok or diverged are done, but for metrics that raised, which are asked again;
@@ -25,7 +28,7 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
     or their beginning. The plugins that the run was begun with are imported,
     from where they were: resume no run of a stranger's.
     """
-    from ganbench.cli.running import finish
+    from ganbench.cli.running import check_columns, finish
     from ganbench.models.parts import check_sources
     from ganbench.records.run_folder import Run
     from ganbench.registry import registry
@@ -36,6 +39,7 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
         check_sources((spec for cell in run.plan.cells for spec in cell.specs()), found)
     except GanbenchError as error:
         raise RunError(f"{run.directory}: {error}") from error
+    check_columns(run.plan, found, columns)
     begun = run.info.provenance.ganbench or ganbench.__version__
     if begun != ganbench.__version__:
         print(
@@ -43,4 +47,4 @@ def command(run_dir: Path, fail_fast: bool, as_json: bool, quiet: bool) -> int:
             "result.json says which one ran it",
             file=sys.stderr,
         )
-    return finish(run, found, fail_fast=fail_fast, as_json=as_json, quiet=quiet)
+    return finish(run, found, fail_fast=fail_fast, columns=columns, as_json=as_json, quiet=quiet)

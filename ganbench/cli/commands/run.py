@@ -9,7 +9,7 @@ import click
 
 from ganbench.cli import options
 from ganbench.cli.output import tell
-from ganbench.cli.running import finish
+from ganbench.cli.running import check_columns, finish
 
 if TYPE_CHECKING:
     from ganbench.runs.benchmark import BenchmarkArguments
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @options.offline
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
+@options.columns
 @options.as_json
 @options.quiet
 def command(
@@ -28,6 +29,7 @@ def command(
     jobs: int | None,
     out: Path | None,
     fail_fast: bool,
+    columns: list[str] | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -39,5 +41,13 @@ def command(
     from ganbench.runs import benchmark
 
     prepared = benchmark.prepare(arguments, tell)
+    check_columns(prepared.plan, prepared.registry, columns)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
-    return finish(run, prepared.registry, fail_fast=fail_fast, as_json=as_json, quiet=quiet)
+    return finish(
+        run,
+        prepared.registry,
+        fail_fast=fail_fast,
+        columns=columns,
+        as_json=as_json,
+        quiet=quiet,
+    )

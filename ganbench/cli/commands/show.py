@@ -13,8 +13,9 @@ from ganbench.cli.output import print_json
 
 @click.command("show")
 @click.argument("run_dir", type=click.Path(path_type=Path))
+@options.columns
 @options.as_json
-def command(run_dir: Path, as_json: bool) -> int:
+def command(run_dir: Path, columns: list[str] | None, as_json: bool) -> int:
     """Print the table of the run in RUN_DIR again; trials without a result show as unfinished."""
     look_seldom_for_garbage()
     from ganbench.records.report import Report
@@ -26,6 +27,6 @@ def command(run_dir: Path, as_json: bool) -> int:
     if as_json:
         print_json({"run": str(run_dir), "id": run.info.id, **report.table.plain()})
         return 0
-    console = registry.built_in_reporters().build("reporter", "console", {})
+    console = registry.built_in_reporters().build("reporter", "console", {"columns": columns})
     console.write(report, run.directory)
     return 0

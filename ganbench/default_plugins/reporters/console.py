@@ -22,15 +22,22 @@ MOST_ROWS = 200  # for readers have limits
 LABEL_WIDTH = 30  # of an axis and of what a reference row is, which folds
 GAP = 3  # between two columns of a grid
 CONTINUED = ", continued"
+ALL = "all"
 Headed = tuple[str, Column]  # with what stands above it
 BOLD = "\0"  # before a cell that stands out in a terminal
 
 
 @dataclass(kw_only=True)
 class Console(Reporter):
-    """The table on standard output, quality first, then cost."""
+    """The table on standard output, quality first, then cost.
+
+    `columns` are those to show, `fid` for every `fid@…`, or `all`; left out, as many of the file's
+    first ones as fit into one table of quality and one of cost.
+    """
 
     name = "console"
+
+    columns: list[str] | None = None
 
     def write(self, report: Report, directory: Path) -> None:
         from rich.console import Console as Terminal
@@ -38,17 +45,31 @@ class Console(Reporter):
         width = None if sys.stdout.isatty() else PIPE_WIDTH
         terminal = Terminal(width=width, force_interactive=False, highlight=False, emoji=False)
         table = report.table
-        cost = [c for c in table.columns if is_cost(c)]
-        quality = [c for c in table.columns if not is_cost(c)]
+        is_chosen = self.columns is not None and ALL not in self.columns
+        columns = table.chosen(self.columns or ()) if is_chosen else table.columns
+        cost = [c for c in columns if is_cost(c)]
+        quality = [c for c in columns if not is_cost(c)]
         axes, constant = varied(table)
         shared = ", ".join(f"{axis} {table.values(axis)[0]}" for axis in constant)
         title = f"{table.name}: quality" + (f" (all with {shared})" if shared else "")
         first = table.rows[:MOST_ROWS]
         rows = [row for row in first if not row.is_reference]
-        for name, shown, columns in ((title, first, quality), ("cost", rows, cost)):
-            for part in _parts(table, shown, axes, columns, terminal.width):
+        left_out: list[str] = []
+        for name, shown, of_kind in ((title, first, quality), ("cost", rows, cost)):
+            if is_chosen and not of_kind:
+                continue
+            parts = _parts(table, shown, axes, of_kind, terminal.width)
+            if self.columns is None:
+                left_out += [column.name for part in parts[1:] for _, column in part]
+                del parts[1:]
+            for part in parts:
                 terminal.print(_grid(name, table, shown, axes, part))
                 name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
+        if left_out:
+            count = "one column" if len(left_out) == 1 else f"{len(left_out)} columns"
+            terminal.print(f"… and {count} more: {', '.join(left_out)}; --columns fid,modes "
+                           "chooses, --columns all shows every one, and the files have them",
+                           markup=False)  # fmt: skip
         if left := len(table.rows) - len(first):
             terminal.print(f"… and {left:,} more: the csv, markdown, json and html formats "
                            "have all rows", markup=False)  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 from ganbench import Column, Report
 from ganbench.default_plugins import reporters
 from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown, markdown
+from ganbench.errors import ConfigError
 from ganbench.records.run_folder import COLUMNS
 
 FID = "fid@mnist-cnn-v1"
@@ -160,7 +161,7 @@ def grids(shown: str) -> list[str]:
 
 
 def test_console_has_as_many_tables_as_its_width_takes(runs, tmp_path, capsys):
-    Console().write(wide(runs), tmp_path)
+    Console(columns=["all"]).write(wide(runs), tmp_path)
     shown = capsys.readouterr().out
     *quality, cost = grids(shown)
     assert len(quality) > 1
@@ -178,8 +179,32 @@ def test_console_has_as_many_tables_as_its_width_takes(runs, tmp_path, capsys):
     assert "G params" in cost
 
 
-def test_console_rules_off_the_references_once(runs, tmp_path, capsys):
+def test_console_shows_the_first_columns_that_fit_and_names_the_others(runs, tmp_path, capsys):
     Console().write(wide(runs), tmp_path)
+    shown = capsys.readouterr().out
+    quality, cost = grids(shown)
+    fitting = len(re.findall(r"metric-\d+", quality))
+    assert 1 < fitting < len(WIDE)
+    told = " ".join(shown.split())
+    assert f"… and {len(WIDE) - fitting} columns more: {', '.join(WIDE[fitting:])};" in told
+    assert "G params" in cost
+
+
+@pytest.mark.parametrize("names", [["metric-7", "metric-1@mnist-cnn-v1"], ["G params"]])
+def test_console_shows_the_columns_that_are_asked_for(runs, tmp_path, capsys, names):
+    Console(columns=names).write(wide(runs), tmp_path)
+    (grid,) = grids(capsys.readouterr().out)
+    found = re.findall(r"metric-\d+|[GD] params", grid)
+    assert found == [name.partition("@")[0] for name in names]
+
+
+def test_column_that_there_is_not_is_told(runs, tmp_path):
+    with pytest.raises(ConfigError, match="no column 'metrik-7'; did you mean 'metric-7'"):
+        Console(columns=["metric-1", "metrik-7"]).write(wide(runs), tmp_path)
+
+
+def test_console_rules_off_the_references_once(runs, tmp_path, capsys):
+    Console(columns=["all"]).write(wide(runs), tmp_path)
     *quality, _ = grids(capsys.readouterr().out)
     for grid in quality:
         assert grid.count("├") == 1
@@ -203,7 +228,7 @@ def test_console_keeps_columns_of_the_same_title_apart(runs, tmp_path, capsys):
 
 def test_console_of_a_narrow_terminal_shows_a_column_at_least(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(reporters.console, "PIPE_WIDTH", 20)
-    Console().write(wide(runs), tmp_path)
+    Console(columns=["all"]).write(wide(runs), tmp_path)
     assert len(grids(capsys.readouterr().out)) > len(WIDE)
 
 
