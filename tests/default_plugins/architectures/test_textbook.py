@@ -29,7 +29,7 @@ NOTEBOOK = EmbedMul(spread=None, plane_std=1.0)
 
 @parametrize_with_checks(
     CDCGAN,
-    CDCGAN(noise_again=False, dropout=0.0),
+    CDCGAN(noise_again=False, dropout=0.0, width=8),
     BricksDCGAN(widths=(4, 8)),
     BricksDCGAN(widths=(4, 4, 8), upsampling="nearest", dropout=0.0),
     FacesWGAN(widths=(4, 8)),
@@ -129,6 +129,17 @@ def test_cdcgan_without_noise_again_has_one_layer_less() -> None:
     assert plain(torch.randn(2, 128), torch.tensor([0, 1])).shape == (2, 1, 28, 28)
 
 
+def test_width_of_cdcgan_is_that_of_every_layer() -> None:
+    """Kernels between two layers have a sixteenth of the weights, those at either end a quarter."""
+
+    def weights(width: int) -> list[int]:
+        players = players_of(CDCGAN(width=width), NOTEBOOK, DIGITS, "batch")
+        return [m.weight.numel() for p in players for m in p.modules() if is_convolution(m)]
+
+    shares = [whole / part for whole, part in zip(weights(64), weights(16), strict=True)]
+    assert shares == [4, 16, 16, 4, 4, 16, 16]
+
+
 @pytest.mark.parametrize("d_norm", ["batch", "layer", "spectral"])
 @pytest.mark.parametrize("conditioning", [Unconditional(), Projection()], ids=lambda c: c.name)
 def test_head_without_bias_of_any_conditioning(conditioning, d_norm: str) -> None:
@@ -209,6 +220,7 @@ def test_other_sizes_are_refused(architecture, resolution: int, why: str) -> Non
     ("name", "options", "why"),
     [
         ("cdcgan", {"latent_dim": 0}, "latent_dim must be positive, found 0"),
+        ("cdcgan", {"width": 0}, "every width must be positive, found 0"),
         ("cdcgan", {"dropout": 1.0}, "dropout must be from 0 to below 1, found 1.0"),
         ("bricks-dcgan", {"widths": []}, "widths is empty; give one for every halving"),
         ("bricks-dcgan", {"widths": [8, 0]}, "every width must be positive, found 0"),

@@ -20,11 +20,10 @@ from ganbench.default_plugins.architectures.textbook.stacks import (
     LEAK,
     FromPoint,
     check_dropout,
+    check_widths,
     without_bias,
 )
 
-G_WIDTHS = (256, 128, 64)
-D_WIDTHS = (64, 128, 256)
 PADDING = 1  # of every layer but the one that makes the first map
 
 
@@ -37,6 +36,7 @@ class _Generator(nn.Module):
         latent_dim: int,
         noise_dim: int,
         norm: NormFactory,
+        widths: Sequence[int],
         again: bool,
         kernels: Sequence[int],
         strides: Sequence[int],
@@ -46,21 +46,21 @@ class _Generator(nn.Module):
         first, *later, last = kernels
         self.convs = nn.ModuleList(
             (
-                FromPoint(latent_dim, G_WIDTHS[0], first),
+                FromPoint(latent_dim, widths[0], first),
                 *(
                     ConvTranspose2d(before, after, kernel, stride, PADDING, bias=False)
                     for (before, after), kernel, stride in zip(
-                        pairwise(G_WIDTHS), later, strides, strict=False
+                        pairwise(widths), later, strides, strict=False
                     )
                 ),
             )
         )
-        self.norms = nn.ModuleList(norm(channels) for channels in G_WIDTHS)
+        self.norms = nn.ModuleList(norm(channels) for channels in widths)
         # A 1×1 convolution of a 1×1 map.
-        self.again = nn.Sequential(nn.Linear(noise_dim, G_WIDTHS[0]), nn.Tanh()) if again else None
+        self.again = nn.Sequential(nn.Linear(noise_dim, widths[0]), nn.Tanh()) if again else None
         self.activation = nn.LeakyReLU(LEAK, inplace=True)
         self.to_image = nn.Sequential(
-            ConvTranspose2d(G_WIDTHS[-1], image.channels, last, strides[-1], PADDING, bias=False),
+            ConvTranspose2d(widths[-1], image.channels, last, strides[-1], PADDING, bias=False),
             nn.Tanh(),
         )
 
@@ -79,16 +79,17 @@ class _Discriminator(nn.Module):
         self,
         image: ImageSpec,
         norm: NormFactory,
+        widths: Sequence[int],
         dropout: float,
         kernels: Sequence[int],
         strides: Sequence[int],
     ) -> None:
         super().__init__()
-        self.feature_dim = D_WIDTHS[-1] * _reduced(image.resolution, kernels, strides) ** 2
+        self.feature_dim = widths[-1] * _reduced(image.resolution, kernels, strides) ** 2
         first, second, third = (
             Conv2d(before, after, kernel, stride, PADDING, bias=False)
             for before, after, kernel, stride in zip(
-                (image.channels, *D_WIDTHS), D_WIDTHS, kernels, strides, strict=False
+                (image.channels, *widths), widths, kernels, strides, strict=False
             )
         )
         self.layers = nn.Sequential(
@@ -96,11 +97,11 @@ class _Discriminator(nn.Module):
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
             second,
-            norm(D_WIDTHS[1]),
+            norm(widths[1]),
             nn.LeakyReLU(LEAK, inplace=True),
             nn.Dropout2d(dropout),
             third,
-            norm(D_WIDTHS[2]),
+            norm(widths[2]),
             nn.LeakyReLU(LEAK, inplace=True),
             Rows(),
         )
@@ -139,9 +140,11 @@ class CDCGAN(TextbookArchitecture):
     # Of G's layers after the first, and of D's
     g_strides: tuple[int, int, int] = field(default=(2, 2, 2), metadata=LATER)
     d_strides: tuple[int, int, int] = field(default=(2, 2, 2), metadata=LATER)
+    width: int = field(default=64, metadata=LATER)  # next to the image; doubled at every layer
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_widths([self.width])
         check_dropout(self.dropout)
         for name in ("g_kernels", "d_kernels", "g_strides", "d_strides"):
             if min(getattr(self, name)) < 1:
@@ -162,6 +165,7 @@ class CDCGAN(TextbookArchitecture):
                 latent_dim,
                 self.latent_dim,
                 norm,
+                self._widths()[::-1],
                 self.noise_again,
                 self.g_kernels,
                 self.g_strides,
@@ -170,11 +174,16 @@ class CDCGAN(TextbookArchitecture):
 
     def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
         return self.normed(
-            _Discriminator(image, norm, self.dropout, self.d_kernels, self.d_strides)
+            _Discriminator(
+                image, norm, self._widths(), self.dropout, self.d_kernels, self.d_strides
+            )
         )
 
     def finish_head(self, head: nn.Module) -> None:
         without_bias(head)
+
+    def _widths(self) -> tuple[int, int, int]:
+        return self.width, 2 * self.width, 4 * self.width
 
 
 @hookimpl
