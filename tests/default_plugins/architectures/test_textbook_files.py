@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers import folders_of_pictures as layouts
 from helpers import tiny
+from helpers.textbook import FILES, FOLDER
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganbench.config import benchmark_file, json_schema, plan
@@ -21,8 +22,6 @@ from ganbench.records import cells
 from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
 
-FOLDER = Path(__file__).parents[3] / "benchmarks" / "textbook"
-FILES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 PROFILES = {
     "cdcgan_mnist": ("five-epochs", "matrix", "feature-matching", "smoke"),
     "dcgan_bricks": ("letter", "smoke"),
@@ -68,35 +67,6 @@ IMAGES = {
     "cgan_attribute": "3×64×64, 2 classes",
     "cgan_eyeglasses": "3×256×256, 2 classes",
 }
-
-
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Where each file finds generated data of the layout that its comment describes."""
-    root = tmp_path_factory.mktemp("pictures")
-    layouts.textbook(root)
-    bricks, faces = root / "lego-brick-images" / "dataset", root / "celeba" / "img_align_celeba"
-    return {
-        "dcgan_bricks": bricks,
-        "dcgan_bricks_upsampling": bricks,
-        "wgan_gp_faces": faces,
-        "wgan_clip_faces": faces,
-        "cgan_attribute": root / "celeba",
-        "cgan_eyeglasses": root / "glasses",
-    }
-
-
-@pytest.fixture
-def planned(places: dict[str, Path], with_packages: Registry):
-    def planned(name: str, *overrides: str, profile: str | None = None) -> cells.Plan:
-        found = [f"dataset.path={places[name]}"] if name in places else []
-        asked = benchmark_file.load(
-            FOLDER / f"{name}.yaml", with_packages, profile=profile, overrides=(*found, *overrides)
-        )
-        assert not asked.warnings
-        return plan.make(asked, with_packages, device="cpu")
-
-    return planned
 
 
 def test_every_file_is_here() -> None:
