@@ -33,6 +33,7 @@ COMMANDS = {
     "show": "Print a run's table again.",
     "report": "Print it as Markdown, CSV or JSON, or beside published numbers.",
     "sample": "Draw new images from a trained model.",
+    "frames": "Show the same latents at chosen moments of a training.",
     "interpolate": "Walk between latents, between labels, or both.",
     "arithmetic": "Add and subtract latents, as a − b + c.",
     "nearest": "Show samples beside the training images nearest to them.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ganbench.cli import streams
 from ganbench.records import run_folder, windows
-from ganbench.records.windows import DISTURBED, Window
+from ganbench.records.windows import DISTURBED, Unit, Window
 from ganbench.runs.costs import AtWork, Forecast
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganbench.records.run_folder import Run, Trial, TrialOutcome
 
 HEARTBEAT_SECONDS = 60.0
+TICK_SECONDS = 1.0  # between two looks for the end of an epoch
 REFRESH_SECONDS = 0.5
 FORESEE_SECONDS = 2.0  # of ten thousand trials it takes some hundredths of one
 
@@ -38,14 +39,19 @@ def observer(quiet: bool) -> Observer:
 
 @dataclass(frozen=True)
 class Running:
-    """A trial that is being trained, by the last line of its log."""
+    """A trial that is being trained, by the last line of its log or the window that is open."""
 
     trial: Trial
     label: str
-    kimg: float
-    budget: float
+    budget: float  # kimg
+    unit: Unit  # what its budget is told in
     window: Window | None  # None: none yet
     since: float  # seconds since that was written, or since its log where there is none
+
+    @property
+    def share(self) -> float:
+        """How much of the budget is spent."""
+        return self.window.kimg / self.budget if self.window and self.budget else 0.0
 
     def describe(self) -> str:
         """Return one line: how far it is, how fast, its losses, and how long it will take."""
@@ -54,32 +60,67 @@ class Running:
         d_loss = sum(self.window.d_terms.values())
         g_loss = sum(self.window.g_terms.values())
         rate = self.window.images_per_second
-        left = (self.budget - self.kimg) * 1000 / rate
+        left = (self.budget - self.window.kimg) * 1000 / rate
         end = f"{_clock(left)} left" if left > 0 else "judging"
         return (
-            f"{self.label}: {self.kimg:.1f} of {self.budget:g} kimg, {rate / 1000:.2f} kimg/s, "
+            f"{self.label}: {self._place(self.window)}, {rate / 1000:.2f} kimg/s, "
             f"D {d_loss:.3f}, G {g_loss:.3f}, {end}{self._company()}"
         )
+
+    def _place(self, window: Window) -> str:
+        if self.unit == "epochs" and window.epoch and window.progress:
+            return f"epoch {window.epoch:.2f} of {window.epoch / window.progress:.4g}"
+        return f"{window.kimg:.1f} of {self.budget:g} kimg"
 
     def _company(self) -> str:
         disturbed = self.window is not None and (self.window.kept_waiting or 0.0) > DISTURBED
         return ", kept waiting for its cores" if disturbed else ""
 
 
+class Epochs:
+    """The losses of each epoch of the trials whose log has a line for each, as they come."""
+
+    def __init__(self, run: Run) -> None:
+        """Begin with what is in the logs already."""
+        self.run = run
+        self._places: dict[str, int] = {}
+
+    def lines(self, trials: Sequence[Trial]) -> list[str]:
+        """Return a line for each epoch that has ended since the last call."""
+        found = []
+        for trial in trials:
+            if trial.cell is None or trial.cell.schedule.log_every != "epoch":
+                continue
+            path = self.run.directory / run_folder.TRIALS / trial.id / run_folder.WINDOWS
+            new, self._places[trial.id] = windows.after(path, self._places.get(trial.id, 0))
+            alone = sum(one.cell is not None for one in self.run.trials) == 1
+            name = "" if alone else f"{trial.subject.label} seed {trial.seed}: "
+            found += [name + of_epoch(window) for window in new]
+        return found
+
+
+def of_epoch(window: Window) -> str:
+    """Return a line of an epoch's mean losses: `Epoch 001 | G/D 4.4991/0.2348`."""
+    whole, rest = divmod(window.epoch + 1e-6, 1)
+    broken = window.progress >= 1 and rest > 0.02  # the budget ended within one
+    number = f"{window.epoch:06.2f}" if broken else f"{whole:03.0f}"
+    g_loss, d_loss = sum(window.g_terms.values()), sum(window.d_terms.values())
+    return f"Epoch {number} | G/D {g_loss:.4f}/{d_loss:.4f}"
+
+
 class Lines(Observer):
-    """A line per finished trial, and a heartbeat each minute."""
+    """A line per finished trial, one per epoch where the log is of epochs, and a heartbeat."""
 
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
         """Say how many trials are left, and begin the heartbeat."""
-        _say(self._begin(run, waiting, done))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
+        self._say(self._begin(run, waiting, done))
+        self._follow()
 
     def finished(self, outcome: TrialOutcome) -> None:
         """Say how one trial ended."""
+        self._tell_epochs([outcome.trial])
         self._take(outcome)
-        _say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
+        self._say(f"[{self.total - len(self.waiting)}/{self.total}] {summary(outcome)}")
 
     def ended(self) -> None:
         """Stop the heartbeat."""
@@ -114,12 +155,33 @@ class Lines(Observer):
         done = self.total - len(self.waiting)
         return f"{done} of {self.total} trials, {elapsed}{self._left(active)}"
 
+    def _follow(self) -> None:
+        self._epochs, self._telling = Epochs(self.run), threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
     def _watch(self) -> None:
-        while not self._stop.wait(HEARTBEAT_SECONDS):
-            active = running(self.run, self.waiting)
-            _say(self._line(active))
-            for one in active:
-                _say(f"  {one.describe()}")
+        last = time.monotonic()
+        while not self._stop.wait(TICK_SECONDS):
+            self._tell_epochs(self.waiting)
+            if time.monotonic() - last >= HEARTBEAT_SECONDS:
+                last = time.monotonic()
+                self._beat()
+
+    def _beat(self) -> None:
+        active = running(self.run, self.waiting)
+        self._say(self._line(active))
+        for one in active:
+            self._say(f"  {one.describe()}")
+
+    def _tell_epochs(self, trials: Sequence[Trial]) -> None:
+        with self._telling:
+            for line in self._epochs.lines(trials):
+                self._say(line)
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
 
 class Live(Lines):
@@ -138,15 +200,24 @@ class Live(Lines):
             transient=True,
         )
         self.display.start()
+        self._follow()
 
     def finished(self, outcome: TrialOutcome) -> None:
         """Say how one trial ended, above the display."""
+        self._tell_epochs([outcome.trial])
         self._take(outcome)
         self.console.print(summary(outcome))
 
     def ended(self) -> None:
         """Take the display away."""
+        super().ended()
         self.display.stop()
+
+    def _beat(self) -> None:
+        """Leave it to the display."""
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False)
 
     def _render(self) -> RenderableType:
         from rich.console import Group
@@ -155,11 +226,7 @@ class Live(Lines):
         from rich.text import Text
 
         active = running(self.run, self.waiting)
-        done = (
-            self.total
-            - len(self.waiting)
-            + sum(one.kimg / one.budget for one in active if one.budget)
-        )
+        done = self.total - len(self.waiting) + sum(one.share for one in active)
         overall = Table.grid(padding=(0, 2))
         bar = (
             []
@@ -192,16 +259,19 @@ def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
     found = []
     for trial in waiting:
         directory = run.directory / "trials" / trial.id
-        log, path = directory / "worker.log", directory / run_folder.WINDOWS
+        log, path, unfinished = (
+            directory / name for name in ("worker.log", run_folder.WINDOWS, run_folder.OPEN_WINDOW)
+        )
         if not log.exists():
             continue
-        window = windows.last(path)
-        with suppress(FileNotFoundError):  # it began anew
-            since = time.time() - (path if window else log).stat().st_mtime
+        window = windows.newest(path, unfinished)
+        told = [one for one in (path, unfinished) if one.exists()] if window else [log]
+        with suppress(FileNotFoundError, ValueError):  # it began anew
+            since = time.time() - max(one.stat().st_mtime for one in told)
             budget = trial.cell.schedule.kimg if trial.cell else 0.0
-            kimg = window.kimg if window else 0.0
+            unit = trial.cell.followed.unit if trial.cell else "kimg"
             label = trial.subject.label + (f" seed {trial.seed}" if trial.cell and several else "")
-            found.append(Running(trial, label, kimg, budget, window, since))
+            found.append(Running(trial, label, budget, unit, window, since))
     return found
 
 
@@ -209,7 +279,3 @@ def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -25,6 +25,7 @@ _SECTIONS = {
     "training.generator": "PlayerBlock",
     "training.discriminator": "PlayerBlock",
     "evaluation": "EvaluationSettings",
+    "evaluation.frames": "Frames",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from ganbench.config import cell_labels, compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
 from ganbench.config.choices import Choice
+from ganbench.config.followed import followed
 from ganbench.config.players import Players
 from ganbench.config.training_schema import Average, Budget
 from ganbench.config.workshop import Workshop
@@ -110,6 +111,7 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
         g_optimizer=players.said_of("generator"),
         d_optimizer=players.said_of("discriminator"),
         samplers=_samplers(request, workshop),
+        followed=followed(request, units),
     )
     parts = workshop.parts(cell)
     try:

@@ -21,12 +21,14 @@ from ganbench.config.choices import (
     TransformChoice,
 )
 from ganbench.config.settings import Settings
-from ganbench.config.training_schema import Budget, PlayerBlock, Training
+from ganbench.config.training_schema import AmountOfTraining, Budget, PlayerBlock, Training
 from ganbench.records.cells import PLAIN
+from ganbench.records.schedules import MOST
 from ganbench.records.training_settings import Control
 
 MOST_AT_ONCE = 10_000  # trials, and threads
 MOST_IMAGES = 10**9
+MOST_FRAMES = 1000  # that one trial keeps
 
 Norm = Literal[
     "batch",
@@ -39,6 +41,36 @@ Norm = Literal[
     "instance+spectral",
 ]
 """Norm layers, spectral norm of the weights, or both."""
+
+
+Moments = Annotated[
+    tuple[Annotated[PositiveFloat, Field(le=MOST)], ...],
+    Field(min_length=1, max_length=MOST_FRAMES),
+]
+
+
+class Frames(Settings):
+    """Moments at which a picture of the fixed latents is kept, in one unit."""
+
+    kimg: Moments | None = Field(default=None, description="at each of these, such as [10, 100]")
+    epochs: Moments | None = Field(default=None, description="after each of these")
+    steps: Moments | None = Field(default=None, description="after each of these steps of G")
+    every: AmountOfTraining | None = Field(
+        default=None, description="at each multiple of it, such as {epochs: 1}"
+    )
+
+    def given(self) -> dict[str, Any]:
+        """Return what is given, by its key: nothing, or one of the four."""
+        return {key: value for key, value in vars(self).items() if value is not None}
+
+    @pydantic.model_validator(mode="after")
+    def _of_one_unit(self) -> Frames:
+        if len(given := self.given()) > 1:
+            raise ValueError(
+                f"frames are told in one way, and these in {' and '.join(given)}; leave one out, "
+                "or make it null where it lies below a profile or --set"
+            )
+        return self
 
 
 class EvaluationSettings(Settings):
@@ -55,6 +87,7 @@ class EvaluationSettings(Settings):
         default=(SamplerChoice(name=PLAIN),),
         description="how images are drawn of the trained model: each gives a row of its own",
     )
+    frames: Frames = Frames()
 
 
 class CellSettings(Settings):
@@ -216,5 +249,5 @@ TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
 def section_of(info: Any) -> type[Settings] | None:
     """Return the settings below a key, or None where it is a value or a choice of plugin."""
     kind = getattr(info, "annotation", None)
-    sections = (Training, Budget, PlayerBlock, EvaluationSettings, Execution, Gate)
+    sections = (Training, Budget, PlayerBlock, EvaluationSettings, Frames, Execution, Gate)
     return kind if isinstance(kind, type) and issubclass(kind, sections) else None

@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.records.windows import Window
+from ganbench.records.windows import Unit, Window
 from ganbench.util.files import write_atomically
 
 if TYPE_CHECKING:
@@ -63,24 +63,25 @@ PANELS = (
     ),
 )
 
-Curve = tuple[Sequence[float], Sequence[float]]  # kimg, value; None of them but finite
+Curve = tuple[Sequence[float], Sequence[float]]  # kimg or epochs, value; None of them but finite
 
 
-def save_curves(windows: Sequence[Window], path: Path) -> None:
-    """Write a PNG of each player's terms, D's outputs and accuracies, and gradient norms by kimg.
+def save_curves(windows: Sequence[Window], path: Path, unit: Unit = "kimg") -> None:
+    """Write a PNG of each player's terms, D's outputs and accuracies, and gradient norms.
 
     Panels of which nothing was logged are left out; values that are not finite are gaps.
     """
     from matplotlib.figure import Figure  # not pyplot, which would want a display and keep state
 
-    found = [(panel, curves) for panel in PANELS if (curves := _curves(panel, windows))]
+    drawn = [(panel, _curves(panel, windows, unit)) for panel in PANELS]
+    found = [(panel, curves) for panel, curves in drawn if curves]
     rows = max(1, math.ceil(len(found) / 2))
     height = rows * HEIGHT + BASE
     figure = Figure(figsize=(WIDTH, height), dpi=DPI)
     for place, (panel, curves) in enumerate(found):
         x, y, width, tall = _place(place, rows, len(curves))
         axes = figure.add_axes((x / WIDTH, y / height, width / WIDTH, tall / height))
-        _draw(axes, panel, curves)
+        _draw(axes, panel, curves, unit)
     if not found:
         figure.text(0.5, 0.5, "no window of training was logged", ha="center")
     write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
@@ -97,13 +98,16 @@ def _place(number: int, rows: int, curves: int) -> tuple[float, float, float, fl
     return column * WIDTH / 2 + LEFT, (rows - 1 - row) * HEIGHT + BASE + BELOW, width, height
 
 
-def _curves(panel: Panel, windows: Sequence[Window]) -> dict[str, Curve]:
+def _curves(panel: Panel, windows: Sequence[Window], unit: Unit = "kimg") -> dict[str, Curve]:
     """By name, in the order in which they first appear; those without any finite value left out."""
-    parts = [(window.kimg, panel.part(window)) for window in windows]
+    parts = [
+        (window.epoch if unit == "epochs" else window.kimg, panel.part(window))
+        for window in windows
+    ]
     names = panel.keys or {name: name for _, part in parts for name in part}
     found: dict[str, Curve] = {}
     for key, name in names.items():
-        curve = _thinned([(kimg, part[key]) for kimg, part in parts if key in part])
+        curve = _thinned([(x, part[key]) for x, part in parts if key in part])
         if any(math.isfinite(value) for value in curve[1]):
             found[name] = curve
     return found
@@ -111,13 +115,13 @@ def _curves(panel: Panel, windows: Sequence[Window]) -> dict[str, Curve]:
 
 def _thinned(seen: Sequence[tuple[float, float]]) -> Curve:
     """Of each stretch its lowest and its highest value, so that no spike is lost."""
-    kept = [(kimg, _drawable(value)) for kimg, value in seen]
+    kept = [(x, _drawable(value)) for x, value in seen]
     if len(kept) > MOST_POINTS:
         size = math.ceil(len(kept) / (MOST_POINTS / 2))
         stretches = [kept[at : at + size] for at in range(0, len(kept), size)]
         ends = [(min(s, key=_value), max(s, key=_value)) for s in stretches]
         kept = [point for pair in ends for point in sorted(pair)]
-    return [kimg for kimg, _ in kept], [value for _, value in kept]
+    return [x for x, _ in kept], [value for _, value in kept]
 
 
 def _value(point: tuple[float, float]) -> float:
@@ -128,15 +132,15 @@ def _drawable(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST) if math.isfinite(value) else math.nan
 
 
-def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve]) -> None:
+def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve], unit: Unit) -> None:
     shown = dict(list(curves.items())[:MOST_CURVES])
-    for (name, (kimg, values)), look in zip(shown.items(), _looks(), strict=False):
+    for (name, (x, values)), look in zip(shown.items(), _looks(), strict=False):
         marker = "." if len(values) < FEW_POINTS else ""
         zero = panel.logarithmic and not any(values)
         label = f"{name} (0 throughout)" if zero else name
-        axes.plot(kimg, values, label=label, marker=marker, linewidth=1.1, **look)
+        axes.plot(x, values, label=label, marker=marker, linewidth=1.1, **look)
     _scale(axes, panel, [value for _, values in shown.values() for value in values])
-    axes.set_xlabel("kimg", fontsize=8, loc="right", labelpad=0)
+    axes.set_xlabel("epoch" if unit == "epochs" else unit, fontsize=8, loc="right", labelpad=0)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     left_out = len(curves) - len(shown)

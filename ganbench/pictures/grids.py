@@ -63,6 +63,12 @@ def draw_grid(
     return sheet
 
 
+def tile_size(images: Tensor) -> tuple[int, int]:
+    """Return the width and the height that one of these images has on a sheet."""
+    height, width = _tiles(images[:1]).shape[1:3]
+    return width, height
+
+
 def grid_classes(num_classes: int) -> list[int]:
     """Return the classes that a sheet has rows for: all, or 20 evenly spread where they are many.
 

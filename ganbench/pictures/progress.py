@@ -29,6 +29,7 @@ LARGEST = 2_000_000  # bytes
 LEAST_WIDTH = 200  # a file that is too large shows no less than that
 HEADER = 24  # the height of the line above each frame
 MILLISECONDS, HELD = 700, 3500  # of each frame, and of the last
+MOST_FRAMES = 60  # of the file; those that a benchmark asks for may be more
 LOOK = 128  # pixels of a side that decide about the colours
 PURE = (0, 0, 0, 255, 255, 255)  # the first two colours: letters are black and paper is white,
 PAPER = 248  # which no other colour so near to them takes from them
@@ -55,6 +56,7 @@ class ProgressFrames:
     row_names: Sequence[str] = ()
     caption: str = ""
     mixture: Mixture | None = None  # behind points of the plane
+    epoch: int | None = None  # images in one, where titles are to tell epochs
 
     def rewind(self, kimg: float = 0.0) -> None:
         """Forget what a training that is repeated from `kimg` on is going to show again."""
@@ -75,13 +77,19 @@ class ProgressFrames:
 
     def finish(self) -> Path | None:
         """Make progress.gif of the frames and remove them. None: there were none."""
-        read = ((_title(images), _read(path)) for images, path in self._kept())
+        read = ((self._title(images), _read(path)) for images, path in _spread(self._kept()))
         frames = [(title, picture) for title, picture in read if picture is not None]
         path = self.directory / NAME
         if frames:
             write_atomically(path, lambda temporary: _save_gif(frames, temporary))
         shutil.rmtree(self._folder, ignore_errors=True)
         return path if frames else None
+
+    def _title(self, images: int) -> str:
+        if self.epoch:
+            return f"epoch {images / self.epoch:.3g}"
+        kimg = images / 1000
+        return f"{kimg:,.0f} kimg" if kimg >= 1000 else f"{kimg:.4g} kimg"
 
     @property
     def _folder(self) -> Path:
@@ -117,9 +125,12 @@ def _fitting(images: Tensor, columns: int) -> Tensor:
     return interpolate(images.float(), size, mode="area").round().to(torch.uint8)
 
 
-def _title(images: int) -> str:
-    kimg = images / 1000
-    return f"{kimg:,.0f} kimg" if kimg >= 1000 else f"{kimg:.4g} kimg"
+def _spread(kept: list[tuple[int, Path]]) -> list[tuple[int, Path]]:
+    """As many as a moving picture has room for, the first and the last among them."""
+    if len(kept) <= MOST_FRAMES:
+        return kept
+    step = (len(kept) - 1) / (MOST_FRAMES - 1)
+    return [kept[round(i * step)] for i in range(MOST_FRAMES)]
 
 
 def _read(path: Path) -> Image.Image | None:

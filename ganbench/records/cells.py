@@ -14,7 +14,9 @@ from typing import Any, get_args
 from ganbench.errors import GanbenchError
 from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import (
+    BY_ITSELF,
     Control,
+    Followed,
     HalfLife,
     InitialWeights,
     OwnSettings,
@@ -26,8 +28,9 @@ from ganbench.util.messages import brief
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
 
-NAMES = ("label", "axes", "incompatible")
-"""Of a cell's fields, those that are in no id: what tables call it, and why it cannot be built."""
+NAMES = ("label", "axes", "incompatible", "followed")
+"""Of a cell's fields, those that are in no id: what tables call it, why it cannot be built, and how
+its training is watched."""
 
 JUDGING = ("num_samples", "metrics", "extractors", "samplers")
 """Those that a training knows nothing of. Whatever else comes between it and the numbers belongs
@@ -79,6 +82,7 @@ class Cell:
     g_optimizer: Spec | None = None  # None: ganbench's own of the name in `schedule`, as it is
     d_optimizer: Spec | None = None
     samplers: tuple[Spec, ...] = ()  # `plain` first, where it is one; (): `plain` alone
+    followed: Followed = BY_ITSELF
 
     @cached_property
     def id(self) -> str:

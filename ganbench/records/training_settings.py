@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 from ganbench.records.schedules import Schedule
+from ganbench.records.windows import Unit
 
 Precision = Literal["float32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
@@ -68,6 +69,26 @@ class InitialWeights:
     def freezes(self, name: str) -> bool:
         """Whether the weight of this name stays as it is."""
         return any(fnmatchcase(name, pattern) for pattern in self.freeze)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """A moment at which the fixed latents are drawn, and the picture kept."""
+
+    images: int  # real ones shown to D
+    title: str  # the moment in the file's own unit, such as `epoch 5`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Followed:
+    """How a training is watched, which changes nothing of it: no part of any id."""
+
+    unit: Unit = "kimg"  # what its budget is told in
+    frames: tuple[Frame, ...] = ()  # that are kept; (): progress.gif has its own, and none is
+
+
+BY_ITSELF = Followed()
+"""Watched as any training is, where nothing is asked for."""
 
 
 def batches_per_iteration(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ganbench.records import stored
 from ganbench.util import files, sealed
@@ -13,6 +15,10 @@ from ganbench.util import files, sealed
 MOST_WINDOWS = 3000
 
 DISTURBED = 0.05  # of a core: timings of a trial that was kept waiting for more are marked
+
+
+Unit = Literal["kimg", "epochs"]
+"""What a training is told in."""
 
 
 @dataclass(frozen=True)
@@ -66,25 +72,52 @@ def append(path: Path, window: Window) -> None:
         file.write(json.dumps(sealed.with_seal(asdict(window))) + "\n")
 
 
+def write_open(path: Path, window: Window) -> None:
+    """Write how far the window that is open has come, with the means so far.
+
+    Not with one that is not finite, of which the window's end will tell.
+    """
+    means = (*window.d_terms.values(), *window.g_terms.values(), *window.signals.values())
+    if all(map(math.isfinite, means)):
+        sealed.write_json(path, asdict(window))
+
+
+def newest(log: Path, unfinished: Path) -> Window | None:
+    """Return the last of a trial's log and the one that is open, whichever is further."""
+    found = [last(log), *_parsed([line] if (line := _content(unfinished)) else [])]
+    return max((w for w in found if w), key=lambda window: window.iteration, default=None)
+
+
+def after(path: Path, place: int) -> tuple[list[Window], int]:
+    """Return the whole windows of a log beyond a place in its bytes, and the place behind them.
+
+    A log that has become shorter began anew, and is read from its beginning.
+    """
+    content = _content(path)
+    place = place if place <= len(content) else 0
+    end = content.rfind(b"\n") + 1
+    return list(_parsed(content[place:end].splitlines())), max(end, place)
+
+
 def read(path: Path) -> tuple[Window, ...]:
     """Return the windows of a trial's log, of a long one evenly spread ones.
 
     What is not as it was written, or not whole as a line that is being written, is left out.
     """
-    try:
-        lines = files.read_bytes(path).splitlines()
-    except OSError:
-        return ()
+    lines = _content(path).splitlines()
     return tuple(_parsed(lines[:: -(-len(lines) // MOST_WINDOWS) or 1]))
 
 
 def last(path: Path) -> Window | None:
     """Return the last whole window of a trial's log."""
+    return next(iter(_parsed(reversed(_content(path).splitlines()))), None)
+
+
+def _content(path: Path) -> bytes:
     try:
-        lines = files.read_bytes(path).splitlines()
+        return files.read_bytes(path)
     except OSError:
-        return None
-    return next(iter(_parsed(reversed(lines))), None)
+        return b""
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[Window]:

@@ -32,7 +32,7 @@ from ganbench.records.results import (
     TrainingCounts,
     TrialResult,
 )
-from ganbench.records.run_folder import FORESEEN, TRIAL, WINDOWS, Trial, pictures_in
+from ganbench.records.run_folder import FORESEEN, OPEN_WINDOW, TRIAL, WINDOWS, Trial, pictures_in
 from ganbench.records.status import Status
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
@@ -82,10 +82,14 @@ class CellTrial:
         self._log = _logger(directory)
         kimg = cell.schedule.kimg
         self._metric_points = self.watched.images(kimg)
-        self._frame_points = points(round(1000 * kimg))
+        self._kept_frames = list(cell.followed.frames)
+        self._frame_points = self._frames_at(kimg)
         self.sampler = make_sampler(parts, data, trial.seed, trial.device)
         self.samplers = Samplers(cell, parts, self.sampler)
-        self.gallery = Gallery(parts, self.sampler.asked, trial.seed, trial.device, directory)
+        batch, in_epochs = cell.schedule.batch_size, cell.followed.unit == "epochs"
+        epoch = len(data) // batch * batch if in_epochs else None
+        asked = self.sampler.asked
+        self.gallery = Gallery(parts, asked, trial.seed, trial.device, directory, epoch)
         self.trainer = make_trainer(
             cell,
             parts,
@@ -93,6 +97,7 @@ class CellTrial:
             trial.seed,
             trial.device,
             self._on_window,
+            on_open=partial(windows.write_open, directory / OPEN_WINDOW),
             snapshots_at=sorted({*self._metric_points, *self._frame_points}),
             on_snapshot=self._on_snapshot,
         )
@@ -145,6 +150,8 @@ class CellTrial:
                 at_end = self.trainer.state()
             except Diverged as error:
                 return self._diverged(error)
+            finally:
+                (self.directory / OPEN_WINDOW).unlink(missing_ok=True)
         with self.clock.part("sample"):
             self.sampler.calibrate(trained.generator)
             first = self.samplers.drawn(trained, 0)
@@ -189,7 +196,8 @@ class CellTrial:
     def _resume(self) -> None:
         """Go on from a checkpoint where there is one."""
         if (beside := self.kept.resume(self.trainer)) is not None:
-            self.resumed_at = self.trainer.progress.images / 1000
+            self.resumed_at = (shown := self.trainer.progress.images) / 1000
+            self._kept_frames = [f for f in self._kept_frames if f.images > shown]
             for waiting in (self._metric_points, self._frame_points):
                 _take_passed(waiting, self.trainer.progress.images)
             self.probes += [Probe(**probe) for probe in beside["probes"]]
@@ -229,12 +237,20 @@ class CellTrial:
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         picture, values, kimg = None, {}, snapshot.images / 1000
         if _take_passed(self._frame_points, snapshot.images):
-            picture, diversity = self.gallery.frame(snapshot.generator, kimg)
+            kept = [f for f in self._kept_frames if f.images <= snapshot.images]
+            del self._kept_frames[: len(kept)]
+            picture, diversity = self.gallery.frame(snapshot.generator, kimg, kept)
             self.diversity.append((kimg, diversity))
         if _take_passed(self._metric_points, snapshot.images):
             self.probes.append(self._measured(snapshot))
             values = self.probes[-1].values
         self.callbacks.probed(partial(self._seen, snapshot, values, picture))
+
+    def _frames_at(self, kimg: float) -> list[int]:
+        """Return after how many images there are frames: where asked, else ever more rarely."""
+        end = round(1000 * kimg)
+        asked = [frame.images for frame in self.cell.followed.frames]
+        return sorted({*asked, end}) if asked else points(end)
 
     def _seen(
         self, snapshot: Snapshot, values: dict[str, float | None], picture: Image | None

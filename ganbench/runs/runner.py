@@ -40,7 +40,8 @@ logger = logging.getLogger(__name__)
 LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
 LEFTOVERS = (
-    run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS, "worker.log"
+    run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS,
+    run_folder.OPEN_WINDOW, "worker.log",
 )  # fmt: skip
 
 

@@ -15,7 +15,9 @@ from ganbench.models import sampling
 from ganbench.models.label_source import LabelSource, label_name
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
-from ganbench.records.windows import Window
+from ganbench.pictures import frames
+from ganbench.records.training_settings import Frame
+from ganbench.records.windows import Unit, Window
 from ganbench.training import diagnosis
 
 COLUMNS = 10
@@ -28,9 +30,19 @@ class Gallery:
     """samples.png and progress.gif show the same latents; curves.png what was logged."""
 
     def __init__(
-        self, parts: Parts, asked: LabelSource | None, seed: int, device: str, directory: Path
+        self,
+        parts: Parts,
+        asked: LabelSource | None,
+        seed: int,
+        device: str,
+        directory: Path,
+        epoch: int | None = None,
     ) -> None:
-        """`asked` are the training data's labels, where the generator heeds any."""
+        """`asked` are the training data's labels, where the generator heeds any.
+
+        `epoch`: how many images one has, where training is told in epochs; else it is in kimg.
+        """
+        self.unit: Unit = "epochs" if epoch else "kimg"
         image = parts.image
         self.device = torch.device(device)
         self.directory = directory
@@ -44,15 +56,17 @@ class Gallery:
             None if asked is None else asked.draw(CALIBRATION, seed, "labels of frames"),
         )
         self._frames = pictures.ProgressFrames(
-            directory, COLUMNS, self.names, self.caption, self.mixture
+            directory, COLUMNS, self.names, self.caption, self.mixture, epoch
         )
 
     def rewind(self, kimg: float) -> None:
         """Training begins, or goes on, from there."""
         self._frames.rewind(kimg)
 
-    def frame(self, generator: ConditionalGenerator, kimg: float) -> tuple[Image, float]:
-        """Keep what the fixed latents give now, as a frame of progress.gif.
+    def frame(
+        self, generator: ConditionalGenerator, kimg: float, kept: Sequence[Frame] = ()
+    ) -> tuple[Image, float]:
+        """Draw what the fixed latents give now, as a frame of progress.gif and one for each `kept`.
 
         Returns its picture, and how different the samples are. `generator` is a copy: its batch
         norm is calibrated.
@@ -60,6 +74,12 @@ class Gallery:
         sampling.recalibrate(generator, *self._calibration, self.device)
         images = self._drawn(generator)
         picture = self._frames.add(kimg, images)
+        for moment in kept:
+            about = (self.directory, round(1000 * kimg), moment.title)
+            if self.is_plane:
+                frames.keep_plot(*about, picture)
+            else:
+                frames.keep(*about, images, COLUMNS, self.names, self.caption)
         return picture, diagnosis.diversity(images, self._same_label)
 
     def real_diversity(self, data: LabeledImages) -> float:
@@ -93,7 +113,7 @@ class Gallery:
     def end_early(self, windows: Sequence[Window]) -> None:
         """Write what there is without a trained generator."""
         self._frames.finish()
-        pictures.save_curves(windows, self.directory / CURVES)
+        pictures.save_curves(windows, self.directory / CURVES, self.unit)
 
     @property
     def _same_label(self) -> Tensor | None:

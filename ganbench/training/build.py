@@ -24,6 +24,7 @@ def make_trainer(
     device: str,
     on_window: Callable[[Window], None] = lambda window: None,
     *,
+    on_open: Callable[[Window], None] | None = None,
     snapshots_at: Sequence[int] = (),
     on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
 ) -> Trainer:
@@ -45,6 +46,7 @@ def make_trainer(
         seed=seed,
         device=torch.device(device),
         on_window=on_window,
+        on_open=on_open,
         snapshots_at=snapshots_at,
         on_snapshot=on_snapshot,
         owned=parts.owned(discriminator),

@@ -43,12 +43,30 @@ class Log:
         """
         d_terms, g_terms = self.d_meter.read(), self.g_meter.read()
         signals = self.signals.read()
-        kimg = progress.images / 1000
-        check_finite(d_terms, g_terms, signals, kimg)
+        check_finite(d_terms, g_terms, signals, progress.images / 1000)
+        window = self._window(progress, seconds, iterations, d_terms, g_terms, signals)
+        self.windows.append(window)
+        self.seconds += seconds
+        return window
+
+    def so_far(self, progress: Progress, seconds: float, iterations: int) -> Window:
+        """Return the window that is open, of the iterations up to now, and change nothing."""
+        d_terms, g_terms = self.d_meter.means(), self.g_meter.means()
+        return self._window(progress, seconds, iterations, d_terms, g_terms, self.signals.means())
+
+    def _window(
+        self,
+        progress: Progress,
+        seconds: float,
+        iterations: int,
+        d_terms: dict[str, float],
+        g_terms: dict[str, float],
+        signals: dict[str, float],
+    ) -> Window:
         images = iterations * self._settings.images_per_iteration
         batches = progress.iteration * self._settings.batches_per_iteration
-        window = Window(
-            kimg=kimg,
+        return Window(
+            kimg=progress.images / 1000,
             iteration=progress.iteration,
             seconds=seconds,
             images_per_second=images / seconds,
@@ -59,6 +77,3 @@ class Log:
             epoch=batches / self._batches_per_epoch,
             progress=min(progress.iteration / self._iterations, 1.0),
         )
-        self.windows.append(window)
-        self.seconds += seconds
-        return window

@@ -26,9 +26,13 @@ class Meter:
             self._sums[name] = self._sums[name] + term if name in self._sums else term
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def means(self) -> dict[str, float]:
+        """Return the means since the last reading, waiting for the device, and go on."""
+        return {name: total.item() / self._counts[name] for name, total in self._sums.items()}
+
     def read(self) -> dict[str, float]:
         """Return the means since the last reading, waiting for the device, and begin anew."""
-        means = {name: total.item() / self._counts[name] for name, total in self._sums.items()}
+        means = self.means()
         self._sums, self._counts = {}, {}
         return means
 

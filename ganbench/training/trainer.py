@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -34,6 +35,8 @@ from ganbench.training.state import Stateful, TrainerState
 from ganbench.training.terms import TermSums
 from ganbench.util.random_streams import seed_all, stream, undisturbed
 
+LOOK_SECONDS = 5.0  # between two looks at a window that is open
+
 Prior = Callable[[int, torch.Generator, torch.device], Tensor]
 """As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
 
@@ -56,6 +59,7 @@ class Trainer:
         seed: int,
         device: torch.device,
         on_window: Callable[[Window], None] = lambda window: None,
+        on_open: Callable[[Window], None] | None = None,
         snapshots_at: Sequence[int] = (),
         on_snapshot: Callable[[Snapshot], None] = lambda snapshot: None,
         owned: OwnedNetworks | None = None,
@@ -71,6 +75,7 @@ class Trainer:
         `settings`: all else that decides the training.
         `seed`: of the order of images, of latents, fake labels, and what losses draw.
         `on_window`: called with each window of the log, once it is over.
+        `on_open`: called every few seconds with the window that is open, if it lasts so long.
         `snapshots_at`, `on_snapshot`: at which numbers of images shown to D a copy of the judged
         generator is handed over; the training's clock stands meanwhile.
         `owned`: networks of the losses and of the discriminator's conditioner.
@@ -97,7 +102,7 @@ class Trainer:
         self.prior = prior
         self.settings = settings
         self.device = device
-        self.on_window = on_window
+        self.on_window, self.on_open = on_window, on_open
         self.snapshots_at = sorted(snapshots_at)
         self.on_snapshot = on_snapshot
         torch_settings.compile_networks(settings, generator, discriminator, losses)
@@ -171,7 +176,7 @@ class Trainer:
         plugin breaks its promise.
         """
         last = self.progress.iteration
-        clock = self._now()
+        clock, next_look = self._now(), time.monotonic() + LOOK_SECONDS
         for iteration in range(last + 1, self.iterations + 1):
             self.iterate()
             if self.snapshots_at and self.progress.images >= self.snapshots_at[0]:
@@ -179,6 +184,9 @@ class Trainer:
             if self.log.ends_window(iteration):
                 self.on_window(self.close_window(self._now() - clock, iteration - last))
                 clock, last = self._now(), iteration
+            elif self.on_open and time.monotonic() >= next_look:
+                self.on_open(self.log.so_far(self.progress, self._now() - clock, iteration - last))
+                next_look = time.monotonic() + LOOK_SECONDS
         return TrainingResult(
             self.judged_generator,
             self.discriminator,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from PIL import Image
 
 from ganbench import Window
@@ -151,3 +153,14 @@ def test_page_is_drawn_fast_and_leaves_pyplot_alone(tmp_path):
     assert time.process_time() - started < 3
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or not pyplot.get_fignums()
+
+
+def test_curves_of_a_training_in_epochs_are_over_epochs(monkeypatch, tmp_path):
+    windows = [replace(window(60 * i, {"real": 0.5 / i}), epoch=float(i)) for i in (1, 2, 3)]
+    panel = next(p for p in PANELS if "discriminator's loss" in p.title)
+    assert _curves(panel, windows, "epochs")["real"][0] == [1.0, 2.0, 3.0]
+    assert _curves(panel, windows)["real"][0] == [60.0, 120.0, 180.0]
+    labels = []
+    monkeypatch.setattr(Axes, "set_xlabel", lambda axes, text, **how: labels.append(text))
+    save_curves(windows, tmp_path / "curves.png", "epochs")
+    assert set(labels) == {"epoch"}

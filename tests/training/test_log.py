@@ -138,3 +138,23 @@ class Steep(BCE):
 def test_a_gradient_that_is_not_finite_is_divergence():
     with pytest.raises(Diverged, match=r"^g gradient norm became nan after 0\.0 kimg"):
         trainer_of(Steep(), log_every=1).run()
+
+
+def test_window_that_is_open_is_told_and_changes_nothing(monkeypatch):
+    from ganbench.training import trainer
+
+    plain = trainer_of(kimg=0.08, log_every=6).run()
+    monkeypatch.setattr(trainer, "LOOK_SECONDS", 0.0)
+    told = []
+    watching = trainer_of(kimg=0.08, log_every=6)
+    watching.on_open = told.append
+    watched = watching.run()
+    assert [window.iteration for window in told] == [1, 2, 3, 4, 5, 7, 8, 9]
+    assert [w.d_terms for w in watched.windows] == [w.d_terms for w in plain.windows]
+    assert [w.g_terms for w in watched.windows] == [w.g_terms for w in plain.windows]
+    assert told[4].progress == pytest.approx(0.5)
+    assert told[0].d_terms.keys() == plain.windows[0].d_terms.keys()
+    first = plain.windows[0]
+    fifth = told[4]
+    assert fifth.d_terms != first.d_terms
+    assert fifth.images_per_second == pytest.approx(5 * 8 / fifth.seconds)

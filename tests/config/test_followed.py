@@ -1,0 +1,93 @@
+"""Frames that a file asks for, and epochs in which it tells its budget, are in no id."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ganbench.errors import ConfigError
+from ganbench.records import stored
+from ganbench.records.cells import Cell, Plan, as_written
+from ganbench.records.training_settings import Followed, Frame
+
+TEXT = """\
+version: 1
+name: bench
+dataset: {name: ring, train_size: 1030}
+loss: wgan-gp
+conditioning: none
+architecture: {name: mlp, width: 8}
+training: {batch_size: 50, n_critic: 3, budget: BUDGET}
+evaluation: {metrics: [mode-coverage], frames: FRAMES}
+"""  # an epoch is of 1000 images, a step of G of 150
+
+
+def cell(planned, frames: str = "{}", budget: str = "{epochs: 7}") -> Cell:
+    (found,) = planned(TEXT.replace("FRAMES", frames).replace("BUDGET", budget)).cells
+    return found
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ("{}", []),
+        ("{epochs: [5, 1, 1]}", [(1000, "epoch 1"), (5000, "epoch 5")]),
+        ("{kimg: [0.5, 7]}", [(500, "0.5 kimg"), (7000, "7 kimg")]),
+        ("{steps: [10]}", [(1500, "step 10")]),
+        ("{epochs: [7, 7.5]}", [(7000, "epoch 7")]),  # and beyond the budget
+        ("{epochs: [20]}", []),
+        ("{every: {epochs: 3}}", [(3000, "epoch 3"), (6000, "epoch 6")]),
+        ("{every: {kimg: 3.5}}", [(3500, "3.5 kimg"), (7000, "7 kimg")]),
+        ("{every: 0.5}", [(3500, "0.5 of the budget"), (7000, "1 of the budget")]),
+        ("{every: {epochs: 2}, epochs: null}", [(1000 * n, f"epoch {n}") for n in (2, 4, 6)]),
+    ],
+)
+def test_frames_are_told_in_images(planned, frames: str, expected: list[tuple[int, str]]) -> None:
+    found = cell(planned, frames).followed.frames
+    assert [(frame.images, frame.title) for frame in found] == expected
+
+
+def test_how_a_training_is_followed_is_in_no_id(planned) -> None:
+    plain = cell(planned, budget="{kimg: 7}")
+    watched = cell(planned, "{epochs: [1, 7]}")
+    assert plain.followed == Followed()
+    assert watched.followed.unit == "epochs"
+    assert (watched.id, watched.training_id) == (plain.id, plain.training_id)
+
+
+def test_what_is_followed_is_read_back_from_a_plan(planned) -> None:
+    found = cell(planned, "{epochs: [1]}")
+    plan = Plan("bench", (found,), (), (0,), "cpu")
+    again = stored.typed(Plan, json.loads(json.dumps(as_written(plan)))).cells[0]
+    assert again.followed == Followed(unit="epochs", frames=(Frame(images=1000, title="epoch 1"),))
+    assert again.id == found.id
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ("{epochs: [1], kimg: [2]}", "frames are told in one way, and these in kimg and epochs"),
+        ("{epochs: []}", "evaluation.frames.epochs: "),
+        ("{epochs: [0]}", "evaluation.frames.epochs.0: expected a number greater than 0"),
+        ("{epochs: [-1]}", "expected a number greater than 0"),
+        ("{epochs: 5}", "evaluation.frames.epochs: expected "),
+        ("{epoch: [5]}", "'epoch'"),
+        ("{every: 3}", "expected a share of the budget from 0 to 1"),
+        ("{every: {epochs: 0}}", "every 0 epochs comes to no end of moments"),
+        ("{every: {kimg: 0.001}}", "every 1e-3 kimg comes to 7,000 moments, and at most 1,000"),
+    ],
+)
+def test_frames_that_cannot_be_are_refused_with_their_place(planned, frames, message) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cell(planned, frames)
+    assert message in str(caught.value)
+    assert "frames" in str(caught.value)
+
+
+def test_frames_in_epochs_of_data_of_unknown_size_are_refused(planned, tmp_path) -> None:
+    text = TEXT.replace("FRAMES", "{epochs: [1]}").replace("BUDGET", "{kimg: 1}")
+    data = f"{{name: image-folder, path: {tmp_path}, resolution: 8}}"
+    text = text.replace("{name: ring, train_size: 1030}", data).replace("mode-coverage", "fid")
+    with pytest.raises(ConfigError, match=r"evaluation.frames: the data set does not say how many"):
+        planned(text.replace("{name: mlp, width: 8}", "{name: dcgan, width: 8}"))
