@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
-from yaml.nodes import MappingNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from ganbench.config import matrix
 from ganbench.config.choices import Choice, ConditioningChoice, in_label
@@ -32,6 +32,9 @@ from ganbench.registry.registry import Registry
 from ganbench.util.messages import Loc, known, shown, suggestion, unknown_key
 from ganbench.util.pydantic_errors import complaints
 
+IMAGES = {  # options of data sets, of how pictures are prepared
+    *("resolution", "channels", "crop", "crop_size", "filter", "background", "range", "draft"),
+}
 _HINTS = {
     "version": "; add version: 1",
     "name": "; add a short name, such as name: my_benchmark",
@@ -118,6 +121,7 @@ def plugins_of(document: Document, path: Path) -> list[str]:
 
 def validated(document: Document, registry: Registry) -> Config:
     """Return the settings of a whole document. Raises ConfigError with every problem found."""
+    document, gone = _with_images_as_before(document, registry)
     data = document.data()
     problems = Problems(document)
     for key in data:
@@ -130,7 +134,28 @@ def validated(document: Document, registry: Registry) -> Config:
     cells = list(_cells(base, asked, registry, problems))
     problems.raise_any()
     assert run is not None
-    return Config(run, tuple(cells), document, (*document.dropped, *warnings))
+    return Config(run, tuple(cells), document, (*gone, *warnings))
+
+
+def _with_images_as_before(
+    document: Document, registry: Registry
+) -> tuple[Document, tuple[str, ...]]:
+    """Let another data set that is only named prepare its images as the one before it.
+
+    Also returns sentences of the options that are gone.
+    """
+    told = []
+    for one in document.replaced:
+        kept: dict[str, Node] = {}
+        now = document.child("dataset", "name") if one.at == "dataset" and one.by_name else None
+        stands = isinstance(now, ScalarNode) and now.value == one.after
+        if stands and one.after in registry.names("dataset"):
+            taken = registry.options_model("dataset", one.after).model_fields.keys() & IMAGES
+            kept = {name: node for name, node in one.options.items() if name in taken}
+            unset = {n: node for n, node in kept.items() if not document.child("dataset", n)}
+            document = document.with_nodes("dataset", unset)
+        told.append(one.told(kept))
+    return document, tuple(filter(None, told))
 
 
 def _with_profile(document: Document, profile: str | None) -> Document:

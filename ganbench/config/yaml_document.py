@@ -8,7 +8,7 @@ value can say where that value was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,38 @@ _PLAIN_TAGS = {
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A plugin that another took the place of, with the options that went with it."""
+
+    place: str
+    at: str  # such as `dataset`
+    before: str
+    after: str
+    options: Mapping[str, Node]
+    by_name: bool  # of the other one, nothing but its name was said
+
+    def told(self, kept: Container[str] = ()) -> str:
+        """Return a sentence of the options that are gone, or nothing where all are `kept`."""
+        gone = [name for name in self.options if name not in kept]
+        if not gone:
+            return ""
+        stay = [name for name in self.options if name in kept]
+        stay_told = f", and {', '.join(stay)} stay" if stay else ""
+        return (
+            f"{self.place}: {self.at} is '{self.after}' in place of '{self.before}', whose options "
+            f"{', '.join(gone)} go with it{stay_told}; set anew what is to stay, as in --set "
+            f"{self.at}.{gone[-1]}=VALUE"
+        )
+
+
+@dataclass(frozen=True)
 class Document:
     """A tree of YAML nodes; `text` is the file's own."""
 
     name: str
     text: str
     root: MappingNode
-    dropped: tuple[str, ...] = ()  # what merging left out, as sentences
+    replaced: tuple[Replaced, ...] = ()  # what merging left out
 
     @classmethod
     def read(cls, path: Path) -> Document:
@@ -96,8 +121,8 @@ class Document:
 
     def merged(self, other: MappingNode) -> Document:
         """Return it with another mapping laid over it: mappings merge, all else replaces."""
-        dropped = tuple(_dropped(self.root, other))
-        return replace(self, root=_merge(self.root, other), dropped=(*self.dropped, *dropped))
+        gone = tuple(_replaced(self.root, other))
+        return replace(self, root=_merge(self.root, other), replaced=(*self.replaced, *gone))
 
     def with_override(self, assignment: str, *, flat: Container[str] = ()) -> Document:
         """Return it with `a.b.c=value` set; the value is YAML.
@@ -118,6 +143,15 @@ class Document:
             node = MappingNode(_TAG + "map", [(key_node, node)], mark, mark)
         assert isinstance(node, MappingNode)
         return self.merged(node)
+
+    def with_nodes(self, key: str, nodes: Mapping[str, Node]) -> Document:
+        """Return it with these nodes below a key of the top level."""
+        mark = self.root.start_mark
+        keys = {name: ScalarNode(_TAG + "str", name, mark, mark) for name in (key, *nodes)}
+        below = MappingNode(
+            _TAG + "map", [(keys[name], node) for name, node in nodes.items()], mark, mark
+        )
+        return self.merged(MappingNode(_TAG + "map", [(keys[key], below)], mark, mark))
 
     def without(self, key: str) -> Document:
         """Return it without a key of the top level."""
@@ -306,23 +340,19 @@ def _merge(base: MappingNode, over: MappingNode) -> MappingNode:
     return MappingNode(base.tag, values, base.start_mark, base.end_mark)
 
 
-def _dropped(base: MappingNode, over: MappingNode, path: str = "") -> Iterator[str]:
-    """Yield which options go with a plugin that another takes the place of."""
+def _replaced(base: MappingNode, over: MappingNode, path: str = "") -> Iterator[Replaced]:
+    """Yield the plugins that others take the place of, where options go with them."""
     for key, value in over.value:
         below, at = _get(base, key.value), f"{path}{key.value}"
         if not (isinstance(below, MappingNode) and isinstance(value, MappingNode)):
             continue
         if _merges(below, value):
-            yield from _dropped(below, value, f"{at}.")
+            yield from _replaced(below, value, f"{at}.")
             continue
         own = {k.value for k, _ in value.value}
-        if gone := [k.value for k, _ in below.value if k.value not in own]:
-            names = [plain(_get(node, "name") or node) for node in (below, value)]
-            yield (
-                f"{_mark(key)}: {at} is '{names[1]}' in place of '{names[0]}', whose options "
-                f"{', '.join(gone)} go with it; set anew what is to stay, as in --set "
-                f"{at}.{gone[-1]}=VALUE"
-            )
+        if gone := {k.value: node for k, node in below.value if k.value not in own}:
+            before, after = (plain(_get(node, "name") or node) for node in (below, value))
+            yield Replaced(_mark(key), at, before, after, gone, own == {"name"})
 
 
 def _merges(base: Node, over: Node) -> bool:

@@ -79,6 +79,44 @@ def test_options_that_go_with_their_plugin_are_told(parse, text, override, dropp
     assert all(dropped in warning for warning in warnings)
 
 
+FOLDER = """\
+dataset:
+  {name: image-csv, path: a, csv: a.csv, resolution: 32, channels: 1, filter: bilinear}
+"""
+
+
+def with_dataset(text: str) -> str:
+    return "".join(f"{x}\n" for x in PLAIN.splitlines() if not x.startswith("dataset:")) + text
+
+
+def test_another_data_set_prepares_images_as_the_one_before(parse) -> None:
+    found = parse(
+        with_dataset(FOLDER), overrides=["dataset.name=image-folder", "dataset.path=sorted"]
+    )
+    options = {"path": "sorted", "resolution": 32, "channels": 1, "filter": "bilinear"}
+    assert found.cells[0].settings.dataset.options == options
+    assert found.document.data()["dataset"] == {"name": "image-folder", **options}
+    (warning,) = found.warnings
+    assert "whose options path, csv go with it, and resolution, channels, filter stay" in warning
+
+
+def test_what_is_set_of_another_data_set_counts(parse) -> None:
+    text, names = with_dataset(FOLDER), ["dataset.name=image-folder", "dataset.path=x"]
+    found = parse(text, overrides=[*names, "dataset.resolution=64"])
+    assert found.cells[0].settings.dataset.options["resolution"] == 64
+    whole = parse(text, overrides=["dataset={name: image-folder, path: x}"])
+    assert whole.cells[0].settings.dataset.options == {"path": "x"}
+    assert "go with it; set anew" in whole.warnings[0]
+
+
+def test_a_data_set_of_one_size_keeps_nothing(parse) -> None:
+    found = parse(with_dataset(FOLDER), overrides=["dataset.name=mnist"])
+    assert found.cells[0].settings.dataset.options == {}
+    assert "resolution, channels, filter go with it; set anew" in found.warnings[0]
+    names = ["dataset.name=image-folder", "dataset.path=x", "dataset.name=mnist"]
+    assert parse(with_dataset(FOLDER), overrides=names).cells[0].settings.dataset.options == {}
+
+
 def test_unknown_profile_names_the_nearest(refused) -> None:
     message = refused(PROFILES, profile="smok")
     assert "--profile smok: b.yaml has no such profile; did you mean 'smoke'?" in message

@@ -5,12 +5,15 @@ Or its comments say which other line goes with it.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import folders_of_pictures as layouts
 from helpers.textbook import FILES, FOLDER
 
+from ganbench.config import benchmark_file, plan
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.losses import Regularizer
 from ganbench.errors import ConfigError
@@ -102,6 +105,37 @@ def steps(with_packages: Registry, first_images):
             assert all(p.isfinite().all() for p in player.parameters())
 
     return steps
+
+
+@pytest.mark.parametrize("names", [("0", "1"), ("G", "NoG")])
+def test_sorted_folders_train_the_same_model_as_a_table(
+    names: tuple[str, str], tmp_path: Path, with_packages: Registry
+) -> None:
+    """To the last bit, where the classes' pictures are in the same order."""
+    labels = [0, 0, 0, 0, 1, 1, 1, 1]
+    layouts.glasses(tmp_path / "csv", labels)
+    for i, label in enumerate(labels, start=1):
+        face = f"face-{i}.png"
+        target = tmp_path / "sorted" / names[label] / face
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "csv" / "faces" / face, target)
+    table = ("dataset.pattern=faces/face-{id}.png", f"dataset.path={tmp_path / 'csv'}")
+    folder = ("dataset.name=image-folder", f"dataset.path={tmp_path / 'sorted'}")
+    trained = []
+    for dataset in (table, folder):
+        overrides = (*small("cgan_eyeglasses"), *dataset)
+        asked = benchmark_file.load(
+            FOLDER / "cgan_eyeglasses.yaml", with_packages, overrides=overrides
+        )
+        (cell,) = plan.make(asked, with_packages, device="cpu").cells
+        parts = Parts.of(cell, with_packages)
+        data = parts.dataset.load("train", tmp_path)
+        assert data.images.shape == (8, 3, 32, 32)  # the size stays with another data set
+        trained.append(make_trainer(cell, parts, data, 0, "cpu").run())
+    for player in ("generator", "discriminator"):
+        one, other = (getattr(done, player).state_dict() for done in trained)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(value, other[key]) for key, value in one.items())
 
 
 @pytest.mark.parametrize("loss", LOSSES)
