@@ -36,7 +36,7 @@ HOSTILE = (
     "</script></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)> & \x00 \x1b[31m"
     "\u202e"
 )
-VOID = {"img", "input", "link", "meta"}
+VOID = {"img", "input", "link", "meta", "wbr"}
 
 
 LOADING = {"src", "href", "srcset", "data", "action", "poster", "background", "xlink:href"}

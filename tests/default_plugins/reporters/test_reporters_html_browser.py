@@ -163,7 +163,7 @@ def test_page_in_a_browser(browser: Browser, path: Path) -> None:
     assert browser.value(ROWS) == ["bce", FLIP, "lsgan", "wgan-gp"]
     first = "document.querySelector('table.sortable').tBodies[0].rows[0].textContent"
     assert browser.value(first).startswith(REAL)
-    images = "[...document.images].map(image => image.complete && image.naturalWidth)"
+    images = "[...document.querySelectorAll('.card img')].map(i => i.complete && i.naturalWidth)"
     assert browser.value(images) == [600] * 4
     assert (
         browser.told("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled") == []
@@ -179,3 +179,44 @@ def test_only_tables_are_wider_than_the_window(browser: Browser, path: Path, wid
     assert browser.value("document.documentElement.scrollWidth") <= width
     wide = "[...document.querySelectorAll('main *')].filter(n => n.scrollWidth > n.clientWidth + 1 && getComputedStyle(n).overflowX === 'auto').map(n => n.className || n.tagName)"  # fmt: skip # noqa: E501
     assert set(browser.value(wide)) <= {"scroll", "PRE"}
+
+
+OPENERS = "[...document.querySelectorAll('.opener')]"
+
+
+def test_picture_opens_at_full_size_by_keyboard_too(browser: Browser, path: Path) -> None:
+    browser.open(path)
+    assert browser.value(f"{OPENERS}.length") == 4
+    assert browser.value(f"{OPENERS}[0].ariaLabel").endswith(": open at full size")
+    assert browser.value("document.querySelector('.opener img').width") < 600
+    browser.value(f"{OPENERS}[0].focus()")
+    for kind in ("keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key="Enter", text="\r", code="Enter")
+    assert browser.value("document.querySelector('dialog').open")
+    assert browser.value("document.querySelector('dialog img').width") == 600
+    for kind in ("keyDown", "keyUp"):
+        key = {"key": "Escape", "code": "Escape", "windowsVirtualKeyCode": 27}
+        browser.call("Input.dispatchKeyEvent", type=kind, **key)
+    assert not browser.value("document.querySelector('dialog').open")
+    assert browser.value("document.activeElement.className") == "opener"
+
+
+VISIBLE = (
+    "(cell) => { const b = cell.getBoundingClientRect(); return b.width > 0 && b.right <= {} }"
+)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_names_stand_in_one_cell_and_the_first_number_is_seen(
+    browser: Browser, runs: Any, width: int
+) -> None:
+    text = runs.TEXT.replace("lsgan]", "lsgan], training.g_lr: [0.001, 0.002]")
+    cells = runs.planned(text).cells
+    results = {cell.label: [runs.result({FID: 1.25})] for cell in cells}
+    report = Report.of(runs.write(results, text))
+    HTML().write(report, report.run.directory)
+    browser.open(report.run.directory / "report.html", width)
+    seen = f"[...document.querySelectorAll('tbody.cells tr')].map(row => [...row.cells].filter({VISIBLE.replace('{}', str(width))}).map(c => c.textContent))"  # fmt: skip # noqa: E501
+    for row in browser.value(seen):
+        assert "0.001" in row[0] or "0.002" in row[0]
+        assert any(text.startswith("1.25") for text in row)

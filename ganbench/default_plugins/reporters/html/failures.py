@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
-from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.markup import Markup, element, prose
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _group(outcomes: list[TrialOutcome]) -> Markup:
         element(
             "p",
             element("span", "The first: ", class_="hint") if differ else None,
-            reason[:REASON_LENGTH] or "no reason is known",
+            prose(reason[:REASON_LENGTH] or "no reason is known"),
             class_="reason",
         ),
         element("details", element("summary", whose), element("pre", log)) if log else None,

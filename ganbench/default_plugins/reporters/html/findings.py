@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ganbench import Finding
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
-from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.markup import Markup, element, prose
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 MOST_BYTES = 400_000
@@ -45,12 +45,12 @@ def _title(finding: Finding) -> str:
 
 def _block(kind: _Kind) -> Markup:
     seen = [
-        element("li", element("b", whose), f": {what}" if what else "")
+        element("li", element("b", whose), prose(f": {what}") if what else "")
         for whose, what in kind.seen[:MOST_TRIALS]
     ]
     if len(kind.seen) > MOST_TRIALS:
         seen.append(element("li", f"and {len(kind.seen) - MOST_TRIALS:,} more trials"))
-    tries = [element("li", remedy) for remedy in kind.remedies]
+    tries = [element("li", prose(remedy)) for remedy in kind.remedies]
     advice = [element("p", "To try:", class_="hint"), element("ul", tries)] if tries else None
     return element(
         "article", element("h3", kind.title), element("ul", seen), advice, class_="finding"

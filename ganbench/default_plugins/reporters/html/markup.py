@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 # Which no page may hold, or which put what is read in another order.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
-_VOID = {"img", "input", "link", "meta"}
+_VOID = {"img", "input", "link", "meta", "wbr"}
+_NUMBER = re.compile(r"([≥≤<>]|\d) (?=\d|%)")  # which belongs with the sign before or after it
+LONGEST_WORD = 24  # characters; longer ones may break anywhere
 
 Content = str | None | Iterable["Content"]
 
@@ -32,6 +34,26 @@ def joined(content: Content) -> Markup:
     if isinstance(content, str):
         return escaped(content)
     return Markup("".join([x if isinstance(x, Markup) else joined(x) for x in content]))
+
+
+def prose(text: str) -> list[Content]:
+    """Return text in which what stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one has no partner
+        return [text]
+    return [element("code", part) if place % 2 else part for place, part in enumerate(parts)]
+
+
+def unbroken(text: str) -> list[Content]:
+    """Return text whose short words are kept whole; a line may end at blanks and before an @."""
+    found: list[Content] = []
+    for part in re.split(r"(\s+|(?=@))", _NUMBER.sub("\\1\N{NO-BREAK SPACE}", text)):
+        if part == "":
+            found.append(element("wbr"))
+        else:
+            is_word = not part.isspace() and len(part) <= LONGEST_WORD
+            found.append(element("span", part, class_="word") if is_word else part)
+    return found
 
 
 def element(tag: str, *content: Content, **attributes: object) -> Markup:

@@ -111,7 +111,9 @@ def _protocols(view: ReportView) -> list[Markup]:
     blocks = (
         element(
             "details",
-            element("summary", element("code", name), f" {columns.get(name, '')}"),
+            element(
+                "summary", element("code", name), f" {_used_for(protocol) or columns.get(name, '')}"
+            ),
             element("pre", json.dumps(protocol, indent=1, ensure_ascii=False)),
         )
         for name, protocol in found.items()
@@ -122,8 +124,17 @@ def _protocols(view: ReportView) -> list[Markup]:
     return [element("h3", "Protocols"), *kept]
 
 
+def _used_for(protocol: Mapping[str, Any]) -> str:
+    """Return the columns of a protocol, and what tells it from others of the same ones."""
+    columns = ", ".join(str(name) for name, *_ in protocol.get("columns", ()))
+    samples, sampler = protocol.get("num_samples"), protocol.get("sampler") or {}
+    beside = [f"{samples:,} samples"] if isinstance(samples, int) else []
+    beside += [f"sampler {sampler['name']}"] if "name" in sampler else []
+    return f"{columns} ({', '.join(beside)})" if beside else columns
+
+
 def _columns(view: ReportView) -> dict[str, str]:
-    """Return what each protocol was used for."""
+    """Return what each protocol was used for, which those of earlier runs do not say."""
     found: dict[str, dict[str, None]] = {}
     for row in view.all:
         for name, summary in row.in_table.values.items():

@@ -31,7 +31,7 @@
 
   const key = (row, place, isText) => {
     const cell = row.cells[place];
-    if (isText) return cell.textContent.trim();
+    if (isText) return cell.dataset.v ?? cell.textContent.trim();
     return cell.dataset.v === undefined ? NaN : Number(cell.dataset.v);
   };
 
@@ -80,4 +80,35 @@
     box.addEventListener("input", show);
   }
   if (more || box) show();
+})();
+(() => {
+  const pictures = [...document.querySelectorAll(".card img")];
+  if (!pictures.length || !window.HTMLDialogElement) return;
+  const sheet = document.createElement("dialog");
+  const whole = document.createElement("img");
+  const close = document.createElement("button");
+  close.type = "button";
+  close.textContent = "Close";
+  sheet.append(close, whole);
+  document.body.append(sheet);
+  close.addEventListener("click", () => sheet.close());
+  sheet.addEventListener("click", (event) => {
+    if (event.target === sheet) sheet.close();
+  });
+  for (const picture of pictures) {
+    const opener = document.createElement("button");
+    opener.type = "button";
+    opener.className = "opener";
+    opener.setAttribute("aria-label", `${picture.alt}: open at full size`);
+    picture.replaceWith(opener);
+    opener.append(picture);
+    opener.addEventListener("click", () => {
+      whole.src = picture.src;
+      whole.alt = picture.alt;
+      whole.width = picture.naturalWidth;
+      whole.height = picture.naturalHeight;
+      sheet.setAttribute("aria-label", picture.alt);
+      sheet.showModal();
+    });
+  }
 })();

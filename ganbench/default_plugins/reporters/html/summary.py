@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ganbench import Column, Note
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
-from ganbench.default_plugins.reporters.html.markup import Markup, element
+from ganbench.default_plugins.reporters.html.markup import Markup, element, prose, unbroken
 from ganbench.default_plugins.reporters.html.rows import ReportRow, ReportView, finite, name_of
 
 MOST_BYTES = 5_000_000
@@ -57,7 +57,7 @@ def section(view: ReportView) -> list[Markup]:
 
 def _heads(view: ReportView) -> list[Markup]:
     first_cost = view.cost[0] if view.quality and view.cost else None
-    heads = [_head(axis, "text", "left") for axis in view.axes]
+    heads = [_head(axis, "text", "left axis" if n else "left") for n, axis in enumerate(view.axes)]
     heads.append(_head("seeds", "max", ""))
     for column in [*view.quality, *view.cost]:
         edge = "edge" if column is first_cost else ""
@@ -69,7 +69,7 @@ def _heads(view: ReportView) -> list[Markup]:
 
 def _head(title: str, direction: str, class_: str) -> Markup:
     title = title.replace(" ↓", "\N{NO-BREAK SPACE}↓").replace(" ↑", "\N{NO-BREAK SPACE}↑")
-    button = element("button", title, type="button", data_first=direction)
+    button = element("button", unbroken(title), type="button", data_first=direction)
     return element("th", button, scope="col", class_=class_ or None, aria_sort="none")
 
 
@@ -88,13 +88,18 @@ def _row(view: ReportView, row: ReportRow) -> Markup:
 
 
 def _labels(view: ReportView, row: ReportRow) -> Iterator[Markup]:
+    """Where there is room, an axis in each cell; on a phone, all of them in the first."""
+    label = row.in_table.label
     if row.in_table.is_reference:
-        yield element("th", row.in_table.label, scope="row", colspan=len(view.axes))
+        if len(view.axes) > 1:
+            yield element("th", label, scope="row", colspan=len(view.axes), class_="wide")
+        yield element("th", label, scope="row", class_="narrow" if len(view.axes) > 1 else None)
         return
     first, *others = row.names
-    yield element("th", name_of(first), scope="row")
+    stacked = [element("small", name_of(name), class_="narrow") for name in others if name]
+    yield element("th", name_of(first), stacked, scope="row", data_v=first)
     for name in others:
-        yield element("td", name_of(name), class_="left")
+        yield element("td", name_of(name), class_="left axis")
 
 
 def _value(view: ReportView, row: ReportRow, column: Column, edge: str) -> Markup:
@@ -169,7 +174,7 @@ def _left_out(rest: int) -> list[Markup]:
 
 def _notes(view: ReportView) -> list[Markup]:
     notes = (
-        element("li", note)
+        element("li", prose(note))
         for note in view.table.notes
         if not (isinstance(note, Note) and note.kind in TOLD_ELSEWHERE)
     )
