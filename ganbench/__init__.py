@@ -92,7 +92,7 @@ if TYPE_CHECKING:
         PlayerSettings,
         TrainingSettings,
     )
-    from ganbench.records.windows import Probe, Timings, Window
+    from ganbench.records.windows import Probe, Timings, Window, distance_and_quality
     from ganbench.registry.hookspecs import hookimpl
     from ganbench.runs.benchmark import plan, run
     from ganbench.util.downloads import download, offline
@@ -123,7 +123,7 @@ _HOMES = {
     "contracts.images": "DatasetStatus ImageSpec LabeledImages Mixture Split",
     "records.cells": "Cell Plan Reference Spec",
     "records.columns": "Column",
-    "records.windows": "Probe Timings Window",
+    "records.windows": "Probe Timings Window distance_and_quality",
     "pictures": "save_grid",
     "util.picture_files": "open_picture",
     "models.saved.model": "SavedModel Samples load_model",

@@ -247,6 +247,8 @@ def summary(outcome: TrialOutcome) -> str:
     known = [(m.column.name, m.value) for m in result.metrics if m.value is not None]
     first = f", {known[0][0]} {known[0][1]:.3f}" if known else ""
     titles = [finding.title for finding in result.diagnosis]
+    if result.too_short_to_diagnose and not titles:
+        titles.append("too short to diagnose")
     troubles = "".join(f"; {trouble}" for trouble in (*result.errors, *titles))
     disturbed = trial.alone and result.timings and not result.timings.alone
     company = "; other programs took its cores" if disturbed else ""

@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganbench.records.windows import Unit, Window
+from ganbench.records.windows import Probe, Unit, Window, distance_and_quality
 from ganbench.util.files import write_atomically
 
 if TYPE_CHECKING:
@@ -63,18 +63,25 @@ PANELS = (
     ),
 )
 
+TOGETHER = Panel("distance and quality, each by its largest value", lambda window: {})
+
 Curve = tuple[Sequence[float], Sequence[float]]  # kimg or epochs, value; None of them but finite
 
 
-def save_curves(windows: Sequence[Window], path: Path, unit: Unit = "kimg") -> None:
+def save_curves(
+    windows: Sequence[Window], path: Path, unit: Unit = "kimg", probes: Sequence[Probe] = ()
+) -> None:
     """Write a PNG of each player's terms, D's outputs and accuracies, and gradient norms.
 
-    Panels of which nothing was logged are left out; values that are not finite are gaps.
+    Of a critic that was followed by a metric, its estimate and the metric's values stand in one
+    panel. Panels of which nothing was logged are left out; values that are not finite are gaps.
     """
     from matplotlib.figure import Figure  # not pyplot, which would want a display and keep state
 
     drawn = [(panel, _curves(panel, windows, unit)) for panel in PANELS]
     found = [(panel, curves) for panel, curves in drawn if curves]
+    if together := distance_and_quality(windows, probes):
+        found.append((TOGETHER, _in_unit(together, windows[-1], unit)))
     rows = max(1, math.ceil(len(found) / 2))
     height = rows * HEIGHT + BASE
     figure = Figure(figsize=(WIDTH, height), dpi=DPI)
@@ -111,6 +118,14 @@ def _curves(panel: Panel, windows: Sequence[Window], unit: Unit = "kimg") -> dic
         if any(math.isfinite(value) for value in curve[1]):
             found[name] = curve
     return found
+
+
+def _in_unit(
+    curves: Mapping[str, Sequence[tuple[float, float]]], last: Window, unit: Unit
+) -> dict[str, Curve]:
+    """Curves by kimg over the unit of the page, of which the last window knows how many there are."""
+    each = last.epoch / last.kimg if unit == "epochs" else 1.0
+    return {name: _thinned([(kimg * each, v) for kimg, v in seen]) for name, seen in curves.items()}
 
 
 def _thinned(seen: Sequence[tuple[float, float]]) -> Curve:

@@ -17,6 +17,10 @@ from ganbench.util import files, sealed
 from ganbench.util.messages import shown
 
 SCHEMA_VERSION = 1  # of run.json and result.json
+ENOUGH_ITERATIONS = 400
+"""Of a shorter training a diagnosis says little: D is ahead at first, and no G has spread its
+samples yet. Whether it diverged, whether D was always right and whether all samples are one image
+is said of any."""
 _COLUMN = tuple(one.name for one in fields(Column))
 
 
@@ -112,6 +116,11 @@ class TrialResult:
     seconds: dict[str, float] = field(default_factory=dict)  # of each part, and in `total`
     environment: Environment | None = None
     samplers: dict[str, SamplerResult] = field(default_factory=dict)  # by name, beside the first
+
+    @property
+    def too_short_to_diagnose(self) -> bool:
+        """Whether the training was too short for most of what a diagnosis looks for."""
+        return self.training is not None and 0 < self.training.iterations < ENOUGH_ITERATIONS
 
     def of_sampler(self, name: str) -> TrialResult:
         """Return the result with the numbers of one of `samplers` in the place of the first's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -64,6 +64,30 @@ class Timings:
     peak_memory_bytes: int | None = None
     alone: bool = True  # no other trial shared the machine, and no program its cores
     kept_waiting: float | None = None  # share of a core, by other programs; None: not known
+
+
+def distance_and_quality(
+    windows: Sequence[Window], probes: Sequence[Probe]
+) -> dict[str, list[tuple[float, float]]]:
+    """Return a critic's estimate of the distance and what was followed beside it, by kimg.
+
+    Each is divided by the largest of its absolute values, so that one axis takes all: they should
+    go down together (Arjovsky et al., 2017). Without a critic, or without anything followed that
+    is to be small or large, there is nothing.
+    """
+    estimate = [(w.kimg, -w.d_terms["wasserstein"]) for w in windows if "wasserstein" in w.d_terms]
+    followed: dict[str, list[tuple[float, float]]] = {}
+    for probe in probes:
+        for name, value in probe.values.items():
+            if value is not None and probe.directions.get(name) in ("min", "max"):
+                followed.setdefault(name, []).append((probe.kimg, value))
+    if not estimate or not followed:
+        return {}
+    return {
+        name: [(kimg, value / largest) for kimg, value in places]
+        for name, places in {"Wasserstein estimate": estimate, **followed}.items()
+        if (largest := max((abs(v) for _, v in places if math.isfinite(v)), default=0.0))
+    }
 
 
 def append(path: Path, window: Window) -> None:

@@ -26,6 +26,7 @@ from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.pictures import points
 from ganbench.records import cells, results, windows
 from ganbench.records.results import (
+    ENOUGH_ITERATIONS,
     Finding,
     MetricValue,
     Parameters,
@@ -157,7 +158,7 @@ class CellTrial:
             first = self.samplers.drawn(trained, 0)
             kept_waiting = waiting.share()
             saved.write(self.directory, self.trial, self.parts, self.data, trained)
-            self.gallery.finish(trained.generator, trained.windows)
+            self.gallery.finish(trained.generator, trained.windows, self.probes)
         timings = Timings(
             train_seconds=trained.seconds,
             images_per_second=tuple(w.images_per_second for w in trained.windows),
@@ -211,7 +212,7 @@ class CellTrial:
         self.gallery.rewind(self.resumed_at or 0.0)
 
     def _diverged(self, error: Diverged) -> TrialResult:
-        self.gallery.end_early(self.trainer.log.windows)
+        self.gallery.end_early(self.trainer.log.windows, self.probes)
         diagnosed = self._diagnosis({}, failure=str(error))
         return TrialResult(status=Status.DIVERGED, reason=str(error), diagnosis=diagnosed)
 
@@ -312,10 +313,17 @@ class CellTrial:
                 num_modes=self.parts.image.num_classes if mixture is None else len(mixture.centers),
                 num_samples=self.cell.num_samples,
                 failure=failure,
+                checkerboard=self.gallery.checkerboard,
+                real_checkerboard=self.gallery.real_checkerboard(self.data),
+                setup=diagnosis.Setup.of(
+                    self.parts, self.cell.schedule, self.cell.d_norm, len(self.data)
+                ),
             )
         )
         if found:
             logger.warning("%s", diagnosis.lines(found))
+        if self.trainer.progress.iteration < ENOUGH_ITERATIONS and not failure:
+            logger.info("too short to diagnose: %d iterations", self.trainer.progress.iteration)
         return tuple(found)
 
     def _with_others(

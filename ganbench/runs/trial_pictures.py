@@ -17,7 +17,7 @@ from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.pictures import frames
 from ganbench.records.training_settings import Frame
-from ganbench.records.windows import Unit, Window
+from ganbench.records.windows import Probe, Unit, Window
 from ganbench.training import diagnosis
 
 COLUMNS = 10
@@ -55,6 +55,7 @@ class Gallery:
             sampling.draw_latents(parts.architecture, CALIBRATION, seed, "frames"),
             None if asked is None else asked.draw(CALIBRATION, seed, "labels of frames"),
         )
+        self.checkerboard: tuple[float, float] | None = None  # of the finished G's samples
         self._frames = pictures.ProgressFrames(
             directory, COLUMNS, self.names, self.caption, self.mixture, epoch
         )
@@ -92,14 +93,27 @@ class Gallery:
         chosen = torch.cat([_spread(of_class, COLUMNS) for of_class in of_classes])
         return diagnosis.diversity(data.images[chosen], data.labels[chosen])
 
-    def finish(self, generator: ConditionalGenerator, windows: Sequence[Window]) -> None:
+    def real_checkerboard(self, data: LabeledImages) -> tuple[float, float] | None:
+        """How much of a checkerboard as many real images have."""
+        if self.is_plane:
+            return None
+        chosen = _spread(torch.arange(len(data)), len(self.latents))
+        return diagnosis.checkerboard(data.images[chosen])
+
+    def finish(
+        self,
+        generator: ConditionalGenerator,
+        windows: Sequence[Window],
+        probes: Sequence[Probe] = (),
+    ) -> None:
         """Write all pictures. `generator` is the trained one, its batch norm calibrated."""
         images, path = self._drawn(generator), self.directory / SAMPLES
+        self.checkerboard = None if self.is_plane else diagnosis.checkerboard(images)
         if self.is_plane:
             pictures.save_scatter(images.flatten(1), self.mixture, path)
         else:
             pictures.save_grid(images, COLUMNS, path, self.names, self.caption)
-        self.end_early(windows)
+        self.end_early(windows, probes)
 
     def show(self, drawn: LabeledImages, directory: Path) -> None:
         """Write a picture of the first of what a sampler drew."""
@@ -110,10 +124,10 @@ class Gallery:
             images = quantise(first) if first.is_floating_point() else first
             pictures.save_grid(images, COLUMNS, path)
 
-    def end_early(self, windows: Sequence[Window]) -> None:
+    def end_early(self, windows: Sequence[Window], probes: Sequence[Probe] = ()) -> None:
         """Write what there is without a trained generator."""
         self._frames.finish()
-        pictures.save_curves(windows, self.directory / CURVES, self.unit)
+        pictures.save_curves(windows, self.directory / CURVES, self.unit, probes)
 
     @property
     def _same_label(self) -> Tensor | None:

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.axes import Axes
 from PIL import Image
 
-from ganbench import Window
+from ganbench import Probe, Window, distance_and_quality
 from ganbench.pictures import save_curves
 from ganbench.pictures.curves import MOST_CURVES, MOST_POINTS, PANELS, Curve, _curves
 
@@ -95,6 +95,40 @@ def test_log_without_signals_has_the_terms_alone(tmp_path):
 def test_critic_has_no_accuracies():
     signals = {name: value for name, value in SIGNALS.items() if "accuracy" not in name}
     assert "D's accuracy" not in curves([window(signals=signals)])
+
+
+def test_a_critic_s_estimate_and_quality_are_in_one_panel(tmp_path):
+    critic = [window(i, {"wasserstein": -8.0 / i}) for i in range(1, 5)]
+    probes = [Probe(i, i, {"fid": 300.0 / i, "modes": None}, {"fid": "min"}) for i in (1.0, 2.0)]
+    assert distance_and_quality(critic, probes) == {
+        "Wasserstein estimate": [(1, 1.0), (2, 0.5), (3, 1 / 3), (4, 0.25)],
+        "fid": [(1.0, 1.0), (2.0, 0.5)],
+    }
+    save_curves(critic, tmp_path / "curves.png", probes=probes)
+    with Image.open(tmp_path / "curves.png") as picture:
+        assert has_ink(np.array(picture.convert("RGB")), 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "directions", "value"),
+    [
+        ({"real": 0.5}, {"fid": "min"}, 3.0),  # no critic
+        ({"wasserstein": -1.0}, {"fid": "none"}, 3.0),
+        ({"wasserstein": -1.0}, {"fid": "min"}, None),
+    ],
+)
+def test_without_a_critic_or_quality_there_is_no_such_panel(terms, directions, value):
+    probes = [Probe(1.0, 1.0, {"fid": value}, directions)]
+    assert distance_and_quality([window(1.0, terms)], probes) == {}
+
+
+def test_an_estimate_the_wrong_way_round_or_not_finite_is_still_drawn():
+    values = [1.0, math.nan, -2.0]
+    critic = [window(i, {"wasserstein": value}) for i, value in enumerate(values)]
+    found = distance_and_quality(critic, [Probe(1.0, 1.0, {"fid": 0.0, "kid": 4.0},
+                                                {"fid": "min", "kid": "min"})])  # fmt: skip
+    assert list(found) == ["Wasserstein estimate", "kid"]
+    assert [found["Wasserstein estimate"][i][1] for i in (0, 2)] == [-0.5, 1.0]
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

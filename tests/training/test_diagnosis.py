@@ -13,7 +13,7 @@ import torch
 
 from ganbench import Window
 from ganbench.training.diagnosis import Evidence, Finding, diagnose, diversity, lines
-from ganbench.training.diagnosis.remedies import COLLAPSE
+from ganbench.training.diagnosis.remedies import COLLAPSE, applying
 
 Values = float | Sequence[float]
 NORMS = {"d_gradient_norm": 2.0, "g_gradient_norm": 1.0}
@@ -105,7 +105,7 @@ HEALTHY = {
     "old log": (windows(), {"values": GOOD}),
     "short training": (
         windows(iterations=5, d_real_accuracy=1.0, d_fake_accuracy=1.0, g_accuracy=0.0),
-        {"values": POOR, **spread(0.01, 0.01)},
+        {"values": POOR, **spread(0.3, 0.3)},
     ),
     "metric without a value": (windows(**EVEN), {"values": {"modes": None, "precision@x": None}}),
 }  # fmt: skip
@@ -154,7 +154,7 @@ def test_lost_modes_are_counted(column):
     found = only(windows(**EVEN), values={column: 5.0, "high-quality": 0.9})
     assert (found.kind, found.title) == ("mode-collapse", "the generator loses modes")
     assert found.seen == "samples reach 5 of 8 classes or modes"
-    assert found.remedies == COLLAPSE
+    assert found.remedies == applying(COLLAPSE, None)
 
 
 @pytest.mark.parametrize(("modes", "found", "samples", "lost"), [
@@ -276,6 +276,43 @@ def test_critic_that_sees_no_distance_is_uninformative(d_real, d_fake):
     seen = windows({"wasserstein": 0.0}, d_real=d_real, d_fake=d_fake)
     assert kinds(seen, values=POOR) == ["uninformative-critic"]
     assert kinds(seen, values=GOOD) == []
+
+
+def test_a_critic_the_wrong_way_round_is_lower_and_never_minus_something_higher():
+    found = only(windows({"wasserstein": 0.0}, d_real=-0.84, d_fake=0.0), values=POOR)
+    assert "the critic's output was 0.84 lower on real images than on fakes" in found.seen
+
+
+# Short trainings
+
+
+def short(**signals):
+    return windows(iterations=20, **signals)  # 320 of them
+
+
+def test_one_image_is_named_after_any_number_of_iterations():
+    for iterations in (1, 20, 100):
+        seen = windows(iterations=iterations, d_real_accuracy=0.8, d_fake_accuracy=0.8)
+        assert kinds(seen, **spread(0.05, 0.04, 0.03)) == ["mode-collapse"]
+    assert kinds(short(), **spread(0.01, 0.04, 0.09)) == []  # they still spread
+    assert kinds(short(), **spread(0.2, 0.2)) == []  # too early to say
+
+
+def test_one_image_before_a_d_that_is_always_right_is_told_with_remedies_for_that():
+    found = only(short(d_real_accuracy=1.0, d_fake_accuracy=1.0), **spread(0.01, 0.01))
+    assert found.kind == "mode-collapse"
+    assert "D was right on 100.0% of real images and 100.0% of fakes" in found.seen
+    assert any("lower training.d_lr" in remedy for remedy in found.remedies)
+    assert not any("higher training.d_lr" in remedy for remedy in found.remedies)
+
+
+def test_a_d_that_is_always_right_is_named_in_a_short_training_too():
+    always = {"d_real_accuracy": 1.0, "d_fake_accuracy": 1.0}
+    assert kinds(short(**always)) == ["discriminator-overpowers"]
+    assert kinds(short(**always), **spread(0.3, 0.4)) == ["discriminator-overpowers"]
+    for accuracy in ([1.0] * 8 + [0.98] * 8, [0.9] * 8 + [1.0] * 8):
+        assert kinds(short(d_real_accuracy=accuracy, d_fake_accuracy=1.0)) == []
+    assert kinds(windows(iterations=5, **always)) == []  # D is ahead at first
 
 
 def test_data_of_one_image_is_named():

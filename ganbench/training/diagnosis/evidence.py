@@ -10,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from ganbench.records.windows import Window
+from ganbench.training.diagnosis.setup import Setup
 
 Series = Sequence[float]
 
@@ -25,6 +26,9 @@ class Evidence:
     num_modes: int = 0  # or classes; 0: none are known
     num_samples: int = 0  # that the metrics saw
     failure: str = ""  # what Diverged said
+    checkerboard: tuple[float, float] | None = None  # of the last samples, as `checkerboard` gives
+    real_checkerboard: tuple[float, float] | None = None  # of as many real images
+    setup: Setup | None = None  # what was trained; None: nothing is known of it
 
     @property
     def iterations(self) -> int:

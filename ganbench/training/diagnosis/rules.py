@@ -9,15 +9,13 @@ healthy, and on others that were made ill on purpose.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
+from ganbench.records.results import ENOUGH_ITERATIONS as ENOUGH
 from ganbench.records.results import Finding
 from ganbench.training.diagnosis import remedies
 from ganbench.training.diagnosis.evidence import Evidence, Series, early, late, quarters
 
-ENOUGH = 400
-"""Iterations. Of a shorter training nothing can be said but that it diverged: D is ahead at first,
-and no G has spread its samples yet."""
 EXPLODED = 100.0
 """Above so much, and so many times its early size, a term or a norm has exploded. Norms of healthy
 runs have grown twentyfold, where samples of the plane sharpened."""
@@ -43,6 +41,10 @@ ALIKE, SCATTERED = 0.5, 1.3
 they are noise. Healthy runs end between 0.8 and 1.1."""
 STUCK = 0.02
 """Of the real images' mean distance: up to this, G gives one image, and loses to any D."""
+ALL_BUT_ONE = 0.1
+"""Of the real images' mean distance: up to this, samples are one image to the eye."""
+LONG_AHEAD = 150
+"""Iterations after which a D that was right on everything in three quarters of them is named."""
 FALLEN = 0.5
 """Of its own largest: samples that were different, and are no more."""
 GROWING, RECENT = 1.25, 3
@@ -59,18 +61,38 @@ RIGHT, WRONG = 0.8, 0.3
 """Of precision, and of the samples that are of the class asked for: of good samples, and of poor.
 """
 
+STANDS_OUT, VISIBLE = 10.0, 0.02
+"""So many times the power of neighbouring frequencies, and so much of [-1, 1], has a checkerboard.
+Photographs, digits and noise have about 1, and transposed convolutions as they begin 30 to 250."""
+BEYOND_REAL = 3.0
+"""So many times what real images have of it, as those may have a grid of their own."""
+
 Rule = Callable[[Evidence], Finding | None]
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
     """Return the troubles seen in this training; an empty list promises nothing."""
     found = _all(evidence, (constant_data, divergence))
-    if found or evidence.iterations < ENOUGH:
-        return found  # what the other rules look at are then consequences, or too young
+    if found:
+        return found  # what the other rules look at are then consequences
+    if evidence.iterations < ENOUGH:
+        return _all(evidence, (discriminator_always_right, identical_samples))
     return _all(
         evidence,
-        (discriminator_overpowers, generator_overpowers, mode_collapse, uninformative_critic),
+        (
+            discriminator_overpowers,
+            generator_overpowers,
+            mode_collapse,
+            uninformative_critic,
+            checkerboards,
+        ),
     )
+
+
+def _finding(
+    evidence: Evidence, kind: str, title: str, seen: str, advice: Sequence[remedies.Remedy]
+) -> Finding:
+    return Finding(kind, title, seen, remedies.applying(advice, evidence.setup))
 
 
 def _all(evidence: Evidence, rules: tuple[Rule, ...]) -> list[Finding]:
@@ -86,7 +108,9 @@ def constant_data(evidence: Evidence) -> Finding | None:
         "two real images, of one class where there are classes, differ by "
         f"{real:.2g} on average, on a scale from -1 to 1"
     )
-    return Finding("constant-data", "the data's images are all the same", seen, remedies.DATA)
+    return _finding(
+        evidence, "constant-data", "the data's images are all the same", seen, remedies.DATA
+    )
 
 
 def divergence(evidence: Evidence) -> Finding | None:
@@ -96,7 +120,7 @@ def divergence(evidence: Evidence) -> Finding | None:
     seen = seen or _widened(evidence)
     if not seen:
         return None
-    return Finding("divergence", "the training diverges", seen, remedies.DIVERGENCE)
+    return _finding(evidence, "divergence", "the training diverges", seen, remedies.DIVERGENCE)
 
 
 def discriminator_overpowers(evidence: Evidence) -> Finding | None:
@@ -104,17 +128,57 @@ def discriminator_overpowers(evidence: Evidence) -> Finding | None:
 
     Its loss is then near 0 and saturates (Arjovsky & Bottou, 2017).
     """
-    real, fake = evidence.signal("d_real_accuracy"), evidence.signal("d_fake_accuracy")
-    if not real or not fake or min(late(real), late(fake)) < PERFECT or _good(evidence):
+    right = _perfect(evidence)
+    if not right or _good(evidence):
         return None
     if evidence.spread is not None and evidence.spread <= STUCK:
         return None
-    seen = (
-        f"in the last half of training D was right on {late(real):.1%} of real images and "
-        f"{late(fake):.1%} of fakes{_losses(evidence)}{_gradient(evidence)}"
-    )
+    seen = f"{right}{_losses(evidence)}{_gradient(evidence)}"
     title = "the discriminator overpowers the generator"
-    return Finding("discriminator-overpowers", title, seen, remedies.STRONG_DISCRIMINATOR)
+    return _finding(
+        evidence, "discriminator-overpowers", title, seen, remedies.STRONG_DISCRIMINATOR
+    )
+
+
+def discriminator_always_right(evidence: Evidence) -> Finding | None:
+    """Find a D that was right on all images in every window but the first few, of a short training.
+
+    It must have been so for some time: D is ahead at first.
+    """
+    real, fake = evidence.signal("d_real_accuracy"), evidence.signal("d_fake_accuracy")
+    later = [*real[len(real) // 4 :], *fake[len(fake) // 4 :]]
+    if evidence.iterations < LONG_AHEAD or not real or not fake or min(later) < PERFECT:
+        return None
+    return discriminator_overpowers(evidence)
+
+
+def identical_samples(evidence: Evidence) -> Finding | None:
+    """Find samples that are all but one image, of a training of any length.
+
+    Those of an untrained G hardly differ either: so it is no finding while they still spread.
+    """
+    if evidence.spread is None or evidence.spread > ALL_BUT_ONE or _still_spreads(evidence):
+        return None
+    return mode_collapse(evidence)
+
+
+def checkerboards(evidence: Evidence) -> Finding | None:
+    """Find a pattern of two pixels' width in samples that real images have not (Odena, 2016)."""
+    if evidence.checkerboard is None:
+        return None
+    amplitude, stands_out = evidence.checkerboard
+    real, real_stands_out = evidence.real_checkerboard or (0.0, 0.0)
+    if not (
+        amplitude >= max(VISIBLE, BEYOND_REAL * real)
+        and stands_out >= max(STANDS_OUT, BEYOND_REAL * real_stands_out)
+    ):
+        return None
+    seen = (
+        f"a pattern of two pixels' width has an amplitude of {amplitude:.2g} on a scale from -1 to "
+        f"1, {stands_out:.3g} times the power of frequencies beside it; in real images {real:.2g}"
+    )
+    title = "the generator's images have checkerboards"
+    return _finding(evidence, "checkerboard", title, seen, remedies.CHECKERBOARD)
 
 
 def generator_overpowers(evidence: Evidence) -> Finding | None:
@@ -130,7 +194,7 @@ def generator_overpowers(evidence: Evidence) -> Finding | None:
     right = f", and was right on {' and '.join(rights)}" if rights else ""
     seen = f"in the last half of training D took {late(fooled):.1%} of G's images for real{right}"
     title = "the generator overpowers the discriminator"
-    return Finding("generator-overpowers", title, seen, remedies.STRONG_GENERATOR)
+    return _finding(evidence, "generator-overpowers", title, seen, remedies.STRONG_GENERATOR)
 
 
 def mode_collapse(evidence: Evidence) -> Finding | None:
@@ -139,8 +203,11 @@ def mode_collapse(evidence: Evidence) -> Finding | None:
     if not modes and not alike:
         return None
     title = "the generator loses modes" if modes else "the generator's samples hardly differ"
-    seen = f"{'; '.join(modes + alike)}{_gradient(evidence, only_vanished=True)}"
-    return Finding("mode-collapse", title, seen, remedies.COLLAPSE)
+    right = "" if modes else _perfect(evidence)
+    seen = f"{'; '.join([*modes, *alike, *filter(None, [right])])}"
+    seen += _gradient(evidence, only_vanished=True)
+    advice = remedies.STRONG_DISCRIMINATOR if right else remedies.COLLAPSE
+    return _finding(evidence, "mode-collapse", title, seen, advice)
 
 
 def uninformative_critic(evidence: Evidence) -> Finding | None:
@@ -154,7 +221,18 @@ def uninformative_critic(evidence: Evidence) -> Finding | None:
         return None
     title = "the discriminator tells the generator nothing"
     seen = f"{blind}{_gradient(evidence)}; and samples are poor: {poor}"
-    return Finding("uninformative-critic", title, seen, remedies.WEAK_DISCRIMINATOR)
+    return _finding(evidence, "uninformative-critic", title, seen, remedies.WEAK_DISCRIMINATOR)
+
+
+def _perfect(evidence: Evidence) -> str:
+    """Say of a D that was right on everything what it was right on; "" of any other."""
+    real, fake = evidence.signal("d_real_accuracy"), evidence.signal("d_fake_accuracy")
+    if not real or not fake or min(late(real), late(fake)) < PERFECT:
+        return ""
+    return (
+        f"in the last half of training D was right on {late(real):.1%} of real images and "
+        f"{late(fake):.1%} of fakes"
+    )
 
 
 def _measured(evidence: Evidence) -> Iterator[tuple[str, Series]]:
@@ -299,7 +377,8 @@ def _blind_critic(evidence: Evidence) -> str:
     outputs = max(map(abs, evidence.signal("d_real")))
     if now > max(FLAT * largest, ROUNDING * outputs):
         return ""
+    how = f"{abs(now):.2g} {'higher' if now >= 0 else 'lower'}"
     return (
-        "in the last half of training the critic's output was "
-        f"{now:.2g} higher on real images than on fakes, after up to {largest:.2g}"
+        f"in the last half of training the critic's output was {how} on real images than on "
+        f"fakes, after a distance of up to {largest:.2g}"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ganbench import TrialResult, Window
+from ganbench import TrialResult, Window, distance_and_quality
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import finite
 from ganbench.default_plugins.reporters.html.scale import Scale, compact
@@ -48,6 +48,10 @@ def charts(windows: Sequence[Window], result: TrialResult) -> list[Chart]:
         Chart("G's loss", _series((w.kimg, w.g_terms) for w in windows)),
         *(Chart(title, _named(signals, keys)) for title, keys in SIGNALS),
         *_probes(result),
+        Chart(
+            "distance and quality, each by its largest value",
+            distance_and_quality(windows, result.probes),
+        ),
     ]
     return [chart for chart in found if any(len(p) > 1 for p in chart.series.values())]
 

@@ -32,9 +32,21 @@ def section(view: ReportView) -> list[Markup]:
                 whose = f"{row.brief}, seed {outcome.trial.seed}"
                 found.seen.append((whose, finding.seen[:LENGTH]))
                 found.remedies.update((remedy[:LENGTH], None) for remedy in finding.remedies)
+    short = [outcome for row in view.cells for outcome in row.outcomes
+             if outcome.result.too_short_to_diagnose]  # fmt: skip
     kept, rest = ByteBudget(MOST_BYTES).fitting(map(_block, kinds.values()))
     if rest:
         kept.append(element("p", f"{rest:,} more are in the trials' result.json.", class_="more"))
+    if short:
+        kept.append(
+            element(
+                "p",
+                f"{len(short):,} of the trials {'was' if len(short) == 1 else 'were'} too short to "
+                "diagnose: only a training that diverged, a D that was always right and samples "
+                "that are all but one image are named.",
+                class_="more",
+            )
+        )
     return kept
 
 
