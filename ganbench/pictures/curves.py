@@ -123,7 +123,7 @@ def _curves(panel: Panel, windows: Sequence[Window], unit: Unit = "kimg") -> dic
 def _in_unit(
     curves: Mapping[str, Sequence[tuple[float, float]]], last: Window, unit: Unit
 ) -> dict[str, Curve]:
-    """Curves by kimg over the unit of the page, of which the last window knows how many there are."""
+    """Return curves by kimg in the unit of the page."""
     each = last.epoch / last.kimg if unit == "epochs" else 1.0
     return {name: _thinned([(kimg * each, v) for kimg, v in seen]) for name, seen in curves.items()}
 
