@@ -85,6 +85,52 @@ def test_pages_of_samples(call):
     assert size("c.png")[0] == 2 * (64 + GAP) + GAP
 
 
+def test_images_of_one_label_stand_in_a_row(call):
+    call("sample", "toys/bce-cbn", "--label", "red", "-n", 10, "--out", "row.png")
+    width, height = size("row.png")
+    assert width == 10 * (56 + GAP) + GAP
+    assert 56 < height < 2 * 56
+    call("sample", "toys/bce-cbn", "--label", "red", "-n", 10, "--columns", 4, "--out", "sheet.png")
+    width, height = size("sheet.png")
+    assert width == 4 * (56 + GAP) + GAP
+    assert 3 * 56 < height < 4 * (56 + GAP)
+    call("sample", "toys/bce-cbn", "--label", "red", "-n", 25, "--out", "many.png")
+    assert size("many.png")[0] == 5 * (56 + GAP) + GAP
+    call("sample", "bare", "-n", 6, "--columns", 6, "--out", "bare.png")
+    assert columns_and_rows("bare.png", 56) == (6, 1)
+
+
+def test_rows_of_labels_may_have_the_same_latents(call, toy_runs):
+    options = ("sample", "toys/bce-cbn", "--per-label", 4, "--seed", 2)
+    call(*options, "--same-latents", "--out", "same.npz")
+    call(*options, "--out", "others.npz")
+    with np.load("same.npz") as same, np.load("others.npz") as others:
+        by_label = same["latents"].reshape(3, 4, -1)
+        assert (by_label == by_label[:1]).all()
+        assert len(np.unique(by_label[0], axis=0)) == 4
+        assert len(np.unique(others["latents"], axis=0)) == 12
+        assert same["labels"].tolist() == others["labels"].tolist() == [0] * 4 + [1] * 4 + [2] * 4
+        assert not (same["images"][:4] == same["images"][4:8]).all()  # the label alone tells
+    call(*options, "--same-latents", "--out", "same.png")
+    assert size("same.png")[1] == 3 * (56 + GAP) + GAP
+
+
+def test_two_models_stand_side_by_side(call, toy_runs):
+    other = toy_runs / "bare"
+    call("sample", "toys/bce-cbn", "--beside", other, "-n", 3, "--enlarge", 2, "--out", "two.png")
+    width, height = size("two.png")
+    assert 3 * (56 + GAP) + GAP < width < 3 * (56 + GAP) + GAP + 250  # with their names before
+    assert 2 * (56 + GAP) < height < 2 * (56 + GAP) + 60
+    call("sample", "bare", "-n", 1, "--enlarge", 3, "--out", "large.png")
+    assert size("large.png") == (3 * 28 + 2 * GAP,) * 2
+    with Image.open("large.png") as picture:
+        shown = np.array(picture.convert("RGB"))[GAP:-GAP, GAP:-GAP]
+    found = ganbench.load_model(toy_runs / "bare").sample(1).images[0].permute(1, 2, 0).numpy()
+    assert (shown == found.repeat(3, 0).repeat(3, 1)).all()
+    with pytest.raises(ConfigError, match=r"--beside is of a page; give --out FILE.png"):
+        call("sample", "bare", "--beside", "toys/bce-cbn", "--out", "two.npz")
+
+
 def test_points_are_a_scatter(call):
     call("sample", "ring", "-n", 100, "--out", "a.png")
     assert size("a.png") == (500, 500)
@@ -129,6 +175,21 @@ def test_folders_are_replaced_only_where_all_is_ours(call):
         ("toys/bce-none", ["--per-label", "3"], "takes no labels"),
         ("toys/bce-cbn", ["--label", "2", "--per-label", "3"], "exclude each other"),
         ("toys/bce-cbn", ["-n", "2", "--per-label", "3"], "-n and --per-label exclude each other"),
+        ("toys/bce-cbn", ["--same-latents"], "--same-latents needs --per-label"),
+        (
+            "toys/bce-cbn",
+            ["--per-label", "3", "--same-latents", "--sampler", "plain"],
+            "no --sampler",
+        ),
+        (
+            "toys/bce-cbn",
+            ["--per-label", "3", "--columns", "3"],
+            "--columns and --per-label exclud",
+        ),
+        ("toys/bce-cbn", ["--per-label", "3", "--beside", "bare"], "--beside and --per-label exc"),
+        ("bare", ["--beside", "nowhere/bare"], "nowhere/bare: there is no such folder"),
+        ("bare", ["--enlarge", "0"], "--enlarge 0: expected at least 1"),
+        ("toys/bce-cbn", ["--columns", "0"], "--columns 0: expected at least 1"),
         ("toys/bce-cbn", ["-n", "0"], "-n 0: expected at least 1"),
         ("toys/bce-cbn", ["--per-label", "-2"], "--per-label -2: expected at least 1"),
         ("toys/bce-cbn", ["--truncation", "0"], "expected a truncation greater than 0"),

@@ -40,6 +40,7 @@ class ImageCSV(PicturesOfYourOwn):
     `csv` and `relabel` are looked for in the folder, then from where you are. In `relabel`, a YAML
     file of `id: label` or a CSV file with the same two columns, no label leaves a picture out.
     With `condition`, each picture comes with the numbers of these columns in the place of a label.
+    `label_names` gives labels words that classes are called by, as in {0: plain, 1: glasses}.
     """
 
     name = "image-csv"
@@ -57,11 +58,24 @@ class ImageCSV(PicturesOfYourOwn):
     condition: list[str] | dict[str, tuple[float, float]] = field(
         default_factory=list, metadata={"since": "0.2.0"}
     )
+    label_names: dict[Value, str] = field(default_factory=dict, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.condition and self.relabel is not None:
             raise ValueError("relabel corrects labels, and with a condition there are none")
+        if self.condition and self.label_names:
+            raise ValueError(
+                "label_names are words for labels, and with a condition there are none"
+            )
+        if len(set(self._words)) < len(self.label_names):
+            raise ValueError(
+                f"label_names has a label twice: {', '.join(map(str, self.label_names))}"
+            )
+        if len(set(self._words.values())) < len(self._words):
+            raise ValueError(
+                f"label_names gives two labels one word: {', '.join(self._words.values())}"
+            )
         if len(set(self.condition)) < len(self.condition):
             raise ValueError(f"condition names a column twice: {', '.join(self.condition)}")
         for column, (low, high) in self._ranges.items():
@@ -78,11 +92,16 @@ class ImageCSV(PicturesOfYourOwn):
         return len(self.condition)
 
     def class_names(self) -> tuple[str, ...]:
-        return sorted_labels(row.label for row in self._rows if row.label)
+        named = tuple(self._words.get(label, label) for label in self._labels)
+        if len(set(named)) < len(named):
+            raise DataError(
+                f"{self._csv}: label_names gives a label the name of another: {shortened(named)}"
+            )
+        return named
 
     def listing(self, split: Split) -> Listing:
         root = folder(self.path, self.name)
-        ids = {label: i for i, label in enumerate(self.class_names())}
+        ids = {label: i for i, label in enumerate(self._labels)}
         found: dict[str, Row] = {}
         vectors: dict[str, list[float]] = {}
         problems = []
@@ -187,6 +206,21 @@ class ImageCSV(PicturesOfYourOwn):
             )
 
     @cached_property
+    def _words(self) -> dict[str, str]:
+        """What labels are called, by the label as it is compared."""
+        return {tables.canonical(label): word for label, word in self.label_names.items()}
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        """Return the labels as the file has them, in the order of class ids."""
+        found = sorted_labels(row.label for row in self._rows if row.label)
+        for label in self._words:
+            if label not in found:
+                near = unknown(label, found)
+                raise DataError(f"{self._csv}: label_names: no row has label '{label}'{near}")
+        return found
+
+    @cached_property
     def _csv(self) -> Path:
         return self._file(self.csv)
 
@@ -231,9 +265,10 @@ class ImageCSV(PicturesOfYourOwn):
             ]
         else:
             pairs = tables.mapping(path)
+        of_words = {word: label for label, word in self._words.items()}
         found: dict[str, str] = {}
         for identity, label in pairs:
-            label = tables.canonical(label)
+            label = of_words.get(label.strip(), tables.canonical(label))
             if found.setdefault(identity, label) != label:
                 raise DataError(
                     f"{path}: '{identity}' gets label '{found[identity]}' and '{label}'"

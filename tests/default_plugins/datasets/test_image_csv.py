@@ -380,3 +380,39 @@ def test_a_column_that_is_not_there_has_a_suggestion(faces):
 def test_conforms_with_a_condition(faces):
     rewritten(faces, *TABLE)
     assert mutants.failures(data(faces, condition=["x"])) == {}
+
+
+@pytest.mark.parametrize("names", [{0: "plain", 1: "glasses"}, {"0": "plain", "1.0": "glasses"}])
+def test_labels_may_have_words(faces, names):
+    plain, named = data(faces), data(faces, label_names=names)
+    assert named.class_names() == ("plain", "glasses")
+    assert pairs(named.load("train", faces)) == pairs(plain.load("train", faces))
+    assert named.status(faces).note == "6 rows of train.csv; classes plain, glasses"
+    assert data(faces, label_names={1: "glasses"}).class_names() == ("0", "glasses")
+
+
+def test_corrections_may_say_labels_by_their_words(faces):
+    (faces / "fixed.csv").write_text("id,glasses\n1,glasses\n2,0\n3,~\n", "utf-8")
+    options = {"relabel": str(faces / "fixed.csv"), "label_names": {0: "plain", 1: "glasses"}}
+    assert pairs(loaded(faces, **options)) == [(1, 1), (2, 0), (4, 0), (5, 1), (6, 0)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({0: "face", 1: "face"}, "gives two labels one word: face, face"),
+        ({1: "a", "1": "b"}, "has a label twice"),
+    ],
+)
+def test_words_that_tell_nothing_apart_are_refused(faces, names, said):
+    with pytest.raises(ValueError, match=said):
+        data(faces, label_names=names)
+
+
+def test_words_that_fit_no_row_are_refused(faces):
+    with pytest.raises(DataError, match=r"label_names: no row has label '2'"):
+        data(faces, label_names={2: "hat"}).class_names()
+    with pytest.raises(DataError, match=r"gives a label the name of another: 1, 1"):
+        data(faces, label_names={0: "1"}).class_names()
+    with pytest.raises(ValueError, match="with a condition there are none"):
+        data(faces, label_names={0: "a"}, condition=["glasses"])
