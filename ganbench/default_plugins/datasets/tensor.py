@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages, Split, hookimpl
-from ganbench.default_plugins.datasets.arrays.choice import Chosen, chosen
+from ganbench.default_plugins.datasets import shares
+from ganbench.default_plugins.datasets.arrays.choice import NONE, Chosen, chosen
 from ganbench.default_plugins.datasets.arrays.images import (
     Layout,
     Unsuitable,
@@ -54,6 +55,9 @@ class Tensors(Dataset):
     # An array (N, C) of numbers, or (N,): where the file holds a single one, another file.
     condition: str | None = field(default=None, metadata={"since": "0.2.0"})
     test_condition: str | None = field(default=None, metadata={"since": "0.2.0"})
+    # So much of the images, chosen by their places, is the test set; stratified: of each class.
+    test_share: float = field(default=0.0, metadata={"since": "0.2.0"})
+    stratified: bool = field(default=False, metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         if self.resolution is not None and self.resolution < 1:
@@ -66,7 +70,12 @@ class Tensors(Dataset):
             raise ValueError("labels and condition exclude each other")
         if self.test_condition and not self.condition:
             raise ValueError("test_condition is that of test images; give condition, too")
-        if not (self.test_images or self.test_path):
+        shares.check(self.test_share, self.stratified)
+        if self.test_share and (self.test_images or self.test_path):
+            raise ValueError("test_share and test images both name a test set; give one of them")
+        if self.stratified and (self.condition or self.labels == NONE):
+            raise ValueError("stratified is by classes, and these images have none")
+        if not (self.test_images or self.test_path or self.test_share):
             vars(self)["splits"] = ("train",)  # of this instance
 
     @property
@@ -98,7 +107,9 @@ class Tensors(Dataset):
 
     def load(self, split: Split, root: Path) -> LabeledImages:
         if split not in self.splits:
-            raise DataError(f"data set '{self.name}' has no {split} split; give it a test_path")
+            raise DataError(
+                f"data set '{self.name}' has no {split} split; give it a test_path or test_share"
+            )
         found = self._chosen(split)
         _, resolution = self._shape(found)
         try:
@@ -108,11 +119,18 @@ class Tensors(Dataset):
         except (Unsuitable, ValueError, MemoryError) as error:
             why = str(error) or "too large for the memory that is free"
             raise DataError(f"{found.where}: {why}") from error
-        return LabeledImages(images, self._labels(found))
+        labels = self._labels(found)
+        if not self.test_share:
+            return LabeledImages(images, labels)
+        kept = self._of_split(split)
+        if not kept:
+            raise DataError(f"{found.where}: the {split} set is empty; change test_share")
+        labels = None if labels is None else labels[kept]
+        return LabeledImages(images[kept], labels, ids=list(map(str, kept)))
 
     def num_images(self) -> int | None:
         try:
-            return len(self._chosen("train"))
+            return self._count("train")
         except DataError:  # which says more where the data is read
             return None
 
@@ -121,7 +139,7 @@ class Tensors(Dataset):
         if missing := [str(path) for path in paths if not path.is_file()]:
             return DatasetStatus(self.path, False, None, f"missing: {', '.join(missing)}")
         try:
-            counts = [len(self._chosen(split)) for split in self.splits]
+            counts = [self._count(split) for split in self.splits]
             self.image_spec()
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
@@ -139,8 +157,22 @@ class Tensors(Dataset):
         except Unsuitable as error:
             raise DataError(f"{found.where}: {error}") from error
 
+    def _count(self, split: Split) -> int:
+        return len(self._of_split(split) if self.test_share else self._chosen(split))
+
+    def _of_split(self, split: Split) -> list[int]:
+        """Return the places of a split's images, of which test_share decides. Raises DataError."""
+        found = self._chosen("train")
+        classes = None
+        if self.stratified:
+            if found.labels is None:
+                raise DataError(f"{found.where}: stratified needs labels; leave it out")
+            classes = np.unique(found.class_ids(), return_inverse=True)[1].tolist()
+        tested = shares.held_out(list(map(str, range(len(found)))), self.test_share, classes)
+        return [i for i, is_tested in enumerate(tested) if is_tested == (split == "test")]
+
     def _chosen(self, split: Split) -> Chosen:
-        if split == "train":
+        if split == "train" or self.test_share:
             return chosen(Path(self.path), self.images, self.condition or self.labels)
         images, labels = self.test_images, self.test_condition or self.test_labels
         if self.test_path:  # which is laid out alike, unless it is said otherwise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from abc import abstractmethod
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ganbench import DataError, Dataset, ImageSpec, LabeledImages, Split
+from ganbench.default_plugins.datasets import shares
 from ganbench.default_plugins.datasets.image_files.checking import damaged
 from ganbench.default_plugins.datasets.image_files.decoding import (
     Background,
@@ -47,6 +47,8 @@ class PicturesOfYourOwn(Dataset):
     background: Background = "white"  # behind what is transparent, and beside what is padded
     max_bad: int = 10  # so many files of a split may be unusable, and are skipped
     test_share: float = 0.0  # of the files, chosen by their names, are the test set
+    # The share is that of each class, so that small ones are in the test set too.
+    stratified: bool = field(default=False, metadata={"since": "0.2.0"})
     # The values of black and white, as [0, 4095]; null: 0 to 255, or of 16 bits to 65535.
     range: tuple[float, float] | None = field(default=None, metadata={"since": "0.2.0"})
     # Large JPEGs are decoded at about twice the resolution: faster, with slightly other values.
@@ -59,8 +61,7 @@ class PicturesOfYourOwn(Dataset):
                 raise ValueError(f"{name} must be positive, found {value}")
         if self.max_bad < 0:
             raise ValueError(f"max_bad must be 0 or more, found {self.max_bad}")
-        if not 0 <= self.test_share < 1:
-            raise ValueError(f"test_share must be in [0, 1), found {self.test_share:g}")
+        shares.check(self.test_share, self.stratified)
         if self.range is not None and self.range[0] == self.range[1]:
             raise ValueError(f"range must have two different values, found {list(self.range)}")
         if self.draft and self.crop_size is not None:
@@ -135,9 +136,9 @@ class PicturesOfYourOwn(Dataset):
         if not self.test_share:
             return listing
         wanted = split == "test"
-        kept = [
-            i for i, name in enumerate(listing.names) if _drawn(name, self.test_share) == wanted
-        ]
+        classes = self._classes_of(listing) if self.stratified else None
+        tested = shares.held_out(listing.names, self.test_share, classes)
+        kept = [i for i, is_tested in enumerate(tested) if is_tested == wanted]
         return replace(
             listing,
             names=[listing.names[i] for i in kept],
@@ -146,6 +147,13 @@ class PicturesOfYourOwn(Dataset):
             problems=() if wanted else listing.problems,
             remarks=() if wanted else listing.remarks,
         )
+
+    def _classes_of(self, listing: Listing) -> list[int]:
+        """Return the class of each picture. Raises DataError where there are none."""
+        found = [label for label in listing.labels or () if isinstance(label, int)]
+        if not found:
+            raise DataError(f"{listing.root}: stratified needs classes; leave it out")
+        return found
 
     def _check_problems(self, problems: Sequence[str], listing: Listing, usable: int) -> None:
         total = len(listing.names) + len(listing.problems)
@@ -184,12 +192,6 @@ def _of_usable(labels: Labels | None, unusable: dict[int, str]) -> Tensor | None
     are_ids = not len(labels) or isinstance(labels[0], int)
     found = np.asarray(labels, np.int64 if are_ids else np.float32)
     return torch.from_numpy(found[usable])
-
-
-def _drawn(name: str, share: float) -> bool:
-    """Return the same for a name, whatever other files there are."""
-    number = int.from_bytes(hashlib.sha256(os.fsencode(name)).digest()[:8], "big")
-    return number < share * 2**64
 
 
 def _printable(text: str) -> str:
