@@ -65,7 +65,14 @@ def shown(*arguments: object) -> dict[str, Any]:
 def test_show_tells_options_declarations_and_origin() -> None:
     about = shown("wgan-gp")
     assert about["options"] == [
-        {"name": "gp_weight", "type": "float", "required": False, "default": 10.0}
+        {
+            "name": "gp_weight",
+            "type": "float",
+            "required": False,
+            "default": 10.0,
+            "choices": None,
+            "meaning": None,
+        }
     ]
     assert about["declares"]["input_gradients"] == ["OWN"]
     assert about["declares"]["recipe"]["n_critic"] == 5
@@ -74,6 +81,26 @@ def test_show_tells_options_declarations_and_origin() -> None:
     assert "Wasserstein GAN with gradient penalty (Gulrajani et al., 2017)." in text
     assert "gp_weight: float, default 10.0" in text
     assert "input_gradients: OWN" in text
+
+
+def test_show_tells_what_options_take_and_mean() -> None:
+    about = {option["name"]: option for option in shown("image-folder")["options"]}
+    assert about["crop"]["choices"] == ["fit", "squash", "pad"]
+    assert about["draft"]["choices"] is None
+    assert about["max_bad"]["meaning"].startswith("so many files of a split may be unusable")
+    assert about["draft"]["meaning"].startswith("Large JPEGs are decoded at about twice")
+    text = invoke("show", "dcgan").stdout
+    assert "upsampling: transposed or nearest, default transposed\n" in text
+    assert "width: int, default 64\n      channels next to the image; doubled" in text
+
+
+def test_no_built_in_plugin_shows_how_python_writes_an_object(plugins) -> None:
+    for entry in plugins.entries():
+        text = invoke("show", entry.name, "--kind", entry.kind).stdout
+        assert f"{entry.kind} {entry.name}\n" in text
+        assert " object>" not in text
+        assert " object at 0x" not in text
+        assert "<class" not in text
 
 
 def test_show_tells_what_defaults_declare_where_options_decide() -> None:

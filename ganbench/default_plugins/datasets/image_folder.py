@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganbench import DataError, Dataset, DatasetStatus, Split, hookimpl
+from ganbench.default_plugins.datasets.arrays.files import holds_arrays
 from ganbench.default_plugins.datasets.image_files.choices import unknown
 from ganbench.default_plugins.datasets.image_files.fingerprints import Listing
 from ganbench.default_plugins.datasets.image_files.options import PicturesOfYourOwn, folder
@@ -57,6 +58,8 @@ class ImageFolder(PicturesOfYourOwn):
             counts = [sum(1 for _ in pictures(one)) for one in folders]
         except DataError as error:
             return DatasetStatus(self.path, False, None, str(error))
+        if not counts[0]:
+            return DatasetStatus(self.path, False, None, _none_in(folders[0]))
         note = f"{counts[0]:,} pictures" + "".join(f", {n:,} of the test set" for n in counts[1:])
         return DatasetStatus(self.path, min(counts) > 0, None, note, images=counts[0])
 
@@ -72,10 +75,21 @@ class ImageFolder(PicturesOfYourOwn):
     def _listed(self, below: Path) -> Listing:
         names = list(pictures(below))
         if not names:
-            looked_for = ", ".join(sorted(SUFFIXES))
-            raise DataError(f"{below}: no picture in it; looked for {looked_for}")
+            raise DataError(f"{below}: {_none_in(below)}")
         classes = self.class_names()
         return _labelled(below, names, classes) if classes else Listing(below, names)
+
+
+def _none_in(below: Path) -> str:
+    """Say that there is no picture, and what to do with arrays that lie there in their place."""
+    none = f"no picture in it; looked for {', '.join(sorted(SUFFIXES))}"
+    found = sorted(filter(holds_arrays, os.listdir(below)), key=lambda n: ("image" not in n, n))
+    if not found:
+        return none
+    return (
+        f"{none}; its arrays, such as {found[0]}, are what data set tensor reads: dataset: "
+        f"{{name: tensor, path: {below / found[0]}}}, with labels: where another file has them"
+    )
 
 
 def pictures(below: Path) -> Iterator[str]:

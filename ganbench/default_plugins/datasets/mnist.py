@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import lzma
 import os
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -52,8 +54,8 @@ class MNIST(Dataset):
     def status(self, root: Path) -> DatasetStatus:
         folder = self._folder(root)
         names = [name for pair in FILES.values() for name in pair]
-        there = [name for name in names if (folder / name).is_file()]
-        wrong = [name for name in there if _sha256((folder / name).read_bytes()) != _hashes()[name]]
+        there = [name for name in names if self._at(folder / name).is_file()]
+        wrong = [name for name in there if not self._is_whole(folder / name)]
         if wrong:
             return DatasetStatus(str(folder), True, False, f"damaged: {', '.join(wrong)}")
         missing = [name for name in names if name not in there]
@@ -66,16 +68,27 @@ class MNIST(Dataset):
         """Return where torchvision's MNIST class would look."""
         return Path(os.path.expanduser(self.root or root)) / "MNIST" / "raw"
 
+    def _at(self, path: Path) -> Path:
+        """Return a file, or where a copy of your own has it packed, that."""
+        packed = path.with_name(f"{path.name}.gz")
+        return packed if self.root is not None and not path.is_file() and packed.is_file() else path
+
+    def _is_whole(self, path: Path) -> bool:
+        try:
+            return _sha256(_content(self._at(path))) == _hashes()[path.name]
+        except (OSError, EOFError, zlib.error):
+            return False
+
     def _array(self, name: str, root: Path) -> Tensor:
-        path = self._folder(root) / name
+        path = self._at(self._folder(root) / name)
         if self.root is None and not path.is_file():
             _unpack(name, path)
         try:
-            content = path.read_bytes()
-        except OSError as error:
+            content = _content(path)
+        except (OSError, EOFError, zlib.error) as error:
             raise DataError(
-                f"{path}: {error.strerror}; MNIST's four files go into {path.parent}, or leave "
-                "`root` out to use the package's own copy"
+                f"{path}: {getattr(error, 'strerror', None) or error}; MNIST's four files go into "
+                f"{path.parent}, or leave `root` out to use the package's own copy"
             ) from error
         found, wanted = _sha256(content), _hashes()[name]
         if found != wanted:
@@ -89,6 +102,11 @@ class MNIST(Dataset):
                 )
             )
         return _parse(content)
+
+
+def _content(path: Path) -> bytes:
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def _hashes() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import os
 import shutil
@@ -209,3 +210,19 @@ def test_mixture1200_lies_within_its_extent(tmp_path):
 def test_mixture_that_images_cannot_show_is_refused(plugins, name, options, why):
     with pytest.raises(ConfigError, match=f"dataset '{name}': {why}"):
         plugins.build("dataset", name, options)
+
+
+def test_mnist_of_ones_own_may_be_packed(mnist_root, mnist_test, tmp_path):
+    folder = tmp_path / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for pair in mnist.FILES.values():
+        for name in pair:
+            content = (mnist_root / "MNIST" / "raw" / name).read_bytes()
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    own = MNIST(root=str(tmp_path))
+    assert own.status(tmp_path / "unused").verified is True
+    assert torch.equal(own.load("test", tmp_path / "unused").images, mnist_test.images)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no gzip")
+    assert own.status(tmp_path / "unused").verified is False
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz: "):
+        own.load("test", tmp_path / "unused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -238,3 +239,14 @@ def test_conforms(animals, options):
 
 def test_conforms_where_it_is_not_there(tmp_path):
     assert mutants.failures(ImageFolder(path=str(tmp_path / "absent"))) == {}
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_folder_of_arrays_is_told_which_data_set_reads_it(tmp_path, ending):
+    for name in ("a-labels-idx1-ubyte", "b-images-idx3-ubyte"):
+        (tmp_path / f"{name}{ending}").write_bytes(b"")
+    said = f"no picture in it.*name: tensor, path: .*b-images-idx3-ubyte{ending}}}"
+    data = ImageFolder(path=str(tmp_path))
+    with pytest.raises(DataError, match=said):
+        data.load("train", tmp_path)
+    assert re.search(said, data.status(tmp_path).note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,9 @@ from ganbench.registry.kinds import KINDS
 
 if TYPE_CHECKING:
     from ganbench.registry.registry import Entry, Registry
+
+
+INDENT = "      "  # of what an option means, below its line
 
 
 @click.command("show")
@@ -37,16 +41,19 @@ def command(name: str, kind: str | None, plugins: tuple[str, ...], as_json: bool
 def _described(registry: Registry, entry: Entry) -> dict[str, Any]:
     from pydantic_core import to_jsonable_python
 
+    from ganbench.registry.option_meanings import choices, meanings
     from ganbench.registry.options import type_names
 
     model = registry.options_model(entry.kind, entry.name)
-    types = type_names(model)
+    types, values, said = type_names(model), choices(model), meanings(entry.cls)
     listed = []
     for name, info in model.model_fields.items():
         default = None if info.is_required() else info.get_default(call_default_factory=True)
         about = {"name": name, "type": types[name], "required": info.is_required()}
         plain = to_jsonable_python(default, inf_nan_mode="strings", fallback=str)
-        listed.append({**about, "default": plain})
+        listed.append(
+            {**about, "default": plain, "choices": values.get(name), "meaning": said.get(name)}
+        )
     example = _example(registry, entry)
     declared = {key: _plain(getattr(example, key)) for key in KINDS[entry.kind].declares}
     return {
@@ -93,7 +100,13 @@ def _print(about: dict[str, Any]) -> None:
     print("options:" if about["options"] else "options: none")
     for option in about["options"]:
         default = "required" if option["required"] else f"default {_yaml(option['default'])}"
-        print(f"  {option['name']}: {option['type']}, {default}")
+        kind = option["type"]
+        if option["choices"]:
+            kind = " or ".join(map(_yaml, option["choices"]))
+        print(f"  {option['name']}: {kind}, {default}")
+        if option["meaning"]:
+            print(textwrap.fill(option["meaning"], 96, initial_indent=INDENT,
+                                subsequent_indent=INDENT))  # fmt: skip
     for key, value in about["declares"].items():
         print(f"{key}: {_yaml(value)}")
     source = f"{about['distribution']} {about['version']}".strip()

@@ -29,6 +29,7 @@ from ganbench.default_plugins.datasets.arrays.limits import (
 KINDS = ".npz, .npy, .pt, .pth and IDX files, such as train-images-idx3-ubyte or the same with .gz"
 MOST_REPEATED = 2**20  # values of a tensor that holds fewer, as labels may
 _IDX = re.compile(r"idx[1-9]?([-.]|$)")
+_ARRAYS = (".npz", ".npy", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Found:
     shape: tuple[int, ...]
     dtype: np.dtype
     read: Callable[[], NDArray[Any]]
+
+
+def holds_arrays(name: str) -> bool:
+    """Whether a file of this name is of a kind that holds arrays."""
+    return name.endswith(_ARRAYS) or bool(_IDX.search(name))
 
 
 def arrays(path: Path) -> dict[str, Found]:

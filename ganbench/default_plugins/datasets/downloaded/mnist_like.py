@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,6 +24,7 @@ class MnistLike(DownloadedArrays):
     own = ImageSpec(channels=1, resolution=28, num_classes=10)
     published = 60_000
     theirs: ClassVar[str]  # torchvision's class
+    contents: ClassVar[Mapping[str, str]] = {}  # SHA-256 of what is in archives, where it is known
 
     def archives(self) -> Sequence[Archive]:
         return [Archive(f"{name}.gz", (name,)) for name in self.parts()]
@@ -31,7 +32,8 @@ class MnistLike(DownloadedArrays):
     def origin(self, archive: Archive) -> Origin:
         name = Path(archive.name).name
         urls = tuple(f"{mirror}{name}" for mirror in self._theirs().mirrors)
-        return Origin(urls, dict(self._theirs().resources)[name])
+        md5 = dict(self._theirs().resources)[name]
+        return Origin(urls, md5, self.contents.get(name, ""))
 
     def parts(self) -> tuple[str, ...]:
         return tuple(name for split in PARTS for name in self._files(split))
@@ -40,7 +42,10 @@ class MnistLike(DownloadedArrays):
         return tuple(self._theirs().classes)
 
     def arrays(self, split: Split, folder: Path) -> LabeledImages:
-        pixels, ids = (torch.from_numpy(idx.read(folder / name)) for name in self._files(split))
+        pixels, ids = (
+            torch.from_numpy(idx.read(_plain_or_packed(folder / name)))
+            for name in self._files(split)
+        )
         size = self.own.resolution
         if pixels.shape[1:] != (size, size) or ids.shape != pixels.shape[:1]:
             raise DataError(
@@ -48,6 +53,12 @@ class MnistLike(DownloadedArrays):
                 f"labels of shape {tuple(ids.shape)}; expected those of '{self.name}'"
             )
         return LabeledImages(pixels.unsqueeze(1), ids.long())
+
+    def _missing(self, folder: Path) -> list[str]:
+        missing = super()._missing(folder)
+        if self.root is None:  # a copy of your own may be packed, as it is never written
+            return missing
+        return [part for part in missing if not _plain_or_packed(folder / part).is_file()]
 
     def _files(self, split: Split) -> tuple[str, str]:
         """Return the images' and the labels' file."""
@@ -60,12 +71,32 @@ class MnistLike(DownloadedArrays):
         return getattr(datasets, self.theirs)
 
 
+def _plain_or_packed(path: Path) -> Path:
+    """Return a file, or where it is not there but packed, that."""
+    packed = path.with_name(f"{path.name}.gz")
+    return packed if packed.is_file() and not path.is_file() else path
+
+
 @dataclass(kw_only=True)
 class FashionMNIST(MnistLike):
     """Clothes in grey, 60,000 + 10,000 images of 28×28 in 10 classes (Xiao et al., 2017)."""
 
     name = "fashion-mnist"
     theirs = "FashionMNIST"
+    contents: ClassVar[Mapping[str, str]] = {
+        "train-images-idx3-ubyte.gz": (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"
+        ),
+        "train-labels-idx1-ubyte.gz": (
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"
+        ),
+        "t10k-images-idx3-ubyte.gz": (
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"
+        ),
+        "t10k-labels-idx1-ubyte.gz": (
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+        ),
+    }
 
 
 @dataclass(kw_only=True)

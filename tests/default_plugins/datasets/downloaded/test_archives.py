@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import threading
 
 import pytest
 import torch
 from helpers import stand_ins
+from torchvision import datasets as theirs
 
 from ganbench import DataError
 from ganbench.default_plugins.datasets.downloaded.cifar import CIFAR10
@@ -50,6 +53,61 @@ def test_copy_of_ones_own_without_sums_is_not_called_verified(root, tmp_path):
     FashionMNIST().load("train", root)
     status = FashionMNIST(root=str(root)).status(tmp_path)
     assert (status.present, status.verified) == (True, None)
+
+
+def packed_anew(server, name: str) -> bytes:
+    """The same content, as another program packs it."""
+    return gzip.compress(gzip.decompress(server.files[f"FashionMNIST/{name}"]), 1, mtime=7)
+
+
+PACKED = [f"{split}-{what}.gz" for split in ("train", "t10k")
+          for what in ("images-idx3-ubyte", "labels-idx1-ubyte")]  # fmt: skip
+
+
+def test_archives_that_were_packed_anew_count_by_what_is_in_them(root, server, monkeypatch):
+    monkeypatch.setenv("GANBENCH_OFFLINE", "1")
+    folder = root / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name in PACKED:
+        (folder / name).write_bytes(packed_anew(server, name))
+    with pytest.raises(DataError, match=r"gz: [\d,]+ bytes with MD5 \w+, expected \w+; remove"):
+        FashionMNIST().load("train", root)
+    contents = {
+        name: hashlib.sha256(gzip.decompress(packed_anew(server, name))).hexdigest()
+        for name in PACKED
+    }
+    monkeypatch.setattr(FashionMNIST, "contents", contents)
+    assert len(FashionMNIST().load("train", root)) > 0
+    assert FashionMNIST().status(root).verified is True
+    (folder / PACKED[0]).write_bytes(packed_anew(server, PACKED[2]))
+    (folder / PACKED[0].removesuffix(".gz")).unlink()
+    with pytest.raises(DataError, match="expected"):  # other content
+        FashionMNIST().load("train", root)
+    (folder / PACKED[0]).write_bytes(b"no gzip")
+    with pytest.raises(DataError, match="7 bytes with MD5"):
+        FashionMNIST().load("train", root)
+
+
+def test_contents_of_archives_are_of_the_files_that_torchvision_names():
+    names = {url for url, _ in theirs.FashionMNIST.resources}
+    assert FashionMNIST.contents.keys() == names
+    assert all(len(bytes.fromhex(sha256)) == 32 for sha256 in FashionMNIST.contents.values())
+
+
+def test_copy_of_ones_own_may_be_packed(root, server, tmp_path):
+    plain = FashionMNIST().load("test", root)
+    own = tmp_path / "own"
+    (own / "FashionMNIST" / "raw").mkdir(parents=True)
+    for name in PACKED:
+        (own / "FashionMNIST" / "raw" / name).write_bytes(packed_anew(server, name))
+    before = stand_ins.files_below(own)
+    dataset = FashionMNIST(root=str(own))
+    assert dataset.status(tmp_path).present
+    assert torch.equal(dataset.load("test", tmp_path).images, plain.images)
+    assert stand_ins.files_below(own) == before
+    (own / "FashionMNIST" / "raw" / PACKED[3]).unlink()
+    with pytest.raises(DataError, match="lacks t10k-labels-idx1-ubyte, which torchvision would"):
+        dataset.load("test", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "gzip.zip"])
