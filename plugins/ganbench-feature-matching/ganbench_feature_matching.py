@@ -1,7 +1,7 @@
 """Feature matching for ganbench."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor
@@ -16,9 +16,10 @@ class FeatureMatching(Regularizer):
     name = "feature-matching"
     whole_batch = True
     weight: float = 1.0
-    layers: tuple[str, ...] = ()  # of D by name, or patterns; left out: what its head sees
+    # Of D by name, or patterns; left out: what its head sees
+    layers: tuple[str, ...] = field(default=(), metadata={"since": "0.2.0"})
     # Of squared gaps: their sum, their mean, or their mean in units of the reals' own variance
-    scale: Literal["sum", "mean", "relative"] = "sum"
+    scale: Literal["sum", "mean", "relative"] = field(default="sum", metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         if self.weight < 0:

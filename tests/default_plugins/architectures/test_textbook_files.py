@@ -23,13 +23,13 @@ from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
 
 PROFILES = {
-    "cdcgan_mnist": ("five-epochs", "matrix", "feature-matching", "smoke"),
-    "dcgan_bricks": ("letter", "smoke"),
-    "dcgan_bricks_upsampling": ("letter", "smoke"),
-    "wgan_gp_faces": ("letter", "critic-3", "smoke"),
-    "wgan_clip_faces": ("critic-3", "smoke"),
-    "cgan_attribute": ("letter", "smoke"),
-    "cgan_eyeglasses": ("letter", "smoke"),
+    "cdcgan_mnist": ("five-epochs", "matrix", "feature-matching", "evening", "smoke"),
+    "dcgan_bricks": ("letter", "evening", "smoke"),
+    "dcgan_bricks_upsampling": ("letter", "evening", "smoke"),
+    "wgan_gp_faces": ("letter", "critic-3", "evening", "smoke"),
+    "wgan_clip_faces": ("critic-3", "evening", "smoke"),
+    "cgan_attribute": ("letter", "evening", "smoke"),
+    "cgan_eyeglasses": ("letter", "evening", "smoke"),
 }
 EPOCHS = {  # what the budget stands for: epochs × batches × D steps × images
     "cdcgan_mnist": 50 * 468 * 1 * 128,
