@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ganbench.cli import streams
 from ganbench.records import run_folder, windows
-from ganbench.records.windows import DISTURBED, Unit, Window
+from ganbench.records.windows import DISTURBED, Probe, Unit, Window
 from ganbench.runs.costs import AtWork, Forecast
 from ganbench.runs.runner import Observer
 from ganbench.util.messages import counted
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 60.0
 TICK_SECONDS = 1.0  # between two looks for the end of an epoch
 REFRESH_SECONDS = 0.5
+MOST_NUMBERS = 2  # on the way, in a trial's line
 FORESEE_SECONDS = 2.0  # of ten thousand trials it takes some hundredths of one
 
 
@@ -47,6 +48,7 @@ class Running:
     unit: Unit  # what its budget is told in
     window: Window | None  # None: none yet
     since: float  # seconds since that was written, or since its log where there is none
+    probe: Probe | None = None  # the last numbers that were taken on the way
 
     @property
     def share(self) -> float:
@@ -64,8 +66,15 @@ class Running:
         end = f"{_clock(left)} left" if left > 0 else "judging"
         return (
             f"{self.label}: {self._place(self.window)}, {rate / 1000:.2f} kimg/s, "
-            f"D {d_loss:.3f}, G {g_loss:.3f}, {end}{self._company()}"
+            f"D {d_loss:.3f}, G {g_loss:.3f}, {end}{self._company()}{self._numbers()}"
         )
+
+    def _numbers(self) -> str:
+        """Say the first of the newest numbers."""
+        values = self.probe.values.items() if self.probe else ()
+        known = [(name, value) for name, value in values if value is not None]
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in known[:MOST_NUMBERS])
+        return f"; {shown} at {self.probe.kimg:g} kimg" if self.probe and shown else ""
 
     def _place(self, window: Window) -> str:
         if self.unit == "epochs" and window.epoch and window.progress:
@@ -237,6 +246,16 @@ class Live(Lines):
         return Group(overall, *(Text(f"  {one.describe()}") for one in active))
 
 
+def state(run: Run, waiting: Sequence[Trial], done: int) -> list[str]:
+    """Return how far a run is: a line for all of it, and one for each trial at work."""
+    lines, active = Lines(), running(run, waiting)
+    lines._begin(run, waiting, done)
+    lines._foreseen = (0.0, None)
+    told = f"{run.directory}: {done} of {len(run.trials)} trials have ended"
+    told += lines._left(active) if waiting else ""
+    return [told, *(f"  {one.describe()}" for one in active)]
+
+
 def summary(outcome: TrialOutcome) -> str:
     """Return a line on one finished trial: its status, its first number, and how long it took."""
     trial = outcome.trial
@@ -264,16 +283,17 @@ def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
         log, path, unfinished = (
             directory / name for name in ("worker.log", run_folder.WINDOWS, run_folder.OPEN_WINDOW)
         )
-        if not log.exists():
-            continue
         window = windows.newest(path, unfinished)
         told = [one for one in (path, unfinished) if one.exists()] if window else [log]
+        if not any(one.exists() for one in told):
+            continue
         with suppress(FileNotFoundError, ValueError):  # it began anew
             since = time.time() - max(one.stat().st_mtime for one in told)
             budget = trial.cell.schedule.kimg if trial.cell else 0.0
             unit = trial.cell.followed.unit if trial.cell else "kimg"
             label = trial.subject.label + (f" seed {trial.seed}" if trial.cell and several else "")
-            found.append(Running(trial, label, budget, unit, window, since))
+            probe = windows.last_probe(directory / run_folder.PROBES)
+            found.append(Running(trial, label, budget, unit, window, since, probe))
     return found
 
 

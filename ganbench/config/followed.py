@@ -16,15 +16,18 @@ def followed(request: CellRequest, units: Units) -> Followed:
     """
     settings = request.settings
     in_epochs = settings.training.budget.epochs is not None
-    asked, where = settings.evaluation.frames, f"{request.where}: evaluation.frames"
+    evaluation, key = settings.evaluation, "frames"
     try:
-        moments = _moments(asked, units)
+        moments = _moments(evaluation.frames, units)
         found = [Frame(images=_images(one, units), title=_title(one)) for one in moments]
+        key = "every"
+        probes = _multiples(evaluation.every, units) if evaluation.every else []
     except ValueError as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise ConfigError(f"{request.where}: evaluation.{key}: {error}") from error
     return Followed(
         unit="epochs" if in_epochs else "kimg",
         frames=tuple(frame for frame in found if 0 < frame.images <= _budget(units)),
+        probes=tuple(_images(one, units) for one in probes),
     )
 
 

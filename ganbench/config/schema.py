@@ -88,6 +88,11 @@ class EvaluationSettings(Settings):
         description="how images are drawn of the trained model: each gives a row of its own",
     )
     frames: Frames = Frames()
+    every: AmountOfTraining | None = Field(
+        default=None,
+        description="measure cheap columns and draw the fixed latents at each multiple of it while "
+        "a cell trains, such as 20 kimg or {epochs: 1}",
+    )
 
 
 class CellSettings(Settings):

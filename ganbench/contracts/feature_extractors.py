@@ -24,6 +24,7 @@ class FeatureExtractor(ABC):
     """A fixed map from images to features. Subclasses are dataclasses of their options."""
 
     name: ClassVar[str]  # in benchmark files
+    slow: ClassVar[bool] = False  # whether it is too large to be asked while a cell trains
 
     def unsupported(self, image: ImageSpec) -> str | None:
         """Return why images of this shape have no features here, or None."""

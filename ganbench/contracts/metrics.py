@@ -120,6 +120,9 @@ class Metric(ABC):
     """
 
     name: ClassVar[str]  # in benchmark files
+    cheap: ClassVar[bool] = False
+    """Whether `evaluation.every` measures it while a cell trains: in seconds of one core from 2000
+    samples, and without timings or windows, of which there are none then."""
     version: ClassVar[int] = 1  # raise it when the same samples would give another number
 
     @property

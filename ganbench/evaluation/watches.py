@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ganbench.contracts.feature_extractors import FeatureExtractor
 from ganbench.contracts.metrics import Metric, Watch
+from ganbench.registry import extractor_labels
+from ganbench.registry.registry import Registry
 from ganbench.util.messages import known, suggestion
+
+FEW_SAMPLES = 2000  # that numbers on the way are taken of, where a benchmark judges more
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,24 @@ class Watched:
     def images(self, kimg: float) -> list[int]:
         """Return after how many real images to evaluate, evenly spread over the budget."""
         return [round(1000 * kimg * (i + 1) / self.points) for i in range(self.points)]
+
+
+def cheap(metrics: Sequence[Metric], registry: Registry) -> tuple[Metric, ...]:
+    """Return those that `evaluation.every` measures on the way.
+
+    They say that they are cheap, and so does the extractor of their features, if they have any.
+    """
+    return tuple(m for m in metrics if m.cheap and not _is_slow(m, registry))
+
+
+def _is_slow(metric: Metric, registry: Registry) -> bool:
+    """Whether its features come of a network that takes its time."""
+    features = getattr(metric, "features", None)
+    if not isinstance(features, str):
+        return False
+    name, _ = extractor_labels.parse(features)
+    extractor: type[FeatureExtractor] = registry.lookup("feature extractor", name).cls
+    return extractor.slow
 
 
 def unsupported(metrics: Sequence[Metric]) -> str | None:

@@ -69,7 +69,7 @@ class ProgressFrames:
 
         Returns its picture.
         """
-        picture = self._drawn(samples)
+        picture = self.drawn(samples)
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{round(1000 * kimg):012d}.png"
         write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
@@ -104,7 +104,8 @@ class ProgressFrames:
         paths = [path for path in self._folder.glob("*.png") if path.stem.isdigit()]
         return sorted((int(path.stem), path) for path in paths)
 
-    def _drawn(self, samples: Tensor) -> Image.Image:
+    def drawn(self, samples: Tensor) -> Image.Image:
+        """Return the picture of a frame."""
         if samples.dtype == torch.uint8:
             tiles = _fitting(samples, self.columns)
             picture = draw_grid(tiles, self.columns, self.row_names, self.caption)

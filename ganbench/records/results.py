@@ -108,7 +108,8 @@ class TrialResult:
     metric_seconds: dict[str, float] = field(default_factory=dict)
     errors: tuple[str, ...] = ()  # of metrics that raised, whose columns have no value
     diagnosis: tuple[Finding, ...] = ()
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[Probe, ...] = ()  # that metrics watch
+    followed: tuple[Probe, ...] = ()  # of `evaluation.every`
     resumed_at_kimg: float | None = None  # None: it ran in one go
     training: TrainingCounts | None = None  # of a whole one
     parameters: Parameters | None = None

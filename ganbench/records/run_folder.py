@@ -8,6 +8,7 @@ data.json              the data that the trials have seen; others are refused
 trials/ID/trial.json   what one worker was told
 trials/ID/metrics.jsonl  a line per window of the training; of a long one that is open,
                        window.json has the means so far
+trials/ID/probes.jsonl  a line per moment at which numbers were taken on the way
 trials/ID/result.json  what came of it; end.json instead, when a worker died, or beside it, when
                        that was in a metric, and the numbers before it are kept
 trials/ID/samplers/NAME  pictures of what other samplers than `plain` drew
@@ -45,6 +46,7 @@ RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
 SOURCE, RESOLVED = "config.source.yaml", "config.resolved.yaml"
 TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
 OPEN_WINDOW = "window.json"  # while a trial trains
+PROBES = "probes.jsonl"  # where `evaluation.every` asks for any
 FORESEEN = "foreseen.json"  # what the result is if the metric that is at work ends the process
 MOST_BRACKETS = 100  # in a description
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, get_args
@@ -13,6 +14,7 @@ Curve = Literal["linear", "cosine", "exponential", "constant"]
 Unit = Literal["share", "kimg", "epochs", "steps"]
 
 UNITS = ("kimg", "epochs", "steps")
+IN_WORDS = r"(\d{1,12}(?:\.\d{1,12})?) *(kimg|epochs?|steps?)"
 KEYS = ("from", "to", "curve", "after", "until", "warmup")
 MOST = 1e12  # kimg, epochs or steps: beyond any training, and within what floats count
 
@@ -30,8 +32,8 @@ class Units:
 class Amount:
     """How much training: a share of the budget, kimg, epochs, or steps of G.
 
-    In a benchmark file `0.8`, or `{kimg: 500}`, `{epochs: 3}`, `{steps: 1000}`. A plan has shares
-    and kimg alone.
+    In a benchmark file `0.8`, or `{kimg: 500}`, `{epochs: 3}`, `{steps: 1000}`, also in words as
+    `500 kimg`. A plan has shares and kimg alone.
     """
 
     value: float
@@ -48,6 +50,9 @@ class Amount:
             ((unit, value),) = written.items()
             if unit in UNITS and _is_number(value) and 0 <= value <= MOST:
                 return cls(value=float(value), unit=unit)
+        if isinstance(written, str) and (told := re.fullmatch(IN_WORDS, written.strip())):
+            unit = told[2] if told[2] == "kimg" else f"{told[2].removesuffix('s')}s"
+            return cls.of({unit: float(told[1])})
         raise ValueError(
             "expected a share of the budget from 0 to 1, or one of {kimg: 500}, {epochs: 3} and "
             f"{{steps: 1000}} of at most {MOST:g}, found {shown(written)}"
@@ -278,7 +283,8 @@ def amount_schema() -> dict[str, Any]:
         }
         for unit in UNITS
     ]
-    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, *units]}
+    words = {"type": "string", "pattern": f"^{IN_WORDS}$"}
+    return {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, *units, words]}
 
 
 def schedule_schema() -> dict[str, Any]:

@@ -85,6 +85,7 @@ class Followed:
 
     unit: Unit = "kimg"  # what its budget is told in
     frames: tuple[Frame, ...] = ()  # that are kept; (): progress.gif has its own, and none is
+    probes: tuple[int, ...] = ()  # images after which cheap columns are measured
 
 
 BY_ITSELF = Followed()

@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ganbench.records import stored
 from ganbench.util import files, sealed
 
+T = TypeVar("T")
 MOST_WINDOWS = 3000
 
 DISTURBED = 0.05  # of a core: timings of a trial that was kept waiting for more are marked
@@ -96,6 +97,17 @@ def append(path: Path, window: Window) -> None:
         file.write(json.dumps(sealed.with_seal(asdict(window))) + "\n")
 
 
+def append_probe(path: Path, probe: Probe) -> None:
+    """Add a probe to a trial's file of them, in a line that carries its SHA-256."""
+    with path.open("a") as file:
+        file.write(json.dumps(sealed.with_seal(asdict(probe))) + "\n")
+
+
+def last_probe(path: Path) -> Probe | None:
+    """Return the last whole probe of a trial's file of them."""
+    return next(iter(_parsed(reversed(_content(path).splitlines()), Probe)), None)
+
+
 def write_open(path: Path, window: Window) -> None:
     """Write how far the window that is open has come, with the means so far.
 
@@ -144,12 +156,12 @@ def _content(path: Path) -> bytes:
         return b""
 
 
-def _parsed(lines: Iterable[bytes]) -> Iterator[Window]:
+def _parsed(lines: Iterable[bytes], kind: type[T] = Window) -> Iterator[T]:  # type: ignore[assignment]
     for line in lines:
         try:
             found = files.parse_json(line)
-            window = stored.typed(Window, found)
+            one = stored.typed(kind, found)
         except ValueError:  # pydantic's is one
             continue
         if sealed.is_as_written(found):
-            yield window
+            yield one

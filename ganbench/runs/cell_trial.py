@@ -9,13 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PIL.Image import Image
-
-from ganbench.contracts.callbacks import Callback, Probed
+from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
-from ganbench.evaluation import trial_evaluation, watches
-from ganbench.evaluation.evaluate import evaluate
+from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
@@ -23,7 +20,6 @@ from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved import files as saved
 from ganbench.models.trained import Snapshot, TrainingResult
-from ganbench.pictures import points
 from ganbench.records import cells, results, windows
 from ganbench.records.results import (
     ENOUGH_ITERATIONS,
@@ -42,6 +38,7 @@ from ganbench.runs.callbacks import Callbacks
 from ganbench.runs.clock import Clock
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
+from ganbench.runs.looks import Looks
 from ganbench.runs.sampled import Sampled, Samplers, beside
 from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
@@ -74,23 +71,16 @@ class CellTrial:
         self.trial, self.cell, self.plugins, self.directory = trial, cell, plugins, directory
         self.parts, self.data, self.held = parts, data, held
         self.clock = clock
-        self.probes: list[Probe] = []
-        self.errors: list[str] = []  # of metrics followed
-        self.diversity: list[tuple[float, float]] = []  # of the pictures' samples, by kimg
         self.resumed_at: float | None = None  # kimg
         self._waiting = neighbours.Waiting(trial.threads)  # of the window that is open
-        self.watched = watches.Watched.of(parts.metrics)
         self._log = _logger(directory)
-        kimg = cell.schedule.kimg
-        self._metric_points = self.watched.images(kimg)
-        self._kept_frames = list(cell.followed.frames)
-        self._frame_points = self._frames_at(kimg)
         self.sampler = make_sampler(parts, data, trial.seed, trial.device)
         self.samplers = Samplers(cell, parts, self.sampler)
         batch, in_epochs = cell.schedule.batch_size, cell.followed.unit == "epochs"
         epoch = len(data) // batch * batch if in_epochs else None
         asked = self.sampler.asked
         self.gallery = Gallery(parts, asked, trial.seed, trial.device, directory, epoch)
+        self.looks = Looks(cell, parts, data, plugins, directory, self.gallery, self.sampler)
         self.trainer = make_trainer(
             cell,
             parts,
@@ -99,7 +89,7 @@ class CellTrial:
             trial.device,
             self._on_window,
             on_open=partial(windows.write_open, directory / OPEN_WINDOW),
-            snapshots_at=sorted({*self._metric_points, *self._frame_points}),
+            snapshots_at=self.looks.moments,
             on_snapshot=self._on_snapshot,
         )
         self.callbacks = Callbacks(callbacks, self.trainer.stateful.cuda_devices)
@@ -158,7 +148,7 @@ class CellTrial:
             first = self.samplers.drawn(trained, 0)
             kept_waiting = waiting.share()
             saved.write(self.directory, self.trial, self.parts, self.data, trained)
-            self.gallery.finish(trained.generator, trained.windows, self.probes)
+            self.gallery.finish(trained.generator, trained.windows, self._probes)
         timings = Timings(
             train_seconds=trained.seconds,
             images_per_second=tuple(w.images_per_second for w in trained.windows),
@@ -186,8 +176,9 @@ class CellTrial:
     ) -> TrialResult:
         return replace(
             judged,
-            probes=tuple(self.probes),
-            errors=tuple(dict.fromkeys([*self.errors, *judged.errors])),
+            probes=tuple(self.looks.seen.probes),
+            followed=tuple(self.looks.seen.followed),
+            errors=tuple(dict.fromkeys([*self.looks.seen.errors, *judged.errors])),
             resumed_at_kimg=self.resumed_at,
             training=_counts(trained),
             parameters=_parameters(trained),
@@ -198,12 +189,7 @@ class CellTrial:
         """Go on from a checkpoint where there is one."""
         if (beside := self.kept.resume(self.trainer)) is not None:
             self.resumed_at = (shown := self.trainer.progress.images) / 1000
-            self._kept_frames = [f for f in self._kept_frames if f.images > shown]
-            for waiting in (self._metric_points, self._frame_points):
-                _take_passed(waiting, self.trainer.progress.images)
-            self.probes += [Probe(**probe) for probe in beside["probes"]]
-            self.diversity += beside["diversity"]
-            self.errors += beside.get("errors", [])  # which were not kept before, as the next
+            self.looks.resume(beside, shown)
             self.clock.add(beside.get("seconds", {}))
             for window in self.trainer.log.windows:
                 self._tell(window)
@@ -212,7 +198,7 @@ class CellTrial:
         self.gallery.rewind(self.resumed_at or 0.0)
 
     def _diverged(self, error: Diverged) -> TrialResult:
-        self.gallery.end_early(self.trainer.log.windows, self.probes)
+        self.gallery.end_early(self.trainer.log.windows, self._probes)
         diagnosed = self._diagnosis({}, failure=str(error))
         return TrialResult(status=Status.DIVERGED, reason=str(error), diagnosis=diagnosed)
 
@@ -227,75 +213,17 @@ class CellTrial:
 
     def _beside(self) -> dict[str, Any]:
         """Return what belongs to a checkpoint beside the trainer's state."""
-        probes = [asdict(probe) for probe in self.probes]
-        return {
-            "probes": probes,
-            "diversity": self.diversity,
-            "errors": self.errors,
-            "seconds": self.clock.seconds(),
-        }
+        return {**self.looks.seen.plain(), "seconds": self.clock.seconds()}
+
+    @property
+    def _probes(self) -> list[Probe]:
+        """All numbers that were taken on the way, in order of time."""
+        seen = self.looks.seen
+        return sorted([*seen.probes, *seen.followed], key=lambda probe: probe.kimg)
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
-        picture, values, kimg = None, {}, snapshot.images / 1000
-        if _take_passed(self._frame_points, snapshot.images):
-            kept = [f for f in self._kept_frames if f.images <= snapshot.images]
-            del self._kept_frames[: len(kept)]
-            picture, diversity = self.gallery.frame(snapshot.generator, kimg, kept)
-            self.diversity.append((kimg, diversity))
-        if _take_passed(self._metric_points, snapshot.images):
-            self.probes.append(self._measured(snapshot))
-            values = self.probes[-1].values
-        self.callbacks.probed(partial(self._seen, snapshot, values, picture))
-
-    def _frames_at(self, kimg: float) -> list[int]:
-        """Return after how many images there are frames: where asked, else ever more rarely."""
-        end = round(1000 * kimg)
-        asked = [frame.images for frame in self.cell.followed.frames]
-        return sorted({*asked, end}) if asked else points(end)
-
-    def _seen(
-        self, snapshot: Snapshot, values: dict[str, float | None], picture: Image | None
-    ) -> Probed:
-        """Return what a callback is told of a snapshot, in a copy of its own."""
         epoch = self.trainer.batches.per_epoch * self.cell.schedule.batch_size
-        labels, device = self.gallery.labels, self.gallery.device
-        return Probed(
-            kimg=snapshot.images / 1000,
-            epoch=snapshot.images / epoch,
-            seconds=snapshot.seconds,
-            values=dict(values),
-            picture=None if picture is None else picture.copy(),
-            generator=calibration.copied(snapshot.generator).eval(),
-            latents=self.gallery.latents.to(device, copy=True),
-            labels=None if labels is None else labels.to(device, copy=True),
-        )
-
-    def _measured(self, snapshot: Snapshot) -> Probe:
-        watched = self.watched
-        self.sampler.calibrate(snapshot.generator)
-
-        def drawn() -> LabeledImages:
-            return self.sampler.draw(snapshot.generator, watched.num_samples)[0]
-
-        judge = trial_evaluation.TrialEvaluation(
-            self.parts.dataset,
-            self.data,
-            drawn(),
-            self.plugins,
-            files.data(),
-            again=partial(self._again, drawn),
-        )
-        with readahead.in_order(self.data.images):
-            evaluated = evaluate(watched.metrics, judge)
-        held_data.hold_all(self.directory, self.cell.dataset, judge.real_data.seen())
-        self.errors += evaluated.errors
-        found = {v.column.name: v for v in evaluated.values if v.column.name in watched.columns}
-        return Probe(
-            snapshot.images / 1000,
-            snapshot.seconds,
-            {name: v.value for name, v in found.items()},
-            {name: v.column.direction for name, v in found.items()},
-        )
+        self.looks.take(snapshot, epoch, self.callbacks)
 
     def _again(self, drawn: Callable[[], LabeledImages]) -> tuple[LabeledImages, LabeledImages]:
         """Return the real images and the samples another time."""
@@ -307,7 +235,7 @@ class CellTrial:
         found = diagnosis.diagnose(
             diagnosis.Evidence(
                 windows=self.trainer.log.windows,
-                diversity=self.diversity,
+                diversity=self.looks.seen.diversity,
                 real_diversity=self.gallery.real_diversity(self.data),
                 values=values,
                 num_modes=self.parts.image.num_classes if mixture is None else len(mixture.centers),
@@ -365,7 +293,7 @@ class CellTrial:
             files.data(),
             timings,
             windows=trained.windows,
-            probes=tuple(self.probes),
+            probes=tuple(self.looks.seen.probes),
             directory=directory,
             again=partial(self._again, lambda: self.samplers.drawn(trained, drawn.number).images),
             sampler=drawn.protocol,
@@ -401,13 +329,6 @@ def _parameters(trained: TrainingResult) -> Parameters:
         generator=sum(p.numel() for p in trained.generator.parameters()),
         discriminator=sum(p.numel() for p in trained.discriminator.parameters()),
     )
-
-
-def _take_passed(waiting: list[int], shown: int) -> bool:
-    """Whether one of these numbers of images was reached; take those that were off the list."""
-    reached = [images for images in waiting if images <= shown]
-    del waiting[: len(reached)]
-    return bool(reached)
 
 
 def _logger(directory: Path) -> Callable[[Window], None]:

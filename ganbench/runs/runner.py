@@ -41,7 +41,7 @@ LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
 LEFTOVERS = (
     run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS,
-    run_folder.OPEN_WINDOW, "worker.log",
+    run_folder.OPEN_WINDOW, run_folder.PROBES, "worker.log",
 )  # fmt: skip
 
 

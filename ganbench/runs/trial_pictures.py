@@ -65,16 +65,23 @@ class Gallery:
         self._frames.rewind(kimg)
 
     def frame(
-        self, generator: ConditionalGenerator, kimg: float, kept: Sequence[Frame] = ()
+        self,
+        generator: ConditionalGenerator,
+        kimg: float,
+        kept: Sequence[Frame] = (),
+        *,
+        in_film: bool = True,
     ) -> tuple[Image, float]:
         """Draw what the fixed latents give now, as a frame of progress.gif and one for each `kept`.
+
+        `in_film`: whether progress.gif has it.
 
         Returns its picture, and how different the samples are. `generator` is a copy: its batch
         norm is calibrated.
         """
         sampling.recalibrate(generator, *self._calibration, self.device)
         images = self._drawn(generator)
-        picture = self._frames.add(kimg, images)
+        picture = self._frames.add(kimg, images) if in_film else self._frames.drawn(images)
         for moment in kept:
             about = (self.directory, round(1000 * kimg), moment.title)
             if self.is_plane:

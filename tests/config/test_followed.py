@@ -91,3 +91,39 @@ def test_frames_in_epochs_of_data_of_unknown_size_are_refused(planned, tmp_path)
     text = text.replace("{name: ring, train_size: 1030}", data).replace("mode-coverage", "fid")
     with pytest.raises(ConfigError, match=r"evaluation.frames: the data set does not say how many"):
         planned(text.replace("{name: mlp, width: 8}", "{name: dcgan, width: 8}"))
+
+
+@pytest.mark.parametrize(
+    ("every", "images"),
+    [
+        ("2 kimg", [2000, 4000, 6000]),
+        ("{kimg: 3.5}", [3500, 7000]),
+        ("1.5 epochs", [1500, 3000, 4500, 6000]),
+        ("10 steps", [1500, 3000, 4500, 6000]),
+        ("0.5", [3500, 7000]),
+        ("{epochs: 8}", []),
+        ("null", []),
+    ],
+)
+def test_numbers_on_the_way_are_at_each_multiple_and_in_no_id(planned, every, images) -> None:
+    text = TEXT.replace("frames: FRAMES", f"every: {every}").replace("BUDGET", "{epochs: 7}")
+    (found,) = planned(text).cells
+    assert list(found.followed.probes) == images
+    assert found.id == cell(planned).id
+
+
+@pytest.mark.parametrize(
+    ("every", "message"),
+    [
+        ("20", "evaluation.every: expected a share of the budget from 0 to 1"),
+        ("20 images", "found '20 images'"),
+        ("0 kimg", "evaluation.every: every 0 kimg comes to no end of moments"),
+        ("[1 kimg]", "evaluation.every: expected"),
+        ("0.001 kimg", "evaluation.every: every 1e-3 kimg comes to 7,000 moments"),
+    ],
+)
+def test_what_is_no_interval_is_refused_with_its_place(planned, every, message) -> None:
+    text = TEXT.replace("frames: FRAMES", f"every: {every}").replace("BUDGET", "{epochs: 7}")
+    with pytest.raises(ConfigError) as caught:
+        planned(text)
+    assert message in str(caught.value)

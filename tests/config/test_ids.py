@@ -55,7 +55,7 @@ SINCE_THEN: dict[str, dict[str, Any]] = {
     "architecture eyeglasses-cgan": STACKED,
     "architecture faces-wgan": {**STACKED, "leaks": ()},
     "dataset celeba-attributes": {**PICTURES, "vectors": False},
-    "dataset image-csv": {**PICTURES, "condition": []},
+    "dataset image-csv": {**PICTURES, "condition": [], "label_names": {}},
     "dataset image-folder": PICTURES,
     "dataset tensor": {"condition": None, "test_condition": None},
     "loss bce": {"d_weight": 1.0, "g_target_noise": 0.0},

@@ -175,3 +175,25 @@ def test_schedule_in_words():
     assert text_of(Schedule.of({"from": 2e-4, "to": 5e-5, "curve": "cosine"})) == "2e-4→5e-5 cosine"
     whole = of(curve="cosine", after=0.5, until={"kimg": 500}, warmup={"kimg": 1})
     assert whole.text == "0.05→5e-3 cosine after 0.5 until 500 kimg warmup 1 kimg"
+
+
+@pytest.mark.parametrize(
+    ("words", "amount"),
+    [
+        ("500 kimg", {"kimg": 500}),
+        (" 2.5kimg", {"kimg": 2.5}),
+        ("1 epoch", {"epochs": 1}),
+        ("3 epochs", {"epochs": 3}),
+        ("1000 steps", {"steps": 1000}),
+    ],
+)
+def test_amounts_may_be_told_in_words(words, amount):
+    assert Amount.of(words) == Amount.of(amount)
+    moved = Schedule.of({"from": 1, "to": 0, "until": words})
+    assert moved == Schedule.of({"from": 1, "to": 0, "until": amount})
+
+
+@pytest.mark.parametrize("words", ["", "kimg", "5", "5 km", "-5 kimg", "1e3 kimg", "5 kimg or so"])
+def test_other_words_are_no_amounts(words):
+    with pytest.raises(ValueError, match="expected a share of the budget"):
+        Amount.of(words)

@@ -28,6 +28,14 @@ class Count(Metric):
 
 
 @dataclass(kw_only=True)
+class CheapCount(Count):
+    """The same, also while a cell trains."""
+
+    name = "cheap-count"
+    cheap = True
+
+
+@dataclass(kw_only=True)
 class Diversity(Metric):
     """The mean distance of two samples, of which noise has most."""
 
@@ -59,7 +67,7 @@ class Precision(Metric):
         return {"precision": (distances.min(1).values <= radius).double().mean().item()}
 
 
-@parametrize_with_checks(Count, Diversity, Precision)
+@parametrize_with_checks(Count, CheapCount, Diversity, Precision)
 def test_right_metric_conforms(check):
     check()
 
@@ -80,6 +88,21 @@ class DeclaredBadly(Count):
 
     def protocol(self) -> dict[str, object]:
         return {"images": torch.zeros(1)}
+
+
+@dataclass(kw_only=True)
+class CheapAfterAll(Count):
+    """The time of the training, which is not over where cheap columns are measured."""
+
+    name = "cheap-after-all"
+    cheap = True
+    caught_by = {"what_is_cheap_needs_no_training"}
+    also = mutants.MOST
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        if evaluation.timings is None:
+            raise Unavailable("nothing was trained")
+        return {"count": evaluation.timings.train_seconds}
 
 
 @dataclass(kw_only=True)

@@ -28,6 +28,7 @@ class DINOv2L14(FeatureExtractor):
     """DINOv2's ViT-L/14: the class token, of 1,024 (Oquab et al., 2023; Stein et al., 2023)."""
 
     name = "dinov2-l14"
+    slow = True
 
     def unsupported(self, image: ImageSpec) -> str | None:
         return no_picture(image)

@@ -37,6 +37,7 @@ class EfficientNetLite0Features(FeatureExtractor):
     """EfficientNet-Lite0, trained on ImageNet: 1,280 features, 1,000 classes (Tan & Le, 2019)."""
 
     name = "effnet-lite0"
+    slow = True
     resolution: int = 224  # that images are resized to; 224 is what it was trained on
 
     def __post_init__(self) -> None:

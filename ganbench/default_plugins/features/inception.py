@@ -27,6 +27,7 @@ class Inception(FeatureExtractor):
     """Inception v3 of 2015-12-05: pool3, and the 1,008 classes (Szegedy et al., 2016)."""
 
     name = "inception"
+    slow = True
 
     def unsupported(self, image: ImageSpec) -> str | None:
         return no_picture(image)

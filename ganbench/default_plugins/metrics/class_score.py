@@ -32,6 +32,7 @@ class InceptionScore(Metric):
     """
 
     name = "is"
+    cheap = True
     features: str | None = None  # an extractor with classes; null: the data set's own
     splits: int = 10
     seed: int = 0

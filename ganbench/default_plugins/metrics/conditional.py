@@ -14,6 +14,7 @@ class ConditionalAccuracy(Metric):
     """The share of samples that a judge trained on real data puts into the class asked for."""
 
     name = "cond-accuracy"
+    cheap = True
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -130,6 +130,7 @@ class ModeCoverage(Metric):
     """
 
     name = "mode-coverage"
+    cheap = True
     definition: str | None = None  # such as ring8/pacgan; null: by the two options below
     min_share: float = 0.1  # of a class's share in the data
     max_deviations: float = 3.0  # from a centre

@@ -79,6 +79,7 @@ class FID(Metric):
     """Fréchet distance to the training set in a named feature space (Heusel et al., 2017)."""
 
     name = "fid"
+    cheap = True
     version = 2
     features: str | None = None  # an extractor; null: the data set's own
 

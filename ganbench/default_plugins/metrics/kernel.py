@@ -48,6 +48,7 @@ class KID(Metric):
     """
 
     name = "kid"
+    cheap = True
     features: str | None = None  # an extractor; null: the data set's own
     subsets: int = 100
     subset_size: int = 1000  # of either side; fewer where a side has fewer

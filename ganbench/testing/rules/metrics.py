@@ -172,6 +172,25 @@ def value_is_repeatable(metric: Metric) -> None:
 
 
 @rules.rule
+def what_is_cheap_needs_no_training(metric: Metric) -> None:
+    """`evaluation.every` measures it where there are no timings and no windows yet."""
+    metric = _named(metric)
+    if not metric.cheap:
+        return
+    assert metric.watch is None, "it watches others, which is done at the end; leave out `cheap`"
+    scenes = [scene.mixed() for scene in SCENES]
+    if not any(_computed(metric, evaluation) for evaluation in scenes):
+        return  # of other rules
+    for evaluation in scenes:
+        evaluation.timings, evaluation.windows = None, ()
+    values = [_surely_computed(metric, e, "samples of a cell that still trains") for e in scenes]
+    assert any(values), (
+        "it says `cheap` and has no number while a cell trains, when there are no timings and no "
+        "windows; leave out `cheap`"
+    )
+
+
+@rules.rule
 def evaluation_is_not_modified(metric: Metric) -> None:
     metric = _named(metric)
     for scene in SCENES:

@@ -38,6 +38,7 @@ class Chart:
 
     title: str
     series: dict[str, Places]
+    unit: str = "kimg"  # of what they are followed through
 
 
 def charts(windows: Sequence[Window], result: TrialResult) -> list[Chart]:
@@ -97,7 +98,7 @@ def picture(chart: Chart) -> Markup:
                 aria_label=f"{chart.title} over training, {ends}",
             ),
             element("span", "0", class_="from"),
-            element("span", f"{compact(across.high, 3)} kimg", class_="to"),
+            element("span", f"{compact(across.high, 3)} {chart.unit}", class_="to"),
             class_="plot",
         ),
         class_="curve",
@@ -124,7 +125,7 @@ def _named(series: Mapping[str, Places], names: Mapping[str, str]) -> dict[str, 
 def _probes(result: TrialResult) -> Iterator[Chart]:
     """Yield what was followed during training, a chart for each number."""
     series: dict[str, Places] = {}
-    for probe in result.probes:
+    for probe in (*result.probes, *result.followed):
         for name, value in probe.values.items():
             if value is not None and finite(value) is not None:
                 series.setdefault(name, []).append((probe.kimg, value))

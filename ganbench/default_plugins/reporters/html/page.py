@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ganbench import Report, Status
 from ganbench.default_plugins.reporters.html import (
+    along,
     bars,
     failures,
     findings,
@@ -65,6 +66,7 @@ def page(report: Report, limit: int) -> str:
         Part("diagnosis", "Diagnosis", findings.section(view)),
         Part("spread", "Differences and errors", bars.section(view)),
         Part("speed", "Quality against speed", scatter.section(view)),
+        Part("along", "Quality while training", along.section(view)),
     ]
     after = [
         *_added(report),
