@@ -27,6 +27,7 @@ from ganbench.util import lingering
 from ganbench.util.messages import brief
 
 COMMANDS = {
+    "new": "Write a first benchmark of your own images, of a size for this machine.",
     "run": "Run a benchmark file and print the finished tables.",
     "plan": "Show every cell with resolved settings, sizes and time; train nothing.",
     "resume": "Finish a run that was interrupted or had failures.",

@@ -101,6 +101,8 @@ def test_prepare_prints_a_small_table(shapes):
         ["blue", "3"],
         ["red", "5"],
     ]
+    path = Path("shapes").resolve()
+    assert lines.pop() == f"to paste: dataset: {{name: image-folder, path: {path}}}"
     assert lines[-2] == "problems: 1"
     assert lines[-1].startswith("  - red/broken.png: damaged")
 

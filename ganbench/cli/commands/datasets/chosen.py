@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from ganbench.contracts.datasets import Dataset
     from ganbench.registry.registry import Registry
 
+TESTED = ("test", "testing", "val", "valid", "validation")  # folders, the best of them first
+PLACES = {"path", "test_path", "labels", "test_labels"}  # options that may be files or folders
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ARGUMENTS = [
-    click.argument("target", metavar="NAME|FOLDER|FILE.yaml"),
+    click.argument("target", metavar="NAME|FOLDER|FILE"),
     click.option(
         "-o",
         "--option",
@@ -51,7 +54,9 @@ class Chosen:
     dataset: Dataset
 
 
-def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
+def chosen(
+    target: str, settings: Sequence[str], plugins: Sequence[str], *, with_tables: bool = False
+) -> Chosen:
     """Return the data set of a name, or else of a folder or file in the working directory.
 
     A name wins over a folder, which ./ reaches. Of a benchmark file it is the one that the file
@@ -68,10 +73,11 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
     if path.suffix.lower() in (".yaml", ".yml"):
         return _of_file(path, settings, plugins)
     if path.exists():
-        name = "image-folder" if path.is_dir() else "tensor"
         if given := next((one for one in settings if one.startswith("path=")), None):
             raise ConfigError(f"{target} is the path already; leave -o {given} out")
-        return Chosen(path.resolve().name, _built(found, name, settings, path=str(path)))
+        options = of_path(path, with_tables)
+        name = options.pop("name")
+        return Chosen(path.resolve().name, _built(found, name, settings, **options))
     if os.sep in target or target.startswith(("~", ".")) or path.suffix:
         raise ConfigError(f"{target}: there is no such folder")
     try:
@@ -81,6 +87,73 @@ def chosen(target: str, settings: Sequence[str], plugins: Sequence[str]) -> Chos
             f"{error}\n  or a folder of pictures; there is none called '{target}'"
         ) from error
     raise AssertionError(target)
+
+
+def of_path(path: Path, with_tables: bool) -> dict[str, Any]:
+    """Return the `dataset:` of what a path holds; of a folder, with a CSV file in it if asked."""
+    from ganbench.cli.commands.datasets.offered import of_table, offered
+
+    if path.suffix.lower() == ".csv":
+        return of_table(path.parent, path)
+    if not path.is_dir():
+        return {"name": "tensor", "path": str(path)}
+    if arrays := _of_idx_files(path):
+        return arrays
+    if parts := _of_splits(path):
+        return parts
+    table = offered(str(path)) if with_tables else None
+    return table or {"name": "image-folder", "path": str(path)}
+
+
+def _of_idx_files(folder: Path) -> dict[str, Any] | None:
+    """Return what takes train-images-idx3-ubyte and its like, where a folder has them."""
+    names = sorted(os.listdir(folder))
+
+    def one(*words: str) -> str | None:
+        fitting = (name for name in names if "-idx" in name and all(word in name for word in words))
+        found = next(fitting, None)
+        return None if found is None else str(folder / found)
+
+    said = {
+        "path": one("train", "images"),
+        "labels": one("train", "labels"),
+        "test_path": one("t10k", "images") or one("test", "images"),
+        "test_labels": one("t10k", "labels") or one("test", "labels"),
+    }
+    if said["path"] is None:
+        return None
+    return {"name": "tensor", **{key: value for key, value in said.items() if value}}
+
+
+def _of_splits(folder: Path) -> dict[str, Any] | None:
+    """Return what takes train/ and test/, where a folder has nothing else."""
+    from ganbench.default_plugins.datasets.image_folder import SPLIT_NAMES
+
+    below = {p.name.lower(): p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."}
+    train = below.get("train") or below.get("training")
+    if train is None or not below.keys() <= SPLIT_NAMES:
+        return None
+    test = next((below[name] for name in TESTED if name in below), None)
+    found = {"name": "image-folder", "path": str(train)}
+    return found | ({"test_path": str(test)} if test else {})
+
+
+def as_mapping(dataset: Dataset, given: Container[str] = ()) -> dict[str, Any]:
+    """Return the `dataset:` of a benchmark file: its name, what is not at its default or given."""
+    import dataclasses
+
+    own: dict[str, Any] = {"name": dataset.name}
+    for field in dataclasses.fields(dataset):  # type: ignore[arg-type]
+        default = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            default = field.default_factory()
+        value = getattr(dataset, field.name)
+        if value != default or field.name in given:
+            own[field.name] = value
+    for key in PLACES & own.keys():
+        place = os.path.expanduser(own[key])
+        own[key] = os.path.abspath(place) if os.path.exists(place) else own[key]
+    return own
 
 
 def _of_file(path: Path, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:

@@ -33,7 +33,14 @@ def offered(path: str) -> dict[str, Any] | None:
     named = [p for p in found if p.name == USUAL] or found
     if len(named) != 1:
         return None
-    table = named[0]
+    return {**of_table(folder, named[0]), "path": path}
+
+
+def of_table(folder: Path, table: Path) -> dict[str, Any]:
+    """Return the `dataset:` of the pictures that a CSV file names below a folder.
+
+    Raises DataError where the file cannot be read, or does not name the pictures or their labels.
+    """
     columns = [name for name in tables.header(table) if name]
     rows = [line.values for line in islice(tables.lines(table, columns), ROWS)]
     names = frozenset(pictures(folder))
@@ -46,7 +53,7 @@ def offered(path: str) -> dict[str, Any] | None:
         raise DataError(f"{table}: no column has few enough different values to be a label")
     return {
         "name": "image-csv",
-        "path": path,
+        "path": str(folder),
         "csv": table.name,
         "id_column": column,
         "label_column": label,

@@ -25,7 +25,8 @@ def command(
     """Bring the data set NAME, or decode the pictures of a FOLDER, and say what is in it.
 
     What is not here is downloaded, checked and unpacked; pictures are decoded once. Runs find it
-    ready. A file in place of a folder is read as `tensor` does. Where a train.csv, or a single CSV
+    ready. A file in place of a folder is read as `tensor` does. The line of a benchmark file that
+    means the same is shown last. Where a train.csv, or a single CSV
     file, lies in the folder, the lines are shown that take labels from it.
     """
     from ganbench.cli.commands.datasets import findings
@@ -36,11 +37,19 @@ def command(
         found = findings.examined(subject, files.data())
     offer, why = _offer(subject.dataset)
     if as_json:
-        print_json({**found.plain(), "problems": found.problems, "offer": offer})
+        print_json(
+            {
+                **found.plain(),
+                "problems": found.problems,
+                "dataset": chosen.as_mapping(subject.dataset),
+                "offer": offer,
+            }
+        )
         return 0
     for part in (findings.lines, findings.table, findings.problem_lines):
         for line in part(found):
             print(line)
+    print(f"to paste: {_line(chosen.as_mapping(subject.dataset))}")
     if offer:
         print(f"labels:   {offer['csv']} has some; these lines of a benchmark file take them:")
         print(textwrap.indent(_as_yaml(offer), "  "), end="")
@@ -60,6 +69,17 @@ def _offer(dataset: Dataset) -> tuple[dict[str, Any] | None, str]:
         return offered(dataset.path), ""
     except DataError as error:
         return None, str(error)
+
+
+def _line(dataset: dict[str, Any]) -> str:
+    """Return `dataset: {…}` in one line."""
+    import json
+
+    import yaml
+
+    plain = json.loads(json.dumps(dataset))  # without tuples
+    flow = yaml.safe_dump(plain, default_flow_style=True, sort_keys=False, width=10**6)
+    return f"dataset: {flow.strip()}"
 
 
 def _as_yaml(dataset: dict[str, Any]) -> str:

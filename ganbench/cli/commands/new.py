@@ -1,0 +1,92 @@
+"""`ganbench new`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ganbench.cli import model_options
+from ganbench.cli.commands.datasets import bars, chosen
+from ganbench.errors import ConfigError
+
+MINUTES = 10.0
+
+
+@click.command("new")
+@chosen.arguments
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.yaml",
+    help="The benchmark file.  [default: the data's name, here]",
+)
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option(
+    "--minutes",
+    type=float,
+    default=MINUTES,
+    show_default=True,
+    metavar="N",
+    help="How long it may train on this machine.",
+)
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|cuda:N|mps",
+    help="Where it is to train.",
+)
+def command(
+    target: str,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    out: Path | None,
+    force: bool,
+    minutes: float,
+    device: str,
+) -> int:
+    """Write a first benchmark of your own images: of a FOLDER of pictures, whose subfolders are
+    classes, a CSV file with their labels, a file of arrays, or a data set by NAME.
+
+    The data is looked at, and a few training steps are timed: image size, width, budget and
+    metrics are such that this machine is done in about --minutes. The file says why of each
+    line, and three commands are printed that follow.
+
+    \b
+    ganbench new ~/birds
+    ganbench new digits.npz --out digits.yaml --minutes 5
+    ganbench new ~/scans -o "range=[0, 4095]"
+    """  # noqa: D205
+    from ganbench.cli import own_data
+    from ganbench.cli.output import print_json
+    from ganbench.registry import registry
+    from ganbench.runs import first_benchmark
+    from ganbench.util import files, machine
+
+    if not 0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes {minutes:g}: expected a number above 0")
+    found = registry.load(plugins)
+    subject = chosen.chosen(target, settings, plugins, with_tables=True)
+    name = own_data.named(subject.label)
+    given = {setting.partition("=")[0].strip() for setting in settings}
+    mapping = chosen.as_mapping(subject.dataset, given)
+    out = out or Path(f"{name}.yaml")
+    model_options.check_out(out, (".yaml", ".yml"), force)
+    with bars.shown(quiet):
+        look = own_data.look(name, target, mapping, found)
+    first = first_benchmark.written(
+        look, found, minutes=minutes, device=machine.resolve_device(device)
+    )
+    with model_options.writing(out):
+        files.write_text(out, first.text)
+    commands = first_benchmark.commands(name, str(out), plugins)
+    if as_json:
+        print_json({"file": str(out), "commands": commands, "minutes": first.minutes})
+        return 0
+    print(f"{out}: {look.train:,} images of {first.choice.side}×{first.choice.side}, "
+          f"{first.choice.kimg:g} kimg, about {first.minutes:.0f} minutes here")  # fmt: skip
+    print("\n".join(commands))
+    return 0
