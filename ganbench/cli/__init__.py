@@ -46,6 +46,7 @@ COMMANDS = {
     "noise": "Say how small a change a benchmark can see, and which tolerances suit it.",
     "export": "Write measurements for github-action-benchmark, Bencher, JUnit, DVC, ….",
     "list": "List the runs under a folder.",
+    "clean": "Remove old runs, or what the cache holds; asks first.",
     "plugins": "List every loss, conditioning, architecture, data set, metric, ….",
     "datasets": "Show which data sets are there; prepare, verify or preview one, or a folder.",
     "weights": "Show which feature extractors can work here, or download what one needs.",
