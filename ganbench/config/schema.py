@@ -23,6 +23,7 @@ from ganbench.config.choices import (
 from ganbench.config.settings import Settings
 from ganbench.config.training_schema import AmountOfTraining, Budget, PlayerBlock, Training
 from ganbench.records.cells import PLAIN
+from ganbench.records.run_info import Kept
 from ganbench.records.schedules import MOST
 from ganbench.records.training_settings import Control
 
@@ -147,6 +148,11 @@ class Execution(Settings):
     timeout: Seconds = Field(default=None, description="of each trial, in seconds or like 30m")
     checkpoint: Seconds = Field(
         default=600.0, description="time between two checkpoints of a training; null: none"
+    )
+    keep: Kept = Field(
+        default="model",
+        description="what a trial that is done leaves on disk: model, with pictures and numbers; "
+        "pictures, with numbers; or numbers",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ganbench.records.results import SCHEMA_VERSION, DataSeen
 
@@ -14,6 +14,10 @@ class PluginChoice:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+
+
+Kept = Literal["model", "pictures", "numbers"]
+"""What a trial leaves on disk, each with those after it."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class Execution:
     checkpoint: float | None = None  # seconds between two
     plugins: tuple[str, ...] = ()  # of --plugin
     callbacks: tuple[PluginChoice, ...] = ()
+    keep: Kept = "model"  # of a trial that is done
 
 
 @dataclass(frozen=True)

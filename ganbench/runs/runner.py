@@ -29,7 +29,7 @@ from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
-from ganbench.runs import held_data, provenance
+from ganbench.runs import held_data, leaving, provenance
 from ganbench.runs.costs import Costs
 from ganbench.training import checkpoints
 from ganbench.util import files, machine
@@ -143,6 +143,8 @@ def execute(
         try:
             for outcome in _run_trials(run, registry, waiting):
                 costs.learn(outcome)
+                if not _is_to_run(outcome):
+                    leaving.remove(outcome.directory, run.info.execution.keep)
                 observer.finished(outcome)
                 if fail_fast and not outcome.is_whole:
                     break
@@ -183,6 +185,7 @@ def _clean(run: Run, outcomes: Sequence[TrialOutcome]) -> None:
             files.remove_temporaries(folder)
         if not _is_to_run(outcome):
             (outcome.directory / checkpoints.NAME).unlink(missing_ok=True)
+            leaving.remove(outcome.directory, run.info.execution.keep)
 
 
 def _is_to_run(outcome: TrialOutcome) -> bool:
@@ -303,6 +306,7 @@ def _as_asked(order: Order) -> dict[str, Any]:
             threads=settings.execution.threads or share,
             timeout=settings.execution.timeout,
             checkpoint=settings.execution.checkpoint,
+            keep=settings.execution.keep,
             plugins=tuple(map(_absolute, order.plugins)),
             callbacks=tuple(map(_choice, settings.callbacks)),
         ),

@@ -116,7 +116,7 @@ def read_config(directory: Path) -> ModelConfig:
     if not path.is_file():
         raise DataError(
             f"{path}: missing; a model is a folder with {WEIGHTS} and {CONFIG}, as every trial "
-            "leaves one"
+            "leaves one unless its file has execution.keep: pictures or numbers"
         )
     found = files.read_json(path)
     if not isinstance(found, dict):
