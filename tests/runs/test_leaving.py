@@ -51,7 +51,7 @@ def test_a_trial_leaves_what_its_file_says(tmp_path, plugins, keep, there, gone)
     if keep == "numbers":
         assert not [p for p in trained.directory.rglob("*") if p.suffix in (".png", ".gif")]
     if keep != "model":
-        with pytest.raises(DataError, match=r"unless its file has execution\.keep: pictures or num"):
+        with pytest.raises(DataError, match=r"unless its file has execution\.keep: pictures or"):
             saved.read_config(trained.directory)
     again = runner.execute(Run.read(run.directory), plugins)  # as `resume`
     assert [o.result for o in again] == [o.result for o in outcomes]
