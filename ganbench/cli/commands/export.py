@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from ganbench.reports.exporters.named_measurements import NamedMeasurements
 
 
+MODELS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
+"""Formats of a trained generator, each with its file."""
+
+
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--to", required=True, type=click.Choice(list(FILES)), help="The format.")
+@click.option("--to", required=True, type=click.Choice([*FILES, *MODELS]), help="The format.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -36,12 +40,17 @@ if TYPE_CHECKING:
 def command(run: Path, to: str, out: Path | None, against: Path | None, as_json: bool) -> int:
     """Write what RUN, a run's directory or a banked file, measured for another tool to read.
 
+    With --to torchscript or onnx RUN is RUN/TRIAL or a model's folder, and its generator is written
+    as one file that runs without ganbench; it is run, and its images are compared.
+
     Numbers are medians over seeds and are named BENCHMARK/CELL/METRIC. What has no value is left
     out. Ends with 3 where nothing was measured.
     """
     from ganbench.reports import exporters
     from ganbench.reports.exporters.named_measurements import left_out
 
+    if to in MODELS:
+        return _model(run, to, out, against, as_json)
     if against is not None and to != "junit":
         raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
     source = _source(run, against)
@@ -55,6 +64,31 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
     nothing = "" if source.numbers else _nothing(run)
     _say(to, len(source.numbers), written, notes, nothing, as_json)
     return TRIAL_FAILED if nothing else OK
+
+
+def _model(path: Path, to: str, out: Path | None, against: Path | None, as_json: bool) -> int:
+    from ganbench.cli.model_options import load
+    from ganbench.models.saved import exported
+
+    if against is not None:
+        raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
+    exported.check_can(to)  # type: ignore[arg-type]
+    model = load(path, "cpu", (), False)
+    name = MODELS[to]
+    target = Path(name) if out is None else out / name if out.is_dir() else out
+    done = exported.write(model, to, target)  # type: ignore[arg-type]
+    if as_json:
+        about = {"to": to, "files": [str(done.path)], "inputs": done.inputs}
+        print_json({**about, "largest_difference": done.difference})
+        return OK
+    print(done.path)
+    for given, what in done.inputs.items():
+        print(f"  {given}: {what}")
+    print(
+        f"checked: run on other latents, its images differ by at most {done.difference:.2g} on a "
+        "scale from -1 to 1"
+    )
+    return OK
 
 
 def _source(run: Path, against: Path | None) -> NamedMeasurements:
