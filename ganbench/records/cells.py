@@ -230,7 +230,9 @@ def pace_key(cell: Cell) -> str:
     alike = replace(
         schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
     )
-    return f"{networks_key(cell)} {alike}"
+    looks = len(cell.followed.probes) + len(cell.followed.frames)  # which take time on the way
+    per_kimg = f" {looks / cell.schedule.kimg:.3g} looks" if looks else ""
+    return f"{networks_key(cell)} {alike}{per_kimg}"
 
 
 def _digest(value: Cell | Reference, without: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from ganbench.errors import ConfigError
 from ganbench.records import stored
-from ganbench.records.cells import Cell, Plan, as_written
+from ganbench.records.cells import Cell, Plan, as_written, pace_key
 from ganbench.records.training_settings import Followed, Frame
 
 TEXT = """\
@@ -54,6 +54,8 @@ def test_how_a_training_is_followed_is_in_no_id(planned) -> None:
     assert plain.followed == Followed()
     assert watched.followed.unit == "epochs"
     assert (watched.id, watched.training_id) == (plain.id, plain.training_id)
+    assert pace_key(watched) != pace_key(plain)  # for looks take time
+    assert pace_key(cell(planned)) == pace_key(plain)
 
 
 def test_what_is_followed_is_read_back_from_a_plan(planned) -> None:

@@ -10,7 +10,11 @@ import pytest
 from helpers import tiny
 
 from ganbench import load_run
+from ganbench.models.parts import Parts
 from ganbench.records import windows
+from ganbench.records.windows import Probe
+from ganbench.registry import registry
+from ganbench.runs.looks import Looks, Seen
 
 CALLBACK = '''\
 """Notes the values that it is shown, and whether there was a picture."""
@@ -123,3 +127,27 @@ def test_page_without_numbers_on_the_way_has_no_such_part(plain) -> None:
     directory = plain[0].parents[1]
     HTML().write(load_run(directory), directory)
     assert "Quality while training" not in (directory / "report.html").read_text("utf-8")
+
+
+def test_a_trial_that_goes_on_repeats_no_look(looked_at, tmp_path) -> None:
+    run_of = load_run(looked_at[0].parents[1])
+    (cell,) = run_of.plan.cells
+    plugins = registry.load((), rehearse=False)
+    parts = Parts.of(cell, plugins)
+
+    def looks(folder: Path) -> Looks:
+        unused: Any = None
+        folder.mkdir(exist_ok=True)
+        return Looks(cell, parts, unused, plugins, folder, unused, unused)
+
+    fresh, resumed = looks(tmp_path / "fresh"), looks(tmp_path / "resumed")
+    assert {300, 600, 900} <= set(fresh.moments)
+    half = Seen(followed=[Probe(0.3, 1.0, {"modes": 2.0})], diversity=[(0.3, 0.5)])
+    kept = json.loads(json.dumps(half.plain()))
+    resumed.resume(kept, 350)
+    assert resumed.moments == [images for images in fresh.moments if images > 350]
+    assert resumed.seen.followed == half.followed
+    assert windows.last_probe(tmp_path / "resumed" / "probes.jsonl") == half.followed[0]
+    before = {"probes": [], "diversity": [], "errors": []}  # of a checkpoint of an older version
+    fresh.resume(before, 0)
+    assert fresh.seen == Seen()
