@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
-    from ganbench.pictures import save_grid
+    from ganbench.pictures import save_grid, save_neighbours
     from ganbench.records.cells import Cell, Plan, Reference, Spec
     from ganbench.records.columns import Column
     from ganbench.records.report import Report, Section, load_run
@@ -124,7 +124,7 @@ _HOMES = {
     "records.cells": "Cell Plan Reference Spec",
     "records.columns": "Column",
     "records.windows": "Probe Timings Window distance_and_quality",
-    "pictures": "save_grid",
+    "pictures": "save_grid save_neighbours",
     "util.picture_files": "open_picture",
     "models.saved.model": "SavedModel Samples load_model",
     "records.report": "Report Section load_run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,8 +9,6 @@ from torch import Tensor
 
 from ganbench.contracts.images import ImageSpec
 from ganbench.util.random_streams import stream
-
-TOLD = 3  # numbers of a vector that a name has room for
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +50,3 @@ def stand_ins(image: ImageSpec, count: int) -> Tensor | None:
     if image.condition_dim:
         return torch.zeros(count, image.condition_dim)
     return torch.arange(count) % image.num_classes if image.num_classes else None
-
-
-def label_name(label: Tensor, class_names: Sequence[str]) -> str:
-    """Return how a label () or (C,) is called in pictures: its class, or its first numbers."""
-    if not label.ndim:
-        return class_names[int(label)] if class_names else str(int(label))
-    numbers = [f"{number:.3g}" for number in label[:TOLD].tolist()]
-    return ", ".join(numbers) + (", …" if len(label) > TOLD else "")

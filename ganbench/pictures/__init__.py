@@ -9,6 +9,7 @@ from ganbench.pictures.grids import (
     grid_labels,
     save_grid,
 )
+from ganbench.pictures.neighbours import save_neighbours
 from ganbench.pictures.progress import ProgressFrames, points
 from ganbench.pictures.scatter import save_scatter
 
@@ -22,5 +23,6 @@ __all__ = [
     "points",
     "save_curves",
     "save_grid",
+    "save_neighbours",
     "save_scatter",
 ]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ganbench.contracts.images import quantise
 from ganbench.errors import ConfigError
-from ganbench.pictures import draw_grid, lettering
-from ganbench.pictures.grids import MIN_TILE
+from ganbench.pictures import lettering
+from ganbench.pictures.grids import MIN_TILE, draw_grid
 from ganbench.util.files import write_atomically
 
 GAP = 6  # between cells

@@ -12,10 +12,11 @@ from torch import Tensor
 from ganbench import pictures
 from ganbench.contracts.images import LabeledImages, quantise
 from ganbench.models import sampling
-from ganbench.models.label_source import LabelSource, label_name
+from ganbench.models.label_source import LabelSource
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.pictures import frames
+from ganbench.pictures.labels import label_name
 from ganbench.records.training_settings import Frame
 from ganbench.records.windows import Probe, Unit, Window
 from ganbench.training import diagnosis

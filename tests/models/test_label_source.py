@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ganbench import ImageSpec
-from ganbench.models.label_source import LabelSource, label_name, stand_ins
+from ganbench.models.label_source import LabelSource, stand_ins
+from ganbench.pictures.labels import label_name
 
 VECTORS = torch.tensor([[3.0, 0.0], [1.0, 1.0], [2.0, -1.0]])
 

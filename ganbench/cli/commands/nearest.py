@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from ganbench.contracts.images import LabeledImages
     from ganbench.models.saved.model import Samples, SavedModel
-    from ganbench.pictures.montage import Row
 
 MEANINGS = {
     "l1": "mean absolute difference of pixels, from 0 to 255",
@@ -80,11 +79,19 @@ def command(
         if by != "features"
         else _by_features(found, samples, data, features, k)
     )
-    from ganbench.pictures import montage
+    from ganbench.contracts.images import LabeledImages
+    from ganbench.pictures import save_neighbours
 
-    page = montage.draw(_rows(found, samples, data, distances, indices), f"{by}: {meaning}")
     with model_options.writing(out):
-        montage.save(page, out)
+        save_neighbours(
+            LabeledImages(samples.images, samples.labels),
+            data,
+            distances,
+            indices,
+            out,
+            meaning=f"{by}: {meaning}",
+            class_names=found.class_names,
+        )
     print(out)
     return 0
 
@@ -176,25 +183,3 @@ def _by_features(
     except Unavailable as why:
         raise ConfigError(f"--by features: {why}") from why
     return (*nearest(*found, k), f"Euclidean distance of {name}")
-
-
-def _short(distance: float) -> str:
-    return f"{distance:,.0f}" if distance >= 1000 else f"{distance:#.3g}".rstrip(".")
-
-
-def _rows(
-    model: SavedModel, samples: Samples, data: LabeledImages, distances: Tensor, indices: Tensor
-) -> list[Row]:
-    from ganbench.pictures.montage import Row, Tile
-
-    def named(labels: Tensor | None, at: int) -> str:
-        return "" if labels is None else model.label_name(labels[at])
-
-    rows = [Row([Tile(caption="sample"), Tile(), Tile(caption="nearest")])]
-    for i, image in enumerate(samples.images):
-        near = [
-            Tile(data.images[at], f"{_short(distance)}\n{named(data.labels, at)}".strip())
-            for at, distance in zip(indices[i].tolist(), distances[i].tolist(), strict=True)
-        ]
-        rows.append(Row([Tile(image, named(samples.labels, i)), Tile(), *near]))
-    return rows

@@ -10,7 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganbench import Column, Evaluation, Metric, Moments, Unavailable, hookimpl, save_grid
+from ganbench import (
+    Column,
+    Evaluation,
+    LabeledImages,
+    Metric,
+    Moments,
+    Unavailable,
+    hookimpl,
+    save_neighbours,
+)
 from ganbench.default_plugins.metrics.neighbours import (
     Manhattan,
     cells_of,
@@ -113,7 +122,7 @@ class Memorization(Metric):
         chosen = drawn(evaluation.fake, self.num_samples, self.seed)
         images = finite(evaluation.fake.images[chosen], "the samples")
         of_features = self._of_features(evaluation, self.features, chosen)
-        return {**self._of_pixels(evaluation, images), **of_features}
+        return {**self._of_pixels(evaluation, chosen, images), **of_features}
 
     def protocol(self) -> dict[str, Any]:
         return {
@@ -128,11 +137,12 @@ class Memorization(Metric):
             f"{FEWEST} samples left out; weighted by the share of test images",
         }
 
-    def _of_pixels(self, evaluation: Evaluation, images: Tensor) -> Values:
+    def _of_pixels(self, evaluation: Evaluation, chosen: Tensor, images: Tensor) -> Values:
         train = evaluation.reals("train").images
         manhattan = Manhattan(train)
         if evaluation.directory is not None and images.dtype == torch.uint8:
-            _picture(images[:ROWS], train, manhattan, evaluation.directory / "nearest.png")
+            fake = evaluation.fake.take(chosen[:ROWS])
+            _picture(evaluation, fake, manhattan, evaluation.directory / "nearest.png")
 
         def test() -> Tensor:
             return evaluation.reals("test", self.num_test).images
@@ -261,15 +271,21 @@ def _mean(values: Tensor) -> float:
     return values.double().mean().item()
 
 
-def _picture(samples: Tensor, train: Tensor, manhattan: Manhattan, path: Path) -> None:
-    """Save a grid: in each row a sample, a gap, and the training images nearest to it."""
-    _, indices = manhattan.nearest(samples, min(NEIGHBOURS, len(train)))
-    gap = torch.full_like(samples[:1], 255)
-    rows = [
-        torch.cat([sample[None], gap, train[near]])
-        for sample, near in zip(samples, indices, strict=True)
-    ]
-    save_grid(torch.cat(rows), len(rows[0]), path)
+def _picture(
+    evaluation: Evaluation, samples: LabeledImages, manhattan: Manhattan, path: Path
+) -> None:
+    """Save samples before the training images nearest to them, as `ganbench nearest --by l1`."""
+    train = evaluation.reals("train")
+    distances, indices = manhattan.nearest(samples.images, min(NEIGHBOURS, len(train)))
+    save_neighbours(
+        samples,
+        train,
+        distances / samples.images[0].numel(),
+        indices,
+        path,
+        meaning="l1: mean absolute difference of pixels, from 0 to 255",
+        class_names=evaluation.dataset.class_names(),
+    )
 
 
 @hookimpl

@@ -24,10 +24,11 @@ from ganbench.contracts.samplers import SamplingMethod
 from ganbench.errors import ConfigError, PluginError
 from ganbench.models import drawing, latents, networks, sampling
 from ganbench.models.label_mixing import mixed_labels
-from ganbench.models.label_source import LabelSource, label_name
+from ganbench.models.label_source import LabelSource
 from ganbench.models.owned import OwnedNetworks
 from ganbench.models.saved import classes, files, find, mixtures, vectors, walks
 from ganbench.models.saved.files import ModelConfig
+from ganbench.pictures.labels import label_name
 from ganbench.records.cells import PLAIN, Spec
 from ganbench.registry import extractor_labels, registry
 from ganbench.registry.hookspecs import PROJECT

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ganbench import LabeledImages, Moments, Unavailable
@@ -318,18 +317,22 @@ def test_few_samples_have_no_c_t(numbers, others):
 
 
 @pytest.mark.parametrize(("count", "rows"), [(40, 16), (3, 3)])
-def test_picture_has_samples_and_what_is_nearest_to_them(seen, train, tmp_path, count, rows):
+def test_picture_has_samples_and_what_is_nearest_to_them(
+    seen, train, tmp_path, monkeypatch, count, rows
+):
+    kept = []
+    monkeypatch.setattr(memorization, "save_neighbours", lambda *a, **how: kept.append((a, how)))
     metric = Memorization(features=X, num_samples=count, num_test=10)
     metric.compute(seen(train.images[:count], directory=tmp_path))
-    with Image.open(tmp_path / "nearest.png") as picture:
-        tile = 56 + 2  # twice as large, and a gap
-        assert picture.size == (7 * tile - 2, rows * tile - 2)
-        for row in range(rows):  # copies: the first neighbour is the sample itself
-            top = row * tile
-            sample, copy, next_one = (
-                picture.crop((x * tile, top, x * tile + 56, top + 56)).tobytes() for x in (0, 2, 3)
-            )
-            assert sample == copy != next_one
+    ((samples, reals, distances, indices, path), how) = kept.pop()
+    assert path == tmp_path / "nearest.png"
+    assert len(samples) == rows
+    assert distances.shape == indices.shape == (rows, 5)
+    assert torch.equal(reals.images[indices[:, 0]], samples.images)  # copies
+    assert distances[:, 0].eq(0).all()
+    by_hand = (samples.images[0].float() - reals.images[indices[0, 1]].float()).abs().mean()
+    assert distances[0, 1] == pytest.approx(float(by_hand), rel=1e-5)
+    assert how["class_names"] == FewDigits().class_names()
 
 
 def test_points_have_no_picture(seen, tmp_path):
