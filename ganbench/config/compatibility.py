@@ -151,6 +151,23 @@ def check_initial_weights(parts: Parts, cell: Cell) -> None:
         initial_weights.check(cell.schedule.init_from, made)
 
 
+def check_classes(parts: Parts, cell: Cell) -> None:
+    """Raise Incompatible where something is asked of classes that the data has not."""
+    asked = [
+        key
+        for key, is_asked in (
+            ("training.batches: balanced", cell.schedule.batches == "balanced"),
+            ("evaluation.labels: uniform", cell.judged_labels == "uniform"),
+        )
+        if is_asked
+    ]
+    if asked and not parts.image.num_classes:
+        raise Incompatible(
+            f"{asked[0]} is of classes, and the images of data set '{parts.dataset.name}' have "
+            f"{'vectors' if parts.image.condition_dim else 'none'}; leave it out"
+        )
+
+
 def _check_fake_labels(parts: Parts, settings: TrainingSettings) -> None:
     labelled = parts.g_conditioning.needs_labels or parts.d_conditioning.needs_labels
     if settings.fake_labels == "real" or not labelled:

@@ -112,11 +112,15 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
         d_optimizer=players.said_of("discriminator"),
         samplers=_samplers(request, workshop),
         followed=followed(request, units),
+        judged_labels=asked.evaluation.labels,
     )
     parts = workshop.parts(cell)
+    if not parts.g_conditioning.needs_labels:
+        cell = replace(cell, judged_labels="data")  # of which a G that heeds none is told nothing
     try:
         g_norm, d_norm = compatibility.resolve_norms(parts, asked.g_norm, asked.d_norm)
         compatibility.check_parts(parts, cell.schedule)
+        compatibility.check_classes(parts, cell)
         compatibility.check_constraint(parts.losses, d_norm)
         cell = replace(cell, g_norm=g_norm, d_norm=d_norm)
         compatibility.check_networks(parts, cell, workshop.buildable)
@@ -181,6 +185,7 @@ def _settings(
         batch_size=training.batch_size,
         kimg=kimg,
         updates=training.updates,
+        batches=training.batches,
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
         ema=_average(training.ema, kimg, in_kimg),

@@ -22,7 +22,7 @@ from ganbench.config.choices import (
 )
 from ganbench.config.settings import Settings
 from ganbench.config.training_schema import AmountOfTraining, Budget, PlayerBlock, Training
-from ganbench.records.cells import PLAIN
+from ganbench.records.cells import PLAIN, JudgedLabels
 from ganbench.records.run_info import Kept
 from ganbench.records.schedules import MOST
 from ganbench.records.training_settings import Control
@@ -89,6 +89,10 @@ class EvaluationSettings(Settings):
         description="how images are drawn of the trained model: each gives a row of its own",
     )
     frames: Frames = Frames()
+    labels: JudgedLabels = Field(
+        default="data",
+        description="that samples are drawn for: as often as in the data, or uniform over classes",
+    )
     every: AmountOfTraining | None = Field(
         default=None,
         description="measure cheap columns and draw the fixed latents at each multiple of it while "

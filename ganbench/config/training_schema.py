@@ -20,6 +20,7 @@ from ganbench.records.schedules import (
     amount_schema,
 )
 from ganbench.records.training_settings import (
+    BatchesOf,
     Compile,
     CriticBatches,
     FakeLabels,
@@ -118,6 +119,9 @@ class Training(Settings):
     """How cells train. What is left out comes from the loss's own recipe."""
 
     batch_size: PositiveInt = 64
+    batches: BatchesOf = Field(
+        default="shuffled", description="or balanced: of each class as many as of any other"
+    )
     budget: Budget = Budget()
     n_critic: PositiveInt | None = Field(default=None, description="D steps per iteration")
     critic_batches: CriticBatches = Field(

@@ -19,11 +19,15 @@ class LabelSource:
     vectors: Tensor | None = None  # (M, C)
 
     @classmethod
-    def of(cls, labels: Tensor) -> LabelSource:
-        """Take the labels of the training data, (N,) or (N, C)."""
+    def of(cls, labels: Tensor, *, uniform: bool = False) -> LabelSource:
+        """Take the labels of the training data, (N,) or (N, C).
+
+        With `uniform` each class that they have is drawn as often as any other.
+        """
         if labels.ndim > 1:
             return cls(vectors=labels)
-        return cls(shares=labels.bincount().double())
+        counts = labels.bincount()
+        return cls(shares=(counts > 0 if uniform else counts).double())
 
     def draw(self, count: int, seed: int, name: str = "labels") -> Tensor:
         """Return class ids (count,), as often as in the data, or vectors (count, C) of images."""

@@ -142,8 +142,13 @@ def _batches(
         yield latents[part].to(device), None if labels is None else labels[part].to(device)
 
 
-def make_sampler(parts: Parts, data: LabeledImages, seed: int, device: str) -> Sampler:
-    """Return a trial's sampler, whose labels come as often as in the training data `data`."""
+def make_sampler(
+    parts: Parts, data: LabeledImages, seed: int, device: str, *, uniform: bool = False
+) -> Sampler:
+    """Return a trial's sampler, whose labels come as often as in the training data `data`.
+
+    With `uniform` each class comes as often as any other.
+    """
     labels = data.labels if parts.g_conditioning.needs_labels else None
-    asked = None if labels is None else LabelSource.of(labels)
+    asked = None if labels is None else LabelSource.of(labels, uniform=uniform)
     return Sampler(parts.architecture, asked, seed, torch.device(device), data.images.dtype)

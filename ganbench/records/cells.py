@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from ganbench.errors import GanbenchError
 from ganbench.records.schedules import Schedule
@@ -25,6 +25,9 @@ from ganbench.records.training_settings import (
 )
 from ganbench.util.messages import brief
 
+JudgedLabels = Literal["data", "uniform"]
+"""How often samples are drawn for each class: as in the training data, or equally."""
+
 MAIN_AXES = ("dataset", "loss", "conditioning", "architecture")
 """What every cell is made of; a matrix may vary more."""
 
@@ -32,7 +35,7 @@ NAMES = ("label", "axes", "incompatible", "followed")
 """Of a cell's fields, those that are in no id: what tables call it, why it cannot be built, and how
 its training is watched."""
 
-JUDGING = ("num_samples", "metrics", "extractors", "samplers")
+JUDGING = ("num_samples", "metrics", "extractors", "samplers", "judged_labels")
 """Those that a training knows nothing of. Whatever else comes between it and the numbers belongs
 here too."""
 
@@ -83,6 +86,7 @@ class Cell:
     d_optimizer: Spec | None = None
     samplers: tuple[Spec, ...] = ()  # `plain` first, where it is one; (): `plain` alone
     followed: Followed = BY_ITSELF
+    judged_labels: JudgedLabels = "data"  # that samples are drawn for, by their shares or uniform
 
     @cached_property
     def id(self) -> str:

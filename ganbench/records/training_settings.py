@@ -17,6 +17,7 @@ FakeLabels = Literal["real", "random"]
 Compile = Literal["none", "default", "reduce-overhead"]
 Updates = Literal["alternating", "simultaneous"]
 CriticBatches = Literal["own", "shared"]
+BatchesOf = Literal["shuffled", "balanced"]
 PlayerName = Literal["generator", "discriminator"]
 
 
@@ -123,6 +124,7 @@ class TrainingSettings:
     generator: OwnSettings = OwnSettings()
     discriminator: OwnSettings = OwnSettings()
     init_from: InitialWeights | None = None
+    batches: BatchesOf = "shuffled"  # balanced: each class as often as any other
     critic_batches: CriticBatches = "own"  # of each step of D, or one that an iteration's share
 
     @property

@@ -74,7 +74,8 @@ class CellTrial:
         self.resumed_at: float | None = None  # kimg
         self._waiting = neighbours.Waiting(trial.threads)  # of the window that is open
         self._log = _logger(directory)
-        self.sampler = make_sampler(parts, data, trial.seed, trial.device)
+        uniform = cell.judged_labels == "uniform"
+        self.sampler = make_sampler(parts, data, trial.seed, trial.device, uniform=uniform)
         self.samplers = Samplers(cell, parts, self.sampler)
         batch, in_epochs = cell.schedule.batch_size, cell.followed.unit == "epochs"
         epoch = len(data) // batch * batch if in_epochs else None

@@ -30,7 +30,7 @@ class Sampled:
     sampler: str  # its name in rows
     images: LabeledImages
     seconds: float = 0.0
-    protocol: dict[str, Any] | None = None  # None: of `plain`
+    protocol: dict[str, Any] | None = None  # None: of `plain`, for labels as in the data
     reason: str = ""  # why there are no images
     error: str = ""  # the same, where the sampler raised what it should not
 
@@ -52,8 +52,10 @@ class Samplers:
         """Return what one of them draws. But for `plain`, one that raises has no images."""
         name, count = self.names[number], self.cell.num_samples
         if name == PLAIN:
-            return Sampled(number, name, *self.sampler.draw(trained.generator, count))
-        method, protocol = self.parts.samplers[number], _protocol(self.cell.samplers[number])
+            drawn = self.sampler.draw(trained.generator, count)
+            return Sampled(number, name, *drawn, plain_protocol(self.cell))
+        method = self.parts.samplers[number]
+        protocol = {**_protocol(self.cell.samplers[number]), **_labels(self.cell)}
         labels = self.sampler.labels(count)
         model, rng = self._model(trained), stream(self.sampler.seed, "samples")
         started = time.perf_counter()
@@ -103,6 +105,16 @@ class Samplers:
         shape = (0, image.channels, image.resolution, image.resolution)
         none = LabeledImages(torch.empty(shape, dtype=self.sampler.dtype), None)
         return Sampled(number, name, none, 0.0, protocol, f"sampler '{name}': {why}")
+
+
+def plain_protocol(cell: Cell) -> dict[str, Any] | None:
+    """Return what protocols say of images that no sampler but `plain` drew; None: nothing."""
+    labels = _labels(cell)
+    return {"name": PLAIN, **labels} if labels else None
+
+
+def _labels(cell: Cell) -> dict[str, Any]:
+    return {} if cell.judged_labels == "data" else {"labels": cell.judged_labels}
 
 
 def _protocol(spec: Spec) -> dict[str, Any]:

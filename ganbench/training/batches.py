@@ -26,6 +26,7 @@ class Batches:
     generator: torch.Generator
     device: torch.device
     channels_last: bool
+    balanced: bool = False  # each class as often as any other that has images; of class ids
     _order: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # of an epoch
     _taken: int = field(default=0, init=False)  # batches of it
 
@@ -48,14 +49,38 @@ class Batches:
     def next(self) -> tuple[Tensor, Tensor | None]:
         """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch."""
         if self._taken == len(self._order):
-            order = torch.randperm(len(self.data), generator=self.generator)
-            whole = len(order) // self.batch_size * self.batch_size
-            self._order = order[:whole].view(-1, self.batch_size).to(self._images.device)
+            order = self._balanced_order() if self.balanced else self._shuffled_order()
+            self._order = order.view(-1, self.batch_size).to(self._images.device)
             self._taken = 0
         index = self._order[self._taken]
         self._taken += 1
         labels = None if self._labels is None else self.labels_of(index)
         return self._scaled(self._images.index_select(0, index).to(self.device)), labels
+
+    def _shuffled_order(self) -> Tensor:
+        order = torch.randperm(len(self.data), generator=self.generator)
+        return order[: self.per_epoch * self.batch_size]
+
+    def _balanced_order(self) -> Tensor:
+        """Return rows of which any so many in a row have each class equally often, but for one.
+
+        Of a class with few images each comes again once all have come.
+        """
+        assert self.data.labels is not None
+        labels = self.data.labels.cpu()
+        ids = labels.unique()
+        rounds = -(-self.per_epoch * self.batch_size // len(ids))
+        turns = [torch.randperm(len(ids), generator=self.generator) for _ in range(rounds)]
+        classes = ids[torch.cat(turns)[: self.per_epoch * self.batch_size]]
+        order = torch.empty_like(classes)
+        for label in ids:
+            rows, places = (labels == label).nonzero()[:, 0], (classes == label).nonzero()[:, 0]
+            again = [
+                rows[torch.randperm(len(rows), generator=self.generator)]
+                for _ in range(-(-len(places) // len(rows)))
+            ]
+            order[places] = torch.cat(again)[: len(places)]
+        return order
 
     @property
     def per_epoch(self) -> int:

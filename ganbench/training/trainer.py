@@ -116,7 +116,12 @@ class Trainer:
         self._autocast = torch_settings.autocast(settings, device)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
-            data, settings.batch_size, stream(seed, "data"), device, settings.channels_last
+            data,
+            settings.batch_size,
+            stream(seed, "data"),
+            device,
+            settings.channels_last,
+            balanced=settings.batches == "balanced",
         )
         self.log = Log(settings, self.batches.per_epoch, self.iterations)
         self.latents = stream(seed, "latents", device)

@@ -48,3 +48,45 @@ def test_batches_have_the_layout_that_was_asked_for(channels_last):
     )
     images, _ = batches.next()
     assert images.is_contiguous(memory_format=torch.channels_last) is channels_last
+
+
+def uneven(*counts: int) -> LabeledImages:
+    """So many images of each class, each of which has a pixel of its own."""
+    labels = torch.cat([torch.full((count,), label) for label, count in enumerate(counts)])
+    pixels = torch.arange(len(labels), dtype=torch.uint8)
+    return LabeledImages(pixels.view(-1, 1, 1, 1), labels)
+
+
+@pytest.mark.parametrize("counts", [(50, 7, 3), (4, 0, 90, 2), (20, 20)])
+@pytest.mark.parametrize("batch_size", [6, 7])
+def test_balanced_batches_have_each_class_as_often_as_any_other(counts, batch_size):
+    data = uneven(*counts)
+    batches = Batches(data, batch_size, torch.Generator().manual_seed(0), CPU, False, balanced=True)
+    present = [label for label, count in enumerate(counts) if count]
+    seen = []
+    for _ in range(3 * batches.per_epoch):
+        images, labels = batches.next()
+        found = [(labels == label).sum().item() for label in present]
+        assert max(found) - min(found) <= 2 - (batch_size % len(present) == 0)
+        pixels = images.flatten().add(1).mul(127.5).round().long()
+        assert torch.equal(data.labels[pixels], labels)  # each with its own label
+        seen += pixels.tolist()
+    totals = [sum(data.labels[pixel].item() == label for pixel in seen) for label in present]
+    assert max(totals) - min(totals) <= 3  # one an epoch
+    smallest = min(present, key=lambda label: counts[label])
+    of_it = [pixel for pixel in seen if data.labels[pixel] == smallest]
+    often = [of_it.count(pixel) for pixel in set(of_it)]
+    assert len(often) == counts[smallest]
+    assert max(often) - min(often) <= 3  # all come before any comes again, epoch by epoch
+
+
+def test_balanced_batches_go_on_from_a_state():
+    one, other = (
+        Batches(uneven(30, 5), 4, torch.Generator().manual_seed(seed), CPU, False, balanced=True)
+        for seed in (0, 1)
+    )
+    for _ in range(11):
+        one.next()
+    other.restore(one.state())
+    for _ in range(20):
+        assert all(map(torch.equal, one.next(), other.next()))
