@@ -46,6 +46,8 @@ HELPERS = (
     "Window",
     "TrialInfo",
     "Probed",
+    "Tracker",
+    "TrackedTable",
     "TrialRef",
     "Resources",
 )

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Step,
         logit_per_image,
     )
+    from ganbench.contracts.trackers import TrackedTable, Tracker
     from ganbench.contracts.transforms import Transform
     from ganbench.errors import ContractError, DataError, GanbenchError
     from ganbench.models.saved.model import Samples, SavedModel, load_model
@@ -116,6 +117,7 @@ _HOMES = {
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "contracts.samplers": "Sampling truncated",
     "contracts.steps": "DiscriminatorOutput Generate PlayerParameters Scored Step logit_per_image",
+    "contracts.trackers": "TrackedTable Tracker",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",
     "util.files": "cache write_atomically",

@@ -1,0 +1,97 @@
+"""A process beside this one for what may break, hang or be slow, and never costs more than asked.
+
+It runs this module, loads a class from a file and calls its methods in the order in which they are
+sent. The sender waits for nothing but, for a bounded time, the end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import runpy
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST = 1000  # messages that may wait; further ones are left out
+GRACE_SECONDS = 120.0  # that it may go on after the end, when nobody waits for it any more
+
+
+class Aside:
+    """An object in a process of its own."""
+
+    def __init__(self, cls: type, options: dict[str, Any], directory: Path, log: Path) -> None:
+        """Start it in a directory; what it prints goes into the log."""
+        self.left_out, self.log = 0, log
+        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST)
+        file = sys.modules[cls.__module__].__file__
+        command = [sys.executable, "-m", "ganbench.util.aside", str(file), cls.__name__]
+        surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, json.dumps(options, default=str)], stdin=subprocess.PIPE, stdout=output,
+                stderr=output, cwd=directory, env=surroundings, start_new_session=True,
+            )  # fmt: skip
+        assert self._process.stdin is not None
+        threading.Thread(target=self._write, args=(self._process.stdin,), daemon=True).start()
+
+    def call(self, method: str, *arguments: Any) -> None:
+        """Have a method called with arguments that JSON knows, some time later."""
+        try:
+            self._waiting.put_nowait(json.dumps([method, arguments], default=str).encode() + b"\n")
+        except queue.Full:
+            self.left_out += 1
+
+    def end(self, seconds: float) -> int | None:
+        """Wait so long for it to end; return its exit status, or None where it goes on.
+
+        Then it is killed two minutes later, if it has not ended by itself.
+        """
+        with suppress(queue.Full):
+            self._waiting.put_nowait(None)
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            threading.Thread(target=self._kill_later, daemon=True).start()
+            return None
+
+    def _write(self, pipe: BinaryIO) -> None:
+        with suppress(OSError), pipe:  # it may be gone
+            while (line := self._waiting.get()) is not None:
+                pipe.write(line)
+                pipe.flush()
+
+    def _kill_later(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_SECONDS)
+        self._process.kill()
+        self._process.wait()
+
+
+def main(file: str, name: str, options: str) -> None:
+    """Call what standard input says, until that ends."""
+    if hasattr(os, "nice"):
+        os.nice(10)  # the training goes first
+    told: queue.Queue[bytes | None] = queue.Queue()
+    threading.Thread(target=_read, args=(told,), daemon=True).start()
+    followed = runpy.run_path(file)[name](**json.loads(options))
+    while (line := told.get()) is not None:
+        method, arguments = json.loads(line)
+        getattr(followed, method)(*arguments)
+
+
+def _read(told: queue.Queue[bytes | None]) -> None:
+    for line in sys.stdin.buffer:
+        told.put(line)
+    told.put(None)
+    ending = threading.Timer(GRACE_SECONDS, os._exit, [1])
+    ending.daemon = True
+    ending.start()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,109 @@
+"""What TensorBoard itself reads of what was written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ganbench_tensorboard import TensorBoard, TensorBoardTable
+
+from ganbench import TrialInfo, Window
+from ganbench.contracts import trackers
+from ganbench.testing import parametrize_with_checks
+from ganbench.testing.fixtures import probes, trials
+from ganbench.testing.rules.reporters import REPORTS
+
+integration = pytest.mark.integration
+
+
+@dataclass(kw_only=True)
+class Bare(TensorBoard):
+    """The callback where its library is missing, whose start takes longer than all rules."""
+
+    library = "no_library_of_this_name"
+
+
+@dataclass(kw_only=True)
+class BareTable(TensorBoardTable):
+    """The reporter where its library is missing, which then breaks no rule."""
+
+    library = "no_library_of_this_name"
+    breaks = {}
+
+
+@parametrize_with_checks(Bare, BareTable)
+def test_conformance(check):
+    check()
+
+
+@pytest.fixture
+def tensorboard(monkeypatch):
+    """The library; a slow machine may need longer than a trial waits."""
+    monkeypatch.setattr(trackers, "TRIAL_SECONDS", 120.0)
+    return pytest.importorskip("tensorboard", reason="pip install tensorboard")
+
+
+def follow(directory: Path, kimgs=(0.5, 1.0), real: float = 1.5) -> None:
+    tracker = TensorBoard()
+    tracker.began(TrialInfo("ring", "bce", {"loss": "bce"}, 3, directory, {}))
+    for kimg in kimgs:
+        terms = {"real": real + kimg}, {"adversarial": 0.25}
+        tracker.window(Window(kimg, 5, 0.5, 800.0, 10.0, *terms, {"d_real": 2.0}, epoch=kimg / 60))
+    tracker.probed(probes.probed(1))
+    tracker.ended({"status": "ok", "metrics": [{"name": "fid@pixels", "value": 4.5}]})
+
+
+def read(folder: Path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    return found
+
+
+def numbers(found, tag: str) -> list[tuple[int, float]]:
+    return [(event.step, event.value) for event in found.Scalars(tag)]
+
+
+@integration
+def test_losses_quality_and_pictures_against_images_shown(tmp_path, tensorboard):
+    follow(tmp_path)
+    found = read(tmp_path / "tensorboard")
+    assert numbers(found, "loss/d/real") == [(500, 2.0), (1000, 2.5)]
+    assert numbers(found, "loss/g/adversarial") == [(500, 0.25), (1000, 0.25)]
+    assert numbers(found, "signal/d_real") == [(500, 2.0), (1000, 2.0)]
+    assert numbers(found, "quality/fid@kit-features") == [(500, 1.25)]
+    assert numbers(found, "final/fid@pixels") == [(1000, 4.5)]
+    (picture,) = found.Images("samples")
+    assert (picture.step, picture.width, picture.height) == (500, 64, 24)
+    assert picture.encoded_image_string.startswith(b"\x89PNG")
+
+
+def texts(found) -> dict[str, str]:
+    tags = found.Tags()["tensors"]
+    return {t: found.Tensors(t)[0].tensor_proto.string_val[0].decode() for t in tags}
+
+
+@integration
+def test_texts_say_what_trial_it_is_and_how_it_ended(tmp_path, tensorboard):
+    follow(tmp_path)
+    found = texts(read(tmp_path / "tensorboard"))
+    assert '"label": "bce"' in found["trial"]
+    assert found["status"] == "ok"
+
+
+@integration
+def test_trial_that_is_run_again_writes_over_what_it_wrote(tmp_path, tensorboard):
+    follow(tmp_path, (0.5, 1.0, 1.5))
+    follow(tmp_path, (1.0, 1.5), real=9.0)
+    assert numbers(read(tmp_path / "tensorboard"), "loss/d/real") == [
+        (500, 2.0), (1000, 10.0), (1500, 10.5),
+    ]  # fmt: skip
+
+
+@integration
+def test_table_is_text(tmp_path, tensorboard):
+    report = trials.report(tmp_path, REPORTS["ordinary"])
+    TensorBoardTable().write(report, tmp_path)
+    found = texts(read(tmp_path / "tensorboard"))[report.table.name]
+    assert found.startswith("| label | status | n |")
+    assert len(found.splitlines()) == 2 + len(report.table.rows)
