@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ REACH = 1.01  # of fractions, with what resizing may add
 DARK = 65  # where the brightest value is below it, white may be another one: of 14 bits, it is 64
 DARKER, SHARE = 32, 0.01  # and where those of such a share are, while others are bright
 LOOKED_AT = 1000  # images, evenly spread, by which that is told
+TOLD = 3  # classes that a remark names
+MOST_COMPARED = 10**9  # values of images, which takes some seconds
 NOTHING = {"", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write for no label
 
 _log = logging.getLogger(__name__)
@@ -34,7 +37,7 @@ def load(dataset: Dataset, split: Split, root: Path) -> LabeledImages:
         found, spec = dataset.load(split, root), dataset.image_spec()
     if why := unfit(found, spec, split) or miscounted(dataset, len(found), split):
         raise ContractError(f"data set '{dataset.name}': {why}")
-    remarks = tuple(dict.fromkeys((*found.remarks, *_remarks(dataset, found, spec))))
+    remarks = tuple(dict.fromkeys((*found.remarks, *_remarks(dataset, found, spec, split))))
     for remark in remarks:
         _log.warning("data set '%s', %s: %s", dataset.name, split, remark)
     return replace(found, remarks=remarks)
@@ -116,10 +119,13 @@ def _unfit_labels(labels: Tensor, count: int, classes: int, split: Split) -> str
     return None
 
 
-def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec) -> Iterator[str]:
+def _remarks(dataset: Dataset, data: LabeledImages, spec: ImageSpec, split: Split) -> Iterator[str]:
     if data.labels is not None and spec.label_kind is None:
         yield "it gives labels, and its image_spec() says unlabelled; they are not used"
     yield from odd_names(dataset.class_names())
+    if split == "train" and spec.num_classes > 1 and data.labels is not None:
+        yield from _lone(data.labels, dataset.class_names())
+    yield from _alike(data)
     if spec.resolution > 1:
         yield from _beyond(data.images)
         yield from _dark(data.images)
@@ -155,6 +161,42 @@ def odd_names(names: Sequence[str]) -> Iterator[str]:
         if len(several) > 1:
             listed = " and ".join(map(repr, several))
             yield f"classes {listed} are one but for case or spaces, and count as different ones"
+
+
+def _lone(labels: Tensor, names: Sequence[str]) -> Iterator[str]:
+    """Yield which classes have a single image, by which they cannot be learnt."""
+    lone = (labels.bincount() == 1).nonzero().flatten().tolist()
+    if lone:
+        told = ", ".join(repr(names[i] if names else str(i)) for i in lone[:TOLD])
+        more = ", …" if len(lone) > TOLD else ""
+        classes = "class has" if len(lone) == 1 else "classes have"
+        yield f"{len(lone):,} {classes} a single image each, and cannot be learnt: {told}{more}"
+
+
+def _alike(data: LabeledImages) -> Iterator[str]:
+    """Yield how many pictures of somebody's own are exactly like another one."""
+    if not data.ids or data.images.numel() > MOST_COMPARED:
+        return
+    first: dict[bytes, int] = {}
+    again = []
+    for i, image in enumerate(data.images):
+        known = first.setdefault(hashlib.sha256(image.numpy().tobytes()).digest(), i)
+        if known != i:
+            again.append((known, i))
+    if not again:
+        return
+    known, i = again[0]
+    yield (
+        f"{len(again):,} of {len(data):,} images are exactly like another one, such as "
+        f"{shown(data.ids[i])} and {shown(data.ids[known])}{_disagreeing(data, again)}"
+    )
+
+
+def _disagreeing(data: LabeledImages, again: Sequence[tuple[int, int]]) -> str:
+    if data.labels is None or data.labels.ndim > 1:
+        return ""
+    count = sum(int(data.labels[a]) != int(data.labels[b]) for a, b in again)
+    return f", and {count:,} of them have another label than it" if count else ""
 
 
 def _dark(images: Tensor) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.records.run_info import RunInfo
 from ganbench.records.status import Status
 from ganbench.records.table import Mark, Note, Row, Summary, Table
+from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -329,9 +330,19 @@ def _data_notes(groups: dict[str, _Group]) -> Iterator[str]:
     for group in groups.values():
         for outcome in group.outcomes:
             name = outcome.trial.subject.dataset.name
-            remarks = outcome.result.data.remarks if outcome.result.data else ()
-            found |= dict.fromkeys(f"Data set {name}: {remark}." for remark in remarks)
+            if (data := outcome.result.data) is None:
+                continue
+            told = [*_skipped(data.problems), *data.remarks]
+            found |= dict.fromkeys(f"Data set {name}: {one}." for one in told)
     yield from found
+
+
+def _skipped(problems: Sequence[str]) -> Iterator[str]:
+    """Yield how many files were left out, and the first of them."""
+    if problems:
+        files = counted(len(problems), "file")
+        are = "is" if len(problems) == 1 else "are"
+        yield f"{files} cannot be used and {are} skipped, such as {problems[0]}"
 
 
 def _class_notes(groups: dict[str, _Group]) -> Iterator[str]:

@@ -79,8 +79,9 @@ def test_prepare_tells_what_is_in_a_folder(shapes):
     assert found["splits"]["train"]["bytes"] == 8 * 3 * 8 * 8
     assert found["bytes"] == sum(path.stat().st_size for path in shapes.rglob("*.png"))
     assert found["protocol"]["resolution"] == 8
-    assert len(found["problems"]) == 1
-    assert found["problems"][0].startswith("red/broken.png: damaged")
+    broken, alike = found["problems"]
+    assert broken.startswith("red/broken.png: damaged")
+    assert alike.startswith("6 of 8 images are exactly like another one, such as 'blue/1.png' and")
 
 
 @pytest.mark.parametrize("pattern", ["{id}", "{id}.png", '"{id}"', "2024", "[a", "yes: {id}"])
@@ -103,8 +104,8 @@ def test_prepare_prints_a_small_table(shapes):
     ]
     path = Path("shapes").resolve()
     assert lines.pop() == f"to paste: dataset: {{name: image-folder, path: {path}}}"
-    assert lines[-2] == "problems: 1"
-    assert lines[-1].startswith("  - red/broken.png: damaged")
+    assert lines[-3] == "problems: 2"
+    assert lines[-2].startswith("  - red/broken.png: damaged")
 
 
 def test_no_name_of_a_class_breaks_the_table(here):
@@ -112,7 +113,7 @@ def test_no_name_of_a_class_breaks_the_table(here):
     np.savez(here / "a.npz", x=stand_ins.noise(1, 9, 8, 8), y=np.array([*names, *names])[:9])
     lines = said("prepare", "a.npz").splitlines()
     assert "classes:  5, of 1 (plain) to 2 (日本) training images" in lines
-    table = [line for line in lines if line.startswith("  ")]
+    table = [line for line in lines if line.startswith("  ") and "  - " not in line]
     shown = ["class", "a\\u000ab", "c\\u0009d", "plain", "x\\u200by", "日本"]
     assert [line.split() for line in table] == [
         [name, count] for name, count in zip(shown, ["train", *"22122"], strict=True)
@@ -147,7 +148,7 @@ def test_prepare_brings_what_is_published(monkeypatch, tmp_path):
 
 
 def test_class_without_images_is_a_problem(here):
-    np.savez(here / "a.npz", x=stand_ins.noise(1, 4, 8, 8), y=[0, 1, 1, 1])
+    np.savez(here / "a.npz", x=stand_ins.noise(1, 4, 8, 8), y=[0, 0, 1, 1])
     np.savez(here / "b.npz", x=stand_ins.noise(2, 2, 8, 8), y=[1, 1])
     found = plain("prepare", "a.npz", "-o", "test_path=b.npz")
     assert found["plugin"] == "tensor"

@@ -75,6 +75,13 @@ def test_a_folder_becomes_a_benchmark_that_trains(birds, monkeypatch) -> None:
     call("run", birds.parent / "b.yaml", "--out", out, *sets)
     table = json.loads((out / "table.json").read_text("utf-8"))
     assert [row["status"] for row in table["rows"]] == ["ok", "ok"]
+    notes = (out / "table.md").read_text("utf-8")
+    skipped = "1 file cannot be used and is skipped, such as owl/broken.png: not a picture"
+    for told in (skipped, "folder 'none' has no picture in it, and is no class"):
+        assert f"Data set image-folder: {told}" in notes
+    (card,) = out.glob("trials/bce-*/README.md")
+    assert "Left out, as they cannot be used: 1 file: `owl/broken.png" in card.read_text("utf-8")
+    assert skipped in (out / "report.html").read_text("utf-8")
     call("sample", out, "-n", 4, "--out", birds.parent / "s.png")
 
 

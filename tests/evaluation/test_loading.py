@@ -39,8 +39,9 @@ class Given(Dataset):
     name = "given"
     splits = ("train",)
 
-    def __init__(self, images=IMAGES, labels=LABELS, classes=3, names=()) -> None:
-        self.found, self.classes, self.names = LabeledImages(images, labels), classes, names
+    def __init__(self, images=IMAGES, labels=LABELS, classes=3, names=(), ids=()) -> None:
+        self.found = LabeledImages(images, labels, ids=ids)
+        self.classes, self.names = classes, names
 
     def image_spec(self) -> ImageSpec:
         return ImageSpec(1, 4, self.classes)
@@ -107,6 +108,23 @@ def test_what_does_not_fit_is_refused(dataset, why):
         (Given(mixed(15).float() / 127.5 - 1), "2 of 6 images have no value above 15 of 255"),
         (Given(names=("cat", "nan", "x")), "a class is called 'nan', which programs write where"),
         (Given(names=("1", "10", "2")), "classes are numbered in the order of their names as text"),
+        (
+            Given(labels=torch.tensor([0, 0, 1, 0, 0, 2]), names=("a", "b", "c")),
+            "2 classes have a single image each, and cannot be learnt: 'b', 'c'",
+        ),
+        (
+            Given(
+                mixed(255),
+                labels=torch.tensor([0, 1, 1, 0, 0, 2]).clamp(max=1),
+                classes=2,
+                ids=("a", "b", "c", "d", "e", "f"),
+            ),
+            "4 of 6 images are exactly like another one, such as 'c' and 'b', and 1 of them have",
+        ),
+        (
+            Given(labels=None, classes=0, ids=("a", "b", "c", "d", "e", "f")),
+            "5 of 6 images are exactly like another one, such as 'b' and 'a'",
+        ),
         (Given(names=("cat", "Cat ", "x")), "classes 'cat' and 'Cat ' are one but for case or sp"),
     ],
 )

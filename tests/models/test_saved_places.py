@@ -117,6 +117,15 @@ def test_cards_name_the_third_parties_they_need(foreign, folder):
     assert "It needs" not in (folder / files.CARD).read_text("utf-8")
 
 
+def test_cards_tell_what_was_left_out(folder):
+    skipped = [f"{i}|.png: empty, 0 bytes" for i in range(5)]
+    files.write_card(folder, [], skipped)
+    text = (folder / files.CARD).read_text("utf-8")
+    assert "Left out, as they cannot be used: 5 files: `0\\|.png: empty, 0 bytes`, `1\\|" in text
+    files.write_card(folder, [])
+    assert "Left out" not in (folder / files.CARD).read_text("utf-8")
+
+
 def test_names_are_no_markup(folder):
     config = json.loads((folder / files.CONFIG).read_text())
     text = card.text(

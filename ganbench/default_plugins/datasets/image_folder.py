@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +77,9 @@ class ImageFolder(PicturesOfYourOwn):
         if not names:
             raise DataError(f"{below}: {_none_in(below)}")
         classes = self.class_names()
-        return _labelled(below, names, classes) if classes else Listing(below, names)
+        if not classes:
+            return Listing(below, names)
+        return replace(_labelled(below, names, classes), remarks=tuple(_empty(below)))
 
 
 def _none_in(below: Path) -> str:
@@ -132,6 +134,14 @@ def _classes(below: Path) -> tuple[str, ...]:
             "them as path and another as test_path, or labels: none to train on all"
         )
     return tuple(names)
+
+
+def _empty(below: Path) -> Iterator[str]:
+    """Yield which folders hold no picture, and so are no classes."""
+    for name in sorted(os.listdir(below)):
+        is_folder = (below / name).is_dir() and not name.startswith(".")
+        if is_folder and not any(_walked(below / name)):
+            yield f"folder '{name}' has no picture in it, and is no class"
 
 
 def _labelled(below: Path, names: list[str], classes: tuple[str, ...]) -> Listing:

@@ -9,13 +9,22 @@ from typing import Any
 
 from ganbench.records.results import MetricValue
 from ganbench.records.schedules import Schedule, text_of
+from ganbench.util.messages import counted
 from ganbench.util.terminal import terminal_text
 
 PROJECT = "ganbench"
+LISTED = 3  # files that were left out
 
 
-def text(config: Mapping[str, Any], metrics: Sequence[MetricValue] | None = None) -> str:
-    """Return the card in Markdown; the numbers are those of result.json, where they are known."""
+def text(
+    config: Mapping[str, Any],
+    metrics: Sequence[MetricValue] | None = None,
+    skipped: Sequence[str] = (),
+) -> str:
+    """Return the card in Markdown; the numbers are those of result.json, where they are known.
+
+    `skipped` are the files of the data that were left out, with the reasons.
+    """
     return "\n".join(
         [
             "---",
@@ -26,6 +35,7 @@ def text(config: Mapping[str, Any], metrics: Sequence[MetricValue] | None = None
             f"# {_escaped(config['benchmark'] or 'model')}: {_escaped(config['cell']['label'])}",
             "",
             *_what(config),
+            *_left_out(skipped),
             "",
             "## Training",
             "",
@@ -60,6 +70,12 @@ def _what(config: Mapping[str, Any]) -> Iterator[str]:
     if names:
         listed = ", ".join(map(_escaped, names[:20])) + (", …" if len(names) > 20 else "")
         yield f"{len(names)} classes: {listed}."
+
+
+def _left_out(skipped: Sequence[str]) -> Iterator[str]:
+    if skipped:
+        few = ", ".join(map(_code, skipped[:LISTED])) + (", …" if len(skipped) > LISTED else "")
+        yield f"Left out, as they cannot be used: {counted(len(skipped), 'file')}: {few}."
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

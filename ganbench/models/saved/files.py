@@ -104,10 +104,12 @@ def write(
     sealed.write_json(directory / CONFIG, asdict(config))
 
 
-def write_card(directory: Path, metrics: Sequence[MetricValue]) -> None:
-    """Write the model card again, with a trial's numbers."""
+def write_card(
+    directory: Path, metrics: Sequence[MetricValue], skipped: Sequence[str] = ()
+) -> None:
+    """Write the model card again, with a trial's numbers and the files of data left out."""
     config = read_config(directory)
-    files.write_text(directory / CARD, card.text(asdict(config), metrics))
+    files.write_text(directory / CARD, card.text(asdict(config), metrics, skipped))
 
 
 def read_config(directory: Path) -> ModelConfig:
