@@ -105,9 +105,10 @@ def test_findings_are_grouped_with_their_remedies(report, tmp_path):
             return {"diagnosis": diverged}
         return {"diagnosis": twice} if outcome.trial.subject.label == BCE else {}
 
-    collapse, titled = page(changed(report, found), tmp_path).section("diagnosis").all("article")
-    assert collapse.one("h3").text == "Mode collapse"
-    seen, tries = (node.all("li") for node in collapse.all("ul"))
-    assert [li.text for li in seen] == [f"bce, seed {s}: 2 of 8 modes <i>" for s in (0, 0, 1, 1)]
-    assert [li.text for li in tries] == ["packing", "r1", "minibatch"]
+    *both, titled = page(changed(report, found), tmp_path).section("diagnosis").all("article")
+    for collapse, remedies in zip(both, (["packing", "r1"], ["minibatch"]), strict=True):
+        assert collapse.one("h3").text == "Mode collapse"
+        seen, tries = (node.all("li") for node in collapse.all("ul"))
+        assert [li.text for li in seen] == [f"bce, seed {s}: 2 of 8 modes <i>" for s in (0, 1)]
+        assert [li.text for li in tries] == remedies  # of these trials and of no others
     assert titled.one("h3").text == "It diverged"

@@ -15,7 +15,7 @@ MOST_TRIALS, LENGTH = 40, 1000
 
 @dataclass
 class _Kind:
-    """The findings of one kind."""
+    """The findings of one kind, and for which the same is to be tried."""
 
     title: str
     seen: list[tuple[str, str]] = field(default_factory=list)  # of what trial, and what
@@ -24,11 +24,12 @@ class _Kind:
 
 def section(view: ReportView) -> list[Markup]:
     """Return an article for each kind of finding, with where it was seen and what to try."""
-    kinds: dict[str, _Kind] = {}
+    kinds: dict[tuple[str, tuple[str, ...]], _Kind] = {}  # apart where other things are to be tried
     for row in view.cells:
         for outcome in row.outcomes:
             for finding in outcome.result.diagnosis:
-                found = kinds.setdefault(finding.kind, _Kind(_title(finding)))
+                key = (finding.kind, finding.remedies)
+                found = kinds.setdefault(key, _Kind(_title(finding)))
                 whose = f"{row.brief}, seed {outcome.trial.seed}"
                 found.seen.append((whose, finding.seen[:LENGTH]))
                 found.remedies.update((remedy[:LENGTH], None) for remedy in finding.remedies)
