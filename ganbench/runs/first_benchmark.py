@@ -213,8 +213,8 @@ def _training(look: Look, choice: Choice, minutes: float) -> Iterator[str]:
     yield "training:"
     yield f"  batch_size: {min(BATCH, 2 ** (look.train.bit_length() - 1))}"
     yield f"  budget: {{kimg: {choice.kimg:g}}}  # thousand images shown to D: {epochs:,.3g} epochs"
-    yield "  g_lr: 1e-3  # rates and averages of G's weights for so short a training"
-    yield "  d_lr: 5e-4"
+    yield "  g_lr: 2e-3  # rates and averages of G's weights for so short a training"
+    yield "  d_lr: 1e-3"
     yield "  betas: [0.5, 0.99]"
     yield "  ema: 0.999"
 

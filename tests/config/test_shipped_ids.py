@@ -43,7 +43,7 @@ def examples() -> Registry:
 def surroundings(tmp_path_factory: pytest.TempPathFactory):
     """A folder with pictures where the files look for them, and a machine without bfloat16."""
     folder = tmp_path_factory.mktemp("textbook")
-    layouts.textbook(folder / "data")
+    layouts.shipped(folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(machine, "has_fast_bfloat16", lambda device: False)

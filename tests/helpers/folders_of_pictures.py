@@ -56,6 +56,19 @@ def celeba(folder: Path, faces: Mapping[str, Mapping[str, int]], *, csv: bool = 
         (folder / "list_attr_celeba.txt").write_text(text + "\n")
 
 
+def digits(path: Path, count: int = 40) -> None:
+    """Arrays as scikit-learn has its handwritten digits."""
+    values = np.random.default_rng(0).integers(0, 17, (count, 8, 8)).astype(np.float64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, images=values, labels=np.arange(count) % 10)
+
+
+def shipped(folder: Path) -> None:
+    """All that the files of benchmarks/ name below `data`, in `folder`."""
+    textbook(folder)
+    digits(folder / "digits.npz")
+
+
 def textbook(folder: Path) -> None:
     """All that the files of benchmarks/textbook name below `data`, in `folder`."""
     bricks(folder / "lego-brick-images")
