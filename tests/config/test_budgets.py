@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from ganbench.cli.commands.plan import _described, _document, _print
+from ganbench.cli import plan_view
+from ganbench.cli.commands.plan import _document, _of_cell
 from ganbench.cli.output import print_json
 from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.errors import ConfigError
@@ -153,12 +154,12 @@ def test_plan_with_schedules_is_read_back_as_it_was(planned):
 
 def test_plan_shows_and_tells_schedules(planned, capsys):
     found = planned(of(f"g_lr: {SCHEDULED}, d_lr: {{from: 2e-4, to: 0, after: 0.5}}"))
-    described = [_described(found.cells[0], ParameterCounts(1, 1), None)]
+    described = [_of_cell(found.cells[0], ParameterCounts(1, 1), None)]
     print_json(_document(found, described, None))
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
     assert cell["schedule"]["g_lr"] == {"from": 2e-4, "to": 5e-5, "curve": "cosine"}
     assert cell["schedule"]["d_lr"] == {"from": 2e-4, "to": 0.0, "after": 0.5}
-    _print(found, described)
+    plan_view.show(found, described)
     printed = capsys.readouterr().out
     assert "2e-4→5e-5" in printed
     assert "cosine" in printed
