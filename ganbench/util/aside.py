@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-MOST = 1000  # messages that may wait; further ones are left out
+MOST_BYTES = 64_000_000  # of messages that may wait; further ones are left out
 GRACE_SECONDS = 120.0  # that it may go on after the end, when nobody waits for it any more
 
 
@@ -27,7 +27,8 @@ class Aside:
     def __init__(self, cls: type, options: dict[str, Any], directory: Path, log: Path) -> None:
         """Start it in a directory; what it prints goes into the log."""
         self.left_out, self.log = 0, log
-        self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST)
+        self._waiting: queue.Queue[bytes | None] = queue.Queue()
+        self._held, self._lock = 0, threading.Lock()
         file = sys.modules[cls.__module__].__file__
         command = [sys.executable, "-m", "ganbench.util.aside", str(file), cls.__name__]
         surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -41,18 +42,20 @@ class Aside:
 
     def call(self, method: str, *arguments: Any) -> None:
         """Have a method called with arguments that JSON knows, some time later."""
-        try:
-            self._waiting.put_nowait(json.dumps([method, arguments], default=str).encode() + b"\n")
-        except queue.Full:
-            self.left_out += 1
+        line = json.dumps([method, arguments], default=str).encode() + b"\n"
+        with self._lock:
+            if self._held + len(line) > MOST_BYTES:
+                self.left_out += 1
+                return
+            self._held += len(line)
+        self._waiting.put(line)
 
     def end(self, seconds: float) -> int | None:
         """Wait so long for it to end; return its exit status, or None where it goes on.
 
         Then it is killed two minutes later, if it has not ended by itself.
         """
-        with suppress(queue.Full):
-            self._waiting.put_nowait(None)
+        self._waiting.put(None)
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -64,6 +67,8 @@ class Aside:
             while (line := self._waiting.get()) is not None:
                 pipe.write(line)
                 pipe.flush()
+                with self._lock:
+                    self._held -= len(line)
 
     def _kill_later(self) -> None:
         with suppress(subprocess.TimeoutExpired):
@@ -77,17 +82,27 @@ def main(file: str, name: str, options: str) -> None:
     if hasattr(os, "nice"):
         os.nice(10)  # the training goes first
     told: queue.Queue[bytes | None] = queue.Queue()
-    threading.Thread(target=_read, args=(told,), daemon=True).start()
+    done = [0]  # bytes
+    threading.Thread(target=_read, args=(told, done), daemon=True).start()
     followed = runpy.run_path(file)[name](**json.loads(options))
     while (line := told.get()) is not None:
         method, arguments = json.loads(line)
         getattr(followed, method)(*arguments)
+        done[0] += len(line)
 
 
-def _read(told: queue.Queue[bytes | None]) -> None:
+def _read(told: queue.Queue[bytes | None], done: list[int]) -> None:
+    """Take in what is sent, as the sender may end soon, and see the end of it."""
+    taken = left_out = 0
     for line in sys.stdin.buffer:
-        told.put(line)
+        if taken - done[0] + len(line) > MOST_BYTES:
+            left_out += 1
+        else:
+            taken += len(line)
+            told.put(line)
     told.put(None)
+    if left_out:
+        print(f"{left_out} messages were left out, as they came too fast", file=sys.stderr)
     ending = threading.Timer(GRACE_SECONDS, os._exit, [1])
     ending.daemon = True
     ending.start()

@@ -82,14 +82,18 @@ def test_broken_tracker_ends_no_trial(tmp_path: Path, monkeypatch, caplog) -> No
 def test_hanging_tracker_is_waited_for_for_so_long_and_no_longer(
     tmp_path: Path, monkeypatch, caplog
 ) -> None:
-    """Nothing is waited for before the end, however much there is to tell."""
+    """Nothing is waited for before the end, and what waits has a bound."""
     assert trackers.TRIAL_SECONDS == 5
     monkeypatch.setattr(trackers, "TRIAL_SECONDS", 0.3)
     monkeypatch.setattr("ganbench.util.aside.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("ganbench.util.aside.MOST_BYTES", 20_000)
+    tracker = Noting(fails_at="open", hangs=True)
     with caplog.at_level(logging.WARNING):
-        *told, ended = follow(Noting(fails_at="open", hangs=True), tmp_path, windows=1500)
+        *told, ended = follow(tracker, tmp_path, windows=1500)
     assert sorted(told)[len(told) // 2] < 0.001  # of windows, which take 100 ms and more
     assert 0.3 <= ended < 3
+    assert tracker._aside is not None
+    assert 500 < tracker._aside.left_out < 1500  # beside what the pipe holds
     assert "'noting' may lack numbers: it was not done after 0.3 s" in caplog.text
 
 
