@@ -140,7 +140,7 @@ def _head(look: Look, minutes: float) -> Iterator[str]:
     for remark in look.remarks:
         yield f"# Note: {remark}"
     yield "version: 1"
-    yield f"name: {look.name}"
+    yield f"name: {json.dumps(look.name)}"
     yield "seeds: [0]  # a second seed shows what is luck: [0, 1]"
 
 
