@@ -39,7 +39,7 @@ KINDS_IN_IDS = (
 OPTIONS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("options_of_0.1.0.json").read_text("utf-8")
 )
-PICTURES = {"range": None, "draft": False}
+PICTURES = {"stratified": False, "range": None, "draft": False}
 TEXTBOOK = {"prior": "normal", "bn_momentum": 0.1, "bn_eps": 1e-5}
 STACKED = {**TEXTBOOK, "d_kernel": 4, "g_kernel": 4, "strides": ()}
 SINCE_THEN: dict[str, dict[str, Any]] = {
@@ -57,7 +57,12 @@ SINCE_THEN: dict[str, dict[str, Any]] = {
     "dataset celeba-attributes": {**PICTURES, "vectors": False},
     "dataset image-csv": {**PICTURES, "condition": [], "label_names": {}},
     "dataset image-folder": PICTURES,
-    "dataset tensor": {"condition": None, "test_condition": None},
+    "dataset tensor": {
+        "condition": None,
+        "test_condition": None,
+        "test_share": 0.0,
+        "stratified": False,
+    },
     "loss bce": {"d_weight": 1.0, "g_target_noise": 0.0},
     "loss gradient-penalty": {"alpha_of": "real", "label_maps": False},
 }
