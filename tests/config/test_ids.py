@@ -51,6 +51,7 @@ SINCE_THEN: dict[str, dict[str, Any]] = {
         "d_kernels": (4, 4, 3),
         "g_strides": (2, 2, 2),
         "d_strides": (2, 2, 2),
+        "width": 64,
     },
     "architecture eyeglasses-cgan": STACKED,
     "architecture faces-wgan": {**STACKED, "leaks": ()},
