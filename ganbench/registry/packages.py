@@ -10,10 +10,14 @@ PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "ganbench-feature-matching": {"loss": ("feature-matching",)},
     "ganbench-hinge": {"loss": ("hinge",)},
     "ganbench-lecam": {"loss": ("lecam",)},
+    "ganbench-mlflow": {"callback": ("mlflow",), "reporter": ("mlflow",)},
     "ganbench-mode-seeking": {"loss": ("mode-seeking",)},
     "ganbench-pacgan": {"transform": ("pacgan",), "architecture": ("pacgan-mlp",)},
     "ganbench-r3gan": {"loss": ("rpgan", "r1", "r2"), "architecture": ("r3gan",)},
     "ganbench-ragan": {"loss": ("ragan",)},
+    "ganbench-tensorboard": {"callback": ("tensorboard",), "reporter": ("tensorboard",)},
+    "ganbench-trackio": {"callback": ("trackio",), "reporter": ("trackio",)},
+    "ganbench-wandb": {"callback": ("wandb",), "reporter": ("wandb",)},
     "ganbench-wgan-clip": {"loss": ("wgan-clip",)},
 }
 """By package, in ganbench's folder `plugins`: the names it brings, by kind."""

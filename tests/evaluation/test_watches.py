@@ -164,4 +164,4 @@ def watched_trial(directory, text):
     trial = asked.trials[-1]
     trial.write(directory / run_folder.TRIAL)
     carried_out = CellTrial.prepare(trial, trial.cell, plugins, directory, [], Clock())
-    return {**carried_out.run().plain(), "diversity": carried_out.diversity}
+    return {**carried_out.run().plain(), "diversity": carried_out.looks.seen.diversity}

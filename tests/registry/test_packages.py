@@ -31,7 +31,7 @@ def test_the_list_of_example_packages_is_true() -> None:
         ("loss", "wgan-clip", "^loss 'wgan-clip' is not installed; it is in the package "
          "ganbench-wgan-clip, which `pip install ./plugins/ganbench-wgan-clip`"),
         ("loss", "hnge", "^unknown loss 'hnge'; did you mean 'hinge'.*\n.*\n  could be installed"),
-        ("callback", "tensorboard", r"^unknown callback 'tensorboard'\n  known: none\n"
+        ("callback", "comet", r"^unknown callback 'comet'\n  known: none\n"
          r"  could be installed: csv-log \(ganbench-csv-log\)"),
     ],
 )  # fmt: skip

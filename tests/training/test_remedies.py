@@ -14,6 +14,7 @@ from ganbench.default_plugins.architectures.resnet import ResNet
 from ganbench.default_plugins.architectures.textbook.bricks import BricksDCGAN
 from ganbench.default_plugins.architectures.textbook.cdcgan import CDCGAN
 from ganbench.default_plugins.architectures.textbook.faces import FacesWGAN
+from ganbench.default_plugins.architectures.unrolled import UnrolledDCGAN
 from ganbench.default_plugins.constraints import GradientPenalty, WeightClipping
 from ganbench.default_plugins.losses import BCE, LSGAN, WGAN, WGANGP
 from ganbench.default_plugins.optimizers import SGD, Adam, AdamW
@@ -61,7 +62,7 @@ DECAYING = {"discriminator": OwnSettings(weight_decay=0.01)}
         ("weight_decay: 1e-4", setup_of(), setup_of(**DECAYING)),
         ("smaller architecture.width,", setup_of(), setup_of(architecture=MLP())),
         ("smaller architecture.width", setup_of(architecture=MLP()),
-         setup_of(architecture=CDCGAN())),
+         setup_of(architecture=UnrolledDCGAN())),
         ("smaller architecture.widths", setup_of(architecture=BricksDCGAN()), setup_of()),
         ("lsgan, or wgan-gp", setup_of(), setup_of(LSGAN())),
         ("wgan-gp", setup_of(LSGAN()), setup_of(WGANGP())),

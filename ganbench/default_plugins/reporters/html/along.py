@@ -49,7 +49,8 @@ def _charts(view: ReportView, column: Column) -> list[Chart]:
 def _trained(view: ReportView) -> list[ReportRow]:
     """Return the cells to draw; of those that are one training by several samplers, the first."""
     found = {row.outcomes[0].directory: row for row in reversed(view.cells) if row.outcomes}
-    rows = [row for row in view.first(len(view.cells)) if row in found.values()]
+    firsts = {row.number for row in found.values()}
+    rows = [row for row in view.first(len(view.cells)) if row.number in firsts]
     followed = [row for row in rows if row.outcomes[0].result.followed]
     return followed[: curves.MOST_SERIES]
 
