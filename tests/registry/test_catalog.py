@@ -26,7 +26,10 @@ def test_undocumented_class_has_no_summary() -> None:
 
 
 def test_unknown_name_gives_the_nearest_and_the_known(plugins: Registry) -> None:
-    message = r"^unknown reporter 'optiond'; did you mean 'optioned'\?\n  known: optioned$"
+    message = (
+        r"^unknown reporter 'optiond'; did you mean 'optioned'\?\n  known: optioned\n"
+        r"  could be installed: mlflow \(ganbench-mlflow\), "
+    )
     with pytest.raises(ConfigError, match=message):
         plugins.lookup("reporter", "optiond")
 
