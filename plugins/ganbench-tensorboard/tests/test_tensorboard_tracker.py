@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from ganbench_tensorboard import TensorBoard, TensorBoardTable
 
-from ganbench import TrialInfo, Window
 from ganbench.contracts import trackers
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures import probes, trials
@@ -43,13 +42,7 @@ def tensorboard(monkeypatch):
 
 
 def follow(directory: Path, kimgs=(0.5, 1.0), real: float = 1.5) -> None:
-    tracker = TensorBoard()
-    tracker.began(TrialInfo("ring", "bce", {"loss": "bce"}, 3, directory, {}))
-    for kimg in kimgs:
-        terms = {"real": real + kimg}, {"adversarial": 0.25}
-        tracker.window(Window(kimg, 5, 0.5, 800.0, 10.0, *terms, {"d_real": 2.0}, epoch=kimg / 60))
-    tracker.probed(probes.probed(1))
-    tracker.ended({"status": "ok", "metrics": [{"name": "fid@pixels", "value": 4.5}]})
+    probes.tell(TensorBoard(), directory, kimgs, real, look=1)
 
 
 def read(folder: Path):

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from ganbench_wandb import WandB, WandBTable
 
-from ganbench import TrialInfo, Window
 from ganbench.contracts import trackers
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures import probes, trials
@@ -43,13 +42,7 @@ def followed(tmp_path, monkeypatch):
     """A trial's folder, with all of its trial told."""
     pytest.importorskip(LIBRARY, reason=f"pip install {LIBRARY}")
     monkeypatch.setattr(trackers, "TRIAL_SECONDS", 120.0)
-    tracker = WandB()
-    tracker.began(TrialInfo("ring", "bce", {"loss": "bce"}, 3, tmp_path, {"g_lr": 1e-3}))
-    for kimg in (0.5, 1.0):
-        terms = {"real": 1.5 + kimg}, {"adversarial": 0.25}
-        tracker.window(Window(kimg, 5, 0.5, 800.0, 10.0, *terms, {"d_real": 2.0}))
-    tracker.probed(probes.probed(2))
-    tracker.ended({"status": "ok", "metrics": [{"name": "fid@pixels", "value": 4.5}]})
+    probes.tell(WandB(), tmp_path)
     return tmp_path
 
 
