@@ -74,18 +74,21 @@ def show_layers(label: str, found: Layers) -> None:
         print(f"{label}: shapes are not known to the end: {found.reason}")
 
 
-def durations(cells: list[dict[str, Any]], total: float, jobs: int, judging_is_known: bool) -> str:
-    """Return how long all trials take, and what is not in it."""
+def durations(cells: list[dict[str, Any]], total: float, jobs: int, guessed: float) -> str:
+    """Return how long a run takes, what is not in it, and what of it is a guess of judging."""
     from ganbench.training.time_estimate import readable
 
     bounds = {cell["estimate_bound"] for cell in cells} - {None}
     bound = f"{bounds.pop()} " if len(bounds) == 1 else ""
     at_once = "one by one" if jobs == 1 else f"{jobs} at once"
-    said = f"they take {bound}about {readable(total / jobs)} {at_once}"
+    said = f"the run takes {bound}about {readable(total)}, {at_once}"
     if left := sum(c["estimated_seconds"] is None and not c["incompatible"] for c in cells):
         said += f", without {counted(left, 'cell')} of networks too large to try out"
-    if not judging_is_known:
-        said += "; judging comes on top, as nothing was judged so on this machine yet"
+    if guessed:
+        said += (
+            f"; {readable(guessed)} of it for judging are a guess, as nothing was judged so on "
+            "this machine yet"
+        )
     return said
 
 

@@ -120,6 +120,8 @@ def of_epoch(window: Window) -> str:
 class Lines(Observer):
     """A line per finished trial, one per epoch where the log is of epochs, and a heartbeat."""
 
+    opened = False  # whether its workers were there before this began to tell of it
+
     def began(self, run: Run, waiting: Sequence[Trial], done: int) -> None:
         """Say how many trials are left, and begin the heartbeat."""
         self._say(self._begin(run, waiting, done))
@@ -139,7 +141,7 @@ class Lines(Observer):
     def _begin(self, run: Run, waiting: Sequence[Trial], done: int) -> str:
         self.run, self.waiting, self.total = run, list(waiting), len(waiting)
         self.started = time.monotonic()
-        self.forecast = Forecast(run.info.execution.jobs)
+        self.forecast = Forecast(run.info.execution, len(run.trials), opened=self.opened)
         self._foreseen: tuple[float, float | None] = (0.0, None)  # until when, and what
         skipped = f", {done} done before" if done else ""
         return f"{run.directory}: {counted(len(waiting), 'trial')} to run{skipped}{self._left([])}"
@@ -249,6 +251,7 @@ class Live(Lines):
 def state(run: Run, waiting: Sequence[Trial], done: int) -> list[str]:
     """Return how far a run is: a line for all of it, and one for each trial at work."""
     lines, active = Lines(), running(run, waiting)
+    lines.opened = True
     lines._begin(run, waiting, done)
     lines._foreseen = (0.0, None)
     told = f"{run.directory}: {done} of {len(run.trials)} trials have ended"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import ganbench
 from ganbench.records.cells import canonical_json, pace_key
 from ganbench.records.run_folder import Trial, TrialOutcome
+from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
 from ganbench.records.windows import Window
 from ganbench.util import files, machine
@@ -22,17 +24,25 @@ logger = logging.getLogger(__name__)
 FILE = "costs.json"  # in the cache
 MOST_KEPT = 5000
 MOST_DRIFT = 5.0  # between what a trial took and what was expected of it
-UNKNOWN_START = 3.0  # seconds of a process and its imports, before any was timed
+TELLING_SECONDS = 5.0  # of a training or of drawing, from which on others like it scale
+# Seconds before any was timed:
+UNKNOWN_START = 1.0  # of a trial in a warm worker
+UNKNOWN_WARM_UP = 1.0  # of training, beyond its images
+UNKNOWN_DRAWING = 1.0  # of pictures and speed, beyond the samples
+UNKNOWN_JUDGING = 5e-4  # by metric and sample
+UNKNOWN_OPENING = 8.0  # of what workers begin from, which is mostly the import of torch
+UNKNOWN_CLOSING = 0.8  # of tables and page, by trial
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a trial's parts. None: nothing like it was timed here."""
+    """Seconds of a trial's parts. None: nothing is known of it."""
 
     start: float | None  # of the process, the data and whatever else is no other part
     training: float | None  # 0 of a reference
     sampling: float | None
-    judging: float | None
+    judging: float
+    judging_is_timed: bool = True  # else it is a guess
 
     @property
     def total(self) -> float | None:
@@ -40,7 +50,7 @@ class Cost:
         if self.training is None:
             return None
         start = UNKNOWN_START if self.start is None else self.start
-        return start + self.training + (self.sampling or 0.0) + (self.judging or 0.0)
+        return start + self.training + (self.sampling or 0.0) + self.judging
 
 
 class _Keys(NamedTuple):
@@ -48,7 +58,9 @@ class _Keys(NamedTuple):
 
     start: str
     judging: str
-    image: str  # of training
+    training: str  # of just so many images
+    image: str  # of any training at that pace
+    drawing: str  # of just so many samples
     sample: str
 
     @classmethod
@@ -60,7 +72,9 @@ class _Keys(NamedTuple):
         return cls(
             _key("start", trial, data),
             _key("judging", trial, judged),
+            _key("training", trial, f"{pace} {images_of(trial)}"),
             _key("image", trial, pace),
+            _key("drawing", trial, f"{pace} {subject.num_samples}"),
             _key("sample", trial, pace),
         )
 
@@ -109,28 +123,49 @@ class Costs:
     def of(self, trial: Trial) -> Cost:
         """Return what is known of a trial that has not begun."""
         keys, cell = self._keys_of(trial), trial.cell
-        start, judging = self._found(keys.start), self._found(keys.judging)
+        start, judging = self.timed.get(keys.start), self.timed.get(keys.judging)
+        is_timed = judging is not None
+        if judging is None:
+            judging = UNKNOWN_JUDGING * len(trial.subject.metrics) * trial.subject.num_samples
         if cell is None:
-            return Cost(start, 0.0, 0.0, judging)
+            return Cost(start, 0.0, 0.0, judging, is_timed)
         if cell.incompatible:
             return Cost(0.0, 0.0, 0.0, 0.0)
         rows = max(1, len(cell.samplers))
-        per_image, per_sample = self._per_image(keys.image), self._found(keys.sample)
+        drawing = self._drawing(keys, cell.num_samples)
         return Cost(
             start,
-            None if per_image is None else per_image * images_of(trial),
-            None if per_sample is None else per_sample * cell.num_samples * rows,
-            None if judging is None else judging * rows,
+            self._training(keys, images_of(trial)),
+            None if drawing is None else drawing * rows,
+            judging * rows,
+            is_timed,
         )
 
     def was_timed(self, trial: Trial) -> bool:
         """Whether a training like this one was timed here."""
-        return self._keys_of(trial).image in self.timed
+        keys = self._keys_of(trial)
+        return keys.training in self.timed or keys.image in self.timed
 
     def estimate(self, trial: Trial, per_image: float, per_sample: float) -> None:
         """Take an estimate, for as long as no trial like this was timed."""
         keys = self._keys_of(trial)
         self.estimated |= {keys.image: per_image, keys.sample: per_sample}
+
+    def opening(self, executor: str) -> float:
+        """Return the seconds between a run's beginning and that of its first trial."""
+        return self.timed.get(_machine_key("opening", executor), UNKNOWN_OPENING)
+
+    def closing(self, trials: int) -> float:
+        """Return the seconds that the tables and the page of so many trials take."""
+        return self.timed.get(_machine_key("closing"), UNKNOWN_CLOSING) * trials
+
+    def learn_opening(self, executor: str, seconds: float) -> None:
+        """Take what passed until the first trial of a run began."""
+        self.timed[_machine_key("opening", executor)] = max(0.0, seconds)
+
+    def learn_closing(self, trials: int, seconds: float) -> None:
+        """Take what the tables and the page of a run took."""
+        self.timed[_machine_key("closing")] = seconds / max(1, trials)
 
     def learn(self, outcome: TrialOutcome) -> None:
         """Take what a trial took. One that other programs held up, or that was resumed, is none."""
@@ -146,26 +181,40 @@ class Costs:
         self.timed[keys.judging] = judge / rows
         if trial.cell is None or counts is None or not counts.images:
             return
+        self.timed[keys.training], self.timed[keys.drawing] = train, sample / rows
+        if sample / rows >= TELLING_SECONDS:
+            self.timed[keys.sample] = sample / rows / trial.cell.num_samples
+        if train < TELLING_SECONDS:
+            return
         per_image = train / counts.images
         if expected := self.estimated.get(keys.image):
             self.drifts.append(min(max(per_image / expected, 1 / MOST_DRIFT), MOST_DRIFT))
         self.timed[keys.image] = per_image
-        self.timed[keys.sample] = sample / rows / trial.cell.num_samples
 
-    def _per_image(self, key: str) -> float | None:
-        if key in self.timed:
-            return self.timed[key]
+    def _training(self, keys: _Keys, images: int) -> float | None:
+        if keys.training in self.timed:
+            return self.timed[keys.training]
+        if keys.image in self.timed:
+            return self.timed[keys.image] * images
+        if keys.image not in self.estimated:
+            return None
         drift = sum(self.drifts) / len(self.drifts) if self.drifts else 1.0
-        return self.estimated[key] * drift if key in self.estimated else None
+        return UNKNOWN_WARM_UP + self.estimated[keys.image] * drift * images
+
+    def _drawing(self, keys: _Keys, samples: int) -> float | None:
+        if keys.drawing in self.timed:
+            return self.timed[keys.drawing]
+        if keys.sample in self.timed:
+            return self.timed[keys.sample] * samples
+        if keys.sample not in self.estimated:
+            return None
+        return UNKNOWN_DRAWING + self.estimated[keys.sample] * samples
 
     def _keys_of(self, trial: Trial) -> _Keys:
         of = (trial.subject.id, trial.device, trial.threads, trial.alone)
         if of not in self._keys:
             self._keys[of] = _Keys.of(trial)
         return self._keys[of]
-
-    def _found(self, key: str) -> float | None:
-        return self.timed.get(key, self.estimated.get(key))
 
 
 @dataclass(frozen=True)
@@ -179,13 +228,24 @@ class AtWork:
 class Forecast:
     """How long the trials that are left of a run will take."""
 
-    def __init__(self, jobs: int, costs: Costs | None = None) -> None:
-        """`jobs` trials run at once; `costs` are those of the cache unless they are given."""
-        self._jobs, self._costs = jobs, Costs.kept() if costs is None else costs
+    def __init__(
+        self, execution: Execution, trials: int, costs: Costs | None = None, opened: bool = False
+    ) -> None:
+        """`trials` are those of the whole run; `costs` those of the cache unless they are given.
+
+        `opened` is a run whose workers are there already.
+        """
+        self._jobs, self._costs = execution.jobs, Costs.kept() if costs is None else costs
         self._paces: list[float] = []  # seconds of an image in the trainings that ended
+        self._closing = self._costs.closing(trials)
+        self._has_ended = False  # a trial of this run
+        self._opens = time.monotonic()
+        if not opened:
+            self._opens += self._costs.opening(execution.executor.name)
 
     def ended(self, outcome: TrialOutcome) -> None:
         """Learn from a trial of this run."""
+        self._has_ended = True
         self._costs.learn(outcome)
         cost = self._costs.of(outcome.trial)
         if outcome.trial.cell and cost.training:
@@ -202,7 +262,10 @@ class Forecast:
         usual = sum(paces) / len(paces) if paces else None
         rests = [self._rest(trial, at_work.get(trial.id), usual) for trial in waiting]
         known = [rest for rest in rests if rest is not None]
-        return max(sum(known) / self._jobs, *known, 0.0) if len(known) == len(rests) else None
+        if len(known) < len(rests):
+            return None
+        opening = 0.0 if at_work or self._has_ended else max(0.0, self._opens - time.monotonic())
+        return opening + max(sum(known) / self._jobs, *known, 0.0) + self._closing
 
     def _rest(self, trial: Trial, at_work: AtWork | None, usual: float | None) -> float | None:
         cost, images = self._costs.of(trial), images_of(trial)
@@ -237,6 +300,9 @@ def _path() -> Path:
 
 
 def _key(of: str, trial: Trial, what: str) -> str:
-    around = [ganbench.__version__, machine.cpu_name(), trial.device, trial.threads, trial.alone]
-    text = "|".join([of, *map(str, around), what])
+    return _machine_key(of, trial.device, trial.threads, trial.alone, what)
+
+
+def _machine_key(of: str, *what: object) -> str:
+    text = "|".join(map(str, [of, ganbench.__version__, machine.cpu_name(), *what]))
     return f"{of}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"

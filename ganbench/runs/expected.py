@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench.config.schema import Execution
 from ganbench.records.cells import Cell, Plan, Reference
 from ganbench.records.run_folder import Trial
 from ganbench.registry.registry import Registry
@@ -21,22 +22,36 @@ class Expected:
     bound: Bound | None = None  # of the training
 
 
-def expected(
-    plan: Plan, registry: Registry, *, jobs: int, threads: int | None
-) -> tuple[list[Expected], list[Expected]]:
-    """Return what a seed of each cell of a plan costs, and each reference.
+@dataclass(frozen=True)
+class ExpectedRun:
+    """What a seed of each cell of a plan is expected to cost, each reference, and what is around.
+
+    `around` are the seconds before the first trial begins and after the last has ended.
+    """
+
+    cells: list[Expected]
+    references: list[Expected]
+    around: float
+
+
+def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRun:
+    """Return what a run of a plan costs.
 
     What was timed on this machine before counts; else some steps are trained here and now, and
-    what they took is kept for the run's own forecast. `jobs` and `threads` are the run's.
+    what they took is kept for the run's own forecast.
     """
-    costs = Costs.kept()
-    threads = threads or max(1, machine.cores() // jobs)
+    costs, jobs = Costs.kept(), execution.jobs
+    threads = execution.threads or max(1, machine.cores() // jobs)
     estimator = Estimator(registry, plan.device, threads)
     with yielding(threads):  # as a trial's threads do
         cells = [_of_cell(cell, plan, threads, jobs, costs, estimator) for cell in plan.cells]
     costs.keep()
-    references = (_trial(plan, threads, jobs, reference=one) for one in plan.references)
-    return cells, [Expected(costs.of(trial)) for trial in references]
+    references = [
+        Expected(costs.of(_trial(plan, threads, jobs, reference=one))) for one in plan.references
+    ]
+    trials = len(cells) * len(plan.seeds) + len(references)
+    around = costs.opening(execution.executor.name) + costs.closing(trials)
+    return ExpectedRun(cells, references, around)
 
 
 def _of_cell(

@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -139,9 +140,12 @@ def execute(
         held_data.note(run.directory, outcomes)
         waiting = [o for o in outcomes if _is_to_run(o)]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
-        costs = Costs()
+        costs, began = Costs(), time.monotonic()
         try:
-            for outcome in _run_trials(run, registry, waiting):
+            for number, outcome in enumerate(_run_trials(run, registry, waiting)):
+                if number == 0 and (took := outcome.result.seconds.get("total")):
+                    name = run.info.execution.executor.name
+                    costs.learn_opening(name, time.monotonic() - began - took)
                 costs.learn(outcome)
                 if not _is_to_run(outcome):
                     leaving.remove(outcome.directory, run.info.execution.keep)
@@ -162,6 +166,7 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
     folder cannot be written.
     """
     problems: list[tuple[Reporter, BaseException]] = []
+    costs, began = Costs(), time.monotonic()
     with put_back():
         found = with_sections(Report.of(run), reporters, lambda *problem: problems.append(problem))
     for reporter in reporters:
@@ -174,6 +179,8 @@ def report(run: Run, registry: Registry, reporters: Sequence[Reporter]) -> Repor
             problems.append((reporter, error))
     if problems:
         raise _unreported(run, problems) from problems[0][1]
+    costs.learn_closing(len(run.trials), time.monotonic() - began)
+    costs.keep()
     return found
 
 

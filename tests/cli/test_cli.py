@@ -192,7 +192,7 @@ def test_plan_measures_and_trains_nothing(tmp_path: Path) -> None:
     done = tiny.ganbench("plan", tiny.write(tmp_path), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "bce/none/mlp" in done.stdout
-    assert "2 cells × 1 seed = 2 trials on cpu; they take about" in done.stdout
+    assert "2 cells × 1 seed = 2 trials on cpu; the run takes about" in done.stdout
     assert "training.precision auto is " in done.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.yaml"]
 

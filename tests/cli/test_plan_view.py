@@ -21,7 +21,7 @@ def shown(planned: Any, plugins: Any) -> Any:
     from types import SimpleNamespace
 
     plan = planned(TEXT)
-    took = Expected(Cost(1.0, 30.0, 2.0, None), "at most")
+    took = Expected(Cost(1.0, 30.0, 2.0, 0.0, False), "at most")
     return plan, _described(SimpleNamespace(plan=plan, registry=plugins), [took])
 
 
@@ -46,12 +46,12 @@ def test_too_narrow_is_a_list_that_loses_nothing(
 
 
 @pytest.mark.parametrize(
-    ("jobs", "is_known", "said"),
+    ("jobs", "guessed", "said"),
     [
-        (1, True, "they take at most about 66 s one by one"),
-        (2, True, "they take at most about 33 s 2 at once"),
-        (1, False, "one by one; judging comes on top, as nothing was judged so on"),
+        (1, 0.0, "the run takes at most about 66 s, one by one"),
+        (2, 0.0, "the run takes at most about 66 s, 2 at once"),
+        (1, 5.0, "one by one; 5 s of it for judging are a guess, as nothing was judged so on"),
     ],
 )
-def test_durations_say_what_they_hold(shown: Any, jobs: int, is_known: bool, said: str) -> None:
-    assert said in plan_view.durations(shown[1], 66.0, jobs, is_known)
+def test_durations_say_what_they_hold(shown: Any, jobs: int, guessed: float, said: str) -> None:
+    assert said in plan_view.durations(shown[1], 66.0, jobs, guessed)

@@ -12,9 +12,23 @@ from helpers.bench import OPEN
 from ganbench.records.cells import Plan
 from ganbench.records.results import TrainingCounts, TrialResult
 from ganbench.records.run_folder import Trial, TrialOutcome
+from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
 from ganbench.records.windows import Timings, Window
-from ganbench.runs.costs import FILE, UNKNOWN_START, AtWork, Cost, Costs, Forecast, images_of
+from ganbench.runs.costs import (
+    FILE,
+    UNKNOWN_CLOSING,
+    UNKNOWN_DRAWING,
+    UNKNOWN_JUDGING,
+    UNKNOWN_OPENING,
+    UNKNOWN_START,
+    UNKNOWN_WARM_UP,
+    AtWork,
+    Cost,
+    Costs,
+    Forecast,
+    images_of,
+)  # fmt: skip
 
 MATRIX = """\
 matrix: {loss: [bce, lsgan]}
@@ -50,6 +64,18 @@ def outcome(trial: Trial, **changes: object) -> TrialOutcome:
     return TrialOutcome(trial, Path(), replace(result, **{"status": Status.OK, **changes}))
 
 
+def forecast_of(jobs: int, costs: Costs | None = None) -> Forecast:
+    """Of a run of which nothing but its trials takes time."""
+    costs = Costs() if costs is None else costs
+    costs.learn_opening("local", 0.0)
+    costs.learn_closing(1, 0.0)
+    return Forecast(Execution(jobs=jobs), 3, costs)
+
+
+def guess_of_judging(trial: Trial) -> float:
+    return UNKNOWN_JUDGING * len(trial.subject.metrics) * trial.subject.num_samples
+
+
 def window(kimg: float, images_per_second: float) -> Window:
     return Window(kimg, 1, 1.0, images_per_second, 1.0, {}, {})
 
@@ -68,17 +94,37 @@ def test_budget_and_number_of_samples_scale_it(
     trials: list[Trial], planned: Callable[..., Plan]
 ) -> None:
     costs = Costs()
-    costs.learn(outcome(trials[1]))
+    seconds = {"train": 10.0, "sample": 5.0, "evaluate": 2.0, "total": 18.0}
+    costs.learn(outcome(trials[1], seconds=seconds))
     longer = planned(OPEN + MATRIX.replace("kimg: 1", "kimg: 3").replace("100", "500"))
     cost = costs.of(replace(trials[1], cell=longer.cells[0]))
-    assert (cost.training, cost.sampling, cost.judging) == (30.0, 5.0, None)
+    assert (cost.training, cost.sampling, cost.judging_is_timed) == (30.0, 25.0, False)
+
+
+def test_short_parts_tell_nothing_of_longer_ones(
+    trials: list[Trial], planned: Callable[..., Plan]
+) -> None:
+    costs = Costs()
+    costs.estimate(trials[1], per_image=0.001, per_sample=0.01)
+    seconds = {"train": 3.0, "sample": 2.0, "evaluate": 2.0, "total": 8.0}
+    costs.learn(outcome(trials[1], seconds=seconds))
+    assert costs.was_timed(trials[1])
+    cost = costs.of(trials[1])
+    assert (cost.training, cost.sampling) == (3.0, 2.0)
+    longer = planned(OPEN + MATRIX.replace("kimg: 1", "kimg: 3").replace("100", "500"))
+    other = replace(trials[1], cell=longer.cells[0])
+    assert not costs.was_timed(other)
+    cost = costs.of(other)
+    assert cost.training == pytest.approx(UNKNOWN_WARM_UP + 3.0)
+    assert cost.sampling == pytest.approx(UNKNOWN_DRAWING + 5.0)
 
 
 @pytest.mark.parametrize("changed", [{"device": "cuda:0"}, {"threads": 2}, {"alone": False}])
 def test_another_set_up_is_another_cost(trials: list[Trial], changed: dict[str, object]) -> None:
     costs = Costs()
     costs.learn(outcome(trials[1]))
-    assert costs.of(replace(trials[1], **changed)) == Cost(None, None, None, None)
+    guess = guess_of_judging(trials[1])
+    assert costs.of(replace(trials[1], **changed)) == Cost(None, None, None, guess, False)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +151,10 @@ def test_estimates_count_until_a_trial_was_timed_and_drift_as_others_do(
     for trial in (bce, lsgan):
         costs.estimate(trial, per_image=0.005, per_sample=0.01)
         assert not costs.was_timed(trial)
-    assert costs.of(bce).training == costs.of(lsgan).training == 5.0
+    assert costs.of(bce).training == costs.of(lsgan).training == 5.0 + UNKNOWN_WARM_UP
     costs.learn(outcome(bce))  # twice as long as estimated
     assert costs.was_timed(bce)
-    assert (costs.of(bce).training, costs.of(lsgan).training) == (10.0, 10.0)
+    assert (costs.of(bce).training, costs.of(lsgan).training) == (10.0, 10.0 + UNKNOWN_WARM_UP)
 
 
 def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None:
@@ -119,7 +165,7 @@ def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None
     second.keep()
     found = Costs.kept()
     assert found.of(trials[1]).total == 14.0
-    assert found.of(trials[2]).training == 1.0
+    assert found.of(trials[2]).training == 1.0 + UNKNOWN_WARM_UP
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"timed": {"a": "x", "b": -1}}', '{"timed": 3}'])
@@ -144,7 +190,7 @@ def test_cache_that_cannot_be_written_is_told(
 
 
 def test_forecast_knows_nothing_before_a_training_has_a_pace(trials: list[Trial]) -> None:
-    forecast = Forecast(1, Costs())
+    forecast = forecast_of(1)
     forecast.ended(outcome(trials[0]))
     assert forecast.left(trials[1:], {}) is None
     assert forecast.left(trials[1:], {trials[1].id: AtWork(None, 5.0)}) is None
@@ -153,19 +199,19 @@ def test_forecast_knows_nothing_before_a_training_has_a_pace(trials: list[Trial]
 
 def test_forecast_adds_what_is_left_of_those_at_work_to_those_to_come(trials: list[Trial]) -> None:
     reference, bce, lsgan = trials
-    forecast = Forecast(1, Costs())
+    forecast = forecast_of(1)
     forecast.ended(outcome(reference))  # a start of 1 s, judged for 2 s
     at_work = {bce.id: AtWork(window(0.2, 100.0), since=3.0)}
     rest = (1000 - 200) / 100 + 2.0 - 3.0  # of bce
     assert forecast.left([bce], at_work) == pytest.approx(rest)
     usual = 1.0 + 1000 / 100 + 2.0  # of lsgan, at the pace that is seen
     assert forecast.left([bce, lsgan], at_work) == pytest.approx(rest + usual)
-    assert Forecast(1, Costs()).left([lsgan], {}) is None
+    assert forecast_of(1).left([lsgan], {}) is None
 
 
 def test_forecast_follows_what_was_timed(trials: list[Trial]) -> None:
     reference, bce, lsgan = trials
-    forecast = Forecast(1, Costs())
+    forecast = forecast_of(1)
     for trial in (reference, bce):
         forecast.ended(outcome(trial))
     other_seed = replace(bce, seed=1)
@@ -179,15 +225,35 @@ def test_forecast_of_trials_side_by_side_ends_with_the_longest(trials: list[Tria
     costs.estimate(bce, 0.001, 0.0)
     costs.estimate(lsgan, 0.1, 0.0)
     both = [bce, lsgan]
-    short, long = UNKNOWN_START + 1.0, UNKNOWN_START + 100.0
-    assert Forecast(1, costs).left(both, {}) == pytest.approx(short + long)
-    assert Forecast(2, costs).left(both, {}) == pytest.approx(long)
-    assert Forecast(2, costs).left([bce, replace(bce, seed=1)], {}) == pytest.approx(short)
+    around = UNKNOWN_START + UNKNOWN_WARM_UP + UNKNOWN_DRAWING + guess_of_judging(bce)
+    short, long = around + 1.0, around + 100.0
+    assert forecast_of(1, costs).left(both, {}) == pytest.approx(short + long)
+    assert forecast_of(2, costs).left(both, {}) == pytest.approx(long)
+    assert forecast_of(2, costs).left([bce, replace(bce, seed=1)], {}) == pytest.approx(short)
 
 
 def test_what_is_overdue_is_not_less_than_nothing(trials: list[Trial]) -> None:
     bce = trials[1]
     at_work = {bce.id: AtWork(window(1.0, 100.0), since=60.0)}
-    assert Forecast(1, Costs()).left([bce], at_work) == 0.0
+    assert forecast_of(1).left([bce], at_work) == 0.0
     assert images_of(trials[0]) == 0
     assert images_of(bce) == 1000
+
+
+def test_a_run_opens_before_its_first_trial_and_closes_after_its_last(trials: list[Trial]) -> None:
+    reference = trials[0]
+    costs = Costs()
+    costs.learn(outcome(reference))
+    closing = 4 * UNKNOWN_CLOSING
+    forecast = Forecast(Execution(), 4, costs)
+    left = forecast.left([reference], {})
+    assert left == pytest.approx(UNKNOWN_OPENING + 3.0 + closing, abs=0.5)
+    assert Forecast(Execution(), 4, costs, opened=True).left([reference], {}) == 3.0 + closing
+    forecast.ended(outcome(reference))
+    assert forecast.left([reference], {}) == 3.0 + closing
+    costs.learn_opening("local", 20.0)
+    costs.learn_closing(10, 30.0)
+    costs.keep()
+    found = Costs.kept()
+    assert (found.opening("local"), found.opening("inline")) == (20.0, UNKNOWN_OPENING)
+    assert found.closing(4) == 12.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ganbench.records.cells import Cell, Plan
     from ganbench.registry.registry import Registry
     from ganbench.runs.benchmark import BenchmarkArguments, Prepared
-    from ganbench.runs.expected import Expected
+    from ganbench.runs.expected import Expected, ExpectedRun
 
 
 @click.command("plan")
@@ -40,6 +41,7 @@ def command(
     bound (≤), and where even a step of two images would, of a part of it (≥).
     """
     look_seldom_for_garbage()
+    began = time.monotonic()
     from ganbench.runs.benchmark import prepare
 
     loaded = prepare(arguments, tell)
@@ -47,15 +49,17 @@ def command(
 
     cells: list[dict[str, Any]] = []
     total: float | None = None
-    judging_is_known = True
+    guessed = 0.0  # of judging
     if no_estimate:
         cells = _described(loaded, [None] * len(loaded.plan.cells))
     else:
-        expected, references = _expected(loaded)
-        cells = _described(loaded, expected)
-        total = len(loaded.plan.seeds) * sum(c["estimated_seconds"] or 0 for c in cells)
-        total += sum(one.cost.total or 0 for one in references)
-        judging_is_known = None not in (one.cost.judging for one in (*expected, *references))
+        starting = time.monotonic() - began  # as the run's own process will
+        expected = _expected(loaded)
+        cells = _described(loaded, expected.cells)
+        jobs = loaded.config.run.execution.jobs
+        trials = [*expected.cells * len(loaded.plan.seeds), *expected.references]
+        total = starting + expected.around + sum(one.cost.total or 0 for one in trials) / jobs
+        guessed = sum(o.cost.judging for o in trials if not o.cost.judging_is_timed) / jobs
     shown = _networks(loaded.plan, loaded.registry) if networks else {}
     for described in cells:
         if described["label"] in shown:
@@ -72,8 +76,7 @@ def command(
         f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
     )
     if total is not None:
-        jobs = loaded.config.run.execution.jobs
-        line += f"; {plan_view.durations(cells, total, jobs, judging_is_known)}"
+        line += f"; {plan_view.durations(cells, total, jobs, guessed)}"
     print(line)
     if any(request.settings.training.precision == "auto" for request in loaded.config.cells):
         said = machine.auto_precision(loaded.plan.device)
@@ -81,11 +84,10 @@ def command(
     return 0
 
 
-def _expected(loaded: Prepared) -> tuple[list[Expected], list[Expected]]:
+def _expected(loaded: Prepared) -> ExpectedRun:
     from ganbench.runs.expected import expected
 
-    run = loaded.config.run.execution
-    return expected(loaded.plan, loaded.registry, jobs=run.jobs, threads=run.threads)
+    return expected(loaded.plan, loaded.registry, loaded.config.run.execution)
 
 
 def _described(loaded: Prepared, expected: Sequence[Expected | None]) -> list[dict[str, Any]]:
