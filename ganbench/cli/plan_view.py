@@ -84,7 +84,7 @@ def durations(cells: list[dict[str, Any]], total: float, jobs: int, guessed: flo
     said = f"the run takes {bound}about {readable(total)}, {at_once}"
     if left := sum(c["estimated_seconds"] is None and not c["incompatible"] for c in cells):
         said += f", without {counted(left, 'cell')} of networks too large to try out"
-    if guessed:
+    if guessed >= 1:
         said += (
             f"; {readable(guessed)} of it for judging are a guess, as nothing was judged so on "
             "this machine yet"
