@@ -16,18 +16,22 @@ from ganbench.cli import progress
 from ganbench.records import windows
 from ganbench.records.results import TrialResult
 from ganbench.records.run_folder import WINDOWS, Trial, TrialOutcome
+from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
 from ganbench.records.windows import Window
 
-TEXT = OPEN + "loss: bce\ntraining: {batch_size: 10, budget: {kimg: 1}}\n"
+TEXT = OPEN + """\
+loss: bce
+training: {batch_size: 10, budget: {kimg: 1}}
+evaluation: {num_samples: 1, metrics: [fid]}
+"""
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
-    return SimpleNamespace(
-        directory=tmp_path, info=SimpleNamespace(execution=SimpleNamespace(jobs=2))
-    )
+    info = SimpleNamespace(execution=Execution(jobs=2))
+    return SimpleNamespace(directory=tmp_path, info=info, trials=())
 
 
 @pytest.fixture
@@ -69,7 +73,7 @@ def test_line_of_the_run_says_what_is_left(
         begin(run, trials[0], kimg=0.5, ago=2.0)
         lines._foreseen = (0.0, None)
         # 5 s less 2 of the first; the second's 10 and a start, beside it
-        assert lines._line(progress.running(run, trials)).endswith(", about 0:13 left")
+        assert lines._line(progress.running(run, trials)).endswith(", about 0:11 left")
         result = TrialResult(status=Status.FAILED, reason="it fell over")
         lines.finished(TrialOutcome(trials[0], Path(), result))
         assert capsys.readouterr().err.endswith(": failed: it fell over\n")
