@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-integration lint format docs bench clean
+.PHONY: demo test test-integration lint format docs docs-site docs-links docs-seen bench clean
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
@@ -37,6 +37,23 @@ bench: $(VENV)/.dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
+
+# Any warning fails, a link that leads nowhere within the site among them.
+docs-site: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b dirhtml docs build/docs
+
+# Links to other sites too, which takes a network.
+docs-links: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -b linkcheck docs build/links
+
+# In a browser, phone and desk: axe-core finds nothing serious. Needs Node and Chromium.
+docs-seen: docs-site
+	npm install --silent --prefix docs
+	node docs/seen.mjs build/docs
 
 clean:
 	rm -rf $(VENV)

@@ -76,7 +76,7 @@ def _in_draft_07(schema: Any) -> Any:
         kept["properties"] = {
             name: _in_draft_07(part) for name, part in schema["properties"].items()
         }
-    default = _as_written(schema.get("default"))
+    default = as_written(schema.get("default"))
     if "default" in schema and not isinstance(default, dict):
         kept["default"] = default
     if "prefixItems" in kept:
@@ -85,9 +85,10 @@ def _in_draft_07(schema: Any) -> Any:
     return kept
 
 
-def _as_written(default: Any) -> Any:
+def as_written(default: Any) -> Any:
+    """Return a default as a file has it: a plugin without options by its name."""
     if isinstance(default, list):
-        return [_as_written(part) for part in default]
+        return [as_written(part) for part in default]
     if isinstance(default, dict) and not default.get("options", True):
         return default["name"]
     return default

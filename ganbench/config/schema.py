@@ -77,18 +77,25 @@ class Frames(Settings):
 class EvaluationSettings(Settings):
     """How generators are judged, and beside which rows of real images."""
 
-    num_samples: Annotated[int, Field(ge=2, le=MOST_IMAGES)] = 10_000
+    num_samples: Annotated[int, Field(ge=2, le=MOST_IMAGES)] = Field(
+        default=10_000, description="images that are drawn of each trained generator and judged"
+    )
     controls: tuple[Control, ...] = Field(
         default=("test",), description="rows of real images, right and wrong, to read others by"
     )
-    metrics: tuple[MetricChoice, ...] = tuple(
-        MetricChoice(name=name) for name in ("fid", "mode-coverage", "cond-accuracy", "throughput")
+    metrics: tuple[MetricChoice, ...] = Field(
+        default=tuple(
+            MetricChoice(name=n) for n in ("fid", "mode-coverage", "cond-accuracy", "throughput")
+        ),
+        description="numbers of the table, such as fid@mnist-cnn-v1",
     )
     samplers: Annotated[tuple[SamplerChoice, ...], Field(min_length=1)] = Field(
         default=(SamplerChoice(name=PLAIN),),
         description="how images are drawn of the trained model: each gives a row of its own",
     )
-    frames: Frames = Frames()
+    frames: Frames = Field(
+        default=Frames(), description="moments at which a picture of the fixed latents is kept"
+    )
     labels: JudgedLabels = Field(
         default="data",
         description="that samples are drawn for: as often as in the data, or uniform over classes",
@@ -103,16 +110,20 @@ class EvaluationSettings(Settings):
 class CellSettings(Settings):
     """One combination of the matrix."""
 
-    dataset: DatasetChoice
-    loss: LossChoice
-    regularizers: tuple[LossChoice, ...] = ()
-    conditioning: ConditioningChoice
-    architecture: ArchitectureChoice
+    dataset: DatasetChoice = Field(description="what is learnt")
+    loss: LossChoice = Field(description="what both players minimise")
+    regularizers: tuple[LossChoice, ...] = Field(
+        default=(), description="terms beside the loss, such as gradient-penalty"
+    )
+    conditioning: ConditioningChoice = Field(description="how labels enter both players, or none")
+    architecture: ArchitectureChoice = Field(description="the networks of both players")
     transforms: tuple[TransformChoice, ...] = Field(default=(), description="of what D sees")
-    g_norm: Norm | None = None
-    d_norm: Norm | None = None
-    training: Training = Training()
-    evaluation: EvaluationSettings = EvaluationSettings()
+    g_norm: Norm | None = Field(default=None, description="norm layers of G")
+    d_norm: Norm | None = Field(default=None, description="norm layers of D")
+    training: Training = Field(default=Training(), description="how cells train")
+    evaluation: EvaluationSettings = Field(
+        default=EvaluationSettings(), description="how generators are judged"
+    )
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h)")
@@ -144,7 +155,9 @@ Seconds = Annotated[
 class Execution(Settings):
     """How trials are run; none of it changes what they give."""
 
-    executor: ExecutorChoice = ExecutorChoice(name="local")
+    executor: ExecutorChoice = Field(
+        default=ExecutorChoice(name="local"), description="what trials are started by"
+    )
     jobs: PositiveInt = Field(default=1, le=MOST_AT_ONCE, description="trials at once")
     threads: PositiveInt | None = Field(
         default=None, le=MOST_AT_ONCE, description="of each trial; null: a share of the cores"
@@ -166,8 +179,8 @@ _FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 class GateTolerance(Settings):
     """The change that does not matter: a part of the baseline's median, or an absolute amount."""
 
-    rel: Annotated[float, Field(ge=0)] = 0.0
-    abs: Annotated[float, Field(ge=0)] = 0.0
+    rel: Annotated[float, Field(ge=0)] = Field(default=0.0, description="a part of the median")
+    abs: Annotated[float, Field(ge=0)] = Field(default=0.0, description="in the number's own unit")
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -221,26 +234,33 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 class RunSettings(Settings):
     """What belongs to the whole run."""
 
-    version: Literal[1]
+    version: Literal[1] = Field(description="of the format")
     name: Annotated[
         str,
         Field(max_length=80, json_schema_extra={"pattern": _FILE_NAME}),
         pydantic.AfterValidator(_file_name),
-    ]
-    description: str = ""
+    ] = Field(description="of the run's folder and its baselines")
+    description: str = Field(default="", description="a sentence for readers of tables")
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), pydantic.AfterValidator(_different)] = (
-        0,
+        Field(default=(0,), description="each cell is trained once with each")
     )
-    execution: Execution = Execution()
-    reporters: tuple[ReporterChoice, ...] = tuple(
-        ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json", "html")
+    execution: Execution = Field(default=Execution(), description="how trials are run")
+    reporters: tuple[ReporterChoice, ...] = Field(
+        default=tuple(
+            ReporterChoice(name=name) for name in ("console", "markdown", "csv", "json", "html")
+        ),
+        description="what shows or writes the table",
     )
-    callbacks: tuple[CallbackChoice, ...] = ()
-    gate: Gate = Gate()
+    callbacks: tuple[CallbackChoice, ...] = Field(
+        default=(), description="what is told of each trial's progress"
+    )
+    gate: Gate = Field(default=Gate(), description="what `ganbench compare` looks at")
     plugins: tuple[str, ...] = Field(
         default=(), description="code to import; refused without --allow-config-plugins"
     )
-    on_incompatible: Literal["error", "skip"] = "error"
+    on_incompatible: Literal["error", "skip"] = Field(
+        default="error", description="skip: cells that cannot be built become rows with the reason"
+    )
 
 
 ALL = "all"

@@ -67,12 +67,16 @@ ScheduledDecay = Annotated[Decay, SCHEDULED]
 class PlayerBlock(Settings):
     """How one player's weights follow their gradients; what is left out is as for both."""
 
-    optimizer: OptimizerChoice | None = None
-    lr: Rate | None = None
-    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
-    weight_decay: Annotated[NonNegativeFloat, SCHEDULED] | None = None
-    momentum: Decay | None = None
-    eps: PositiveFloat | None = None
+    optimizer: OptimizerChoice | None = Field(default=None, description="of this player alone")
+    lr: Rate | None = Field(default=None, description="in the place of g_lr or d_lr")
+    betas: tuple[ScheduledDecay, ScheduledDecay] | None = Field(
+        default=None, description="decays of averages, of optimisers that have them"
+    )
+    weight_decay: Annotated[NonNegativeFloat, SCHEDULED] | None = Field(
+        default=None, description="of optimisers that go by it"
+    )
+    momentum: Decay | None = Field(default=None, description="of optimisers that go by it")
+    eps: PositiveFloat | None = Field(default=None, description="of optimisers that go by it")
     clip_grad_norm: Annotated[PositiveFloat, SCHEDULED] | None = Field(
         default=None, description="the most that all its gradients' norm may be; null: no limit"
     )
@@ -118,11 +122,11 @@ class InitFrom(Settings):
 class Training(Settings):
     """How cells train. What is left out comes from the loss's own recipe."""
 
-    batch_size: PositiveInt = 64
+    batch_size: PositiveInt = Field(default=64, description="images")
     batches: BatchesOf = Field(
         default="shuffled", description="or balanced: of each class as many as of any other"
     )
-    budget: Budget = Budget()
+    budget: Budget = Field(default=Budget(), description="how long a cell trains")
     n_critic: PositiveInt | None = Field(default=None, description="D steps per iteration")
     critic_batches: CriticBatches = Field(
         default="own",
@@ -142,12 +146,14 @@ class Training(Settings):
         description="images at once: a batch is worked through in such pieces to save memory, and "
         "batch norm takes its statistics of each piece",
     )
-    optimizer: OptimizerChoice | None = None
-    g_lr: Rate | None = None
-    d_lr: Rate | None = None
-    betas: tuple[ScheduledDecay, ScheduledDecay] | None = None
-    generator: PlayerBlock = PlayerBlock()
-    discriminator: PlayerBlock = PlayerBlock()
+    optimizer: OptimizerChoice | None = Field(default=None, description="of both players")
+    g_lr: Rate | None = Field(default=None, description="learning rate of G, or a schedule")
+    d_lr: Rate | None = Field(default=None, description="learning rate of D, or a schedule")
+    betas: tuple[ScheduledDecay, ScheduledDecay] | None = Field(
+        default=None, description="decays of the optimisers' averages"
+    )
+    generator: PlayerBlock = Field(default=PlayerBlock(), description="what G has of its own")
+    discriminator: PlayerBlock = Field(default=PlayerBlock(), description="what D has of its own")
     init_from: InitFrom | None = Field(
         default=None, description="a trained model to begin with, in place of fresh weights"
     )
@@ -156,8 +162,10 @@ class Training(Settings):
         description="decay of the average of G's weights that is evaluated, or its half-life; 0: "
         "none. Batch norm is recalibrated before sampling either way",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    channels_last: bool = True
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="auto: bfloat16 where the device has units for it, else float32"
+    )
+    channels_last: bool = Field(default=True, description="the layout of images in memory")
     compile: Compile = Field(
         default="none",
         description="torch.compile both networks, D only where no loss differentiates twice; "

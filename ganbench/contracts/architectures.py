@@ -20,7 +20,7 @@ class Architecture(ABC):
     Subclasses are dataclasses of their options and must have a `latent_dim`.
     """
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
     g_norms: ClassVar[tuple[str, ...]] = ("batch", "instance", "layer", "none", "spectral")
     """The norms that G takes, the preferred one first; (): it has no norm layers.
 
@@ -31,7 +31,7 @@ class Architecture(ABC):
     per_sample: ClassVar[bool] = True
     """Whether what D says of an image is of that image alone, where its norm is. Where it is not,
     as with minibatch statistics, the plan refuses batches in pieces."""
-    latent_dim: int  # of the noise, before a conditioning adds to it
+    latent_dim: int  #: of the noise, before a conditioning adds to it
 
     def unsupported(self, image: ImageSpec) -> str | None:
         """Return why images of this shape cannot be built, or None."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class TrialInfo:
     """The trial that a callback follows."""
 
-    run: str  # the benchmark's name
-    label: str  # of the cell
+    run: str  #: the benchmark's name
+    label: str  #: of the cell
     axes: dict[str, str]
     seed: int
-    directory: Path  # where files of its own may go
-    settings: dict[str, Any]  # the resolved cell, as plan.json has it
+    directory: Path  #: where files of its own may go
+    settings: dict[str, Any]  #: the resolved cell, as plan.json has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +31,16 @@ class Probed:
     """What was seen of a generator on its way. Each callback gets its own copy of everything."""
 
     kimg: float
-    epoch: float  # times that D was shown all of the data, in whole batches
-    seconds: float  # of training so far
-    values: dict[str, float | None]  # by column; {}: nothing was measured here
-    picture: Image | None  # what the fixed latents give; None: nothing was drawn here
+    epoch: float  #: times that D was shown all of the data, in whole batches
+    seconds: float  #: of training so far
+    values: dict[str, float | None]  #: by column; {}: nothing was measured here
+    picture: Image | None  #: what the fixed latents give; None: nothing was drawn here
     generator: nn.Module
     """A copy of the generator that is judged, with averaged weights where there is an average, in
     evaluation mode and with its batch norm calibrated: `generator(latents, labels)` gives images
     (N, C, H, W) in [-1, 1]."""
-    latents: Tensor  # (N, Z), those of the picture, on the generator's device
-    labels: Tensor | None  # of the picture: (N,), or (N, C) where they are vectors; None: none
+    latents: Tensor  #: (N, Z), those of the picture, on the generator's device
+    labels: Tensor | None  #: of the picture: (N,), or (N, C) where they are vectors; None: none
 
 
 class Callback(ABC):
@@ -53,7 +53,7 @@ class Callback(ABC):
     tracker that may be lost should catch its own.
     """
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
 
     def began(self, trial: TrialInfo) -> None:  # noqa: B027
         """Take notice that the trial begins: its first step is next."""

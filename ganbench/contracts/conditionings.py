@@ -109,12 +109,12 @@ class Conditioning:
     Subclasses are dataclasses of their options.
     """
 
-    name: ClassVar[str]  # in benchmark files
-    needs_labels: ClassVar[bool] = True  # whether the data must have labels
+    name: ClassVar[str]  #: in benchmark files
+    needs_labels: ClassVar[bool] = True  #: whether the data must have labels
     label_kinds: ClassVar[tuple[LabelKind, ...]] = ("ids",)
     """What labels it can do with: class ids (N,), vectors (N, C), or both. A subclass with a
     `generator` or `discriminator` of its own says it anew."""
-    gives_class_logits: ClassVar[bool] = False  # whether D's head classifies too
+    gives_class_logits: ClassVar[bool] = False  #: whether D's head classifies too
 
     def __init_subclass__(cls) -> None:
         """Take what is inherited for a claim about the methods that it was made of."""

@@ -13,10 +13,10 @@ from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, M
 class Dataset(ABC):
     """A source of images, with labels or without. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]  # in benchmark files
-    splits: ClassVar[tuple[Split, ...]] = ("train", "test")  # without "test": no reference row
-    features: str | None = None  # the extractor that fid uses where none is named
-    judge: str | None = None  # the extractor whose probabilities name this data's classes
+    name: ClassVar[str]  #: in benchmark files
+    splits: ClassVar[tuple[Split, ...]] = ("train", "test")  #: without "test": no reference row
+    features: str | None = None  #: the extractor that fid uses where none is named
+    judge: str | None = None  #: the extractor whose probabilities name this data's classes
 
     @abstractmethod
     def image_spec(self) -> ImageSpec:

@@ -26,17 +26,17 @@ class TrialRef:
 class Resources:
     """What the runner gives an executor to share out among trials."""
 
-    jobs: int = 1  # trials at once
-    threads: int = 1  # of each trial
-    devices: tuple[str, ...] = ()  # values of CUDA_VISIBLE_DEVICES to deal out; (): leave it alone
-    timeout_seconds: float | None = None  # of each trial
-    cwd: Path | None = None  # where relative paths of the benchmark file begin
+    jobs: int = 1  #: trials at once
+    threads: int = 1  #: of each trial
+    devices: tuple[str, ...] = ()  #: values of CUDA_VISIBLE_DEVICES to deal out; (): leave it alone
+    timeout_seconds: float | None = None  #: of each trial
+    cwd: Path | None = None  #: where relative paths of the benchmark file begin
 
 
 class Executor(ABC):
     """Starts `python -m ganbench.worker TRIAL_DIR` somewhere; knows nothing of GANs."""
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
 
     @abstractmethod
     def run(self, trials: Sequence[TrialRef], resources: Resources) -> Iterator[TrialRef]:

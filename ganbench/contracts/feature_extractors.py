@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 class Features(NamedTuple):
     """What an extractor says of a batch of N images."""
 
-    embedding: Tensor  # (N, F) float32
-    probabilities: Tensor | None = None  # (N, K) of classes
+    embedding: Tensor  #: (N, F) float32
+    probabilities: Tensor | None = None  #: (N, K) of classes
 
 
 class FeatureExtractor(ABC):
     """A fixed map from images to features. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]  # in benchmark files
-    slow: ClassVar[bool] = False  # whether it is too large to be asked while a cell trains
+    name: ClassVar[str]  #: in benchmark files
+    slow: ClassVar[bool] = False  #: whether it is too large to be asked while a cell trains
 
     def unsupported(self, image: ImageSpec) -> str | None:
         """Return why images of this shape have no features here, or None."""

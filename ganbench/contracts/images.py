@@ -19,9 +19,9 @@ class ImageSpec:
     """The shape of a data set's images. Points of the plane are images of one pixel."""
 
     channels: int
-    resolution: int  # height and width
-    num_classes: int = 0  # 0: no class ids
-    condition_dim: int = 0  # numbers of the vector that is each image's label; 0: no vectors
+    resolution: int  #: height and width
+    num_classes: int = 0  #: 0: no class ids
+    condition_dim: int = 0  #: numbers of the vector that is each image's label; 0: no vectors
 
     def __post_init__(self) -> None:
         if self.num_classes and self.condition_dim:
@@ -52,11 +52,11 @@ class LabeledImages:
     `images` is uint8 in [0, 255], or, for data that is not made of pixels, float32 in [-1, 1].
     """
 
-    images: Tensor  # (N, C, H, W)
-    labels: Tensor | None  # (N,) int64 class ids or (N, C) float32 vectors; None: unlabelled
-    problems: tuple[str, ...] = ()  # files that were left out, each with the reason
-    remarks: tuple[str, ...] = ()  # what may be wrong although all was taken, as sentences
-    ids: Sequence[str] = ()  # what users call the images, as their files; (): by place, from 0
+    images: Tensor  #: (N, C, H, W)
+    labels: Tensor | None  #: (N,) int64 class ids or (N, C) float32 vectors; None: unlabelled
+    problems: tuple[str, ...] = ()  #: files that were left out, each with the reason
+    remarks: tuple[str, ...] = ()  #: what may be wrong although all was taken, as sentences
+    ids: Sequence[str] = ()  #: what users call the images, as their files; (): by place, from 0
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,9 +74,9 @@ class Mixture:
     it. In many dimensions none do: there `std` is a third of the radius that holds as many.
     """
 
-    centers: Tensor  # (K, D)
+    centers: Tensor  #: (K, D)
     std: float
-    coordinate_std: float | None = None  # where that is another number
+    coordinate_std: float | None = None  #: where that is another number
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,10 @@ class DatasetStatus:
 
     location: str
     present: bool
-    verified: bool | None  # None: nothing to verify against
+    verified: bool | None  #: None: nothing to verify against
     note: str = ""
-    on_use: bool = False  # where it is not present: whether loading it brings it
-    images: int | None = None  # at most so many for training, where that is known without loading
+    on_use: bool = False  #: where it is not present: whether loading it brings it
+    images: int | None = None  #: at most so many for training, where that is known without loading
 
 
 def quantise(images: Tensor) -> Tensor:

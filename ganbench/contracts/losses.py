@@ -23,7 +23,7 @@ class InputGradients(Flag):
     NONE = 0
     REAL = auto()
     FAKE = auto()
-    OWN = auto()  # images the loss makes itself, such as WGAN-GP's interpolates
+    OWN = auto()  #: images the loss makes itself, such as WGAN-GP's interpolates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,9 @@ class Owned(NamedTuple):
 class Shapes:
     """The sizes that a network of a plugin's own may need."""
 
-    image: ImageSpec  # of the data
+    image: ImageSpec  #: of the data
     latent_dim: int
-    feature_dim: int  # of what D's head sees
+    feature_dim: int  #: of what D's head sees
 
 
 class Loss(ABC):
@@ -61,13 +61,13 @@ class Loss(ABC):
     `pairs_labels`, `whole_batch`, `looks_ahead` and `asked_first` may be properties.
     """
 
-    name: ClassVar[str]  # in benchmark files
-    recipe: ClassVar[Recipe] = Recipe()  # the schedule it was published with
-    input_gradients: ClassVar[InputGradients] = InputGradients.NONE  # where it takes them
-    needs_labels: ClassVar[bool] = False  # whether the data must have labels
+    name: ClassVar[str]  #: in benchmark files
+    recipe: ClassVar[Recipe] = Recipe()  #: the schedule it was published with
+    input_gradients: ClassVar[InputGradients] = InputGradients.NONE  #: where it takes them
+    needs_labels: ClassVar[bool] = False  #: whether the data must have labels
     label_kinds: ClassVar[tuple[LabelKind, ...]] = ("ids",)
     """What labels it can do with where it needs some; one that needs none hands on any."""
-    needs_class_logits: ClassVar[bool] = False  # of a D with an auxiliary classifier
+    needs_class_logits: ClassVar[bool] = False  #: of a D with an auxiliary classifier
     whole_batch: ClassVar[bool] = False
     """Whether a term is no mean over images (batch statistics, a count of steps): such a loss
     cannot be given a batch in pieces."""

@@ -38,9 +38,9 @@ class OfClasses(float):
 class Watch:
     """What a metric wants to be followed while a trial trains; the clock stands meanwhile."""
 
-    columns: tuple[str, ...]  # of other metrics of the same benchmark file
+    columns: tuple[str, ...]  #: of other metrics of the same benchmark file
     num_samples: int
-    points: int  # evaluations, evenly spread over the budget
+    points: int  #: evaluations, evenly spread over the budget
 
 
 class Evaluation(Protocol):
@@ -51,11 +51,11 @@ class Evaluation(Protocol):
 
     dataset: Dataset
     image: ImageSpec
-    fake: LabeledImages  # as the data set's own: uint8, or float32 points
-    timings: Timings | None  # None: nothing was trained
-    windows: tuple[Window, ...]  # of the training, with the mean of every term of the losses
-    probes: tuple[Probe, ...]  # what `Metric.watch` asked to be followed, in order of time
-    directory: Path | None  # of the trial, for pictures; None: nowhere
+    fake: LabeledImages  #: as the data set's own: uint8, or float32 points
+    timings: Timings | None  #: None: nothing was trained
+    windows: tuple[Window, ...]  #: of the training, with the mean of every term of the losses
+    probes: tuple[Probe, ...]  #: what `Metric.watch` asked to be followed, in order of time
+    directory: Path | None  #: of the trial, for pictures; None: nowhere
 
     def features(self, extractor: str) -> Features:
         """Return the fakes' features, of an extractor's label such as `random-conv(seed=3)`.
@@ -119,11 +119,11 @@ class Metric(ABC):
     An option named `features` that is None becomes the data set's own extractor in the plan.
     """
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
     cheap: ClassVar[bool] = False
     """Whether `evaluation.every` measures it while a cell trains: in seconds of one core from 2000
     samples, and without timings or windows, of which there are none then."""
-    version: ClassVar[int] = 1  # raise it when the same samples would give another number
+    version: ClassVar[int] = 1  #: raise it when the same samples would give another number
 
     @property
     @abstractmethod

@@ -15,8 +15,8 @@ class Moments:
     """The mean and the covariance of N feature vectors of F dimensions, in float64."""
 
     num_samples: int
-    mean: Tensor  # (F,)
-    covariance: Tensor  # (F, F), divided by N - 1
+    mean: Tensor  #: (F,)
+    covariance: Tensor  #: (F, F), divided by N - 1
 
     @classmethod
     def of(cls, batches: Iterable[Tensor]) -> Moments:

@@ -23,7 +23,7 @@ class Optimizer(ABC):
     torch's own: checkpoints hold its `state_dict()`.
     """
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
     defaults: ClassVar[Mapping[str, float]] = NOTHING
     """Which of `weight_decay`, `momentum` and `eps` it goes by, and what each is where a benchmark
     file says nothing. The plan refuses those that it does not name."""

@@ -21,7 +21,7 @@ FORMULA = tuple("=+-@＝＋－＠\t\r\n")
 class Reporter(ABC):
     """Shows or writes a run's results. Subclasses are dataclasses of their options."""
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
 
     @abstractmethod
     def write(self, report: Report, directory: Path) -> None:

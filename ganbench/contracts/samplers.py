@@ -31,15 +31,15 @@ class Sampling:
     Latents and labels may lie on the CPU; they are brought to the model's device.
     """
 
-    prior: Prior  # latents (N, Z) on the CPU, drawn from a generator: what G was trained with
+    prior: Prior  #: latents (N, Z) on the CPU, drawn from a generator: what G was trained with
     generate: Callable[[Tensor, Tensor | None], Tensor]
     """Images (N, C, H, W) in [-1, 1] on the model's device, of latents (N, Z) and labels (N,) at
     once; with a graph to the latents where these require gradients."""
     images: Callable[[Tensor, Tensor | None], Tensor]
     """Images of any number of latents, made in pieces: on the CPU, and in the data set's own
     type. What a sampler ends with that draws latents."""
-    at_once: int  # images that are best made at once
-    score: Score  # D, where the sampler says `needs_discriminator`
+    at_once: int  #: images that are best made at once
+    score: Score  #: D, where the sampler says `needs_discriminator`
     own: Mapping[str, nn.Module] = field(default_factory=dict)
     """Networks of plugins' own as `PLUGIN/NAME`, where the sampler says `needs_own`."""
 
@@ -50,9 +50,9 @@ class SamplingMethod(ABC):
     The model is trained once for all samplers of a benchmark file; each has a row of its own.
     """
 
-    name: ClassVar[str]  # in benchmark files
-    needs_discriminator: ClassVar[bool] = False  # whether it asks `model.score`
-    needs_own: ClassVar[bool] = False  # whether it asks `model.own`
+    name: ClassVar[str]  #: in benchmark files
+    needs_discriminator: ClassVar[bool] = False  #: whether it asks `model.score`
+    needs_own: ClassVar[bool] = False  #: whether it asks `model.own`
 
     def unsupported(self, prior: Prior) -> str | None:
         """Return why it cannot draw where latents come from this prior, or None."""

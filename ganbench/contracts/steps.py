@@ -21,9 +21,9 @@ Player = Literal["generator", "discriminator"]
 class DiscriminatorOutput(NamedTuple):
     """What the discriminator says of a batch. A NamedTuple, so that `torch.compile` returns it."""
 
-    logits: Tensor  # (N, ...) unbounded; never probabilities. (N,), or one for each patch or head
-    features: Tensor  # (N, F) what the head saw; under autocast, `Scored.features` is its float32
-    class_logits: Tensor | None = None  # (N, K) from an auxiliary classifier
+    logits: Tensor  #: (N, ...) unbounded; never probabilities. (N,), or one for each patch or head
+    features: Tensor  #: (N, F) what the head saw; under autocast, `Scored.features` is its float32
+    class_logits: Tensor | None = None  #: (N, K) from an auxiliary classifier
 
 
 def logit_per_image(logits: Tensor) -> Tensor:
@@ -300,14 +300,14 @@ class Step:
     """
 
     real: Scored
-    fake: Scored  # graph to G in the generator's step, none in the discriminator's
-    latents: Tensor  # (N, Z) that made `fake`
+    fake: Scored  #: graph to G in the generator's step, none in the discriminator's
+    latents: Tensor  #: (N, Z) that made `fake`
     iteration: int
-    score: Score  # D on images of the loss's own making
-    generate: Generate  # G on latents of its own choosing
-    progress: float = 0.0  # share of the budget spent before this iteration, in [0, 1)
+    score: Score  #: D on images of the loss's own making
+    generate: Generate  #: G on latents of its own choosing
+    progress: float = 0.0  #: share of the budget spent before this iteration, in [0, 1)
     parameters: PlayerParameters = field(default_factory=PlayerParameters)
-    own: Mapping[str, nn.Module] = field(default_factory=dict)  # of who is asked, by name
+    own: Mapping[str, nn.Module] = field(default_factory=dict)  #: of who is asked, by name
     lookahead: Lookahead | None = field(default=None, repr=False)
 
     def at(

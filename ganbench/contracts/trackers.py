@@ -36,7 +36,7 @@ class Tracker(Callback):
     seconds at the trial's end. What it prints is in NAME.log in the trial's folder.
     """
 
-    library: ClassVar[str]  # the module that it needs
+    library: ClassVar[str]  #: the module that it needs
 
     def open(self, trial: Mapping[str, Any]) -> None:
         """Begin, in its process: `run`, `label`, `axes`, `seed`, `directory` and `settings`."""

@@ -21,7 +21,7 @@ class Transform(ABC):
     Subclasses are dataclasses of their options.
     """
 
-    name: ClassVar[str]  # in benchmark files
+    name: ClassVar[str]  #: in benchmark files
     per_sample: ClassVar[bool] = True
     """Whether output i is made of image i alone. Where it is not, D has no label to go by and no
     gradient per image, and the plan refuses losses and conditionings that want them."""

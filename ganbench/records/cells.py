@@ -53,8 +53,8 @@ class Spec:
     kind: str
     name: str
     options: dict[str, Any]
-    source: str  # distribution and version
-    counted_as: str = ""  # what ids take for the source; "": the source itself
+    source: str  #: distribution and version
+    counted_as: str = ""  #: what ids take for the source; "": the source itself
 
     @property
     def counted_source(self) -> str:
@@ -80,13 +80,13 @@ class Cell:
     schedule: TrainingSettings
     num_samples: int
     metrics: tuple[Spec, ...]
-    extractors: tuple[Spec, ...]  # that metrics and the data set's judge use
-    incompatible: str | None = None  # why it cannot be built
-    g_optimizer: Spec | None = None  # None: ganbench's own of the name in `schedule`, as it is
+    extractors: tuple[Spec, ...]  #: that metrics and the data set's judge use
+    incompatible: str | None = None  #: why it cannot be built
+    g_optimizer: Spec | None = None  #: None: ganbench's own of the name in `schedule`, as it is
     d_optimizer: Spec | None = None
-    samplers: tuple[Spec, ...] = ()  # `plain` first, where it is one; (): `plain` alone
+    samplers: tuple[Spec, ...] = ()  #: `plain` first, where it is one; (): `plain` alone
     followed: Followed = BY_ITSELF
-    judged_labels: JudgedLabels = "data"  # that samples are drawn for, by their shares or uniform
+    judged_labels: JudgedLabels = "data"  #: that samples are drawn for, by their shares or uniform
 
     @cached_property
     def id(self) -> str:
@@ -175,7 +175,7 @@ class Reference:
 class Plan:
     """What a run will do: every cell and reference, the seeds of the cells, and the device."""
 
-    name: str  # of the benchmark
+    name: str  #: of the benchmark
     cells: tuple[Cell, ...]
     references: tuple[Reference, ...]
     seeds: tuple[int, ...]

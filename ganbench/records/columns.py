@@ -28,13 +28,13 @@ class Column:
 
     name: str
     unit: str = ""
-    direction: Literal["min", "max", "none"] = "none"  # which way is better
-    digits: int = 2  # decimals in tables
-    title: str = ""  # in tables; empty: the name
+    direction: Literal["min", "max", "none"] = "none"  #: which way is better
+    digits: int = 2  #: decimals in tables
+    title: str = ""  #: in tables; empty: the name
     kind: Kind = "quality"
-    rel_tol: float = 0.1  # a change smaller than this part of the baseline does not matter
-    abs_tol: float = 0.0  # nor does one smaller than this
-    gated: bool = False  # whether a regression gate looks at it where the file names no metrics
+    rel_tol: float = 0.1  #: a change smaller than this part of the baseline does not matter
+    abs_tol: float = 0.0  #: nor does one smaller than this
+    gated: bool = False  #: whether a regression gate looks at it where the file names no metrics
 
     @property
     def depends_on_machine(self) -> bool:
@@ -62,8 +62,8 @@ class Name(NamedTuple):
     """The parts of a column's name: `fid@pixels`, `modes[ring8/pacgan]`, `time-to-modes=8`."""
 
     kind: str
-    space: str = ""  # of features
-    setting: str = ""  # a published protocol
+    space: str = ""  #: of features
+    setting: str = ""  #: a published protocol
     rest: str = ""
 
     @classmethod

@@ -37,17 +37,17 @@ class Section:
     """A part of report.html that a reporter adds: a heading and what stands below it."""
 
     title: str
-    body: str  # text, which is escaped, or HTML as markupsafe.Markup, which is taken as it is
+    body: str  #: text, which is escaped, or HTML as markupsafe.Markup, which is taken as it is
 
 
 @dataclass(frozen=True)
 class Report:
     """A run with its results, read back: what reporters are handed and `load_run` returns."""
 
-    run: Run  # its folder
-    outcomes: tuple[TrialOutcome, ...]  # of every trial, by sampler; references first
-    table: Table  # the summary
-    sections: tuple[Section, ...] = ()  # that the run's reporters add to report.html
+    run: Run  #: its folder
+    outcomes: tuple[TrialOutcome, ...]  #: of every trial, by sampler; references first
+    table: Table  #: the summary
+    sections: tuple[Section, ...] = ()  #: that the run's reporters add to report.html
 
     @classmethod
     def of(cls, run: Run) -> Report:

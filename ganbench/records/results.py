@@ -30,17 +30,17 @@ class MetricValue:
 
     column: Column
     value: float | None
-    protocol: str = ""  # its id
+    protocol: str = ""  #: its id
     reason: str = ""
-    classes: dict[str, float] = field(default_factory=dict)  # what it is made of, by class
-    which: str = ""  # the class that decides it, such as the worst
+    classes: dict[str, float] = field(default_factory=dict)  #: what it is made of, by class
+    which: str = ""  #: the class that decides it, such as the worst
 
 
 @dataclass(frozen=True)
 class Finding:
     """One trouble of a training, with the numbers it was seen in."""
 
-    kind: str  # such as mode-collapse
+    kind: str  #: such as mode-collapse
     title: str
     seen: str
     remedies: tuple[str, ...]
@@ -52,8 +52,8 @@ class DataSeen:
 
     sha256: str
     num_images: int = 0
-    problems: tuple[str, ...] = ()  # files that were left out
-    remarks: tuple[str, ...] = ()  # what may be wrong with the images or labels
+    problems: tuple[str, ...] = ()  #: files that were left out
+    remarks: tuple[str, ...] = ()  #: what may be wrong with the images or labels
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Environment:
     python: str = ""
     device: str = ""
     threads: int = 0
-    allocator: str = ""  # GLIBC_TUNABLES
+    allocator: str = ""  #: GLIBC_TUNABLES
 
 
 @dataclass(frozen=True)
@@ -101,22 +101,22 @@ class TrialResult:
 
     schema_version: int = SCHEMA_VERSION
     status: Status = Status.UNFINISHED
-    reason: str = ""  # why it is not ok
+    reason: str = ""  #: why it is not ok
     metrics: tuple[MetricValue, ...] = ()
-    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  # by id
+    protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by id
     data: DataSeen | None = None
     metric_seconds: dict[str, float] = field(default_factory=dict)
-    errors: tuple[str, ...] = ()  # of metrics that raised, whose columns have no value
+    errors: tuple[str, ...] = ()  #: of metrics that raised, whose columns have no value
     diagnosis: tuple[Finding, ...] = ()
-    probes: tuple[Probe, ...] = ()  # that metrics watch
-    followed: tuple[Probe, ...] = ()  # of `evaluation.every`
-    resumed_at_kimg: float | None = None  # None: it ran in one go
-    training: TrainingCounts | None = None  # of a whole one
+    probes: tuple[Probe, ...] = ()  #: that metrics watch
+    followed: tuple[Probe, ...] = ()  #: of `evaluation.every`
+    resumed_at_kimg: float | None = None  #: None: it ran in one go
+    training: TrainingCounts | None = None  #: of a whole one
     parameters: Parameters | None = None
     timings: Timings | None = None
-    seconds: dict[str, float] = field(default_factory=dict)  # of each part, and in `total`
+    seconds: dict[str, float] = field(default_factory=dict)  #: of each part, and in `total`
     environment: Environment | None = None
-    samplers: dict[str, SamplerResult] = field(default_factory=dict)  # by name, beside the first
+    samplers: dict[str, SamplerResult] = field(default_factory=dict)  #: by name, beside the first
 
     @property
     def too_short_to_diagnose(self) -> bool:

@@ -84,10 +84,10 @@ class Trial:
     device: str
     threads: int
     alone: bool
-    plugins: tuple[str, ...]  # of --plugin
-    run: str = ""  # the benchmark's name
+    plugins: tuple[str, ...]  #: of --plugin
+    run: str = ""  #: the benchmark's name
     callbacks: tuple[PluginChoice, ...] = ()
-    checkpoint: float | None = None  # seconds between two
+    checkpoint: float | None = None  #: seconds between two
 
     @property
     def subject(self) -> Cell | Reference:
@@ -129,7 +129,7 @@ class TrialOutcome:
 
     trial: Trial
     directory: Path
-    result: TrialResult  # of result.json, or of end.json; else unfinished
+    result: TrialResult  #: of result.json, or of end.json; else unfinished
 
     @property
     def status(self) -> Status:

@@ -25,13 +25,13 @@ class Execution:
     """How trials are run."""
 
     executor: PluginChoice = PluginChoice("local")
-    jobs: int = 1  # trials at a time
-    threads: int = 1  # of each
-    timeout: float | None = None  # seconds of one trial
-    checkpoint: float | None = None  # seconds between two
-    plugins: tuple[str, ...] = ()  # of --plugin
+    jobs: int = 1  #: trials at a time
+    threads: int = 1  #: of each
+    timeout: float | None = None  #: seconds of one trial
+    checkpoint: float | None = None  #: seconds between two
+    plugins: tuple[str, ...] = ()  #: of --plugin
     callbacks: tuple[PluginChoice, ...] = ()
-    keep: Kept = "model"  # of a trial that is done
+    keep: Kept = "model"  #: of a trial that is done
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Machine:
 
     platform: str = ""
     cpu: str = ""
-    cores: int | None = None  # that the run may use
+    cores: int | None = None  #: that the run may use
     memory_bytes: int | None = None
     device: str = ""
     device_name: str = ""
-    auto_precision: str = ""  # what `precision: auto` is there, and why
-    load_average: float | None = None  # of a minute
+    auto_precision: str = ""  #: what `precision: auto` is there, and why
+    load_average: float | None = None  #: of a minute
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Provenance:
 
     ganbench: str = ""
     python: str = ""
-    packages: dict[str, str | None] = field(default_factory=dict)  # versions; None: not there
+    packages: dict[str, str | None] = field(default_factory=dict)  #: versions; None: not there
     plugins: tuple[str, ...] = ()
-    failed_plugins: dict[str, str] = field(default_factory=dict)  # and why
+    failed_plugins: dict[str, str] = field(default_factory=dict)  #: and why
     argv: tuple[str, ...] = ()
-    git: dict[str, GitState | None] = field(default_factory=dict)  # of ganbench and the benchmark
-    weights: dict[str, str] = field(default_factory=dict)  # fingerprints by feature extractor
+    git: dict[str, GitState | None] = field(default_factory=dict)  #: of ganbench and the benchmark
+    weights: dict[str, str] = field(default_factory=dict)  #: fingerprints by feature extractor
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,17 @@ class RunInfo:
 
     schema_version: int = SCHEMA_VERSION
     id: str = ""
-    name: str = ""  # of the benchmark
-    plan: str = ""  # its id
-    created: str = ""  # as ISO 8601 has it, UTC
-    cwd: str = "."  # where relative paths begin
-    config: str = ""  # the benchmark file
+    name: str = ""  #: of the benchmark
+    plan: str = ""  #: its id
+    created: str = ""  #: as ISO 8601 has it, UTC
+    cwd: str = "."  #: where relative paths begin
+    config: str = ""  #: the benchmark file
     config_sha256: str = ""
     profile: str | None = None
     overrides: tuple[str, ...] = ()
     execution: Execution = Execution()
-    gate: dict[str, Any] = field(default_factory=dict)  # of the benchmark file
+    gate: dict[str, Any] = field(default_factory=dict)  #: of the benchmark file
     reporters: tuple[PluginChoice, ...] = ()
     machine: Machine = Machine()
     provenance: Provenance = Provenance()
-    data: dict[str, DataSeen] = field(default_factory=dict)  # by data set, once trials saw it
+    data: dict[str, DataSeen] = field(default_factory=dict)  #: by data set, once trials saw it

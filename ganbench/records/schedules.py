@@ -23,9 +23,9 @@ MOST = 1e12  # kimg, epochs or steps: beyond any training, and within what float
 class Units:
     """How many real images D is shown in an epoch and in a step of G, and thousands of all."""
 
-    epochs: float | None  # None: not known before they are loaded
+    epochs: float | None  #: None: not known before they are loaded
     steps: float
-    kimg: float = math.inf  # the budget
+    kimg: float = math.inf  #: the budget
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +100,10 @@ class Schedule:
 
     start: float
     end: float
-    curve: Curve = "linear"  # constant: `start`, and at `until` a jump
-    after: Amount = NOTHING  # until then it is `start`; never before the warm-up is over
-    until: Amount = WHOLE  # from then on it is `end`
-    warmup: Amount = NOTHING  # until then from 0 to `start`, linearly
+    curve: Curve = "linear"  #: constant: `start`, and at `until` a jump
+    after: Amount = NOTHING  #: until then it is `start`; never before the warm-up is over
+    until: Amount = WHOLE  #: from then on it is `end`
+    warmup: Amount = NOTHING  #: until then from 0 to `start`, linearly
 
     def __post_init__(self) -> None:
         """Raise ValueError for what no training could follow."""

@@ -9,11 +9,11 @@ class Status(str, Enum):
     """How a trial stands. Each is equal to its text, as files and tables have it."""
 
     OK = "ok"
-    FAILED = "failed"  # an exception, or a worker that died
-    DIVERGED = "diverged"  # a loss that is not finite: a finding, the same when run again
+    FAILED = "failed"  #: an exception, or a worker that died
+    DIVERGED = "diverged"  #: a loss that is not finite: a finding, the same when run again
     TIMEOUT = "timeout"
-    INCOMPATIBLE = "incompatible"  # a cell that cannot be built
-    UNFINISHED = "unfinished"  # not begun, at work, or interrupted
+    INCOMPATIBLE = "incompatible"  #: a cell that cannot be built
+    UNFINISHED = "unfinished"  #: not begun, at work, or interrupted
 
     def __str__(self) -> str:
         return self.value

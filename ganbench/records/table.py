@@ -35,7 +35,7 @@ class Note(str):
     (the worst) and data (what may be wrong with it).
     """
 
-    kind: NoteKind  # such as "ties" and "failure"
+    kind: NoteKind  #: such as "ties" and "failure"
 
     def __new__(cls, kind: NoteKind, text: str) -> Note:
         """Return the text with its kind."""
@@ -52,12 +52,12 @@ class Note(str):
 class Summary:
     """One number of one row: the mean over seeds and its standard error."""
 
-    mean: float | None  # None: no seed has a value, or their protocols differ
-    error: float | None  # None with fewer than two values
-    n: int  # seeds with a value
-    protocols: frozenset[str] = frozenset()  # ids; numbers of different ones are no rivals
-    reason: str = ""  # why a value is missing
-    mark: Mark = ""  # best of its column, or tied with the best
+    mean: float | None  #: None: no seed has a value, or their protocols differ
+    error: float | None  #: None with fewer than two values
+    n: int  #: seeds with a value
+    protocols: frozenset[str] = frozenset()  #: ids; numbers of different ones are no rivals
+    reason: str = ""  #: why a value is missing
+    mark: Mark = ""  #: best of its column, or tied with the best
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Row:
     """A cell over all its seeds, or real images to read the cells by."""
 
     label: str
-    axes: dict[str, str]  # what the cell is made of: loss, conditioning, …
-    is_reference: bool  # real images
-    n: int  # seeds with a result
-    failed: int  # seeds that ended badly
-    values: dict[str, Summary]  # by the column's name
-    status: str  # the different ones of its trials: "ok, failed"
-    reasons: tuple[str, ...]  # the different ones, of trials that came to nothing
-    alone: bool  # no other trial shared the machine, and no program its cores
+    axes: dict[str, str]  #: what the cell is made of: loss, conditioning, …
+    is_reference: bool  #: real images
+    n: int  #: seeds with a result
+    failed: int  #: seeds that ended badly
+    values: dict[str, Summary]  #: by the column's name
+    status: str  #: the different ones of its trials: "ok, failed"
+    reasons: tuple[str, ...]  #: the different ones, of trials that came to nothing
+    alone: bool  #: no other trial shared the machine, and no program its cores
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Table:
     """Rows and columns ready to be shown; reporters only lay them out."""
 
     name: str
-    axes: tuple[str, ...]  # those that need a column
+    axes: tuple[str, ...]  #: those that need a column
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    notes: tuple[str, ...]  # what must be known to read it; the table's own are Notes
+    notes: tuple[str, ...]  #: what must be known to read it; the table's own are Notes
 
     def __post_init__(self) -> None:
         if why := unclear(self.columns):

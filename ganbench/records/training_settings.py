@@ -30,7 +30,7 @@ class PlayerSettings:
     weight_decay: float = 0.0
     momentum: float = 0.0
     eps: float = 1e-8
-    clip_grad_norm: float | None = None  # the trainer's part: gradients are clipped before `step`
+    clip_grad_norm: float | None = None  #: the trainer's part: gradients are clipped before `step`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +53,9 @@ class OwnSettings:
 class HalfLife:
     """An average of weights in which those of so long ago count half."""
 
-    half_life: float | Schedule  # kimg
-    ramp_up: float | None = None  # the half-life is at most this share of what has been shown
-    start: float = 0.0  # kimg until which the average is the generator itself
+    half_life: float | Schedule  #: kimg
+    ramp_up: float | None = None  #: the half-life is at most this share of what has been shown
+    start: float = 0.0  #: kimg until which the average is the generator itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,8 @@ class InitialWeights:
 
     weights_sha256: str
     players: tuple[PlayerName, ...]
-    freeze: tuple[str, ...] = ()  # patterns of names, as in `backbone.layers.0.*`
-    model: str = ""  # its folder as the run was planned; in no id
+    freeze: tuple[str, ...] = ()  #: patterns of names, as in `backbone.layers.0.*`
+    model: str = ""  #: its folder as the run was planned; in no id
 
     def freezes(self, name: str) -> bool:
         """Whether the weight of this name stays as it is."""
@@ -76,17 +76,17 @@ class InitialWeights:
 class Frame:
     """A moment at which the fixed latents are drawn, and the picture kept."""
 
-    images: int  # real ones shown to D
-    title: str  # the moment in the file's own unit, such as `epoch 5`
+    images: int  #: real ones shown to D
+    title: str  #: the moment in the file's own unit, such as `epoch 5`
 
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
     """How a training is watched, which changes nothing of it: no part of any id."""
 
-    unit: Unit = "kimg"  # what its budget is told in
-    frames: tuple[Frame, ...] = ()  # that are kept; (): progress.gif has its own, and none is
-    probes: tuple[int, ...] = ()  # images after which cheap columns are measured
+    unit: Unit = "kimg"  #: what its budget is told in
+    frames: tuple[Frame, ...] = ()  #: that are kept; (): progress.gif has its own, and none is
+    probes: tuple[int, ...] = ()  #: images after which cheap columns are measured
 
 
 BY_ITSELF = Followed()
@@ -105,27 +105,27 @@ class TrainingSettings:
     """Everything that decides a training run, given the networks, the losses and the data."""
 
     batch_size: int
-    kimg: float  # thousands of real images shown to the discriminator
-    n_critic: int  # discriminator steps per generator step
-    updates: Updates  # simultaneous: both gradients at the same weights and for the same fakes
-    optimizer: str  # by its name, G's, as `betas`; D's too unless `discriminator` says another
+    kimg: float  #: thousands of real images shown to the discriminator
+    n_critic: int  #: discriminator steps per generator step
+    updates: Updates  #: simultaneous: both gradients at the same weights and for the same fakes
+    optimizer: str  #: by its name, G's, as `betas`; D's too unless `discriminator` says another
     g_lr: float | Schedule
     d_lr: float | Schedule
     betas: tuple[float | Schedule, float | Schedule]
-    ema: float | HalfLife  # of the generator's weight average: its decay; 0: none
+    ema: float | HalfLife  #: of the generator's weight average: its decay; 0: none
     precision: Precision
     channels_last: bool
-    log_every: int | Literal["epoch"]  # iterations per window, or as many as end an epoch
-    fake_labels: FakeLabels = "real"  # of the real batch, or drawn anew, uniform over the classes
-    micro_batch: int | None = None  # images that go through the networks at once; None: all
-    compile: Compile = "none"  # the mode of `torch.compile`; reduce-overhead captures CUDA graphs
-    n_gen: int = 1  # generator steps per iteration
-    extrapolates: bool = False  # whether an iteration takes a second gradient, of the next batch
+    log_every: int | Literal["epoch"]  #: iterations per window, or as many as end an epoch
+    fake_labels: FakeLabels = "real"  #: of the real batch, or drawn anew, uniform over the classes
+    micro_batch: int | None = None  #: images that go through the networks at once; None: all
+    compile: Compile = "none"  #: the mode of `torch.compile`; reduce-overhead captures CUDA graphs
+    n_gen: int = 1  #: generator steps per iteration
+    extrapolates: bool = False  #: whether an iteration takes a second gradient, of the next batch
     generator: OwnSettings = OwnSettings()
     discriminator: OwnSettings = OwnSettings()
     init_from: InitialWeights | None = None
-    batches: BatchesOf = "shuffled"  # balanced: each class as often as any other
-    critic_batches: CriticBatches = "own"  # of each step of D, or one that an iteration's share
+    batches: BatchesOf = "shuffled"  #: balanced: each class as often as any other
+    critic_batches: CriticBatches = "own"  #: of each step of D, or one that an iteration's share
 
     @property
     def iterations(self) -> int:

@@ -40,8 +40,8 @@ class Window:
     (g_accuracy)."""
     kept_waiting: float | None = None
     """Share of a core for which other programs kept its threads waiting; None: not known."""
-    epoch: float = 0.0  # at its end: times that D was shown all of the data, in whole batches
-    progress: float = 0.0  # at its end: share of the budget that is spent
+    epoch: float = 0.0  #: at its end: times that D was shown all of the data, in whole batches
+    progress: float = 0.0  #: at its end: share of the budget that is spent
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Probe:
 
     kimg: float
     seconds: float
-    values: dict[str, float | None]  # by column
-    directions: dict[str, str] = field(default_factory=dict)  # of the columns: min, max or none
+    values: dict[str, float | None]  #: by column
+    directions: dict[str, str] = field(default_factory=dict)  #: of the columns: min, max or none
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Timings:
     """What one trial took. Windows are stretches of training between two reads of the clock."""
 
     train_seconds: float = 0.0
-    images_per_second: tuple[float, ...] = ()  # real images shown to D, one value a window
+    images_per_second: tuple[float, ...] = ()  #: real images shown to D, one value a window
     g_steps_per_second: tuple[float, ...] = ()
     samples_per_second: float | None = None
     peak_memory_bytes: int | None = None
-    alone: bool = True  # no other trial shared the machine, and no program its cores
-    kept_waiting: float | None = None  # share of a core, by other programs; None: not known
+    alone: bool = True  #: no other trial shared the machine, and no program its cores
+    kept_waiting: float | None = None  #: share of a core, by other programs; None: not known
 
 
 def distance_and_quality(

@@ -2,91 +2,57 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import click
 import pytest
 from helpers import folders_of_pictures as layouts
 from helpers import tiny, warm
+from helpers.documents import (
+    PAGES,
+    ROOT,
+    block,
+    code,
+    commands,
+    fenced,
+    generator,
+    shell_lines,
+    text,
+)
 
-from ganbench.cli import COMMANDS, cli
+from ganbench import load_run
+from ganbench.cli import COMMANDS
 from ganbench.config import benchmark_file, plan
-from ganbench.registry.kinds import KINDS
 from ganbench.registry.registry import Registry
 from ganbench.testing import check_plugin
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
-GUIDE = (ROOT / "docs" / "plugins.md").read_text("utf-8")
-WRITTEN = "pictures.yaml"  # by `ganbench new`, as the documents say
+README = text("README.md")
+GUIDE = text("docs/plugins.md")
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.yaml"))
 
 
-def block(name: str, text: str = README) -> str:
-    found = re.search(rf"<!-- {name}:start -->\n(.*?)<!-- {name}:end -->", text, re.DOTALL)
-    assert found, f"the README has no block {name}"
-    return found[1]
+def test_readme_is_a_door() -> None:
+    assert len(README.splitlines()) < 120
+    assert shell_lines(README)[:2] == ["make demo", "make test"]
 
 
-def fenced(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
-
-
-def commands(text: str = README) -> list[str]:
-    lines = [
-        line.split("  #")[0].strip() for part in fenced("sh", text) for line in part.splitlines()
-    ]
-    return [line for line in lines if line.startswith("ganbench ")]
-
-
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_readme_shows_every_command() -> None:
-    shown = {line.split()[1] for line in commands()}
+def test_page_of_the_commands_shows_every_command() -> None:
+    shown = {line.split()[1] for line in commands(text("docs/commands.md"))}
     assert shown == set(COMMANDS)
 
 
-@pytest.mark.parametrize("line", [*commands(), *commands(GUIDE)])
-def test_commands_of_the_documents_are_understood(line: str) -> None:
-    name, *arguments = shlex.split(line.split(" > ")[0])[1:]
-    command = cli.get_command(click.Context(cli), name)
-    if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
-        command = command.get_command(click.Context(command), arguments.pop(0))
-    assert command
-    context = command.make_context(name, arguments)  # raises on an unknown option
-    for path in (context.params.get("file"), *context.params.get("plugins", ())):
-        assert str(path) in ("None", "my_loss.py", "my-run", WRITTEN) or (ROOT / path).is_file()
-
-
-@pytest.mark.parametrize(
-    "line", [c for c in commands() if c.startswith("ganbench run") and WRITTEN not in c]
-)
-def test_runs_of_the_readme_can_be_planned(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from click.testing import CliRunner
-
-    monkeypatch.chdir(ROOT)
-    arguments = shlex.split(line)[2:]
-    for option in ("--out", "--jobs"):
-        if option in arguments:
-            at = arguments.index(option)
-            del arguments[at : at + 2]
-    done = CliRunner().invoke(cli, ["plan", *arguments, "--no-estimate"])
-    assert done.exit_code == 0, done.output or done.exception
+def test_every_page_is_in_a_table_of_contents() -> None:
+    index = text("docs/index.md")
+    listed = [
+        line for part in fenced("{toctree}", index) for line in part.splitlines() if ":" not in line
+    ]
+    pages = {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in PAGES[1:]}
+    assert {*filter(None, listed), "index"} == pages
 
 
 @pytest.mark.parametrize("path", BENCHMARKS, ids=lambda p: p.name)
@@ -107,71 +73,62 @@ def test_every_benchmark_can_be_planned(
     assert plan.make(found, with_packages, device="cpu").cells
 
 
-def test_yaml_of_the_readme_can_be_planned(tmp_path: Path, plugins: Registry) -> None:
-    (text,) = fenced("yaml")
+def test_benchmark_file_of_the_page_can_be_planned(tmp_path: Path, plugins: Registry) -> None:
+    (shown,) = fenced("yaml", text("docs/benchmark-file.md"))
     planned = plan.make(
-        benchmark_file.load(tiny.write(tmp_path, text), plugins), plugins, device="cpu"
+        benchmark_file.load(tiny.write(tmp_path, shown), plugins), plugins, device="cpu"
     )
     assert len(planned.cells) == 4
     assert {c.schedule.n_critic for c in planned.cells if c.loss.name == "wgan-gp"} == {3}
 
 
-def test_loss_of_the_readme_is_the_package_and_conforms() -> None:
-    text = block("loss").removeprefix("```python\n").removesuffix("```\n")
+@pytest.fixture
+def readme_file(tmp_path: Path) -> Path:
+    path = tmp_path / "my_hinge.py"
+    path.write_text(code("loss", README), "utf-8")
+    return path
+
+
+def test_loss_of_the_readme_conforms(readme_file: Path) -> None:
+    done = tiny.ganbench("plugins", "check", "my_hinge.py", cwd=readme_file.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_loss_of_the_readme_trains_as_the_package_does(readme_file: Path) -> None:
+    folder = readme_file.parent
     package = ROOT / "plugins" / "ganbench-hinge" / "ganbench_hinge.py"
-    assert text == package.read_text("utf-8")
-    from ganbench.registry.discovery import import_named
-
-    module, _ = import_named(str(package))
-    results = check_plugin(module.Hinge)
-    assert results
-    assert [r for r in results if not r.passed] == []
-
-
-def test_loss_of_the_readme_trains(tmp_path: Path) -> None:
-    text = tiny.INLINE.replace("[bce, lsgan]", "[hinge]")
-    package = ROOT / "plugins" / "ganbench-hinge" / "ganbench_hinge.py"
-    done = tiny.ganbench(
-        "run", tiny.write(tmp_path, text), "--plugin", package, "--out", "run", cwd=tmp_path
-    )
+    tiny.write(folder, tiny.INLINE.replace("[bce, lsgan]", "[hinge, my-hinge]"))
+    plugins = ("--plugin", "my_hinge.py", "--plugin", package)
+    done = tiny.ganbench("run", "tiny.yaml", *plugins, "--out", "run", cwd=folder)
     assert done.returncode == 0, done.stderr
+    frame = load_run(folder / "run").frame()
+    fids = frame[frame["metric"] == "fid@pixels"].set_index("label")["value"]
+    assert fids["hinge/none/mlp"] == fids["my-hinge/none/mlp"]
 
 
 def test_generated_parts_are_what_make_docs_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANBENCH_LOAD_PLUGINS", "")
     generate = generator()
     for file, blocks in generate.BLOCKS.items():
-        text = (ROOT / file).read_text("utf-8")
+        shown = text(file)
         for name, content in blocks.items():
-            assert block(name, text) == content() + "\n", f"{file} is stale: run `make docs`"
+            assert block(name, shown) == content() + "\n", f"{file} is stale: run `make docs`"
 
 
-def test_every_public_class_is_in_the_guide() -> None:
-    import inspect
-
+def test_every_public_name_is_in_the_reference() -> None:
     import ganbench
 
-    generate = generator()
-    shown = {*generate.HELPERS, *generate.REPORTED, *generate.RECORDED}
-    shown |= {kind.contract for kind in KINDS.values()}
-    public = {n for n in ganbench.__all__ if inspect.isclass(getattr(ganbench, n))}
-    aside = {
-        "Regularizer",
-        "SavedModel",  # in docs/looking.md
-        "Samples",
-        "Unconditioned",
-        "InputGradients",
-        "PlainNorm",
-    }
-    errors = {n for n in public if issubclass(getattr(ganbench, n), BaseException)}
-    assert public - aside - errors == shown
+    shown = text("docs/reference/contracts.md") + text("docs/reference/records.md")
+    named = re.findall(r"^\.\. auto(?:class|function|data):: ganbench\.(\w+)$", shown, re.MULTILINE)
+    assert len(named) == len(set(named))
+    aside = {"__version__", "Terms", "NormFactory", "Scheduled", "Split"}  # names of types
+    assert set(named) == set(ganbench.__all__) - aside
 
 
 @pytest.fixture
 def guide_file(tmp_path: Path) -> Path:
-    text = block("file", GUIDE).removeprefix("```python\n").removesuffix("```\n")
     path = tmp_path / "my_loss.py"
-    path.write_text(text, "utf-8")
+    path.write_text(code("file", GUIDE), "utf-8")
     return path
 
 
@@ -180,7 +137,7 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     done = tiny.ganbench("plugins", "check", "my_loss.py", cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.match(r"loss margin: (\d+) of \1 checks passed, \d", done.stdout)
-    tests = next(text for text in fenced("python", GUIDE) if "parametrize_with_checks" in text)
+    tests = next(part for part in fenced("python", GUIDE) if "parametrize_with_checks" in part)
     (folder / "test_my_loss.py").write_text(tests, "utf-8")
     options = ("-q", "-p", "no:cacheprovider")
     tested = warm.run("pytest", *options, folder, cwd=folder, environment=tiny.surroundings())
@@ -192,8 +149,7 @@ def test_file_of_the_guide_passes_its_checks_and_its_tests(guide_file: Path) -> 
     [("penalty", "NearReals"), ("owned", "LatentReader"), ("probed", "Strips")],
 )
 def test_plugin_of_the_guide_passes_its_checks(name: str, cls: str, tmp_path: Path) -> None:
-    text = block(name, GUIDE).removeprefix("```python\n").removesuffix("```\n")
-    (tmp_path / f"guide_{name}.py").write_text(text, "utf-8")
+    (tmp_path / f"guide_{name}.py").write_text(code(name, GUIDE), "utf-8")
     from ganbench.registry.discovery import import_named
 
     module, _ = import_named(str(tmp_path / f"guide_{name}.py"))
@@ -233,15 +189,15 @@ def test_table_of_the_readme_is_the_published_one() -> None:
     published = (ROOT / "results" / "published" / "cgan_mnist" / "table.md").read_text("utf-8")
     title, _, rest = published.partition("\n")
     assert title == "# cgan_mnist"
-    assert block("table").strip() == rest.strip()
+    assert block("table", README).strip() == rest.strip()
 
 
 def test_links_and_pictures_of_the_documents_exist() -> None:
     written = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "results/README.md")]
-    written += [*(ROOT / "docs").glob("*.md"), *(ROOT / "plugins").glob("*/README.md")]
+    written += [*PAGES, *(ROOT / "plugins").glob("*/README.md")]
     for document in written:
-        text = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)  # no code
-        for link in re.findall(r"\]\(([^)#]+)\)", text):
+        prose = re.sub(r"```.*?```", "", document.read_text("utf-8"), flags=re.DOTALL)  # no code
+        for link in re.findall(r"\]\(([^)#]+)\)", prose):
             assert link.startswith("http") or (document.parent / link).exists(), link
 
 
@@ -261,7 +217,7 @@ def test_notebooks_read_results_as_the_page_shows(tmp_path: Path, monkeypatch) -
     run["provenance"] = {"packages": {"torch": "2"}}
     (tmp_path / "my-run" / "run.json").write_text(json.dumps(run), "utf-8")
     monkeypatch.chdir(tmp_path)
-    (shown,) = fenced("python", (ROOT / "docs" / "results.md").read_text("utf-8"))
+    (shown,) = fenced("python", text("docs/results.md"))
     names: dict[str, Any] = {}
     exec(shown, names)
     assert names["medians"].loc["bce/none/mlp", "kimg"] == 4.0

@@ -89,11 +89,3 @@ def test_every_figure_was_measured(kind):
 def test_the_guide_shows_the_committed_table(bench):
     guide = (ROOT / "docs/performance.md").read_text("utf-8")
     assert "\n".join(bench.table(measured())) in guide
-
-
-def test_the_readme_shows_rows_of_it(bench):
-    rows = set(bench.table(measured()))
-    section = (ROOT / "README.md").read_text("utf-8").split("\n## Speed\n")[1].split("\n## ")[0]
-    shown = [line for line in section.splitlines() if line.startswith("|")]
-    assert len(shown) > 8
-    assert set(shown) <= rows

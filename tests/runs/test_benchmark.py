@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers import tiny
+from helpers import documents, tiny
 
 import ganbench
 from ganbench.errors import ConfigError, NothingSelected
 from ganbench.util import process_settings
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = documents.text("docs/benchmark-file.md")
 QUICK = (
     tiny.TINY.replace("name: tiny", "name: my_benchmark").replace(
         "threads: 1", "threads: 1, executor: inline"
@@ -29,9 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_block_of_the_readme_plans_and_runs(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    blocks = README.read_text("utf-8").split("```python\n")[1:]
-    code = next(b.partition("```")[0] for b in blocks if "ganbench.plan(" in b)
+def test_block_of_the_page_plans_and_runs(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    (code,) = documents.fenced("python", PAGE)
     names: dict[str, object] = {}
     exec(code, names)
     plan, run = names["plan"], names["run"]

@@ -44,9 +44,9 @@ Labels = int | float | str | Sequence[int | str] | Sequence[float] | Tensor | No
 class Samples:
     """Images with what they were made from."""
 
-    images: Tensor  # (N, C, H, W) as the data set's: uint8, or float32 in [-1, 1]
-    labels: Tensor | None  # (N,) class ids or (N, C) vectors; None where the generator takes none
-    latents: Tensor | None  # (N, Z); None where a sampler drew them
+    images: Tensor  #: (N, C, H, W) as the data set's: uint8, or float32 in [-1, 1]
+    labels: Tensor | None  #: (N,) class ids or (N, C) vectors; None where the generator takes none
+    latents: Tensor | None  #: (N, Z); None where a sampler drew them
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class SavedModel:
     architecture: Architecture
     generator: networks.ConditionalGenerator
     device: torch.device
-    notes: tuple[str, ...]  # what is not as it was at training
+    notes: tuple[str, ...]  #: what is not as it was at training
     _plugins: _Plugins = field(repr=False)
 
     @property

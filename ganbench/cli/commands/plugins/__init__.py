@@ -27,7 +27,7 @@ COMMANDS = {
     invoke_without_command=True,
 )
 @click.option("--load", is_flag=True, help="Import every plugin, and say what is wrong with it.")
-@click.option("--markdown", "as_markdown", is_flag=True, help="As the README's table.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="As a table for documents.")
 @options.plugin
 @options.as_json
 @click.pass_context

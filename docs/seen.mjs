@@ -1,0 +1,78 @@
+// Looks at each page of the built site in a browser, at the width of a phone in light and of a desk in
+// dark: axe-core must find nothing serious, and no page may scroll sideways. `make docs-seen`, or
+//     node docs/seen.mjs build/docs [FOLDER FOR SCREENSHOTS]
+// CHROME names the browser; else it is looked for where Linux has it.
+import axe from "axe-core";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const [site, pictures] = process.argv.slice(2);
+const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+const BROWSERS = ["/usr/bin/google-chrome", "/usr/bin/chromium", "/usr/bin/chromium-browser"];
+const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 900 } };
+const OURS = /(^|\/)(_modules|_static|_sources|_downloads|_images|node_modules)(\/|$)/;
+
+function pagesBelow(folder) {
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith("index.html") && !OURS.test(path))
+    .map((path) => "/" + path.replaceAll("\\", "/").replace(/index\.html$/, ""))
+    .sort();
+}
+
+function serve(folder) {
+  const server = createServer(async (request, response) => {
+    const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
+    const file = join(folder, path.endsWith("/") ? path + "index.html" : path);
+    try {
+      const content = await readFile(file);
+      response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
+      response.end(content);
+    } catch {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
+}
+
+async function look(tab, address, page, width, scheme) {
+  await tab.setViewport(WIDTHS[width]);
+  await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await tab.goto(address + page, { waitUntil: "load" });
+  if (pictures) {
+    const name = (page.replaceAll("/", "_").replace(/^_|_$/g, "") || "index") + `-${width}-${scheme}.png`;
+    await tab.screenshot({ path: join(pictures, name) });
+  }
+  await tab.evaluate(axe.source);
+  const found = await tab.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+  const serious = found.violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  const sideways = await tab.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
+  const told = serious.map(({ id, nodes }) => `${id}: ${nodes.length} × ${nodes[0].html.slice(0, 160)}`);
+  return sideways ? [...told, "scrolls sideways"] : told;
+}
+
+const server = await serve(resolve(site));
+const browser = await puppeteer.launch({
+  executablePath: process.env.CHROME ?? BROWSERS.find(existsSync),
+  args: ["--no-sandbox"],
+});
+if (pictures) mkdirSync(pictures, { recursive: true });
+const tab = await browser.newPage();
+const address = `http://127.0.0.1:${server.address().port}`;
+const pages = pagesBelow(site);
+let count = 0;
+for (const page of pages) {
+  for (const [width, scheme] of [["phone", "light"], ["desk", "dark"]]) {
+    for (const what of await look(tab, address, page, width, scheme)) {
+      console.log(`${page} (${width}, ${scheme}): ${what}`);
+      count += 1;
+    }
+  }
+}
+await browser.close();
+server.close();
+console.log(`${pages.length} pages, ${count} findings`);
+process.exit(count || !pages.length ? 1 : 0);

@@ -1,0 +1,84 @@
+"""Every block of README and docs is understood: commands, benchmark files, code."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from helpers import tiny
+from helpers.documents import PAGES, ROOT, fenced, files_of, name, shell_lines, text
+
+from ganbench.cli import cli
+from ganbench.config import benchmark_file
+from ganbench.config.schema import TOP_KEYS
+from ganbench.registry import registry
+from ganbench.registry.registry import Registry
+
+PROGRAMS = ("ganbench", "make", "pip", "pytest", "python")
+OTHERS = ("benchmark", True)  # GitLab's job, and what YAML 1.1 makes of GitHub's `on`
+ANY = "version: 1\nname: any\ndataset: ring\nloss: bce\nconditioning: none\narchitecture: mlp\n"
+
+
+def blocks(language: str) -> list[object]:
+    """Every block of a language, called by its page."""
+    return [
+        pytest.param(block, id=f"{name(page)}-{number}")
+        for page in PAGES
+        for number, block in enumerate(fenced(language, page.read_text("utf-8")))
+    ]
+
+
+LINES = {line: name(page) for page in PAGES for line in shell_lines(page.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_commands_are_understood(line: str) -> None:
+    program, *words = shlex.split(line.split(" > ")[0])
+    assert program in PROGRAMS
+    if program == "make":
+        assert f"\n{words[0]}:" in text("Makefile")
+    if program == "python" and words[0] != "-m":
+        assert (ROOT / words[0]).is_file()
+    if program != "ganbench":
+        return
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words.pop(0))
+        assert found, f"{command.name} has no such command"
+        command = found
+    context = command.make_context(command.name, words)  # raises on an unknown option
+    for path in (context.params.get("file"), *context.params.get("plugins", ())):
+        if str(path).startswith(("benchmarks/", "plugins/")):
+            assert (ROOT / str(path)).is_file()
+
+
+@pytest.fixture(scope="module")
+def tutored(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """The packages of the repository, and the loss of the tutorial."""
+    path = tmp_path_factory.mktemp("tutorial") / "my_hinge.py"
+    path.write_text(files_of(text("docs/tutorials/loss.md"))["my_hinge.py"], "utf-8")
+    packages = [str(p) for p in sorted((ROOT / "plugins").glob("*/ganbench_*.py"))]
+    return registry.load([*packages, str(path)])
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_benchmark_files_are_understood(block: str, tmp_path: Path, tutored: Registry) -> None:
+    found = yaml.safe_load(block)
+    if set(found) <= set(TOP_KEYS):
+        missing = [line for line in ANY.splitlines() if not names_any(found, line)]
+        benchmark_file.load(tiny.write(tmp_path, "\n".join([*missing, block])), tutored)
+    else:
+        assert set(found) & set(OTHERS)
+
+
+def names_any(found: dict[str, object], line: str) -> bool:
+    key = line.split(":")[0]
+    return key in found or key in found.get("matrix", {})  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_code_is_python(block: str) -> None:
+    compile(block, "<block>", "exec")

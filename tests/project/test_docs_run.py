@@ -1,0 +1,137 @@
+"""Every command of README and docs, typed in order by a reader, at a size that ends soon."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import folders_of_pictures as layouts
+from helpers import tiny, warm
+from helpers.documents import PAGES, ROOT, files_of, name, shell_lines, text
+from PIL import Image
+
+pytestmark = pytest.mark.integration
+
+NOT_TYPED = {
+    "make ": "targets that continuous integration runs",
+    "pip install ": "installs; a package is built and tested in test_docs.py",
+    "pytest ganbench-my-hinge": "wants it installed; in tests/registry/test_scaffold.py",
+    "ganbench plugins show my-hinge": "the same",
+    "python -m build ": "as `pip install`",
+    "python -m twine ": "publishes",
+    "ganbench datasets prepare cifar10": "downloads; tests/default_plugins/datasets have stand-ins",
+    "ganbench ab ": "measures checkouts of the repository; tests/gate/test_ab.py has small ones",
+    "ganbench sample RUN/TRIAL -n 9 --label 0.2,-1": "of vectors; in tests/models",
+}
+"""Beginnings of lines, and why they are not typed here."""
+
+MODEL = """\
+version: 1
+name: model
+dataset: mnist
+loss: bce
+conditioning: concat
+architecture: {name: dcgan, width: 4}
+training: {batch_size: 20, budget: {kimg: 0.4}, log_every: 5}
+evaluation: {num_samples: 100, controls: [], metrics: [fid], frames: {epochs: [1, 5, 50]}}
+execution: {threads: 1, executor: inline}
+"""
+GATE = """\
+version: 1
+name: ci_quality
+seeds: [100, 101, 102]
+dataset: {name: ring, train_size: 500, test_size: 200}
+loss: bce
+conditioning: none
+architecture: {name: mlp, width: 8, depth: 1}
+training: {batch_size: 50, budget: {kimg: 0.2}, log_every: 2}
+evaluation: {num_samples: 100, metrics: [fid], controls: []}
+execution: {threads: 1, executor: inline}
+gate: {metrics: [fid@pixels]}
+profiles:
+  baseline: {seeds: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}
+"""
+"""In the place of benchmarks/ci_quality.yaml, whose twenty seeds train for minutes."""
+
+SHORT = (
+    *("training.budget.kimg=0.2", "training.budget.epochs=null", "training.batch_size=20"),
+    *("evaluation.num_samples=60", "execution.executor=inline", "execution.threads=1"),
+)
+ENDS: dict[str, int] = {}
+"""Lines that are to end otherwise than with 0, and with what."""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    """Two finished runs of one model each, `RUN` and `OTHER`."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "model.yaml").write_text(MODEL, "utf-8")
+    for run, seed in (("RUN", 0), ("OTHER", 1)):
+        done = tiny.ganbench("run", "model.yaml", "--seeds", seed, "--out", run, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def reader(tmp_path: Path, trained: Path) -> Path:
+    """A folder with all that the pages take for granted; it is the home of its owner too."""
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks")
+    (tmp_path / "benchmarks" / "ci_quality.yaml").write_text(GATE, "utf-8")
+    (tmp_path / "plugins").symlink_to(ROOT / "plugins")
+    for run in ("RUN", "OTHER"):
+        shutil.copytree(trained / run, tmp_path / run)
+    layouts.shipped(tmp_path / "data")
+    for folder in ("pictures", "birds", "bricks", "sorted", "lego-brick-images/dataset"):
+        pictures(tmp_path / folder)
+    git = ("git", "-c", "user.name=reader", "-c", "user.email=reader@example.org", "-C", tmp_path)
+    (tmp_path / ".gitignore").write_text("*\n", "utf-8")
+    for words in (("init", "-q"), ("add", "-f", ".gitignore"), ("commit", "-qm", "first")):
+        subprocess.run([*git, *words], check=True)
+    return tmp_path
+
+
+def pictures(folder: Path) -> None:
+    """Two classes of twenty coloured pictures each."""
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        path = folder / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)).save(path)
+
+
+def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a shell in `folder` would do with a line, made short where it trains."""
+    line, _, into = line.partition(" > ")
+    for told, meant in (("~", str(folder)), ("my-run/TRIAL", "RUN"), ("RUN/TRIAL", "RUN")):
+        line = line.replace(told, meant)
+    program, *words = shlex.split(line)
+    home = tiny.surroundings(HOME=str(folder))
+    if program == "ganbench" and words[0] == "run":
+        words += [part for setting in SHORT for part in ("--set", setting)]
+    if program == "python":
+        command = [sys.executable, *words]
+        done = subprocess.run(command, cwd=folder, env=home, capture_output=True, text=True)
+    else:
+        done = warm.run(program, *words, cwd=folder, environment=home)
+    if into:
+        (folder / into).write_text(done.stdout, "utf-8")
+    return done
+
+
+def is_typed(line: str) -> bool:
+    return not any(line.startswith(beginning) for beginning in NOT_TYPED)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if shell_lines(p.read_text("utf-8"))], ids=name)
+def test_commands_of_a_page_work_in_order(page: Path, reader: Path) -> None:
+    shown = page.read_text("utf-8")
+    for file, content in {**files_of(text("docs/tutorials/loss.md")), **files_of(shown)}.items():
+        (reader / file).write_text(content, "utf-8")
+    for line in filter(is_typed, shell_lines(shown)):
+        done = typed(line, reader)
+        assert done.returncode == ENDS.get(line, 0), f"{line}\n{done.stdout}{done.stderr}"
