@@ -54,7 +54,7 @@ def run(*arguments: object, environment: dict[str, str] | None = None) -> dict[s
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while process.poll() is None:
         time.sleep(POLL_SECONDS)
-        for pid in children.read_text().split():
+        for pid in children.read_text("ascii").split():
             for name, megabytes in resident(pid).items():
                 most[name] = max(megabytes, most.get(name, 0.0))
     if process.returncode:
@@ -65,7 +65,7 @@ def run(*arguments: object, environment: dict[str, str] | None = None) -> dict[s
 def resident(pid: str = "self") -> dict[str, float]:
     """Megabytes of a process, by kind, and VmHWM, the most so far; of none that has just ended."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
     except (FileNotFoundError, ProcessLookupError):
         return {}
     lines = (line.split(":") for line in text.splitlines())

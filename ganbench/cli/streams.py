@@ -99,11 +99,13 @@ def install(*, as_json: bool = False) -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if stream is None:
-            stream = open(number, "w", closefd=False)  # noqa: SIM115 (as long as the process)
+            # as long as the process
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks ×, ± or │ shows a ?
         setattr(sys, name, Cleaned(stream))
     if as_json:
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]  # as JSON is anywhere
         _for_documents, sys.stdout = cast("Stream", sys.stdout), sys.stderr
 
 

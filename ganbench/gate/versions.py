@@ -184,7 +184,8 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["git", "-C", str(folder), *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",  # which git writes on every system
+            errors="replace",
             timeout=GIT_SECONDS,
             start_new_session=True,
         )

@@ -93,13 +93,13 @@ def distance_and_quality(
 
 def append(path: Path, window: Window) -> None:
     """Add a window to a trial's log, in a line that carries its SHA-256."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(sealed.with_seal(asdict(window))) + "\n")
 
 
 def append_probe(path: Path, probe: Probe) -> None:
     """Add a probe to a trial's file of them, in a line that carries its SHA-256."""
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(json.dumps(sealed.with_seal(asdict(probe))) + "\n")
 
 

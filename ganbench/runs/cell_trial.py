@@ -98,7 +98,7 @@ class CellTrial:
             logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
         self.kept = checkpoints.Checkpoints(
             directory / checkpoints.NAME,
-            (directory / TRIAL).read_text(),
+            (directory / TRIAL).read_text("utf-8"),
             trial.checkpoint,
             asdict(held),
             lambda known: held_data.check(Held(**known), held),

@@ -33,7 +33,7 @@ def waited_seconds() -> float | None:
     counted = None
     for path in Path("/proc/self/task").glob("*/schedstat"):
         try:
-            nanoseconds = int(path.read_text().split()[1])
+            nanoseconds = int(path.read_text("ascii").split()[1])
         except (OSError, IndexError):  # it has just ended; or kernels without the count
             continue
         counted = (counted or 0) + nanoseconds
@@ -131,7 +131,7 @@ class _Crowd:
 def _gcc_openmp() -> ctypes.CDLL | None:
     """Return the libgomp that this process has loaded, if any."""
     maps = Path("/proc/self/maps")
-    for line in maps.read_text().splitlines() if maps.exists() else []:
+    for line in maps.read_text("utf-8", "replace").splitlines() if maps.exists() else []:
         path = line.partition("/")[2]
         if "libgomp" in path:
             return ctypes.CDLL(f"/{path}")

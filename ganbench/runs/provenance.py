@@ -88,7 +88,11 @@ def _fields(registry: Registry, name: str) -> list[Any]:
 def _git(folder: Path, arguments: Sequence[str]) -> str | None:
     try:
         found = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

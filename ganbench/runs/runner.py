@@ -355,7 +355,8 @@ def _write_records(run: Run) -> None:
     for name in frame.select_dtypes(exclude="number"):
         frame[name] = frame[name].map(spreadsheet_cell)
     files.write_atomically(
-        run.directory / "results.csv", lambda path: frame.to_csv(path, index=False)
+        run.directory / "results.csv",
+        lambda path: frame.to_csv(path, index=False, lineterminator="\n"),
     )
     seen = {o.trial.subject.axes["dataset"]: o.result.data for o in run.outcomes()}
     run.remember_data({name: found for name, found in seen.items() if found})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import sys
 import time
 from contextlib import AbstractContextManager
 from typing import Literal
@@ -20,6 +19,7 @@ from ganbench.records.cells import Cell, pace_key
 from ganbench.registry.registry import Registry
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
+from ganbench.util import machine
 
 WARM_UP, TIMED, MOST_SECONDS = 2, 5, 2.0
 SAMPLED = 500
@@ -199,14 +199,9 @@ def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:
     return per_sample
 
 
-def _peak_bytes() -> float:
+def _peak_bytes() -> int:
     """Return the most memory that this process has had; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    unit = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+    return machine.peak_memory("cpu") or 0
 
 
 def _noise(image: ImageSpec, count: int) -> LabeledImages:

@@ -9,7 +9,9 @@ import math
 import os
 import re
 import stat
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +24,7 @@ MOST_BYTES, MOST_LEVELS, MOST_DIGITS = 64_000_000, 100, 300
 
 Pairs = Callable[[list[tuple[str, Any]]], Any]  # makes a mapping of keys and values
 
+_BUSY_SECONDS = 2.0 if sys.platform == "win32" else 0.0  # that a reader may hold the old file
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # for whoever writes into a pipe
 _TEMPORARY = re.compile(r"\.(?P<target>.+\.[A-Za-z0-9]+)\.[a-z0-9_]{8}")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -78,6 +81,8 @@ def _at_home(variable: str, named: str) -> Path:
 
 def _without_home() -> Path:
     """Return a folder of this user's alone below the one for temporary files."""
+    if not hasattr(os, "getuid"):  # Windows, where each user has such a folder
+        return Path(tempfile.gettempdir()) / "ganbench"
     path = Path(tempfile.gettempdir()) / f"ganbench-{os.getuid()}"
     if path.exists() and path.stat().st_uid != os.getuid():
         raise ConfigError(
@@ -103,10 +108,24 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Put a file in another's place, which Windows refuses while somebody reads the other."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            os.replace(temporary, path)
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _is_no_place(path: Path) -> bool:
@@ -119,8 +138,11 @@ def _is_no_place(path: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8; the file is the old one or the new one, never half of either."""
-    write_atomically(path, lambda temporary: _write(temporary, text))
+    """Write text as UTF-8, with the line ends that it has on every system.
+
+    The file is the old one or the new one, never half of either.
+    """
+    write_atomically(path, lambda temporary: temporary.write_bytes(text.encode()))
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -209,7 +231,3 @@ def _whole(text: str) -> int:
     if len(text) > MOST_DIGITS:
         raise ValueError(f"a number of {len(text):,} digits")
     return int(text)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")

@@ -185,7 +185,7 @@ def _text(path: str) -> str:
 def _now(path: str | Path) -> str:
     """Return what a file of the system says now; nothing where there is none."""
     try:
-        return Path(path).read_text()
+        return Path(path).read_text("utf-8", "replace")
     except OSError:
         return ""
 

@@ -28,7 +28,7 @@ class CSVLog(Callback):
         columns = dict.fromkeys(name for line in self.lines for name in line)
 
         def write(path: Path) -> None:
-            with path.open("w", newline="") as file:
+            with path.open("w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, columns)
                 writer.writeheader()
                 writer.writerows(self.lines)

@@ -89,7 +89,7 @@ def test_two_trials_with_frames_want_a_choice(run: Path) -> None:
 
 
 def test_nothing_is_replaced_without_force(run: Path) -> None:
-    Path("a.png").write_text("mine")
+    Path("a.png").write_text("mine", "utf-8")
     with pytest.raises(GanbenchError, match="--force replaces it"):
         ran(run, "--out", "a.png")
     ran(run, "--out", "a.png", "--force")

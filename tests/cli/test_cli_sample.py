@@ -137,10 +137,10 @@ def test_points_are_a_scatter(call):
 
 
 def test_nothing_is_replaced_without_force(call):
-    Path("a.png").write_text("mine")
+    Path("a.png").write_text("mine", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"--out a.png: there is such a file; --force replaces"):
         call("sample", "bare", "--out", "a.png")
-    assert Path("a.png").read_text() == "mine"
+    assert Path("a.png").read_text(encoding="utf-8") == "mine"
     call("sample", "bare", "-n", 1, "--out", "a.png", "--force")
     assert size("a.png") == (56 + 2 * GAP,) * 2
 
@@ -152,12 +152,12 @@ def test_folders_are_replaced_only_where_all_is_ours(call):
         call("sample", "bare", "-n", 3, "--out", "empty")
     call("sample", "bare", "-n", 3, "--out", "empty", "--force")
     assert len(list(Path("empty").iterdir())) == 3
-    Path("empty/thesis.tex").write_text("years of work")
+    Path("empty/thesis.tex").write_text("years of work", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"'thesis.tex' in it is no image of `ganbench sample`"):
         call("sample", "bare", "-n", 1, "--out", "empty", "--force")
-    assert Path("empty/thesis.tex").read_text() == "years of work"
+    assert Path("empty/thesis.tex").read_text(encoding="utf-8") == "years of work"
     assert len(list(Path("empty").iterdir())) == 4
-    Path("file").write_text("")
+    Path("file").write_text("", encoding="utf-8")
     with pytest.raises(ConfigError, match="this is a file"):
         call("sample", "bare", "--out", "file", "--force")
 

@@ -95,6 +95,21 @@ def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
         assert ("projection" in done.stdout) == (not closed.startswith(">"))
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_json_is_utf_8_whatever_the_terminals_encoding_is(tmp_path: Path, encoding: str) -> None:
+    """Text is not, and shows a question mark for what the encoding lacks."""
+    for arguments in ([], ["--json"]):
+        done = subprocess.run(
+            tiny.command("show", "−", *arguments),
+            cwd=tmp_path,
+            env=tiny.surroundings(PYTHONIOENCODING=encoding, PYTHONUTF8="0"),
+            capture_output=True,
+        )
+        assert done.returncode == 2
+        shown = done.stdout.decode("utf-8") if arguments else done.stderr.decode("ascii")
+        assert ("−: " if arguments else "?: ") in shown
+
+
 def test_a_folder_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
     folder = "x" * 5000  # as good as one that may not be read, which nothing hides from root
     for command in (["weights"], ["datasets"], ["list", folder]):

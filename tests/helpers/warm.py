@@ -33,7 +33,7 @@ import traceback
 import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -59,7 +59,8 @@ def run(
     module: str, *arguments: object, cwd: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
     """As `python -m MODULE ARGUMENTS` in `cwd`, with its output captured."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    captured = partial(tempfile.TemporaryFile, "w+", encoding="utf-8")
+    with captured() as out, captured() as err:
         process = start(
             module, *arguments, cwd=cwd, environment=environment, stdout=out, stderr=err
         )

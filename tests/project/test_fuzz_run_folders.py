@@ -37,7 +37,7 @@ def test_traceback_is_found(fuzz, monkeypatch):
 
 def test_what_does_not_end_is_found(fuzz, monkeypatch, tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    monkeypatch.setattr(ganbench, "load_run", lambda path: Path(path).read_text())
+    monkeypatch.setattr(ganbench, "load_run", lambda path: Path(path).read_text("utf-8"))
     assert fuzz.ended(["load_run", str(tmp_path / "pipe")], 0.1)[0] == "hung"
 
 

@@ -122,6 +122,7 @@ def test_a_plugin_is_rehearsed_once_a_source(install, monkeypatch, tmp_path) -> 
 
 
 def test_where_it_cannot_fork_it_starts_a_process(install, monkeypatch) -> None:
+    monkeypatch.setattr(rehearsal, "SECONDS", 10.0)  # six times as many, for torch
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     install("gb-ill", "ill", "print('x'); import os; os._exit(3)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -134,6 +135,15 @@ def test_where_it_cannot_fork_it_starts_a_process(install, monkeypatch) -> None:
         done.set()
         thread.join()
     assert failure.reason == "its import ended the process, with exit code 3"
+
+
+def test_without_fork_a_process_is_started_too(install, monkeypatch) -> None:
+    monkeypatch.setattr(rehearsal.sys, "platform", "win32")
+    monkeypatch.delattr(os, "fork", raising=False)
+    monkeypatch.setattr(rehearsal, "_spawned", lambda module, code: f"{module} was spawned")
+    install("gb-ill", "ill", "")
+    [failure] = registry.load().failures
+    assert failure.reason == "gb_ill_plugin was spawned"
 
 
 def test_what_plugins_print_is_not_in_the_json_document(tmp_path: Path) -> None:

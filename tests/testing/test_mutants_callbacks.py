@@ -204,7 +204,7 @@ class WritesHere(Notes):
     caught_by = {"writes_only_into_the_trials_directory"}
 
     def ended(self, result: dict[str, Any]) -> None:
-        Path("notes.txt").write_text("\n".join(self._lines))
+        Path("notes.txt").write_text("\n".join(self._lines), encoding="utf-8")
 
 
 @dataclass(kw_only=True)
@@ -229,7 +229,7 @@ class LeavesScraps(Notes):
     def ended(self, result: dict[str, Any]) -> None:
         import tempfile
 
-        with tempfile.NamedTemporaryFile("w", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", delete=False) as file:
             json.dump(result, file)
 
 

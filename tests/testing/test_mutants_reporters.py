@@ -172,7 +172,7 @@ class LeavesScrapsElsewhere(Page):
     caught_by = {"leaves_no_temporary_files"}
 
     def save(self, path: Path, text: str) -> None:
-        with tempfile.NamedTemporaryFile("w", delete=False) as file:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", delete=False) as file:
             file.write(text)
         super().save(path, text)
 

@@ -29,7 +29,7 @@ def images(tmp_path: Path) -> Tensor:
 def read_at_random(values: Tensor) -> bool:
     """Whether the kernel has that flag on the memory where these values begin."""
     inside = False
-    for line in Path("/proc/self/smaps").read_text().splitlines():
+    for line in Path("/proc/self/smaps").read_text("utf-8", "replace").splitlines():
         head = line.split()[0]
         if "-" in head and not head.endswith(":"):
             first, end = (int(part, 16) for part in head.split("-"))

@@ -81,7 +81,7 @@ def test_writer_that_fails_leaves_the_old_file(tmp_path, error):
     path.write_text("old")
 
     def half(temporary: Path) -> None:
-        temporary.write_text("new, but only ha")
+        temporary.write_text("new, but only ha", "utf-8")
         raise error
 
     with pytest.raises(type(error)):
@@ -102,7 +102,7 @@ def test_temporary_file_stands_beside_its_target(tmp_path):
 
     def write(temporary: Path) -> None:
         seen.append(temporary)
-        temporary.write_text("x")
+        temporary.write_text("x", "utf-8")
 
     files.write_atomically(tmp_path / "a.txt", write)
     assert seen[0].parent == tmp_path
@@ -188,6 +188,9 @@ def test_a_user_without_a_home_has_a_cache_of_their_own(monkeypatch, tmp_path):
     (tmp_path / "ganbench-4321").mkdir()
     with pytest.raises(ConfigError, match=r"ganbench-4321 is another user's.*set GANBENCH_CACHE"):
         files.cache()
+    monkeypatch.setattr("os.path.expanduser", str)
+    monkeypatch.delattr("os.getuid")  # as on Windows, whose users have a folder each
+    assert files.cache() == tmp_path / "ganbench"
 
 
 @pytest.mark.parametrize("name", ["GANBENCH_CACHE", "GANBENCH_DATA", "XDG_CACHE_HOME"])
@@ -219,3 +222,40 @@ def test_links_to_files_and_pipes_give_way(tmp_path):
         files.write_text(tmp_path / name, "new")
         assert (tmp_path / name).read_text() == "new"
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """Let so many replacements fail as on Windows, where somebody has the old file open."""
+
+    def busy(refusals: float, patience: float) -> list[int]:
+        calls: list[int] = []
+        replace = os.replace
+
+        def refusing(*places):
+            calls.append(1)
+            if len(calls) <= refusals:
+                raise PermissionError(13, "in use by another process")
+            replace(*places)
+
+        monkeypatch.setattr(os, "replace", refusing)
+        monkeypatch.setattr(files, "_BUSY_SECONDS", patience)
+        return calls
+
+    return busy
+
+
+def test_a_file_that_somebody_reads_is_replaced_once_it_is_let_go(tmp_path, busy):
+    calls = busy(2, patience=20.0)
+    files.write_text(tmp_path / "a.txt", "new")
+    assert len(calls) == 3
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize(("patience", "once"), [(0.0, True), (0.05, False)])
+def test_a_file_that_is_never_let_go_is_an_error(tmp_path, busy, patience, once):
+    calls = busy(math.inf, patience)
+    with pytest.raises(PermissionError):
+        files.write_text(tmp_path / "a.txt", "new")
+    assert (len(calls) == 1) is once
+    assert names(tmp_path) == []

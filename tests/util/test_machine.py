@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -146,6 +147,13 @@ def test_cores_without_affinity_are_all(monkeypatch, system):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert machine.cores() == 1
+
+
+def test_peak_memory_is_not_known_where_nothing_counts_it(monkeypatch):
+    found = machine.peak_memory("cpu")
+    assert found is None or found > 1e6
+    monkeypatch.setitem(sys.modules, "resource", None)  # cannot be imported, as on Windows
+    assert machine.peak_memory("cpu") is None
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def _content(path: Path) -> bytes:
 
 
 def _hashes() -> dict[str, str]:
-    text = (files("ganbench.default_plugins.data") / "mnist" / "SHA256SUMS").read_text()
+    text = (files("ganbench.default_plugins.data") / "mnist" / "SHA256SUMS").read_text("utf-8")
     return {name: digest for digest, name in (line.split() for line in text.splitlines())}
 
 

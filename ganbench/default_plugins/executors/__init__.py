@@ -171,7 +171,7 @@ def _leave_end(trial: TrialRef, status: str, reason: str) -> None:
     text = json.dumps({"status": status, "reason": reason}) + "\n"
     try:
         trial.directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(trial.directory / "end.json", lambda path: path.write_text(text))
+        write_atomically(trial.directory / "end.json", lambda path: path.write_text(text, "utf-8"))
     except OSError as error:
         what = f"{trial.directory}: {status} ({reason})"
         logger.warning("%s, and its end cannot be written: %s", what, error.strerror)

@@ -68,7 +68,7 @@ class MnistCNNv1(FeatureExtractor):
     def card() -> dict[str, object]:
         """Return how the weights came about, and their accuracy."""
         return json.loads(
-            (files("ganbench.default_plugins.data") / "mnist_cnn_v1" / "card.json").read_text()
+            (files("ganbench.default_plugins.data") / "mnist_cnn_v1/card.json").read_text("utf-8")
         )
 
 

@@ -33,9 +33,8 @@ class JSON(Reporter):
 
     def write(self, report: Report, directory: Path) -> None:
         text = json.dumps(report.table.plain(), indent=1, allow_nan=False, ensure_ascii=False)
-        write_atomically(
-            directory / "table.json", lambda path: path.write_text(text + "\n", "utf-8")
-        )
+        content = (text + "\n").encode()
+        write_atomically(directory / "table.json", lambda path: path.write_bytes(content))
 
 
 def _csv_lines(table: Table) -> Iterator[list[object]]:

@@ -17,7 +17,7 @@ class Markdown(Reporter):
 
     def write(self, report: Report, directory: Path) -> None:
         text = markdown(report.table)
-        write_atomically(directory / "table.md", lambda path: path.write_text(text, "utf-8"))
+        write_atomically(directory / "table.md", lambda path: path.write_bytes(text.encode()))
 
 
 def markdown(table: Table) -> str:

@@ -33,9 +33,9 @@ def preload():
 def main(arguments):
     folder = pathlib.Path(arguments[0])
     if (folder / "trial.json").exists():
-        (folder / "trial.json").read_text()
+        (folder / "trial.json").read_text("utf-8")
     result = {"status": "failed", "reason": "a trial of the kit"}
-    (folder / "result.json").write_text(json.dumps(result))
+    (folder / "result.json").write_text(json.dumps(result), "utf-8")
 
 if __name__ == "__main__":
     main(sys.argv[1:])
@@ -111,8 +111,8 @@ def _workshop() -> Iterator[Sandbox]:
     with sandbox() as box:
         package = box.folder("light worker") / "ganbench"
         package.mkdir()
-        (package / "__init__.py").write_text(PACKAGE.format(real=REAL))
-        (package / "worker.py").write_text(WORKER)
+        (package / "__init__.py").write_text(PACKAGE.format(real=REAL), "utf-8")
+        (package / "worker.py").write_text(WORKER, "utf-8")
         path = os.pathsep.join(filter(None, [str(package.parent), os.environ.get("PYTHONPATH")]))
         with patch.dict(os.environ, PYTHONPATH=path), redirect_stderr(io.StringIO()):
             yield box

@@ -17,7 +17,7 @@ def window(kimg: float, d_terms: dict[str, float]) -> Window:
 
 
 def lines(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

@@ -174,6 +174,20 @@ def test_where_fork_is_not_safe_workers_start_cold(
     assert found["parent"] == os.getpid()
 
 
+def test_without_groups_and_forks_a_trial_is_stopped_all_the_same(
+    light: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes.sys, "platform", "win32")
+    for owner, name in ((os, "killpg"), (os, "fork"), (os, "pidfd_open"), (signal, "SIGKILL")):
+        monkeypatch.delattr(owner, name, raising=False)
+    given = trials(light, "hangs", "b")
+    assert list(Local().run(given, Resources(timeout_seconds=3))) == given
+    end = json.loads((light / "hangs" / "end.json").read_text("utf-8"))
+    assert end == {"status": "timeout", "reason": "stopped after 3 s"}
+    assert not alive(int((light / "hangs" / "pid").read_text()))
+    assert results(given[1:])
+
+
 @both
 def test_trial_that_takes_too_long_is_stopped(light: Path, start: Any) -> None:
     given = trials(light, "hangs", "b")

@@ -145,7 +145,7 @@ def main() -> None:
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
-    (out / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    (out / "card.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
     print(json.dumps(card, indent=2))
 
 

@@ -82,7 +82,7 @@ def prepared(listing: Listing, how: Preparation, *, as_it_is: bool = False) -> P
         entry = Entry(combined(digests, preparation), how)
         found = entry.made(listing, digests, as_it_is)
         if seen.settled and times(listing) == seen and not any(map(passing, digests)):
-            write_atomically(known, lambda temporary: temporary.write_text(entry.key))
+            write_atomically(known, lambda temporary: temporary.write_text(entry.key, "utf-8"))
         return found
 
 

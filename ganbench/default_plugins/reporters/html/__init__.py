@@ -20,4 +20,4 @@ class HTML(Reporter):
         from ganbench.default_plugins.reporters.html.page import page
 
         text = page(report, MOST_BYTES)
-        write_atomically(directory / "report.html", lambda path: path.write_text(text, "utf-8"))
+        write_atomically(directory / "report.html", lambda path: path.write_bytes(text.encode()))
