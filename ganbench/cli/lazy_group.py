@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyGroup(click.Group):
@@ -27,6 +30,14 @@ class LazyGroup(click.Group):
         if cmd_name not in self.summaries:
             return None
         return import_module(f"{self.package}.{cmd_name}").command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete names of commands, for which none is imported, and options."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in self.summaries if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=self.summaries[name]) for name in names]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the summaries, for which no command is imported."""

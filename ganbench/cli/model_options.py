@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = [
-    click.argument("model", metavar="RUN/TRIAL", type=click.Path(path_type=Path)),
+    click.argument(
+        "model",
+        metavar="RUN/TRIAL",
+        type=click.Path(path_type=Path),
+        shell_complete=completion.models,
+    ),
     click.option(
         "--seed",
         default=0,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ganbench.cli import completion
 from ganbench.registry.kinds import KINDS
 from ganbench.runs.benchmark import BenchmarkArguments
 
@@ -19,8 +20,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 quiet = click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
 plugin = click.option(
-    "--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Load this plugin too."
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py|MODULE",
+    help="Load this plugin too.",
+    shell_complete=completion.files,
 )
+
+
+run_dir = click.argument("run_dir", type=click.Path(path_type=Path), shell_complete=completion.runs)
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -53,6 +62,13 @@ kind = click.option(
     "--kind", type=click.Choice(list(KINDS)), help="Where two kinds have a plugin of that name."
 )
 
+allow_config_plugins = click.option(
+    "--allow-config-plugins",
+    "trusts_file",
+    is_flag=True,
+    help="Import the code that the file's `plugins` name.",
+)
+
 _BENCHMARK = [
     click.argument("file", type=click.Path(path_type=Path)),
     click.option("--profile", metavar="NAME", help="Lay this profile of the file over it."),
@@ -68,12 +84,7 @@ _BENCHMARK = [
         "--only", multiple=True, metavar="AXIS=VALUE", help="Only these cells, as in loss=bce."
     ),
     plugin,
-    click.option(
-        "--allow-config-plugins",
-        "trusts_file",
-        is_flag=True,
-        help="Import the code that the file's `plugins` name.",
-    ),
+    allow_config_plugins,
     click.option(
         "--device",
         default="auto",

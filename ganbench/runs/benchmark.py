@@ -220,19 +220,27 @@ def report(
 
 
 def config_plugins(document: Document, arguments: BenchmarkArguments) -> list[str]:
-    """Return the code that a benchmark file asks to import.
+    """Return the code that a benchmark file asks to import and that --plugin does not name, too.
 
-    Raises ConfigError where there is some and nobody said that the file may.
+    Raises ConfigError where there is some, and nobody said that the file may.
     """
     from ganbench.config import benchmark_file
 
+    named = set(map(_place, arguments.plugins))
     asked = benchmark_file.plugins_of(document, arguments.file)
-    if asked and not arguments.trusts_file:
+    strange = [name for name in asked if _place(name) not in named]
+    if strange and not arguments.trusts_file:
+        code = ", ".join(strange)
         raise ConfigError(
-            f"{document.where(('plugins',))}: this file asks to import code ({', '.join(asked)}); "
+            f"{document.where(('plugins',))}: this file asks to import code ({code}); "
             "where you trust it, add --allow-config-plugins, or name the plugins with --plugin"
         )
-    return asked
+    return strange
+
+
+def _place(plugin: str) -> str:
+    """Spell a plugin's file in one way; modules stay as they are."""
+    return str(Path(plugin).resolve()) if plugin.endswith(".py") else plugin
 
 
 def _texts(name: str, values: object) -> tuple[str, ...]:

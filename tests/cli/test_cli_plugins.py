@@ -174,6 +174,9 @@ def test_benchmark_file_cannot_import_code_unasked(tmp_path: Path) -> None:
     refused = tiny.ganbench("plan", "tiny.yaml", "--no-estimate", cwd=tmp_path)
     assert refused.returncode == 2
     assert "tiny.yaml:13:1: this file asks to import code (bomb.py); where you" in refused.stderr
+    seen = tiny.ganbench("datasets", "verify", "tiny.yaml", cwd=tmp_path)
+    assert seen.returncode == 2
+    assert "tiny.yaml:13:1: this file asks to import code (bomb.py); where you" in seen.stderr
     assert not (tmp_path / "exploded").exists()
     trusted = tiny.ganbench(
         "run", "tiny.yaml", "--allow-config-plugins", "--out", "run", cwd=tmp_path
@@ -182,6 +185,26 @@ def test_benchmark_file_cannot_import_code_unasked(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "run" / "run.json").read_text("utf-8"))
     assert about["execution"]["plugins"] == [str(tmp_path / "bomb.py")]
     assert any(p.startswith("bomb.py sha256:") for p in about["provenance"]["plugins"])
+
+
+@pytest.mark.parametrize("trust", [["--allow-config-plugins"], ["--plugin", "sub/../wrong.py"]])
+def test_benchmark_file_imports_what_is_trusted_or_named(
+    tmp_path: Path, wrong: Path, trust: list[str]
+) -> None:
+    text = tiny.INLINE.replace("[bce, lsgan]", "[wrong]") + "plugins: [wrong.py]\n"
+    tiny.write(tmp_path, text)
+    (tmp_path / "sub").mkdir()
+    for command in (["plan", "tiny.yaml", "--no-estimate"], ["datasets", "verify", "tiny.yaml"]):
+        done = tiny.ganbench(*command, *trust, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+
+
+def test_naming_one_plugin_of_a_file_trusts_no_other(tmp_path: Path, wrong: Path) -> None:
+    text = tiny.INLINE.replace("[bce, lsgan]", "[wrong]") + "plugins: [wrong.py, bomb.py]\n"
+    tiny.write(tmp_path, text)
+    done = tiny.ganbench("plan", "tiny.yaml", "--plugin", "wrong.py", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "this file asks to import code (bomb.py)" in done.stderr
 
 
 def test_profile_and_override_cannot_import_code_either(tmp_path: Path) -> None:

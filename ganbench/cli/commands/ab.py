@@ -79,7 +79,7 @@ def command(
     file = arguments.file
     document = benchmark_file.read(file, profile=arguments.profile, overrides=arguments.overrides)
     asked = config_plugins(document, arguments)
-    of_run = _of_run(arguments, document, names_plugins=bool(asked))
+    of_run = _of_run(arguments, document)
 
     from ganbench.gate.ab import Job, reconciled
     from ganbench.gate.compare import compare
@@ -122,16 +122,14 @@ def _wanted(
     ]
 
 
-def _of_run(
-    arguments: BenchmarkArguments, document: Document, *, names_plugins: bool
-) -> tuple[str, ...]:
+def _of_run(arguments: BenchmarkArguments, document: Document) -> tuple[str, ...]:
     """Return the arguments of `ganbench run`, the same for both."""
     from ganbench.runs.selection import parse_seeds
 
     found = ["--profile", arguments.profile] if arguments.profile else []
     for name, values in (("--set", arguments.overrides), ("--only", arguments.only)):
         found += [part for value in values for part in (name, value)]
-    if names_plugins:
+    if document.data().get("plugins"):
         found += ["--set", "plugins=[]"]  # they are given as each version has them
     parse_seeds(arguments.seeds)
     seeds = arguments.seeds or _first_seed(document)

@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("update")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.run_dir
 @click.option("--reason", required=True, help="Why, for whoever reads the file's history.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="The file; else results/baselines/NAME.json."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.output import print_json
 from ganbench.util.messages import counted
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("clean")
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), shell_complete=completion.runs)
 @click.option(
     "--older-than",
     type=click.FloatRange(min=0),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.garbage import uncollected
 from ganbench.cli.gating import (
     GATES_DIFFER,
@@ -22,8 +22,12 @@ from ganbench.errors import RunError
 
 
 @click.command("compare")
-@click.argument("baseline", type=click.Path(path_type=Path))
-@click.argument("candidate", type=click.Path(path_type=Path))
+@click.argument(
+    "baseline", type=click.Path(path_type=Path), shell_complete=completion.runs_or_files
+)
+@click.argument(
+    "candidate", type=click.Path(path_type=Path), shell_complete=completion.runs_or_files
+)
 @gate_options
 @click.option("--all", "everything", is_flag=True, help="Show the numbers that are not gated too.")
 @github_summary

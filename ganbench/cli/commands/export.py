@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
 from ganbench.cli.output import print_json
 from ganbench.errors import ConfigError, RunError
@@ -23,7 +23,7 @@ MODELS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
 
 
 @click.command("export")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.models)
 @click.option("--to", required=True, type=click.Choice([*FILES, *MODELS]), help="The format.")
 @click.option(
     "--out",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import model_options
+from ganbench.cli import completion, model_options
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ HOW = "evaluation.frames in the benchmark file keeps them: {epochs: [1, 5, 10]}"
 
 
 @click.command("frames")
-@click.argument("trial", metavar="RUN/TRIAL", type=click.Path(path_type=Path))
+@click.argument(
+    "trial",
+    metavar="RUN/TRIAL",
+    type=click.Path(path_type=Path),
+    shell_complete=completion.models,
+)
 @click.option(
     "--at",
     metavar="N,N,…",

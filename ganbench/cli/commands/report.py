@@ -51,7 +51,7 @@ NOTE = (
 
 
 @click.command("report")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.run_dir
 @click.option(
     "--format",
     "chosen",

@@ -13,7 +13,7 @@ from ganbench.errors import GanbenchError, RunError
 
 
 @click.command("resume")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.run_dir
 @click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
 @options.columns
 @options.as_json

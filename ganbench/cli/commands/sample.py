@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import model_options
+from ganbench.cli import completion, model_options
 from ganbench.errors import ConfigError, GanbenchError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ OURS = re.compile(r"\d{5,}(-[A-Za-z0-9.-]+)?\.png")
     "--beside",
     type=click.Path(path_type=Path),
     metavar="RUN/TRIAL",
+    shell_complete=completion.models,
     help="As many of another model, of the same seed, in rows below the first one's.",
 )
 @click.option(

@@ -12,7 +12,7 @@ from ganbench.cli.output import print_json
 
 
 @click.command("show")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.run_dir
 @options.columns
 @options.as_json
 def command(run_dir: Path, columns: list[str] | None, as_json: bool) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganbench.cli import options
+
 if TYPE_CHECKING:
     from ganbench.records.run_folder import Run, Trial, TrialOutcome
     from ganbench.runs.runner import Observer
@@ -18,7 +20,7 @@ SILENT_SECONDS = 180.0  # without a sign of life, somebody should look
 
 
 @click.command("watch")
-@click.argument("run_dir", type=click.Path(path_type=Path))
+@options.run_dir
 @click.option("--once", is_flag=True, help="Say how far it is now, and end.")
 def command(run_dir: Path, once: bool) -> int:
     """Follow the run in RUN_DIR until its last trial ends, from another terminal, or any machine

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.output import print_json
 
 KIND = "feature extractor"
 
 
 @click.command("weights")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completion.plugins(KIND))
 @options.offline
 @options.plugin
 @options.as_json

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,7 +24,11 @@ PLACES = {"path", "test_path", "labels", "test_labels"}  # options that may be f
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ARGUMENTS = [
-    click.argument("target", metavar="NAME|FOLDER|FILE"),
+    click.argument(
+        "target",
+        metavar="NAME|FOLDER|FILE",
+        shell_complete=completion.plugins("dataset", or_else="file"),
+    ),
     click.option(
         "-o",
         "--option",
@@ -34,6 +38,7 @@ _ARGUMENTS = [
         help="An option of the data set, as in resolution=32; may be repeated.",
     ),
     options.plugin,
+    options.allow_config_plugins,
     options.as_json,
     options.quiet,
 ]
@@ -55,12 +60,17 @@ class Chosen:
 
 
 def chosen(
-    target: str, settings: Sequence[str], plugins: Sequence[str], *, with_tables: bool = False
+    target: str,
+    settings: Sequence[str],
+    plugins: Sequence[str],
+    *,
+    trusts_file: bool = False,
+    with_tables: bool = False,
 ) -> Chosen:
     """Return the data set of a name, or else of a folder or file in the working directory.
 
     A name wins over a folder, which ./ reaches. Of a benchmark file it is the one that the file
-    names. Raises ConfigError where there is none.
+    names, whose `plugins` are imported where it is trusted. Raises ConfigError where there is none.
     """
     from ganbench.registry import registry
 
@@ -71,7 +81,7 @@ def chosen(
         return Chosen(target, _built(found, target, settings))
     path = Path(os.path.expanduser(target))
     if path.suffix.lower() in (".yaml", ".yml"):
-        return _of_file(path, settings, plugins)
+        return _of_file(path, settings, plugins, trusts_file)
     if path.exists():
         if given := next((one for one in settings if one.startswith("path=")), None):
             raise ConfigError(f"{target} is the path already; leave -o {given} out")
@@ -156,11 +166,14 @@ def as_mapping(dataset: Dataset, given: Container[str] = ()) -> dict[str, Any]:
     return own
 
 
-def _of_file(path: Path, settings: Sequence[str], plugins: Sequence[str]) -> Chosen:
+def _of_file(
+    path: Path, settings: Sequence[str], plugins: Sequence[str], trusts_file: bool
+) -> Chosen:
     """Return the data set that a benchmark file names, with options laid over the file's."""
     from ganbench.config import benchmark_file
     from ganbench.config.choices import DatasetChoice
     from ganbench.registry import registry
+    from ganbench.runs.benchmark import BenchmarkArguments, config_plugins
 
     document = benchmark_file.read(path)
     data = document.data()
@@ -182,7 +195,8 @@ def _of_file(path: Path, settings: Sequence[str], plugins: Sequence[str]) -> Cho
             f"{document.where(('dataset',))}: dataset: expected a name, or a mapping with a name "
             "and options"
         ) from error
-    found = registry.load([*plugins, *benchmark_file.plugins_of(document, path)])
+    trust = BenchmarkArguments(path, plugins=tuple(plugins), trusts_file=trusts_file)
+    found = registry.load([*plugins, *config_plugins(document, trust)])
     return Chosen(path.stem, _built(found, choice.name, settings, **choice.options))
 
 

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 @chosen.arguments
 @options.offline
 def command(
-    target: str, settings: tuple[str, ...], plugins: tuple[str, ...], as_json: bool, quiet: bool
+    target: str,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    trusts_file: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Bring the data set NAME, or decode the pictures of a FOLDER, and say what is in it.
 
@@ -32,7 +37,7 @@ def command(
     from ganbench.cli.commands.datasets import findings
     from ganbench.util import files
 
-    subject = chosen.chosen(target, settings, plugins)
+    subject = chosen.chosen(target, settings, plugins, trusts_file=trusts_file)
     with bars.shown(quiet):
         found = findings.examined(subject, files.data())
     offer, why = _offer(subject.dataset)

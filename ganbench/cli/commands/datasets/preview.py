@@ -72,6 +72,7 @@ def command(
     target: str,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    trusts_file: bool,
     as_json: bool,
     quiet: bool,
     count: int,
@@ -102,7 +103,7 @@ def command(
     from ganbench.cli.commands.datasets.suspects import Asked, told
     from ganbench.pictures import montage
 
-    subject = chosen.chosen(target, settings, plugins)
+    subject = chosen.chosen(target, settings, plugins, trusts_file=trusts_file)
     if suspects is not None:
         if of_class is not None or page is not None:
             raise ConfigError("--suspects has pages of its own; leave --class and --page out")

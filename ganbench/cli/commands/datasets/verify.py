@@ -24,7 +24,12 @@ SHOWN = 20  # of what is damaged
 @click.command("verify")
 @chosen.arguments
 def command(
-    target: str, settings: tuple[str, ...], plugins: tuple[str, ...], as_json: bool, quiet: bool
+    target: str,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    trusts_file: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Read all of the data set NAME, or of a FOLDER, again, and say what is damaged.
 
@@ -34,7 +39,7 @@ def command(
     from ganbench.util import files
 
     os.environ["GANBENCH_OFFLINE"] = "1"  # what is missing must not be brought by looking for it
-    subject = chosen.chosen(target, settings, plugins)
+    subject = chosen.chosen(target, settings, plugins, trusts_file=trusts_file)
     root = files.data()
     status = subject.dataset.status(root)
     if not status.present and os.path.isfile(target):

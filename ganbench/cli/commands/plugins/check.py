@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("target", metavar="NAME|FILE.py|MODULE")
+@click.argument(
+    "target", metavar="NAME|FILE.py|MODULE", shell_complete=completion.plugins(or_else="file")
+)
 @options.kind
 @click.option(
     "--set",

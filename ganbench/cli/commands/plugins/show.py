@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import completion, options
 from ganbench.cli.output import print_json
 from ganbench.registry.kinds import KINDS
 
@@ -20,7 +20,7 @@ INDENT = "      "  # of what an option means, below its line
 
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", shell_complete=completion.plugins())
 @options.kind
 @options.plugin
 @options.as_json
