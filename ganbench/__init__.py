@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from ganbench.registry.kinds import KINDS as _KINDS
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from ganbench.contracts.architectures import Architecture, NormFactory
     from ganbench.contracts.callbacks import Callback, Probed, TrialInfo
@@ -102,6 +100,7 @@ if TYPE_CHECKING:
     from ganbench.util.picture_files import open_picture
     from ganbench.util.progress import tracked
     from ganbench.util.terminal import terminal_text
+    from ganbench.util.version import __version__
 
 _HOMES = {
     "contracts.architectures": "NormFactory",
@@ -142,13 +141,14 @@ _HOMES = {
     "util.machine": "free_memory_bytes",
     "util.progress": "tracked",
     "util.terminal": "terminal_text",
+    "util.version": "__version__",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 _HOME_OF |= {
     name: kind.module.removeprefix("ganbench.") for kind in _KINDS.values() for name in kind.classes
 }
 
-__all__ = sorted([*_HOME_OF, "__version__"])
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> object:

@@ -89,7 +89,10 @@ def main() -> NoReturn:
 def _code(wants_json: bool) -> int:
     """Run the command, tell of its error, and return its exit code."""
     try:
-        return cli.main(standalone_mode=False) or exit_codes.OK
+        code = cli.main(
+            prog_name="ganbench", complete_var="_GANBENCH_COMPLETE", standalone_mode=False
+        )
+        return code or exit_codes.OK
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:

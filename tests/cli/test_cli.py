@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from helpers import tiny, warm
 
+import ganbench
+
 ROOT = Path(__file__).parents[2]
 LIGHT = ("torch", "pandas", "rich", "pydantic")
 
@@ -92,7 +94,7 @@ def test_run_json_can_defend_the_numbers(finished: Path) -> None:
     about = json.loads((finished / "run" / "run.json").read_text("utf-8"))
     assert about["execution"]["jobs"] == 2
     assert about["provenance"]["packages"]["torch"]
-    assert about["provenance"]["plugins"] == ["ganbench 0.1.0"]
+    assert about["provenance"]["plugins"] == [f"ganbench {ganbench.__version__}"]
     assert about["provenance"]["weights"]["mnist-cnn-v1"].startswith("mnist-cnn-v1:gap96:")
     assert set(about["provenance"]["git"]) == {"ganbench", "benchmark"}
     assert about["data"]["ring"]["num_images"] == 2000

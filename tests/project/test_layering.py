@@ -70,7 +70,7 @@ def _imports(tree: ast.Module) -> Iterator[str]:
                     yield module
                 elif found.module != FACE:
                     yield str(found.module)
-                elif alias.name != "__version__":
+                else:
                     yield f"ganbench.{ganbench._HOME_OF[alias.name]}"
         elif isinstance(found, ast.Attribute) and ast.unparse(found.value) == FACE:
             yield f"ganbench.{ganbench._HOME_OF.get(found.attr, found.attr)}"

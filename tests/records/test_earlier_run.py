@@ -105,7 +105,8 @@ def test_what_is_left_of_it_is_run(run):
     environment = before.outcomes[1].result.environment
     assert environment is not None
     went_on = found.outcomes[3].result.resumed_at_kimg is not None
-    assert went_on == (environment.torch == torch.__version__)  # another torch begins anew
+    now = (ganbench.__version__, torch.__version__)  # others begin anew
+    assert went_on == ((environment.ganbench, environment.torch) == now)
 
 
 @pytest.mark.parametrize("command", ["resume", "show"])

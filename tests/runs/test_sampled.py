@@ -140,7 +140,8 @@ def test_every_sampler_has_a_row_and_is_in_its_protocols(folder: Path) -> None:
     ]
     truncation, rejection = outcomes(folder / "many")[1:4:2]
     found = protocol(truncation, "fid@pixels")["sampler"]
-    assert found == {"name": "truncation", "options": {"psi": 0.7}, "source": "ganbench 0.1.0"}
+    ours = f"ganbench {ganbench.__version__}"
+    assert found == {"name": "truncation", "options": {"psi": 0.7}, "source": ours}
     assert protocol(rejection, "kept")["sampler"]["options"]["burn_in"] == 300
     ids = {numbers(o)["fid@pixels"].protocol for o in outcomes(folder / "many")[:4]}
     assert len(ids) == 4
