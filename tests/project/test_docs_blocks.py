@@ -17,7 +17,7 @@ from ganbench.config.schema import TOP_KEYS
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
 
-PROGRAMS = ("ganbench", "make", "pip", "pytest", "python")
+PROGRAMS = ("ganbench", "make", "pip", "pytest", "python", "uv", "docker")
 OTHERS = ("benchmark", True)  # GitLab's job, and what YAML 1.1 makes of GitHub's `on`
 ANY = "version: 1\nname: any\ndataset: ring\nloss: bce\nconditioning: none\narchitecture: mlp\n"
 

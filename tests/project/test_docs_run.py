@@ -19,6 +19,8 @@ pytestmark = pytest.mark.integration
 
 NOT_TYPED = {
     "make ": "targets that continuous integration runs",
+    "uv ": "as `pip install`",
+    "docker ": "builds images, and runs them",
     "pip install ": "installs; a package is built and tested in test_docs.py",
     "pytest ganbench-my-hinge": "wants it installed; in tests/registry/test_scaffold.py",
     "ganbench plugins show my-hinge": "the same",
