@@ -32,6 +32,7 @@ COMMANDS = {
     "plan": "Show every cell with resolved settings, sizes and time; train nothing.",
     "resume": "Finish a run that was interrupted or had failures.",
     "watch": "Follow a run live, from another terminal or machine.",
+    "cancel": "End a run that is at work, so that it can be resumed.",
     "show": "Print a run's table again.",
     "report": "Print it as Markdown, CSV or JSON, or beside published numbers.",
     "sample": "Draw new images from a trained model.",

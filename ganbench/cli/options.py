@@ -50,6 +50,28 @@ def _forbid_downloads(ctx: click.Context, parameter: click.Parameter, forbidden:
         os.environ["GANBENCH_OFFLINE"] = "1"
 
 
+def _seconds(ctx: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    from ganbench.config.schema import seconds
+
+    if value is None:
+        return None
+    try:
+        found = float(seconds(value))
+    except ValueError:
+        found = 0.0
+    if not found > 0:
+        raise click.BadParameter(f"'{value}': expected a duration like 90s, 30m or 8h")
+    return found
+
+
+max_time = click.option(
+    "--max-time",
+    callback=_seconds,
+    metavar="8h",
+    help="End after so long, as Ctrl-C does; `ganbench resume` goes on.",
+)
+fail_fast = click.option("--fail-fast", is_flag=True, help="Stop at the first trial not ok.")
+
 offline = click.option(
     "--offline",
     is_flag=True,

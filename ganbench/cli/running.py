@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from _thread import interrupt_main
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ganbench.cli.exit_codes import OK, TRIAL_FAILED
@@ -17,17 +21,46 @@ if TYPE_CHECKING:
 
 
 def executed(
-    run: Run, registry: Registry, *, quiet: bool, fail_fast: bool = False
+    run: Run,
+    registry: Registry,
+    *,
+    quiet: bool,
+    fail_fast: bool = False,
+    max_time: float | None = None,
 ) -> list[TrialOutcome]:
-    """Run what is left; whoever interrupts is told how to go on."""
+    """Run what is left, for so many seconds at most; whoever interrupts is told how to go on."""
     from ganbench.cli.progress import observer
     from ganbench.runs import runner
 
     try:
-        return runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
+        with ended_after(max_time):
+            return runner.execute(run, registry, observer(quiet), fail_fast=fail_fast)
     except INTERRUPTIONS:
         print(f"stopped; to finish: ganbench resume {run.directory}", file=sys.stderr)
         raise
+
+
+@contextmanager
+def ended_after(seconds: float | None) -> Iterator[None]:
+    """Have SIGTERM come after so many seconds, as Ctrl-C would; None: never."""
+    if seconds is None:
+        yield
+        return
+
+    def end() -> None:
+        print(f"--max-time of {seconds:g} s is over", file=sys.stderr)
+        if hasattr(signal, "pthread_kill"):  # which ends a wait of the main thread, too
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        else:
+            interrupt_main(signal.SIGTERM)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def finish(
@@ -35,12 +68,13 @@ def finish(
     registry: Registry,
     *,
     fail_fast: bool,
+    max_time: float | None = None,
     columns: list[str] | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Run what is left, write and print the tables, and say how it went."""
-    outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast)
+    outcomes = executed(run, registry, quiet=quiet, fail_fast=fail_fast, max_time=max_time)
     show(run, registry, as_json=as_json, columns=columns)
     if not as_json:
         names = ("report.html", "table.md", "table.csv", "table.json", "results.csv")

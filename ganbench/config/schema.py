@@ -136,7 +136,11 @@ _DURATION_SCHEMA = {
 }
 
 
-def _seconds(value: Any) -> Any:
+def seconds(value: Any) -> Any:
+    """Return a duration like 90s, 30m or 2h in seconds, and what is no text as it is.
+
+    Raises ValueError for any other text.
+    """
     if isinstance(value, str):
         found = _DURATION.fullmatch(value)
         if not found:
@@ -147,7 +151,7 @@ def _seconds(value: Any) -> Any:
 
 Seconds = Annotated[
     PositiveFloat | None,
-    pydantic.BeforeValidator(_seconds),
+    pydantic.BeforeValidator(seconds),
     pydantic.WithJsonSchema(_DURATION_SCHEMA),
 ]
 

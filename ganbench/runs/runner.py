@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import filelock
 import yaml
 
 from ganbench.config.benchmark_file import Config
@@ -30,7 +29,7 @@ from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
-from ganbench.runs import held_data, leaving, provenance
+from ganbench.runs import held_data, holding, leaving, provenance
 from ganbench.runs.costs import Costs
 from ganbench.training import checkpoints
 from ganbench.util import files, machine
@@ -38,7 +37,6 @@ from ganbench.util.process_settings import put_back
 
 logger = logging.getLogger(__name__)
 
-LOCK = ".lock"
 BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
 LEFTOVERS = (
     run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS,
@@ -365,12 +363,8 @@ def _write_records(run: Run) -> None:
 @contextmanager
 def _locked(run: Run) -> Iterator[None]:
     try:
-        with filelock.FileLock(run.directory / LOCK, timeout=0):
+        with holding.held(run.directory):
             yield
-    except filelock.Timeout as error:
-        raise RunError(
-            f"{run.directory}: another ganbench is at work in it; wait for its end"
-        ) from error
     except OSError as error:
         raise _unwritable(run, error) from error
 

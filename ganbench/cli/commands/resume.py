@@ -14,12 +14,18 @@ from ganbench.errors import GanbenchError, RunError
 
 @click.command("resume")
 @options.run_dir
-@click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
+@options.fail_fast
+@options.max_time
 @options.columns
 @options.as_json
 @options.quiet
 def command(
-    run_dir: Path, fail_fast: bool, columns: list[str] | None, as_json: bool, quiet: bool
+    run_dir: Path,
+    fail_fast: bool,
+    max_time: float | None,
+    columns: list[str] | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Finish the run in RUN_DIR that was interrupted or had failures.
 
@@ -47,4 +53,12 @@ def command(
             "result.json says which one ran it",
             file=sys.stderr,
         )
-    return finish(run, found, fail_fast=fail_fast, columns=columns, as_json=as_json, quiet=quiet)
+    return finish(
+        run,
+        found,
+        fail_fast=fail_fast,
+        max_time=max_time,
+        columns=columns,
+        as_json=as_json,
+        quiet=quiet,
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import options
+from ganbench.cli import detached, options
 from ganbench.cli.output import tell
 from ganbench.cli.running import check_columns, finish
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @options.offline
-@click.option("--fail-fast", is_flag=True, help="Stop at the first trial that is not ok.")
+@options.fail_fast
+@options.max_time
+@click.option("--detach", is_flag=True, help="Leave it to run by itself, and say how to follow it.")
 @options.columns
 @options.as_json
 @options.quiet
@@ -29,6 +31,8 @@ def command(
     jobs: int | None,
     out: Path | None,
     fail_fast: bool,
+    max_time: float | None,
+    detach: bool,
     columns: list[str] | None,
     as_json: bool,
     quiet: bool,
@@ -40,13 +44,18 @@ def command(
     """
     from ganbench.runs import benchmark
 
+    if detach and (as_json or columns):
+        raise click.UsageError("--detach prints no table; --json and --columns are for `show`")
     prepared = benchmark.prepare(arguments, tell)
     check_columns(prepared.plan, prepared.registry, columns)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
+    if detach:
+        return detached.leave(run.directory, fail_fast=fail_fast, max_time=max_time)
     return finish(
         run,
         prepared.registry,
         fail_fast=fail_fast,
+        max_time=max_time,
         columns=columns,
         as_json=as_json,
         quiet=quiet,
