@@ -8,6 +8,7 @@ PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "ganbench-diffaugment": {"transform": ("diffaugment",)},
     "ganbench-dragan": {"loss": ("dragan",)},
     "ganbench-feature-matching": {"loss": ("feature-matching",)},
+    "ganbench-hf-datasets": {"dataset": ("hf-datasets",)},
     "ganbench-hinge": {"loss": ("hinge",)},
     "ganbench-lecam": {"loss": ("lecam",)},
     "ganbench-mlflow": {"callback": ("mlflow",), "reporter": ("mlflow",)},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,19 @@ def digits(path: Path, count: int = 40) -> None:
     values = np.random.default_rng(0).integers(0, 17, (count, 8, 8)).astype(np.float64)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, images=values, labels=np.arange(count) % 10)
+
+
+def parquet(path: Path, count: int = 200) -> None:
+    """Pictures and labels as the columns of a Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 8, 8), np.uint8)
+    files = [BytesIO() for _ in pixels]
+    for file, values in zip(files, pixels, strict=True):
+        Image.fromarray(values).save(file, "PNG")
+    columns = {"image": [file.getvalue() for file in files], "label": np.arange(count) % 10}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
 def shipped(folder: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from helpers import tiny
+from helpers import folders_of_pictures, tiny
 
 from ganbench.cli import cli
 from ganbench.config import benchmark_file, plan
@@ -30,6 +30,16 @@ def built_ins_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def module_of(package: Path) -> Path:
     return package / f"{package.name.replace('-', '_')}.py"
+
+
+@pytest.fixture
+def its_data(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """What the benchmark of a package needs beside it, where the tests stand."""
+    package = request.getfixturevalue("package")
+    if package.name == "ganbench-hf-datasets":
+        pytest.importorskip("pyarrow", reason="pip install pyarrow")
+        monkeypatch.chdir(tmp_path)
+        folders_of_pictures.parquet(tmp_path / "digits.parquet")
 
 
 def names_of(package: Path) -> list[str]:
@@ -67,6 +77,7 @@ def test_options_of_the_readme_are_those_of_the_classes(package: Path) -> None:
 
 
 @EACH
+@pytest.mark.usefixtures("its_data")
 def test_benchmark_of_the_package_uses_it(package: Path) -> None:
     plugins = registry.load([str(module_of(package))])
     asked = benchmark_file.load(package / "benchmark.yaml", plugins)
@@ -86,6 +97,7 @@ AS_IT_IS = pytest.param(True, marks=pytest.mark.integration, id="as it is")
 
 
 @EACH
+@pytest.mark.usefixtures("its_data")
 @pytest.mark.parametrize("whole", [pytest.param(False, id="short"), AS_IT_IS])
 def test_benchmark_of_the_package_trains(package: Path, whole: bool, tmp_path: Path) -> None:
     short = ["evaluation.controls=[]", *filter(None, [NARROW.get(package.name)])]
