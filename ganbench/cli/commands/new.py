@@ -48,8 +48,8 @@ def command(
     minutes: float,
     device: str,
 ) -> int:
-    """Write a first benchmark of your own images: of a FOLDER of pictures, whose subfolders are
-    classes, a CSV file with their labels, a file of arrays, or a data set by NAME.
+    """Write a first benchmark of your own images: of a FOLDER of pictures or a .zip of one, whose
+    subfolders are classes, a CSV file with their labels, a file of arrays, or a data set by NAME.
 
     The data is looked at, and a few training steps are timed: image size, width, budget and
     metrics are such that this machine is done in about --minutes. The file says why of each

@@ -100,16 +100,21 @@ def chosen(
 
 
 def of_path(path: Path, with_tables: bool) -> dict[str, Any]:
-    """Return the `dataset:` of what a path holds; of a folder, with a CSV file in it if asked."""
+    """Return the `dataset:` of what a path holds; of a folder, with a CSV file in it if asked.
+
+    A .zip is a folder.
+    """
     from ganbench.cli.commands.datasets.offered import of_table, offered
+    from ganbench.default_plugins.datasets.image_files.zipped import unpacked
 
     if path.suffix.lower() == ".csv":
         return of_table(path.parent, path)
-    if not path.is_dir():
+    folder = path if path.is_dir() else unpacked(path)
+    if folder is None:
         return {"name": "tensor", "path": str(path)}
-    if arrays := _of_idx_files(path):
+    if path.is_dir() and (arrays := _of_idx_files(path)):
         return arrays
-    if parts := _of_splits(path):
+    if parts := _of_splits(folder, path if path.is_dir() else path.absolute()):
         return parts
     table = offered(str(path)) if with_tables else None
     return table or {"name": "image-folder", "path": str(path)}
@@ -135,11 +140,12 @@ def _of_idx_files(folder: Path) -> dict[str, Any] | None:
     return {"name": "tensor", **{key: value for key, value in said.items() if value}}
 
 
-def _of_splits(folder: Path) -> dict[str, Any] | None:
-    """Return what takes train/ and test/, where a folder has nothing else."""
+def _of_splits(folder: Path, called: Path) -> dict[str, Any] | None:
+    """Return what takes train/ and test/, where a folder of this name has nothing else."""
     from ganbench.default_plugins.datasets.image_folder import SPLIT_NAMES
 
-    below = {p.name.lower(): p for p in folder.iterdir() if p.is_dir() and p.name[0] != "."}
+    folders = (p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+    below = {name.lower(): called / name for name in folders}
     train = below.get("train") or below.get("training")
     if train is None or not below.keys() <= SPLIT_NAMES:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.default_plugins.datasets.image_files import patterns, tables
+from ganbench.default_plugins.datasets.image_files.options import folder
 from ganbench.default_plugins.datasets.image_folder import pictures
 from ganbench.errors import DataError
 
@@ -28,32 +28,32 @@ def offered(path: str) -> dict[str, Any] | None:
     None where the folder has no such file, or several of which none is train.csv. Raises DataError
     where the file cannot be read, or does not name the pictures or their labels.
     """
-    folder = Path(os.path.expanduser(path))
-    found = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".csv" and p.is_file())
+    below = folder(path, "image-csv")
+    found = sorted(p for p in below.iterdir() if p.suffix.lower() == ".csv" and p.is_file())
     named = [p for p in found if p.name == USUAL] or found
     if len(named) != 1:
         return None
-    return {**of_table(folder, named[0]), "path": path}
+    return {**of_table(below, named[0]), "path": path}
 
 
-def of_table(folder: Path, table: Path) -> dict[str, Any]:
+def of_table(below: Path, table: Path) -> dict[str, Any]:
     """Return the `dataset:` of the pictures that a CSV file names below a folder.
 
     Raises DataError where the file cannot be read, or does not name the pictures or their labels.
     """
     columns = [name for name in tables.header(table) if name]
     rows = [line.values for line in islice(tables.lines(table, columns), ROWS)]
-    names = frozenset(pictures(folder))
+    names = frozenset(pictures(below))
     of_ids = next(_of_ids(columns[:COLUMNS], rows, names), None)
     if of_ids is None:
-        raise DataError(f"{table}: no column names the pictures below {folder}")
+        raise DataError(f"{table}: no column names the pictures below {below}")
     column, pattern = of_ids
     label = _of_labels([name for name in columns if name != column], rows)
     if label is None:
         raise DataError(f"{table}: no column has few enough different values to be a label")
     return {
         "name": "image-csv",
-        "path": str(folder),
+        "path": str(below),
         "csv": table.name,
         "id_column": column,
         "label_column": label,

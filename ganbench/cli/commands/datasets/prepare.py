@@ -30,9 +30,9 @@ def command(
     """Bring the data set NAME, or decode the pictures of a FOLDER, and say what is in it.
 
     What is not here is downloaded, checked and unpacked; pictures are decoded once. Runs find it
-    ready. A file in place of a folder is read as `tensor` does. The line of a benchmark file that
-    means the same is shown last. Where a train.csv, or a single CSV
-    file, lies in the folder, the lines are shown that take labels from it.
+    ready. A .zip is a folder; another file in its place is read as `tensor` does. The line of a
+    benchmark file that means the same is shown last. Where a train.csv, or a single CSV file, lies
+    in the folder, the lines are shown that take labels from it.
     """
     from ganbench.cli.commands.datasets import findings
     from ganbench.util import files

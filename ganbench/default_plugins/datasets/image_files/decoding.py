@@ -31,6 +31,7 @@ class Decoded(NamedTuple):
 
     values: bytes  # (C, H, W)
     brightest: int | None  # value of the file, where it has 16 bits a value
+    size: tuple[int, int]  # width and height of the file, in pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +91,11 @@ def decode(content: bytes, how: Preparation) -> Decoded:
         raise Unusable("empty, 0 bytes")
     try:
         with open_picture(BytesIO(content)) as picture:
+            size = picture.size
             cut = _prepare_to_load(picture, how)
             upright = _upright(picture)
             brightest = _brightest(upright, cut)
-            return Decoded(_values(_fitted(_plain(upright, how), how)), brightest)
+            return Decoded(_values(_fitted(_plain(upright, how), how)), brightest, size)
     except Unusable:
         raise
     except DataError as error:

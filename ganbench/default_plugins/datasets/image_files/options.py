@@ -26,6 +26,7 @@ from ganbench.default_plugins.datasets.image_files.decoding import (
 )
 from ganbench.default_plugins.datasets.image_files.fingerprints import Labels, Listing
 from ganbench.default_plugins.datasets.image_files.prepared import prepared
+from ganbench.default_plugins.datasets.image_files.zipped import unpacked
 from ganbench.default_plugins.features.builtin import for_any_images
 
 TOLD = 5  # problems that a message shows
@@ -120,7 +121,8 @@ class PicturesOfYourOwn(Dataset):
         if labels is not None and labels.ndim == 1 and split == "train":
             self._check_classes(labels, listing.root)
         depths = found.sixteen_bits.remarks(len(found.images), self.range)
-        remarks = (*listing.remarks, *depths)
+        sizes = found.odd_sizes.remarks(listing.names, self.preparation())
+        remarks = (*listing.remarks, *depths, *map(_printable, sizes))
         called = listing.ids or listing.names
         ids = [_printable(called[i]) for i in range(len(called)) if i not in found.unusable]
         return LabeledImages(found.images, labels, problems, remarks, ids)
@@ -177,10 +179,11 @@ class PicturesOfYourOwn(Dataset):
 
 
 def folder(path: str, name: str) -> Path:
-    """Return a folder that is there. Raises DataError."""
-    found = Path(os.path.expanduser(path))
-    if not found.is_dir():
-        raise DataError(f"{name}: {found} is not a folder")
+    """Return a folder that is there, of a .zip what it holds. Raises DataError."""
+    given = Path(os.path.expanduser(path))
+    found = given if given.is_dir() else unpacked(given)
+    if found is None:
+        raise DataError(f"{name}: {given} is not a folder")
     return found
 
 

@@ -16,7 +16,7 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import filelock
@@ -44,6 +44,7 @@ from ganbench.default_plugins.datasets.image_files.fingerprints import (
     times,
     why_unreadable,
 )
+from ganbench.default_plugins.datasets.image_files.sizes import OddSizes, Size
 
 WAITING = 64 * 2**20  # bytes of decoded images that wait to be written
 
@@ -58,6 +59,16 @@ class Prepared:
     unusable: dict[int, str]  # by the position in the listing: why a file gave none
     path: Path  # where the decoded copy is
     sixteen_bits: SixteenBits
+    odd_sizes: OddSizes
+
+
+@dataclass
+class _Seen:
+    """What is noted of files while they are decoded."""
+
+    unusable: dict[int, str] = field(default_factory=dict)
+    brightest: list[int] = field(default_factory=list)  # of each picture of 16 bits
+    sizes: list[Size] = field(default_factory=list)
 
 
 def home() -> Path:
@@ -117,7 +128,8 @@ class Entry:
                 return None
             images, why = _mapped(self.values, shape), {int(i): unusable[i] for i in unusable}
             sixteen = SixteenBits(**about.get("sixteen_bits", {}))
-            return Prepared(images, why, self.values, sixteen)
+            odd = OddSizes.read(about["odd_sizes"])  # of earlier copies it is not known
+            return Prepared(images, why, self.values, sixteen, odd)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -128,21 +140,19 @@ class Entry:
                 return found
             _remove_leftovers(self.key)
             self._require_space(len(digests))
-            unusable: dict[int, str] = {}
-            brightest: list[int] = []
+            seen = _Seen()
             write_atomically(
                 self.values,
-                lambda temporary: self._decode_into(
-                    temporary, listing, digests, unusable, brightest
-                ),
+                lambda temporary: self._decode_into(temporary, listing, digests, seen),
             )
             about = {
-                "images": len(digests) - len(unusable),
+                "images": len(digests) - len(seen.unusable),
                 "sha256": _sha256(self.values),
                 "made_from": str(listing.root),
                 **self.how.key(),
-                "unusable": unusable,
-                "sixteen_bits": asdict(SixteenBits.of(brightest)),
+                "unusable": seen.unusable,
+                "sixteen_bits": asdict(SixteenBits.of(seen.brightest)),
+                "odd_sizes": asdict(OddSizes.of(seen.sizes, self.how)),
             }
             text = json.dumps(about, indent=1)
             write_atomically(self.about, lambda temporary: temporary.write_text(text, "utf-8"))
@@ -152,17 +162,9 @@ class Entry:
             return found
 
     def _decode_into(
-        self,
-        path: Path,
-        listing: Listing,
-        digests: list[bytes | str],
-        unusable: dict[int, str],
-        brightest: list[int],
+        self, path: Path, listing: Listing, digests: list[bytes | str], seen: _Seen
     ) -> None:
-        """Write the images one after another; what is written is never more than a chunk late.
-
-        Fill `unusable`, and `brightest` with the largest value of each picture of 16 bits.
-        """
+        """Write the images one after another; what is written is never more than a chunk late."""
 
         def decoded(index: int) -> Decoded | Unusable:
             return _decoded(listing.root / listing.names[index], digests[index], self.how)
@@ -172,11 +174,12 @@ class Entry:
         with path.open("wb") as file, quiet_pillow():
             for i, outcome in enumerate(tracked(outcomes, "decoding pictures", len(digests))):
                 if isinstance(outcome, Unusable):
-                    unusable[i] = str(outcome)
+                    seen.unusable[i] = str(outcome)
                     continue
                 file.write(outcome.values)
+                seen.sizes.append(Size(i, *outcome.size))
                 if outcome.brightest is not None:
-                    brightest.append(outcome.brightest)
+                    seen.brightest.append(outcome.brightest)
 
     def _require_space(self, count: int) -> None:
         needed, free = count * self.how.bytes_per_image, shutil.disk_usage(home()).free
