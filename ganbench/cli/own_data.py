@@ -34,7 +34,7 @@ class Pictures:
 
 def look(name: str, source: str, dataset: dict[str, Any], registry: Registry) -> Look:
     """Read the images of a `dataset:`, and return what they are like. Raises GanbenchError."""
-    from ganbench.runs.first_benchmark import STARTED, Look
+    from ganbench.runs.first_benchmark import LARGEST, Look, sides
 
     fields = registry.options_model("dataset", dataset["name"]).model_fields
     said, side = dict(dataset), 0
@@ -47,10 +47,10 @@ def look(name: str, source: str, dataset: dict[str, Any], registry: Registry) ->
         said, side = _arrays(said)
         side = said.get("resolution", side)
     if "test_share" in fields:
-        said |= _held_out(registry, said)
-    small = {"resolution": STARTED} if sized else {}
+        said |= _held_out(registry, said, "stratified" in fields)
+    likely = {"resolution": sides(side or LARGEST)[0]} if sized else {}  # a run finds it decoded
     loose = {"max_bad": 10**9} if "max_bad" in fields else {}
-    built = _built(registry, {**said, **small, **loose})
+    built = _built(registry, {**said, **likely, **loose})
     train, test = _loaded(built)
     spec = built.image_spec()
     if spec.resolution == 1:
@@ -78,7 +78,7 @@ def _loaded(dataset: Dataset) -> tuple[LabeledImages, int]:
     return train, tested
 
 
-def _held_out(registry: Registry, said: dict[str, Any]) -> dict[str, Any]:
+def _held_out(registry: Registry, said: dict[str, Any], by_class: bool) -> dict[str, Any]:
     """Return what holds a share of the images out, where nothing else is for testing."""
     dataset = _built(registry, said)
     if "test" in dataset.splits:
@@ -87,14 +87,18 @@ def _held_out(registry: Registry, said: dict[str, Any]) -> dict[str, Any]:
     if count < LEAST_HELD:
         return {}
     held: dict[str, Any] = {"test_share": HELD_OF_MANY if count >= MANY else HELD}
-    if dataset.image_spec().num_classes:
+    if by_class and dataset.image_spec().num_classes:
         held["stratified"] = True
     return held
 
 
 def _count(dataset: Dataset) -> int:
+    from ganbench.util import files
+
     listing = getattr(dataset, "listing", None)
-    return len(listing("train").names) if listing else dataset.num_images() or 0
+    if listing:
+        return len(listing("train").names)
+    return dataset.num_images() or dataset.status(files.data()).images or 0
 
 
 def _pictures(dataset: Any) -> Pictures:

@@ -23,7 +23,6 @@ TRAINED = 0.7  # of the time; the rest is for starts, samples and metrics
 BATCH = 64
 AUGMENTED = 5000  # images; of fewer, D learns each by heart
 OF_A_CLASS = 8  # images on average, from which labels tell anything
-AUGMENTATION = "diffaugment"
 SAMPLES = (200, 2000)  # at least and at most
 
 
@@ -67,7 +66,7 @@ def written(look: Look, registry: Registry, *, minutes: float, device: str) -> F
     Raises ConfigError where no network here can make such images.
     """
     seconds = 60 * minutes * TRAINED
-    estimator = Estimator(registry, device, machine.cores())
+    estimator = Estimator(registry, device, machine.cores(), are_small=True)
     choice, estimate = None, None
     for tried in _candidates(look):
         cell = _cell(look, registry, tried, device)
@@ -79,23 +78,24 @@ def written(look: Look, registry: Registry, *, minutes: float, device: str) -> F
     assert choice
     assert estimate
     trained = 1000 * choice.kimg * estimate.per_image / TRAINED / 60
-    return First(text(look, registry, choice, trained), choice, trained)
+    return First(text(look, choice, trained), choice, trained)
 
 
-def sides(look: Look) -> list[int]:
-    """Return the sizes to try, the largest first."""
-    if not look.sized:
-        return [look.side]
-    if look.side < SMALLEST:
+def sides(side: int, sized: bool = True) -> list[int]:
+    """Return the sizes to try of pictures of this one, the largest first."""
+    if not sized:
+        return [side]
+    if side < SMALLEST:
         return [STARTED]
-    largest = min(LARGEST, look.side)
+    largest = min(LARGEST, side)
     return [largest, STARTED] if largest > 1.25 * STARTED else [largest]
 
 
 def _candidates(look: Look) -> Iterator[Choice]:
     """Yield what to try: a smaller network before a smaller image, as far as that helps."""
-    for side in sides(look):
-        last = side == sides(look)[-1]
+    tried = sides(look.side, look.sized)
+    for side in tried:
+        last = side == tried[-1]
         for width in WIDTHS:
             if width > WIDTHS[-1] or last:
                 yield Choice(side, width, 1.0)
@@ -109,20 +109,20 @@ def _kimg(seconds: float, cell: Cell, estimate: Estimate) -> float:
 
 
 def _cell(look: Look, registry: Registry, choice: Choice, device: str) -> Cell:
-    found = text(look, registry, choice, 0)
+    found = text(look, choice, 0)
     asked = benchmark_file.parse(Document.parse(found, f"{look.name}.yaml"), registry)
     (cell,) = plan.make(asked, registry, device=device).cells
     return cell
 
 
-def text(look: Look, registry: Registry, choice: Choice, minutes: float) -> str:
+def text(look: Look, choice: Choice, minutes: float) -> str:
     """Return the benchmark file, with the reason of each line that was chosen."""
     return "\n".join(
         [
             *_head(look, minutes),
             *_data(look, choice),
             *_networks(look, choice),
-            *_augmentation(look, registry),
+            *_augmentation(look),
             *_training(look, choice, minutes),
             *_evaluation(look),
             "",
@@ -194,18 +194,12 @@ def asks_classes(look: Look) -> bool:
     return look.classes > 1 and look.train >= OF_A_CLASS * look.classes
 
 
-def _augmentation(look: Look, registry: Registry) -> Iterator[str]:
+def _augmentation(look: Look) -> Iterator[str]:
     if look.train >= AUGMENTED:
         return
     fill = max((-1, 0, 1), key=lambda value: -abs(value - look.border))
-    line = f"transforms: [{{name: {AUGMENTATION}, policy: [translation, cutout], fill: {fill}}}]"
-    if AUGMENTATION in registry.names("transform"):
-        yield "# Few images: D would learn each by heart, and so sees all moved and with a hole."
-        yield line
-    else:
-        yield "# Few images: D learns each by heart. The package ganbench-diffaugment helps, of the"
-        yield "# sources of ganbench (pip install ./plugins/ganbench-diffaugment); then add:"
-        yield f"# {line}"
+    yield "# Few images: D would learn each by heart, and so sees all moved and with a hole."
+    yield f"transforms: [{{name: translation-cutout, fill: {fill}}}]"
 
 
 def _training(look: Look, choice: Choice, minutes: float) -> Iterator[str]:

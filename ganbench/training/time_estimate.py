@@ -64,9 +64,20 @@ class _EnoughError(Exception):
 class Estimator:
     """Cells that differ only in rates and budgets are measured once."""
 
-    def __init__(self, registry: Registry, device: str, threads: int | None = None) -> None:
-        """`threads` are those that a trial has; None: as many as torch takes by itself."""
+    def __init__(
+        self,
+        registry: Registry,
+        device: str,
+        threads: int | None = None,
+        *,
+        are_small: bool = False,
+    ) -> None:
+        """`threads` are those that a trial has; None: as many as torch takes by itself.
+
+        Of networks that are known to be small, whole batches are measured at once.
+        """
         self.registry, self.device, self.threads = registry, device, threads
+        self._are_small = are_small
         self._measured: dict[str, _Measured | None] = {}
         self._spent = 0.0
 
@@ -95,6 +106,8 @@ class Estimator:
         before, started = torch.get_num_threads(), time.perf_counter()
         torch.set_num_threads(self.threads or before)
         try:
+            if self._are_small:
+                return _whole(cell, Parts.of(cell, self.registry), self.device)
             thorough = self._spent < ENOUGH_SECONDS
             return _measure(cell, self.registry, self.device, thorough=thorough)
         finally:
@@ -125,8 +138,11 @@ def _measure(cell: Cell, registry: Registry, device: str, *, thorough: bool) -> 
         if not thorough or is_dear or more * (_peak_bytes() - before) > MOST_BYTES:
             return _Measured(per_image, _per_sample(trainer, parts, device), "at most")
     schedule = dataclasses.replace(cell.schedule, n_critic=n_critic)
-    whole = dataclasses.replace(cell, schedule=schedule)
-    trainer, per_image, ended = _timed(whole, parts, device)
+    return _whole(dataclasses.replace(cell, schedule=schedule), parts, device)
+
+
+def _whole(cell: Cell, parts: Parts, device: str) -> _Measured:
+    trainer, per_image, ended = _timed(cell, parts, device)
     return _Measured(per_image, _per_sample(trainer, parts, device), None if ended else "at least")
 
 
