@@ -35,17 +35,19 @@ def label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
     return "/".join(shown)
 
 
-def named(cells: Sequence[Cell]) -> list[Cell]:
+def named(cells: Sequence[Cell], requests: Sequence[CellRequest]) -> list[Cell]:
     """Return the cells with the shortest labels that tell them apart."""
-    return _told_apart(_shortly_named(cells))
+    datasets = [request.settings.dataset for request in requests]
+    return _told_apart(_shortly_named(cells, {one.label: one.called for one in datasets}))
 
 
-def _shortly_named(cells: Sequence[Cell]) -> list[Cell]:
+def _shortly_named(cells: Sequence[Cell], called: Mapping[str, str]) -> list[Cell]:
     """Without the options that no two values of an axis need to be told apart."""
     short: dict[str, dict[str, str]] = {}
     for axis in cells[0].axes:
         values = {cell.axes.get(axis, "") for cell in cells}
-        names = {value: _without_options(value) for value in values}
+        known = called if axis == "dataset" else {}
+        names = {value: known.get(value) or _without_options(value) for value in values}
         short[axis] = names if len(set(names.values())) == len(values) else {}
     renamed = [
         {axis: short.get(axis, {}).get(value, value) for axis, value in cell.axes.items()}

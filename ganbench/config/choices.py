@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import pydantic
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
 
 from ganbench.config.settings import Settings
 from ganbench.registry import extractor_labels
 from ganbench.registry.kinds import KINDS
 from ganbench.util.messages import an
 
-LONGEST = 60  # characters of a value in a label
+LONGEST = 60  # characters of a value in a label, and of a title
+FILES = {".npz", ".npy", ".pt", ".gz", ".zip", ".parquet"}  # endings that are no part of a name
+PARTS = {"train", "training", "raw"}  # folders that are called by what they are a part of
 
 Word = TypeVar("Word", bound=str)
 KIND = "x-kind"
@@ -31,6 +36,7 @@ class Choice(Settings, Generic[Word]):
     model_config = ConfigDict(json_schema_extra=lambda schema, cls: schema.update({KIND: cls.kind}))
 
     kind: ClassVar[str]
+    beside: ClassVar[tuple[str, ...]] = ()  # keys of the mapping that are no options of the plugin
     name: str
     options: dict[str, Any] = {}
 
@@ -50,19 +56,25 @@ class Choice(Settings, Generic[Word]):
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+            own = ("name", *cls.beside)
             return {
-                "name": value["name"],
-                "options": {k: v for k, v in value.items() if k != "name"},
+                **{k: value[k] for k in own if k in value},
+                "options": {k: v for k, v in value.items() if k not in own},
             }
         raise ValueError(
             f"expected the name of {an(cls.kind)}, or a mapping with a name and options"
         )
 
     @property
+    def called(self) -> str:
+        """What tables call it, without options."""
+        return self.name
+
+    @property
     def label(self) -> str:
         """The choice in one word, as tables have it: `wgan-gp(gp_weight=5)`."""
         given = ",".join(f"{key}={in_label(value)}" for key, value in self.options.items())
-        return f"{self.name}({given})" if given else self.name
+        return f"{self.called}({given})" if given else self.called
 
 
 def in_label(value: Any) -> str:
@@ -77,13 +89,46 @@ def in_label(value: Any) -> str:
 LossChoice = Choice[Literal["loss"]]
 ArchitectureChoice = Choice[Literal["architecture"]]
 TransformChoice = Choice[Literal["transform"]]
-DatasetChoice = Choice[Literal["dataset"]]
 FeatureExtractorChoice = Choice[Literal["feature extractor"]]
 SamplerChoice = Choice[Literal["sampler"]]
 ReporterChoice = Choice[Literal["reporter"]]
 ExecutorChoice = Choice[Literal["executor"]]
 CallbackChoice = Choice[Literal["callback"]]
 OptimizerChoice = Choice[Literal["optimizer"]]
+
+
+def _of_one_line(title: str | None) -> str | None:
+    if title is not None and (not title.isprintable() or not title.strip()):
+        raise ValueError("expected some words in one line, as tables have them")
+    return title
+
+
+Title = Annotated[str | None, Field(max_length=LONGEST), AfterValidator(_of_one_line)]
+
+
+class DatasetChoice(Choice[Literal["dataset"]]):
+    """A data set; `title` is what tables call it, and changes nothing else."""
+
+    beside = ("title",)
+    title: Title = None
+
+    @property
+    def called(self) -> str:
+        """Its title, else of somebody's own images what their folder or file is called."""
+        return self.title or own_name(self.options.get("path")) or self.name
+
+
+def own_name(path: Any) -> str:
+    """Return what a folder or file is called, or what it lies in where that says nothing."""
+    if not isinstance(path, str):
+        return ""
+    place = Path(os.path.abspath(os.path.expanduser(path)))
+    for one in (place, *place.parents):
+        while one.suffix.lower() in FILES:
+            one = one.with_suffix("")
+        if one.name.lower() not in PARTS and not re.search(r"-idx\d-ubyte$", one.name):
+            return in_label("".join(c if c.isprintable() else "?" for c in one.name))
+    return ""
 
 
 class MetricChoice(Choice[Literal["metric"]]):

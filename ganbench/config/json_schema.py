@@ -8,7 +8,7 @@ from typing import Any
 
 import pydantic
 
-from ganbench.config.choices import KIND
+from ganbench.config.choices import KIND, DatasetChoice
 from ganbench.config.schema import ALL, AXES, CellSettings, RunSettings
 from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
@@ -142,6 +142,9 @@ def _with_options(registry: Registry, kind: str, name: str) -> Schema:
     if kind == "metric" and "features" in properties:
         mapping = [_with_options(registry, EXTRACTOR, e) for e in registry.names(EXTRACTOR)]
         properties["features"] = {"anyOf": [properties["features"], *mapping]}
+    if kind == DatasetChoice.kind:
+        beside = _of(DatasetChoice)["properties"]
+        properties |= {key: beside[key] for key in DatasetChoice.beside}
     required = ["name", *options.get("required", [])]
     return _mapping(properties, required=required, description=summary)
 

@@ -60,7 +60,7 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     for why in dict.fromkeys(_unclear(cells, workshop)):
         logger.warning(why)
     _refuse_twins(cells, config)
-    cells = cell_labels.named(cells)
+    cells = cell_labels.named(cells, config.cells)
     references = {
         reference.id: reference
         for cell, request in _judged_alike(cells, config)
@@ -283,7 +283,7 @@ def _references(cell: Cell, asked: Sequence[Control], workshop: Workshop) -> Ite
     for control in asked:
         if controls.unsupported(control, dataset) is None:
             yield Reference(
-                f"{controls.TITLES[control]} ({cell.dataset.name})",
+                f"{controls.TITLES[control]} ({cell.axes.get('dataset', cell.dataset.name)})",
                 {"dataset": cell.axes.get("dataset", cell.dataset.name)},
                 control,
                 cell.dataset,

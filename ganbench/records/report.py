@@ -159,7 +159,15 @@ def _row(group: _Group, columns: Sequence[Column]) -> Row:
         status=", ".join(dict.fromkeys(statuses)),
         reasons=tuple(dict.fromkeys(o.reason for o in outcomes if o.reason)),
         alone=all(o.result.timings is None or o.result.timings.alone for o in outcomes),
+        images=None if first.cell else _judged(outcomes),
     )
+
+
+def _judged(outcomes: Sequence[TrialOutcome]) -> int | None:
+    """Return how many images were judged, of which a metric may take fewer."""
+    protocols = [p for outcome in outcomes for p in outcome.result.protocols.values()]
+    counts = (protocol.get("num_samples") for protocol in protocols)
+    return max((count for count in counts if isinstance(count, int)), default=None)
 
 
 def _by_sampler(rows: list[Row]) -> list[Row]:
@@ -329,7 +337,8 @@ def _data_notes(groups: dict[str, _Group]) -> Iterator[str]:
     found: dict[str, None] = {}
     for group in groups.values():
         for outcome in group.outcomes:
-            name = outcome.trial.subject.dataset.name
+            subject = outcome.trial.subject
+            name = subject.axes.get("dataset", subject.dataset.name)
             if (data := outcome.result.data) is None:
                 continue
             told = [*_skipped(data.problems), *data.remarks]

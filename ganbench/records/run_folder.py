@@ -75,6 +75,20 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class _Axes:
+    """Of a cell in plan.json, what tables call its parts."""
+
+    axes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Of plan.json, the cells."""
+
+    cells: tuple[_Axes, ...]
+
+
+@dataclass(frozen=True)
 class Trial:
     """What a worker is told: a cell and a seed, or a reference row."""
 
@@ -291,6 +305,15 @@ def info_in(directory: Path) -> RunInfo | None:
         return stored.typed(RunInfo, found)
     except pydantic.ValidationError:
         return None
+
+
+def datasets_in(directory: Path) -> list[str]:
+    """Return what tables call the data sets of a run; nothing where plan.json is damaged."""
+    try:
+        cells = stored.typed(_Cells, files.read_json(directory / PLAN)).cells
+    except pydantic.ValidationError:
+        return []
+    return list(dict.fromkeys(cell.axes["dataset"] for cell in cells if "dataset" in cell.axes))
 
 
 def _text(path: Path) -> str:

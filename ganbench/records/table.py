@@ -73,6 +73,12 @@ class Row:
     status: str  #: the different ones of its trials: "ok, failed"
     reasons: tuple[str, ...]  #: the different ones, of trials that came to nothing
     alone: bool  #: no other trial shared the machine, and no program its cores
+    images: int | None = None  #: that a row of real images judges, as far as it is known
+
+    @property
+    def title(self) -> str:
+        """The label, of real images with how many there are."""
+        return self.label if self.images is None else f"{self.label}, n = {self.images:,}"
 
 
 @dataclass(frozen=True)
@@ -156,6 +162,7 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
         "label": row.label,
         "axes": row.axes,
         "reference": row.is_reference,
+        "images": row.images,
         "n": row.n,
         "failed": row.failed,
         "status": row.status,

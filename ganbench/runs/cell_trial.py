@@ -168,8 +168,7 @@ class CellTrial:
         judged = self._with_others(judged, trained, timings, foresee)
         if judged.errors:  # so that they are asked again, and nothing is trained again
             self.kept.save(at_end, self._beside())
-        skipped = judged.data.problems if judged.data else ()
-        saved.write_card(self.directory, judged.metrics, skipped)
+        saved.write_card(self.directory, judged.metrics, judged.data)
         diagnosed = self._diagnosis({m.column.name: m.value for m in judged.metrics})
         return replace(whole(judged), diagnosis=diagnosed)
 

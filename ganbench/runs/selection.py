@@ -11,7 +11,7 @@ from ganbench.records.cells import axis_word
 from ganbench.util.messages import brief
 
 if TYPE_CHECKING:
-    from ganbench.records.cells import Plan
+    from ganbench.records.cells import Cell, Plan
 
 
 def parse_seeds(text: str | None) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def only(plan: Plan, rules: Sequence[str]) -> Plan:
         if not equals or axis not in axes:
             raise ConfigError(f"--only {rule}: expected AXIS=VALUE; the axes are {', '.join(axes)}")
         wanted = {_as_in_file(value.strip(), axis) for value in values.split(",")}
-        cells = tuple(c for c in cells if _as_in_file(c.axes.get(axis, ""), axis) in wanted)
+        cells = tuple(c for c in cells if not wanted.isdisjoint(_names(c, axis)))
         if not cells:
             known = dict.fromkeys(_as_in_file(c.axes.get(axis, ""), axis) for c in plan.cells)
             raise NothingSelected(
@@ -60,6 +60,12 @@ def only(plan: Plan, rules: Sequence[str]) -> Plan:
             )
     references = tuple(r for r in plan.references if any(r.dataset == c.dataset for c in cells))
     return dataclasses.replace(plan, cells=cells, references=references)
+
+
+def _names(cell: Cell, axis: str) -> tuple[str, ...]:
+    """Return what a rule may call a cell's value: own images go by their data set's name, too."""
+    shown = _as_in_file(cell.axes.get(axis, ""), axis)
+    return (shown, cell.dataset.name) if axis == "dataset" else (shown,)
 
 
 def _as_in_file(value: str, axis: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from helpers.folders_of_pictures import picture
 from PIL import Image
 
 from ganbench.cli import cli
+from ganbench.default_plugins.datasets.image_files import prepared
 from ganbench.errors import ConfigError, DataError
 from ganbench.runs import first_benchmark
 from ganbench.training.time_estimate import Estimate
@@ -78,11 +80,50 @@ def test_a_folder_becomes_a_benchmark_that_trains(birds, monkeypatch) -> None:
     notes = (out / "table.md").read_text("utf-8")
     skipped = "1 file cannot be used and is skipped, such as owl/broken.png: not a picture"
     for told in (skipped, "folder 'none' has no picture in it, and is no class"):
-        assert f"Data set image-folder: {told}" in notes
+        assert f"Data set My birds: {told}" in notes
+    assert "real test set (My birds), n = 14" in notes
+    assert "real test set (My birds), n = 14" in (out / "report.html").read_text("utf-8")
+    assert json.loads(call("list", birds.parent, "--json"))[0]["datasets"] == ["My birds"]
+    assert call("list", birds.parent).endswith("2 ok  My birds\n")
     (card,) = out.glob("trials/bce-*/README.md")
-    assert "Left out, as they cannot be used: 1 file: `owl/broken.png" in card.read_text("utf-8")
+    text = card.read_text("utf-8")
+    assert "56 images of data set `My birds`" in text
+    assert "Left out, as they cannot be used: 1 file: `owl/broken.png" in text
+    assert "has no picture in it, and is no class" in text
     assert skipped in (out / "report.html").read_text("utf-8")
     call("sample", out, "-n", 4, "--out", birds.parent / "s.png")
+
+
+@pytest.mark.parametrize("above", ["", "My birds/"])
+def test_a_zip_is_its_folder(birds, above) -> None:
+    with zipfile.ZipFile("packed.zip", "w") as archive:
+        for path in sorted(birds.rglob("*")):
+            archive.write(path, f"{above}{path.relative_to(birds)}")
+    call("new", "packed.zip")
+    call("new", birds)
+    found, expected = dataset("packed.yaml"), dataset("my-birds.yaml")
+    assert found.pop("path") == str(birds.parent / "packed.zip")
+    assert found == {key: value for key, value in expected.items() if key != "path"}
+    listed = json.loads(call("datasets", "prepare", "packed.zip", "--json"))
+    assert listed["splits"]["train"]["per_class"] == {"owl": 40, "tit": 30}
+    call("datasets", "preview", "packed.zip", "--out", "p.png")
+    assert call("plan", "packed.yaml", "--no-estimate")
+
+
+def test_pictures_are_decoded_once_for_it_and_its_run(here, monkeypatch) -> None:
+    noise(here / "scans", 60)
+    seen = []
+    monkeypatch.setattr(
+        prepared, "decode", lambda *a, f=prepared.decode: (seen.append(1), f(*a))[1]
+    )
+    call("new", "scans")
+    found = dataset("scans.yaml")
+    assert found["resolution"] == 40
+    from ganbench.registry import registry
+
+    options = {key: value for key, value in found.items() if key != "name"}
+    data = registry.load([]).build("dataset", found["name"], options)
+    assert sum(len(data.load(split, here)) for split in data.splits) == len(seen) == 60
 
 
 def test_grey_pictures_without_classes(here) -> None:

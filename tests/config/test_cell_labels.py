@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from helpers.bench import OPEN, TEXT
 
+from ganbench.config.choices import own_name
+from ganbench.errors import ConfigError
+
 
 def test_labels_are_short_but_tell_cells_apart(planned):
     short = planned(OPEN + "matrix: {loss: [{name: bce, flip: 0.1}, lsgan]}\n")
@@ -33,18 +36,56 @@ def arrays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["a (1).npz", "a((b)c)d.npz", "a)(.npz", "=x<b>[x](javascript:1).npz"]
+    "name",
+    ["birds", "a (1)", "a((b)c)d", "a)(", "a)", "a(", "v1.2", "=x<b>[x](javascript:1)", "a\tb"],
 )
-def test_labels_are_short_whatever_brackets_options_have(planned, arrays, name):
-    (cell,) = planned(arrays(name)).cells
-    assert cell.axes["dataset"] == "tensor"
+def test_own_data_is_called_as_its_file_is(planned, arrays, name):
+    found = planned(arrays(f"{name}.npz"))
+    called = name.replace("\t", "?")
+    assert found.cells[0].axes["dataset"] == called
+    assert found.references == ()
 
 
-@pytest.mark.parametrize("name", ["a).npz", "a(.npz"])
-def test_brackets_without_partner_stay(planned, arrays, name):
-    (cell,) = planned(arrays(name)).cells
-    assert cell.axes["dataset"].startswith("tensor(path=")
-    assert name in cell.axes["dataset"]
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("~/birds", "birds"),
+        ("birds/train/", "birds"),
+        ("a/birds.zip/train", "birds"),
+        ("FashionMNIST/raw/train-images-idx3-ubyte.gz", "FashionMNIST"),
+        ("birds.v2", "birds.v2"),
+        ("/train", ""),
+        (3, ""),
+        (None, ""),
+    ],
+)
+def test_own_names_are_those_of_folders_that_say_something(path, name):
+    assert own_name(path) == name
+
+
+def test_titles_are_what_tables_call_data_and_change_no_id(planned, arrays):
+    text = arrays("a.npz")
+    (plain,) = planned(text).cells
+    titled = text.replace('"name": "tensor"', '"name": "tensor", "title": "Ringed (2024)"')
+    (cell,) = planned(titled).cells
+    assert cell.axes["dataset"] == "Ringed (2024)"
+    assert (cell.id, cell.training_id) == (plain.id, plain.training_id)
+    assert "title" not in cell.dataset.options
+    mnist = planned(TEXT.replace("dataset: mnist", "dataset: {name: mnist, title: Digits}"))
+    assert mnist.references[0].label == "real test set (Digits)"
+    assert mnist.id == planned(TEXT).id
+    with pytest.raises(ConfigError, match="the same as cell"):
+        planned(text.replace("}]}", '}, {"name": "tensor", "title": "x", "path": ' + path(text)))
+
+
+def path(text: str) -> str:
+    return text.rpartition('"path": ')[2]
+
+
+@pytest.mark.parametrize("title", ['""', '" "', '"a\\nb"', "3", "[a]", f'"{"x" * 61}"'])
+def test_titles_are_some_words_in_a_line(planned, title):
+    with pytest.raises(ConfigError, match=r"dataset.title: expected|dataset.title: .*60"):
+        planned(TEXT.replace("dataset: mnist", f"dataset: {{name: mnist, title: {title}}}"))
 
 
 def test_long_paths_that_differ_anywhere_have_different_labels(planned, arrays):
@@ -52,7 +93,7 @@ def test_long_paths_that_differ_anywhere_have_different_labels(planned, arrays):
     names = [f"{long}/a.npz", f"{long}/b.npz", f"{long}/a/{long}.npz", f"{long}/b/{long}.npz"]
     found = [cell.axes["dataset"] for cell in planned(arrays(*names)).cells]
     assert len(set(found)) == 4
-    assert all(len(label) < 90 for label in found)
+    assert all(len(label) < 140 for label in found)
     assert found[1].partition("#")[0].endswith("/b.npz")
 
 

@@ -14,7 +14,7 @@ from ganbench.models.saved import card, files, find
 from ganbench.models.saved.model import SavedModel
 from ganbench.records import run_folder
 from ganbench.records.columns import Column
-from ganbench.records.results import MetricValue
+from ganbench.records.results import DataSeen, MetricValue
 from ganbench.util.files import write_json
 from ganbench.util.terminal import terminal_text
 
@@ -118,12 +118,17 @@ def test_cards_name_the_third_parties_they_need(foreign, folder):
 
 
 def test_cards_tell_what_was_left_out(folder):
-    skipped = [f"{i}|.png: empty, 0 bytes" for i in range(5)]
-    files.write_card(folder, [], skipped)
+    skipped = tuple(f"{i}|.png: empty, 0 bytes" for i in range(5))
+    remarks = ("1 of 9 pictures are strips: a|b.png of 4000×20", "9 images are alike")
+    files.write_card(folder, [], DataSeen("", 9, skipped, remarks))
     text = (folder / files.CARD).read_text("utf-8")
     assert "Left out, as they cannot be used: 5 files: `0\\|.png: empty, 0 bytes`, `1\\|" in text
+    strip = "1 of 9 pictures are strips: a\\|b.png of 4000×20"
+    assert f"What may be wrong with them: {strip}; 9 images are alike." in text
     files.write_card(folder, [])
-    assert "Left out" not in (folder / files.CARD).read_text("utf-8")
+    text = (folder / files.CARD).read_text("utf-8")
+    assert "Left out" not in text
+    assert "What may be wrong" not in text
 
 
 def test_names_are_no_markup(folder):

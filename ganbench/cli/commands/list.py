@@ -28,7 +28,8 @@ def command(root: Path, as_json: bool) -> int:
         print(f"no runs under {root}; `ganbench run benchmarks/cgan_mnist.yaml` makes one")
     for run in runs:
         states = ", ".join(f"{count} {status}" for status, count in run["trials"].items())
-        print(f"{run['created']}  {run['name']}  {run['directory']}  {states}")
+        data = ", ".join(run["datasets"])
+        print(f"{run['created']}  {run['name']}  {run['directory']}  {states}  {data}".rstrip())
     return 0
 
 
@@ -44,6 +45,7 @@ def _summary(directory: Path) -> dict[str, Any]:
         "id": (info and info.id) or "?",
         "created": (info and info.created) or "?",
         "trials": dict(statuses),
+        "datasets": run_folder.datasets_in(directory),
     }
 
 

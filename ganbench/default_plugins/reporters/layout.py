@@ -30,7 +30,7 @@ def cells(
 ) -> Iterator[str]:
     """Yield a row's texts: axes, seeds, and numbers with their marks, the best one by `bold`."""
     if row.is_reference:
-        yield row.label
+        yield row.title
         yield from [""] * (len(axes) - 1)
     else:
         yield from (row.axes.get(axis, "") for axis in axes)

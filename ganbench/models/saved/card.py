@@ -20,10 +20,12 @@ def text(
     config: Mapping[str, Any],
     metrics: Sequence[MetricValue] | None = None,
     skipped: Sequence[str] = (),
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the card in Markdown; the numbers are those of result.json, where they are known.
 
-    `skipped` are the files of the data that were left out, with the reasons.
+    `skipped` are the files of the data that were left out, with the reasons, and `remarks` what
+    may be wrong with the others.
     """
     return "\n".join(
         [
@@ -36,6 +38,7 @@ def text(
             "",
             *_what(config),
             *_left_out(skipped),
+            *_remarked(remarks),
             "",
             "## Training",
             "",
@@ -60,9 +63,10 @@ def text(
 def _what(config: Mapping[str, Any]) -> Iterator[str]:
     image, cell = config["image"], config["cell"]
     shape = f"{image['channels']}×{image['resolution']}×{image['resolution']}"
+    called = cell["axes"].get("dataset", cell["dataset"]["name"])
     yield (
         f"Generator and discriminator of a GAN for images of {shape}, trained on "
-        f"{config['num_images']:,} images of data set {_code(cell['dataset']['name'])}."
+        f"{config['num_images']:,} images of data set {_code(called)}."
     )
     if image.get("condition_dim"):  # which models of before do not have
         yield f"Each comes with a vector of {image['condition_dim']} numbers."
@@ -76,6 +80,11 @@ def _left_out(skipped: Sequence[str]) -> Iterator[str]:
     if skipped:
         few = ", ".join(map(_code, skipped[:LISTED])) + (", …" if len(skipped) > LISTED else "")
         yield f"Left out, as they cannot be used: {counted(len(skipped), 'file')}: {few}."
+
+
+def _remarked(remarks: Sequence[str]) -> Iterator[str]:
+    if remarks:
+        yield f"What may be wrong with them: {'; '.join(map(_escaped, remarks))}."
 
 
 def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

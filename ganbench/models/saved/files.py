@@ -28,7 +28,7 @@ from ganbench.models.parts import Parts
 from ganbench.models.saved import card
 from ganbench.records import stored
 from ganbench.records.cells import Spec, as_written
-from ganbench.records.results import MetricValue
+from ganbench.records.results import DataSeen, MetricValue
 from ganbench.records.run_folder import Trial
 from ganbench.util import files, sealed
 
@@ -105,11 +105,12 @@ def write(
 
 
 def write_card(
-    directory: Path, metrics: Sequence[MetricValue], skipped: Sequence[str] = ()
+    directory: Path, metrics: Sequence[MetricValue], data: DataSeen | None = None
 ) -> None:
-    """Write the model card again, with a trial's numbers and the files of data left out."""
+    """Write the model card again, with a trial's numbers and what was remarked of its data."""
+    skipped, remarks = (data.problems, data.remarks) if data else ((), ())
     config = read_config(directory)
-    files.write_text(directory / CARD, card.text(asdict(config), metrics, skipped))
+    files.write_text(directory / CARD, card.text(asdict(config), metrics, skipped, remarks))
 
 
 def read_config(directory: Path) -> ModelConfig:

@@ -149,7 +149,7 @@ class ReportView:
 
     def _names(self, row: Row) -> tuple[str, ...]:
         if row.is_reference:
-            return (row.label,)
+            return (row.title,)
         return tuple(row.axes.get(axis, "") for axis in self.axes)
 
 
@@ -193,7 +193,7 @@ def title_of(row: ReportRow, without: int | None = None) -> Markup:
     """Return the names of a row, one after the other, but for the one at that place."""
     names = [n for place, n in enumerate(row.names) if n and place != without]
     if row.in_table.is_reference or not names:
-        return element("span", row.in_table.label)
+        return element("span", row.in_table.title)
     dot = element("span", " · ", class_="dot")
     parts = [part for name in names for part in (dot, name_of(name))]
     return element("span", parts[1:])

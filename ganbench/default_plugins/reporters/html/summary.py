@@ -89,7 +89,7 @@ def _row(view: ReportView, row: ReportRow) -> Markup:
 
 def _labels(view: ReportView, row: ReportRow) -> Iterator[Markup]:
     """Where there is room, an axis in each cell; on a phone, all of them in the first."""
-    label = row.in_table.label
+    label = row.in_table.title
     if row.in_table.is_reference:
         if len(view.axes) > 1:
             yield element("th", label, scope="row", colspan=len(view.axes), class_="wide")
