@@ -40,7 +40,8 @@ OPTIONS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("options_of_0.1.0.json").read_text("utf-8")
 )
 PICTURES = {"stratified": False, "range": None, "draft": False}
-TEXTBOOK = {"prior": "normal", "bn_momentum": 0.1, "bn_eps": 1e-5}
+PRIOR = {"prior": "normal"}
+TEXTBOOK = {**PRIOR, "bn_momentum": 0.1, "bn_eps": 1e-5}
 STACKED = {**TEXTBOOK, "d_kernel": 4, "g_kernel": 4, "strides": ()}
 SINCE_THEN: dict[str, dict[str, Any]] = {
     "architecture bricks-dcgan": STACKED,
@@ -53,8 +54,12 @@ SINCE_THEN: dict[str, dict[str, Any]] = {
         "d_strides": (2, 2, 2),
         "width": 64,
     },
+    "architecture dcgan": PRIOR,
     "architecture eyeglasses-cgan": STACKED,
     "architecture faces-wgan": {**STACKED, "leaks": ()},
+    "architecture mlp": PRIOR,
+    "architecture resnet": PRIOR,
+    "architecture unrolled-dcgan": PRIOR,
     "dataset celeba-attributes": {**PICTURES, "vectors": False},
     "dataset image-csv": {**PICTURES, "condition": [], "label_names": {}},
     "dataset image-folder": PICTURES,

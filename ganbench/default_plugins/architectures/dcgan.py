@@ -10,9 +10,10 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench import ImageSpec, NormFactory
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.architectures.layouts import Flatten, unflatten
+from ganbench.default_plugins.architectures.priors import WithPrior
 from ganbench.default_plugins.architectures.sizes import check_positive, halvings
 
 LEAK = 0.2
@@ -102,7 +103,7 @@ class _DCGANDiscriminator(nn.Module):
 
 
 @dataclass(kw_only=True)
-class DCGAN(Architecture):
+class DCGAN(WithPrior):
     """Strided convolutions down, transposed ones up, any size 28 to 256 (Radford et al., 2016)."""
 
     name = "dcgan"

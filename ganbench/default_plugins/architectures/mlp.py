@@ -8,7 +8,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench import ImageSpec, NormFactory
+from ganbench.default_plugins.architectures.priors import WithPrior
 from ganbench.default_plugins.architectures.sizes import check_positive
 
 LEAK = 0.2
@@ -41,7 +42,7 @@ class _MLPDiscriminator(nn.Module):
 
 
 @dataclass(kw_only=True)
-class MLP(Architecture):
+class MLP(WithPrior):
     """Fully connected layers without normalisation, for points and small images."""
 
     name = "mlp"

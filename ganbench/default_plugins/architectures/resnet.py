@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench import ImageSpec, NormFactory
 from ganbench.default_plugins.architectures.layouts import unflatten
+from ganbench.default_plugins.architectures.priors import WithPrior
 from ganbench.default_plugins.architectures.sizes import check_positive, halvings
 
 
@@ -85,7 +86,7 @@ class _ResNetDiscriminator(nn.Module):
 
 
 @dataclass(kw_only=True)
-class ResNet(Architecture):
+class ResNet(WithPrior):
     """Residual blocks as in SNGAN (Miyato et al., 2018), for sizes 4 to 7 times a power of two."""
 
     name = "resnet"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
 from ganbench.default_plugins.architectures import initialise
+from ganbench.default_plugins.architectures.priors import WithPrior
 
 G_CHANNELS = (64, 32, 16, 8)  # at sizes 4, 7, 14 and 28
 LEAK = 0.3
@@ -53,7 +54,7 @@ class _Discriminator(nn.Module):
 
 
 @dataclass(kw_only=True)
-class UnrolledDCGAN(Architecture):
+class UnrolledDCGAN(WithPrior):
     """Very few channels, and a discriminator of even fewer, for 28×28 (Metz et al., 2017).
 
     Layers and initialisation are those of the authors of Lin et al. (2018).

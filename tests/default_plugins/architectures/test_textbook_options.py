@@ -1,4 +1,4 @@
-"""Kernels, strides, priors and batch norms of the textbooks' networks, as files say them."""
+"""Kernels, strides and batch norms of the textbooks' networks, as files say them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from ganbench.default_plugins.architectures.textbook.eyeglasses import Eyeglasse
 from ganbench.default_plugins.architectures.textbook.faces import FacesWGAN
 from ganbench.default_plugins.conditionings import Unconditional
 from ganbench.errors import ConfigError
-from ganbench.models.latents import draw, natural_path
 from ganbench.models.networks import BatchNorm, build
 
 SMALL = {"widths": (4, 8)}
-ALL = [CDCGAN, BricksDCGAN, FacesWGAN, EyeglassesCGAN]
 
 
 def players(architecture, resolution: int, channels: int = 1):
@@ -91,22 +89,6 @@ def test_a_kernel_of_3_after_upsampling_is_a_plain_convolution():
 class _Same(nn.Module):
     def forward(self, h, condition=None):
         return h
-
-
-@pytest.mark.parametrize("cls", ALL)
-@pytest.mark.parametrize("prior", ["normal", "uniform"])
-def test_the_prior_is_the_one_that_is_said(cls, prior):
-    architecture = cls(prior=prior, latent_dim=50)
-    latents = draw(architecture, 400, seed=0)
-    assert latents.shape == (400, 50)
-    assert latents.mean().item() == pytest.approx(0, abs=0.03)
-    assert latents.std().item() == pytest.approx(1 if prior == "normal" else 3**-0.5, rel=0.03)
-    assert (latents.abs().max() <= 1) == (prior == "uniform")
-    assert natural_path(architecture) == ("slerp" if prior == "normal" else "lerp")
-
-
-def test_the_notebook_s_prior_is_uniform_and_the_books_are_normal():
-    assert [cls().prior for cls in ALL] == ["uniform", "normal", "normal", "normal"]
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,8 @@ from torch import Tensor, nn
 from ganbench import Architecture, ImageSpec, NormFactory, hookimpl
 from ganbench.default_plugins.architectures.convolutions import Conv2d, ConvTranspose2d
 from ganbench.default_plugins.architectures.layouts import Rows
-from ganbench.default_plugins.architectures.textbook.options import (
-    LATER,
-    Prior,
-    TextbookArchitecture,
-)
+from ganbench.default_plugins.architectures.priors import LATER, Prior
+from ganbench.default_plugins.architectures.textbook.options import TextbookArchitecture
 from ganbench.default_plugins.architectures.textbook.stacks import (
     LEAK,
     FromPoint,

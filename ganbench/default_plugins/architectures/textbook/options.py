@@ -1,31 +1,26 @@
-"""What the textbooks' architectures let a file say of prior, norms, kernels and strides."""
+"""What the textbooks' architectures let a file say of norms, kernels and strides."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganbench import Architecture
+from ganbench.default_plugins.architectures.priors import LATER, WithPrior
 
-Prior = Literal["normal", "uniform"]
 SMALLEST = 4  # the side from which a generator grows, and at which a discriminator ends
-LATER = {"since": "0.2.0"}
 Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(kw_only=True)
-class TextbookArchitecture(Architecture):
+class TextbookArchitecture(WithPrior):
     """The prior, and the numbers that batch norms go by."""
 
     latent_dim: int = 100
-    # Of the latents: standard normal, or uniform in [-1, 1]
-    prior: Prior = field(default="normal", metadata=LATER)
     # A batch's weight in batch norm's running statistics: 0.1 is what Keras calls momentum 0.9
     bn_momentum: float = field(default=0.1, metadata=LATER)
     # Added to a variance by batch norm; 1e-3 in Keras
@@ -38,14 +33,6 @@ class TextbookArchitecture(Architecture):
             raise ValueError(f"bn_momentum must be above 0 and up to 1, found {self.bn_momentum}")
         if not self.bn_eps > 0:
             raise ValueError(f"bn_eps must be positive, found {self.bn_eps}")
-
-    def latents(
-        self, count: int, generator: torch.Generator, device: torch.device | str = "cpu"
-    ) -> Tensor:
-        """Draw from a standard normal, or uniformly from [-1, 1]."""
-        if self.prior == "normal":
-            return super().latents(count, generator, device)
-        return 2 * torch.rand(count, self.latent_dim, generator=generator, device=device) - 1
 
     def normed(self, net: Net) -> Net:
         """Return a network whose batch norms go by these numbers."""
