@@ -20,13 +20,17 @@ class LabelSource:
 
     @classmethod
     def of(cls, labels: Tensor, *, uniform: bool = False) -> LabelSource:
-        """Take the labels of the training data, (N,) or (N, C).
+        """Take the labels of the training data, (N,) or (N, C); `uniform` as `of_counts` has it."""
+        if labels.ndim > 1:
+            return cls(vectors=labels)
+        return cls.of_counts(labels.bincount(), uniform=uniform)
+
+    @classmethod
+    def of_counts(cls, counts: Tensor, *, uniform: bool = False) -> LabelSource:
+        """Take how often the training data have each class, (K,).
 
         With `uniform` each class that they have is drawn as often as any other.
         """
-        if labels.ndim > 1:
-            return cls(vectors=labels)
-        counts = labels.bincount()
         return cls(shares=(counts > 0 if uniform else counts).double())
 
     def draw(self, count: int, seed: int, name: str = "labels") -> Tensor:

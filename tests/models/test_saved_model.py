@@ -16,7 +16,7 @@ from ganbench.models.parts import Parts
 from ganbench.models.saved import files
 from ganbench.records.run_folder import Run
 from ganbench.registry import registry
-from ganbench.util import process_settings
+from ganbench.util import process_settings, sealed
 
 # Sampling
 
@@ -70,6 +70,15 @@ def test_labels_are_drawn_as_in_the_training_data(folder):
     labels = ganbench.load_model(folder).sample(600).labels
     shares = labels.bincount(minlength=3) / 600
     assert shares.tolist() == pytest.approx([30 / 60, 20 / 60, 10 / 60], abs=0.06)
+
+
+def test_labels_of_a_model_that_was_judged_by_uniform_ones_are_uniform(folder):
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["cell"]["judged_labels"] = "uniform"
+    config["label_counts"][1] = 0
+    sealed.write_json(folder / "config.json", config)
+    shares = ganbench.load_model(folder).sample(600).labels.bincount(minlength=3) / 600
+    assert shares.tolist() == pytest.approx([1 / 2, 0, 1 / 2], abs=0.06)
 
 
 def test_labels_are_asked_for_by_name_or_id(folder):

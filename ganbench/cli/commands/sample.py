@@ -92,7 +92,8 @@ def command(
     """Draw new images from a trained model: RUN/TRIAL, or any folder with model.safetensors and
     config.json.
 
-    Labels are drawn as often as in the training data. The .npz has `images` (N, H, W, C) as uint8,
+    Labels are drawn as often as in the training data, or uniform over its classes where the model's
+    file has evaluation.labels: uniform. The .npz has `images` (N, H, W, C) as uint8,
     or float32 in [-1, 1] for points, `latents` (N, Z) but for a --sampler, and, where there are
     any, `labels` (N,), or (N, C) where they are vectors.
 

@@ -78,11 +78,15 @@ class SavedModel:
 
     @cached_property
     def label_source(self) -> LabelSource:
-        """The labels of the training data; of a model whose generator takes labels."""
+        """The labels of the training data, as the trial's samples were judged for them.
+
+        Of a model whose generator takes labels.
+        """
         if self.image.condition_dim:
             return LabelSource(vectors=files.read_conditions(self.directory))
         counts = self.config.label_counts or [1] * self.image.num_classes
-        return LabelSource(shares=torch.tensor(counts).double())
+        uniform = self.config.cell.get("judged_labels") == "uniform"
+        return LabelSource.of_counts(torch.tensor(counts), uniform=uniform)
 
     def label_name(self, label: Tensor) -> str:
         """Return how a label is called in pictures: its class's name, or a vector's numbers."""
@@ -100,12 +104,13 @@ class SavedModel:
 
         `labels` is a class for all of them, or a list, array or tensor with one for each: text is a
         class's name, a number its place from 0. Of a model that takes vectors, `labels` is one of C
-        numbers for all, or (n, C). By default they are drawn as often as in the training data. With
-        a `truncation`, coordinates of the latents beyond it are drawn again (Brock et al., 2019). A
-        `sampler` is named as in a benchmark file, or in a word such as `rejection(percentile=95)`:
-        with the trial's seed and as many images it draws those that the trial was judged by, but
-        where there are more vectors than a model keeps. Raises ConfigError for a label or sampler
-        that there is not, and a truncation that next to nothing of the prior is within.
+        numbers for all, or (n, C). By default they are drawn as those of the trial's samples were:
+        as often as in the training data, or uniform over its classes. With a `truncation`,
+        coordinates of the latents beyond it are drawn again (Brock et al., 2019). A `sampler` is
+        named as in a benchmark file, or in a word such as `rejection(percentile=95)`: with the
+        trial's seed and as many images it draws those that the trial was judged by, but where there
+        are more vectors than a model keeps. Raises ConfigError for a label or sampler that there is
+        not, and a truncation that next to nothing of the prior is within.
         """
         if n < 1:
             raise ConfigError(f"expected at least one image, found {n}")
