@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench import Column, Report, Reporter, Row, Table, terminal_text
+from ganbench import Column, Report, Reporter, Row, Status, Table, terminal_text
 from ganbench.default_plugins.reporters.layout import cells, is_cost, varied
 
 if TYPE_CHECKING:
@@ -91,13 +91,19 @@ def _grid(
         grid.add_column(_styled(axis), overflow="fold", max_width=LABEL_WIDTH)
     for head in ("n", *(head for head, _ in columns)):
         grid.add_column(_styled(head), justify="right", overflow="fold")
-    grid.add_column("status")
+    if _tells_status(rows):
+        grid.add_column("status")
     for row, after in zip_longest(rows, rows[1:]):
         texts = cells(table, row, axes, [c for _, c in columns], lambda text: f"{BOLD}{text}")
-        styled = [_styled(text) for text in [*texts, row.status]]
+        styled = [_styled(text) for text in [*texts, row.status][: len(grid.columns)]]
         last = row.is_reference and after is not None and not after.is_reference
         grid.add_row(*styled, end_section=last)
     return grid
+
+
+def _tells_status(rows: Sequence[Row]) -> bool:
+    """Whether any row is another than ok: else the column would take the place of a number."""
+    return any(row.status != Status.OK for row in rows)
 
 
 def _parts(
@@ -122,7 +128,9 @@ def _fitting(
         for column in zip(*lines, strict=True)
     ]
     labels, (n, *numbers, status) = widths[: len(axes)], widths[len(axes) :]
-    fixed = used = 1 + n + status + sum(min(label, GAP + LABEL_WIDTH) for label in labels)
+    fixed = 1 + n + sum(min(label, GAP + LABEL_WIDTH) for label in labels)
+    fixed += status if _tells_status(rows) else 0
+    used = fixed
     parts: list[list[Headed]] = [[]]
     for column, needed in zip(columns, numbers, strict=True):
         if parts[-1] and used + needed > width:
