@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from helpers import bench
 
 from ganbench.cli import plan_view
 from ganbench.cli.commands.plan import _document, _of_cell
@@ -16,19 +17,9 @@ from ganbench.records import stored
 from ganbench.records.cells import Plan, as_written
 from ganbench.records.schedules import Schedule
 
-TEXT = """\
-version: 1
-name: bench
-dataset: {name: ring, train_size: 1030}
-loss: wgan-gp
-conditioning: none
-architecture: {name: mlp, width: 8}
-training: {batch_size: 50, n_critic: 3, BUDGET}
-"""
-
 
 def of(training: str) -> str:
-    return TEXT.replace("BUDGET", training)
+    return bench.IN_EPOCHS.replace("TRAINING", training)
 
 
 def kimg(found: Plan) -> float:

@@ -5,26 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from helpers import bench
 
 from ganbench.errors import ConfigError
 from ganbench.records import stored
 from ganbench.records.cells import Cell, Plan, as_written, pace_key
 from ganbench.records.training_settings import Followed, Frame
 
-TEXT = """\
-version: 1
-name: bench
-dataset: {name: ring, train_size: 1030}
-loss: wgan-gp
-conditioning: none
-architecture: {name: mlp, width: 8}
-training: {batch_size: 50, n_critic: 3, budget: BUDGET}
-evaluation: {metrics: [mode-coverage], frames: FRAMES}
-"""  # an epoch is of 1000 images, a step of G of 150
+
+def text(watched: str, budget: str = "{epochs: 7}") -> str:
+    training = bench.IN_EPOCHS.replace("TRAINING", f"budget: {budget}")
+    return f"{training}evaluation: {{metrics: [mode-coverage], {watched}}}\n"
 
 
 def cell(planned, frames: str = "{}", budget: str = "{epochs: 7}") -> Cell:
-    (found,) = planned(TEXT.replace("FRAMES", frames).replace("BUDGET", budget)).cells
+    (found,) = planned(text(f"frames: {frames}", budget)).cells
     return found
 
 
@@ -88,11 +83,11 @@ def test_frames_that_cannot_be_are_refused_with_their_place(planned, frames, mes
 
 
 def test_frames_in_epochs_of_data_of_unknown_size_are_refused(planned, tmp_path) -> None:
-    text = TEXT.replace("FRAMES", "{epochs: [1]}").replace("BUDGET", "{kimg: 1}")
+    asked = text("frames: {epochs: [1]}", "{kimg: 1}")
     data = f"{{name: image-folder, path: {tmp_path}, resolution: 8}}"
-    text = text.replace("{name: ring, train_size: 1030}", data).replace("mode-coverage", "fid")
+    asked = asked.replace("{name: ring, train_size: 1030}", data).replace("mode-coverage", "fid")
     with pytest.raises(ConfigError, match=r"evaluation.frames: the data set does not say how many"):
-        planned(text.replace("{name: mlp, width: 8}", "{name: dcgan, width: 8}"))
+        planned(asked.replace("{name: mlp, width: 8}", "{name: dcgan, width: 8}"))
 
 
 @pytest.mark.parametrize(
@@ -108,8 +103,7 @@ def test_frames_in_epochs_of_data_of_unknown_size_are_refused(planned, tmp_path)
     ],
 )
 def test_numbers_on_the_way_are_at_each_multiple_and_in_no_id(planned, every, images) -> None:
-    text = TEXT.replace("frames: FRAMES", f"every: {every}").replace("BUDGET", "{epochs: 7}")
-    (found,) = planned(text).cells
+    (found,) = planned(text(f"every: {every}")).cells
     assert list(found.followed.probes) == images
     assert found.id == cell(planned).id
 
@@ -125,7 +119,6 @@ def test_numbers_on_the_way_are_at_each_multiple_and_in_no_id(planned, every, im
     ],
 )
 def test_what_is_no_interval_is_refused_with_its_place(planned, every, message) -> None:
-    text = TEXT.replace("frames: FRAMES", f"every: {every}").replace("BUDGET", "{epochs: 7}")
     with pytest.raises(ConfigError) as caught:
-        planned(text)
+        planned(text(f"every: {every}"))
     assert message in str(caught.value)

@@ -9,24 +9,20 @@ from ganbench_tensorboard import TensorBoard, TensorBoardTable
 from ganbench.contracts import trackers
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures import probes, trials
+from ganbench.testing.fixtures.bare_trackers import WithoutLibrary
 from ganbench.testing.rules.reporters import REPORTS
 
 integration = pytest.mark.integration
 
 
 @dataclass(kw_only=True)
-class Bare(TensorBoard):
-    """The callback where its library is missing, whose start takes longer than all rules."""
-
-    library = "no_library_of_this_name"
+class Bare(WithoutLibrary, TensorBoard):
+    """The callback."""
 
 
 @dataclass(kw_only=True)
-class BareTable(TensorBoardTable):
-    """The reporter where its library is missing, which then breaks no rule."""
-
-    library = "no_library_of_this_name"
-    breaks = {}
+class BareTable(WithoutLibrary, TensorBoardTable):
+    """The reporter."""
 
 
 @parametrize_with_checks(Bare, BareTable)

@@ -11,6 +11,7 @@ from ganbench_wandb import WandB, WandBTable
 from ganbench.contracts import trackers
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures import probes, trials
+from ganbench.testing.fixtures.bare_trackers import WithoutLibrary
 from ganbench.testing.rules.reporters import REPORTS
 
 LIBRARY = "wandb"
@@ -18,18 +19,13 @@ integration = pytest.mark.integration
 
 
 @dataclass(kw_only=True)
-class Bare(WandB):
-    """The callback where its library is missing, whose start takes longer than all rules."""
-
-    library = "no_library_of_this_name"
+class Bare(WithoutLibrary, WandB):
+    """The callback."""
 
 
 @dataclass(kw_only=True)
-class BareTable(WandBTable):
-    """The reporter where its library is missing, which then breaks no rule."""
-
-    library = "no_library_of_this_name"
-    breaks = {}
+class BareTable(WithoutLibrary, WandBTable):
+    """The reporter."""
 
 
 @parametrize_with_checks(Bare, BareTable)
