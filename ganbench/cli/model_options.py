@@ -36,14 +36,8 @@ _OPTIONS = [
         metavar="N",
         help="The same one gives the same images.",
     ),
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="auto|cpu|cuda|cuda:N|mps",
-        help="Where to make them.",
-    ),
-    click.option("--force", is_flag=True, help="Replace a file or images that are there."),
+    options.device("Where to make them."),
+    options.force,
     options.plugin,
     click.option(
         "--allow-other-versions",

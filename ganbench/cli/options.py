@@ -80,6 +80,14 @@ offline = click.option(
     help="Download nothing, as with GANBENCH_OFFLINE=1.",
 )
 
+continues = click.option(
+    "--continue",
+    "continues",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Train on what this run has trained, to the file's larger budget.",
+)
+
 kind = click.option(
     "--kind", type=click.Choice(list(KINDS)), help="Where two kinds have a plugin of that name."
 )
@@ -90,6 +98,19 @@ allow_config_plugins = click.option(
     is_flag=True,
     help="Import the code that the file's `plugins` name.",
 )
+force = click.option("--force", is_flag=True, help="Replace what is there already.")
+
+
+def device(what: str) -> Callable[[F], F]:
+    """Return the option of a device, on which `what` is done."""
+    return click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda|cuda:N|mps",
+        help=what,
+    )
+
 
 _BENCHMARK = [
     click.argument("file", type=click.Path(path_type=Path)),
@@ -107,13 +128,7 @@ _BENCHMARK = [
     ),
     plugin,
     allow_config_plugins,
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        metavar="auto|cpu|cuda|cuda:N|mps",
-        help="Where to train.",
-    ),
+    device("Where to train."),
 ]
 
 
@@ -132,4 +147,5 @@ def benchmark(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def taken(params: dict[str, Any]) -> BenchmarkArguments:
     """Take the arguments of a benchmark out of what a command was given, and return them."""
-    return BenchmarkArguments(**{f.name: params.pop(f.name) for f in fields(BenchmarkArguments)})
+    names = [f.name for f in fields(BenchmarkArguments) if f.name in params]
+    return BenchmarkArguments(**{name: params.pop(name) for name in names})

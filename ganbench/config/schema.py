@@ -175,6 +175,11 @@ class Execution(Settings):
         description="what a trial that is done leaves on disk: model, with pictures and numbers; "
         "pictures, with numbers; or numbers",
     )
+    keep_state: bool = Field(
+        default=False,
+        description="keep the state of each training that ended, which `run --continue` goes on "
+        "from; several times as large as a model",
+    )
 
 
 _FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

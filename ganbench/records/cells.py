@@ -15,6 +15,7 @@ from ganbench.errors import GanbenchError
 from ganbench.records.schedules import Schedule
 from ganbench.records.training_settings import (
     BY_ITSELF,
+    Continued,
     Control,
     Followed,
     HalfLife,
@@ -41,6 +42,9 @@ here too."""
 
 SAMPLER = "sampler"
 """The axis that tells apart rows of one training, where any is of another sampler than `plain`."""
+
+CONTINUED = "continued"
+"""The axis that tells cells whose training goes on from another run's from those that begin."""
 
 PLAIN = "plain"
 """The sampler that draws latents as they were drawn in training."""
@@ -195,10 +199,14 @@ COUNTED_OFF_DEFAULT = (
     OwnSettings,
     HalfLife,
     InitialWeights,
+    Continued,
     Cell,
     Reference,
 )
 """Records of ours, whose fields that have a default came later."""
+
+UNCOUNTED = {Spec: ("counted_as",), InitialWeights: ("model",), Continued: ("cell", "label", "run")}
+"""Fields that are no setting: where a model lay that a training began with, say."""
 
 
 def axis_word(axis: str) -> str:
@@ -232,7 +240,14 @@ def pace_key(cell: Cell) -> str:
     """Return a text that is the same for cells of which an image takes the same time to train."""
     schedule = cell.schedule
     alike = replace(
-        schedule, kimg=0, g_lr=0, d_lr=0, betas=(0, 0), ema=bool(schedule.ema), log_every=1
+        schedule,
+        kimg=0,
+        g_lr=0,
+        d_lr=0,
+        betas=(0, 0),
+        ema=bool(schedule.ema),
+        log_every=1,
+        continues=None,
     )
     looks = len(cell.followed.probes) + len(cell.followed.frames)  # which take time on the way
     per_kimg = f" {looks / cell.schedule.kimg:.3g} looks" if looks else ""
@@ -269,16 +284,13 @@ def counted_of(value: Any) -> dict[str, Any]:
 
 
 def settings_of(value: Any) -> dict[str, Any]:
-    """Return a dataclass as a mapping, one level deep; a spec's source as ids count it.
-
-    Where a model lay that a training began with is no setting.
-    """
-    found = fields_of(value)
+    """Return a dataclass as a mapping, one level deep; a spec's source as ids count it."""
+    uncounted = [
+        name for cls, names in UNCOUNTED.items() if isinstance(value, cls) for name in names
+    ]
+    found = {name: part for name, part in fields_of(value).items() if name not in uncounted}
     if isinstance(value, Spec):
-        del found["counted_as"]
         found["source"] = value.counted_source
-    if isinstance(value, InitialWeights):
-        del found["model"]
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from ganbench.records.cells import MAIN_AXES, PLAIN, SAMPLER, Plan
+from ganbench.records.cells import CONTINUED, MAIN_AXES, PLAIN, SAMPLER, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Run, TrialOutcome
@@ -183,13 +183,12 @@ def _by_sampler(rows: list[Row]) -> list[Row]:
 
 
 def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the three axes of every cell, samplers, and any other with more than one value."""
+    """Return the axes that say what a cell is, and any other with more than one value."""
     cells = [row for row in rows if not row.is_reference]
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
+    always = (*MAIN_AXES[1:], SAMPLER, CONTINUED)
     return tuple(
-        axis
-        for axis in names
-        if axis in (*MAIN_AXES[1:], SAMPLER) or len({row.axes.get(axis) for row in cells}) > 1
+        axis for axis in names if axis in always or len({row.axes.get(axis) for row in cells}) > 1
     )
 
 
@@ -388,3 +387,7 @@ def _budget_notes(groups: dict[str, _Group]) -> Iterator[str]:
             f"Budget{whose}: {shown} thousand real images shown to D, {d_updates:,} D and "
             f"{g_updates:,} G updates."
         )
+    cells = (group.outcomes[0].trial.cell for group in groups.values())
+    for cell in filter(None, cells):
+        if (continued := cell.schedule.continues) is not None:
+            yield f"{cell.label}: {continued.text}."

@@ -13,6 +13,8 @@ trials/ID/result.json  what came of it; end.json instead, when a worker died, or
                        that was in a metric, and the numbers before it are kept
 trials/ID/samplers/NAME  pictures of what other samplers than `plain` drew
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
+trials/ID/state.pt     of one that has, where `execution.keep_state` asks for it: `run --continue`
+                       goes on from there
 results.csv            one line per trial and number; table.* the summary
 """
 
@@ -48,6 +50,7 @@ TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.
 OPEN_WINDOW = "window.json"  # while a trial trains
 PROBES = "probes.jsonl"  # where `evaluation.every` asks for any
 FORESEEN = "foreseen.json"  # what the result is if the metric that is at work ends the process
+STATE = "state.pt"  # where `execution.keep_state` asks for it
 MOST_BRACKETS = 100  # in a description
 
 _DESCRIPTION = re.compile(r"^description:.{0,20000}(?:\n(?:[ \t].{0,20000})?){0,500}", re.MULTILINE)
@@ -102,6 +105,7 @@ class Trial:
     run: str = ""  #: the benchmark's name
     callbacks: tuple[PluginChoice, ...] = ()
     checkpoint: float | None = None  #: seconds between two
+    keep_state: bool = False  #: of the training, once it has ended
 
     @property
     def subject(self) -> Cell | Reference:
@@ -353,6 +357,7 @@ def _trials(plan: Plan, execution: Execution) -> Iterator[Trial]:
             plan.name,
             execution.callbacks,
             execution.checkpoint,
+            execution.keep_state,
         )
 
 

@@ -32,6 +32,7 @@ class Execution:
     plugins: tuple[str, ...] = ()  #: of --plugin
     callbacks: tuple[PluginChoice, ...] = ()
     keep: Kept = "model"  #: of a trial that is done
+    keep_state: bool = False  #: of each training that ended, to be gone on from
 
 
 @dataclass(frozen=True)

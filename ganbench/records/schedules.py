@@ -193,6 +193,12 @@ class Schedule:
         return _BETWEEN[self.curve](self.start, self.end, (images - begin) / (until - begin))
 
     @property
+    def goes_by_budget(self) -> bool:
+        """Whether it is another one where the budget is, as a moment is a share of it."""
+        moments = (self.after, self.until, self.warmup)
+        return any(one.unit == "share" and one.value > 0 for one in moments)
+
+    @property
     def text(self) -> str:
         """The schedule on one line, such as `2e-4→5e-5 cosine`."""
         said = self.plain()

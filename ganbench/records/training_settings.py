@@ -73,6 +73,27 @@ class InitialWeights:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Continued:
+    """The training that another one goes on from, which has ended."""
+
+    training: str  #: its id
+    kimg: float  #: thousands of real images that D was shown until then
+    cell: str = ""  #: of it, as all below in no id: what it was judged by, and where it lies
+    label: str = ""
+    run: str = ""
+
+    @property
+    def short(self) -> str:
+        """What the cell's label says of it."""
+        return f"from {self.kimg:g} kimg"
+
+    @property
+    def text(self) -> str:
+        """Where the training began, in words."""
+        return f"continued from {self.run}, cell {self.label} ({self.cell}), at {self.kimg:g} kimg"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """A moment at which the fixed latents are drawn, and the picture kept."""
 
@@ -126,11 +147,17 @@ class TrainingSettings:
     init_from: InitialWeights | None = None
     batches: BatchesOf = "shuffled"  #: balanced: each class as often as any other
     critic_batches: CriticBatches = "own"  #: of each step of D, or one that an iteration's share
+    continues: Continued | None = None  #: where another run ended
 
     @property
     def iterations(self) -> int:
         """One iteration or as many as show D the budget; the last may go beyond it."""
         return max(1, math.ceil(round(1000 * self.kimg) / self.images_per_iteration))
+
+    @property
+    def images(self) -> int:
+        """Real images that D has been shown at the end, each counted once."""
+        return self.iterations * self.images_per_iteration
 
     @property
     def images_per_iteration(self) -> int:

@@ -43,6 +43,7 @@ class BenchmarkArguments:
     plugins: tuple[str, ...] = ()  # of --plugin
     trusts_file: bool = False  # may the file name code to import?
     device: str = "auto"
+    continues: Path | None = None  # the run from whose trainings the cells go on
 
     @classmethod
     def checked(
@@ -55,6 +56,7 @@ class BenchmarkArguments:
         plugins: object,
         trusts_file: bool,
         device: str,
+        continues: str | Path | None = None,
     ) -> BenchmarkArguments:
         """Return them as Python hands them over: one text or several, seeds as numbers or a text.
 
@@ -69,6 +71,7 @@ class BenchmarkArguments:
             _texts("plugins", plugins),
             trusts_file,
             device,
+            None if continues is None else Path(continues),
         )
 
 
@@ -92,16 +95,17 @@ def plan(
     plugins: Sequence[str] = (),
     device: str = "auto",
     allow_config_plugins: bool = False,
+    continues: str | Path | None = None,
 ) -> Plan:
     """Check a benchmark file and return its plan: every cell with its settings resolved.
 
     Nothing is trained and nothing is written. The arguments are the options of `ganbench plan`:
-    `overrides` are KEY=VALUE, of `--set`, and `seeds` are numbers or a text such as "0-4". What is
-    only worth a warning goes to `logging`. Raises GanbenchError, of which the message says where,
-    what and what to do.
+    `overrides` are KEY=VALUE, of `--set`, `seeds` are numbers or a text such as "0-4", and
+    `continues` is the run of `--continue`. What is only worth a warning goes to `logging`. Raises
+    GanbenchError, of which the message says where, what and what to do.
     """
     arguments = BenchmarkArguments.checked(
-        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device
+        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device, continues
     )
     return prepare(arguments).plan
 
@@ -120,6 +124,7 @@ def run(
     out: str | Path | None = None,
     fail_fast: bool = False,
     observer: Observer | None = None,
+    continues: str | Path | None = None,
 ) -> Report:
     """Run a benchmark file, write its tables and return the finished run as `load_run` does.
 
@@ -131,7 +136,7 @@ def run(
     from ganbench.runs import runner
 
     arguments = BenchmarkArguments.checked(
-        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device
+        file, profile, overrides, seeds, only, plugins, allow_config_plugins, device, continues
     )
     prepared = prepare(arguments)
     begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
@@ -171,6 +176,10 @@ def _planned(
         tell(logging.WARNING, warning)
     device, seeds = machine.resolve_device(arguments.device), parse_seeds(arguments.seeds)
     planned = only_these(plan.make(config, found, device=device, seeds=seeds), arguments.only)
+    if arguments.continues is not None:
+        from ganbench.runs import continuing
+
+        planned = continuing.planned(planned, arguments.continues, found)
     _check_data(planned, config, found, tell)
     for sentence in (*_missing_features(planned, found), *_large_inputs(planned, found)):
         tell(logging.WARNING, sentence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -29,11 +30,20 @@ from ganbench.records.results import (
     TrainingCounts,
     TrialResult,
 )
-from ganbench.records.run_folder import FORESEEN, OPEN_WINDOW, TRIAL, WINDOWS, Trial, pictures_in
+from ganbench.records.run_folder import (
+    FORESEEN,
+    OPEN_WINDOW,
+    STATE,
+    TRIAL,
+    WINDOWS,
+    Trial,
+    pictures_in,
+)
 from ganbench.records.status import Status
+from ganbench.records.training_settings import Continued
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
-from ganbench.runs import held_data, neighbours
+from ganbench.runs import continuing, held_data, neighbours
 from ganbench.runs.callbacks import Callbacks
 from ganbench.runs.clock import Clock
 from ganbench.runs.held_data import Held
@@ -103,6 +113,7 @@ class CellTrial:
             asdict(held),
             lambda known: held_data.check(Held(**known), held),
         )
+        self.state = replace(self.kept, path=directory / STATE, every_seconds=math.inf)
 
     @classmethod
     def prepare(
@@ -133,13 +144,15 @@ class CellTrial:
     def run(self) -> TrialResult:
         """Train, draw, keep and judge. Return the result, but for the clock and the environment."""
         where = partial(_whereabouts, self.trial, self.cell, self.trainer)
-        reading = readahead.at_random(self.data.images)
+        before, reading = self.trainer.progress.iteration, readahead.at_random(self.data.images)
         waiting = self._waiting = neighbours.Waiting(self.trial.threads)
         with self.clock.part("train"), noting(where), reading:
             try:
                 with files.folder_put_back():
                     trained = self.trainer.run()
                 at_end = self.trainer.state()
+                if self.trial.keep_state and self.trainer.progress.iteration > before:
+                    self.state.save(at_end, self._beside())  # sampling changes what norms keep
             except Diverged as error:
                 return self._diverged(error)
             finally:
@@ -187,8 +200,11 @@ class CellTrial:
         )
 
     def _resume(self) -> None:
-        """Go on from a checkpoint where there is one."""
-        if (beside := self.kept.resume(self.trainer)) is not None:
+        """Go on from a checkpoint where there is one, or from where another run ended."""
+        beside = self.kept.resume(self.trainer)
+        if beside is None and self.cell.schedule.continues is not None:
+            beside = self._continue(self.cell.schedule.continues)
+        if beside is not None:
             self.resumed_at = (shown := self.trainer.progress.images) / 1000
             self.looks.resume(beside, shown)
             self.clock.add(beside.get("seconds", {}))
@@ -197,6 +213,13 @@ class CellTrial:
         else:
             self.trainer.begin()
         self.gallery.rewind(self.resumed_at or 0.0)
+
+    def _continue(self, continued: Continued) -> dict[str, Any]:
+        """Take over what another run's trial ended with, but for when to look at the generator."""
+        state, beside = continuing.state_of(continued, self.trial.seed, self.held)
+        ahead = [n for n in self.looks.moments if n > state.progress.images]
+        self.trainer.restore(replace(state, snapshots_at=ahead))
+        return beside
 
     def _diverged(self, error: Diverged) -> TrialResult:
         self.gallery.end_early(self.trainer.log.windows, self._probes)

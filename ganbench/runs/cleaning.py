@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganbench.errors import RunError
 from ganbench.records import run_folder
-from ganbench.records.run_folder import END, RESULT, RUN, TRIALS
+from ganbench.records.run_folder import END, RESULT, RUN, STATE, TRIALS
 from ganbench.util import files
 
 MADE_AGAIN = {
@@ -33,6 +33,7 @@ class Leftover:
     what: str
     size: int  # bytes
     is_run: bool = False
+    of_states: int = 0  # bytes of states that `run --continue` goes on from
 
 
 def of_cache(*, downloads: bool = False) -> list[Leftover]:
@@ -65,7 +66,9 @@ def of_runs(places: Sequence[Path], older_than_days: float | None = None) -> lis
                 _check_idle(directory)
                 about = run_folder.info_in(directory)
                 name = f"run of {about.name if about else '?'}, {_made(directory):%Y-%m-%d}"
-                found[directory.resolve()] = Leftover(directory, name, size_of(directory), True)
+                states = sum(p.lstat().st_size for p in directory.glob(f"{TRIALS}/*/{STATE}"))
+                one = Leftover(directory, name, size_of(directory), True, states)
+                found[directory.resolve()] = one
     return list(found.values())
 
 

@@ -72,7 +72,7 @@ class _Keys(NamedTuple):
         return cls(
             _key("start", trial, data),
             _key("judging", trial, judged),
-            _key("training", trial, f"{pace} {images_of(trial)}"),
+            _key("training", trial, f"{pace} {_images_to_train(trial)}"),
             _key("image", trial, pace),
             _key("drawing", trial, f"{pace} {subject.num_samples}"),
             _key("sample", trial, pace),
@@ -135,7 +135,7 @@ class Costs:
         drawing = self._drawing(keys, cell.num_samples)
         return Cost(
             start,
-            self._training(keys, images_of(trial)),
+            self._training(keys, _images_to_train(trial)),
             None if drawing is None else drawing * rows,
             judging * rows,
             is_timed,
@@ -249,7 +249,7 @@ class Forecast:
         self._costs.learn(outcome)
         cost = self._costs.of(outcome.trial)
         if outcome.trial.cell and cost.training:
-            self._paces.append(cost.training / images_of(outcome.trial))
+            self._paces.append(cost.training / _images_to_train(outcome.trial))
 
     def left(self, waiting: Sequence[Trial], at_work: Mapping[str, AtWork]) -> float | None:
         """Return the seconds until the last of these trials ends, or None while that is not known.
@@ -274,15 +274,21 @@ class Forecast:
             left = max(0.0, images - 1000 * window.kimg) / window.images_per_second
             cost = replace(cost, start=0.0, training=left)
         elif cost.training is None and usual is not None:
-            cost = replace(cost, training=usual * images)
+            cost = replace(cost, training=usual * _images_to_train(trial))
         return None if cost.total is None else max(0.0, cost.total - since)
 
 
 def images_of(trial: Trial) -> int:
-    """Return how many real images a trial's training shows to D."""
+    """Return how many real images D has been shown when a trial's training ends."""
     if trial.cell is None or trial.cell.incompatible:
         return 0
-    return trial.cell.schedule.iterations * trial.cell.schedule.images_per_iteration
+    return trial.cell.schedule.images
+
+
+def _images_to_train(trial: Trial) -> int:
+    """Return the same without those of another run, from which the training goes on."""
+    continued = trial.cell and trial.cell.schedule.continues
+    return images_of(trial) - (round(1000 * continued.kimg) if continued else 0)
 
 
 def _numbers(found: object) -> dict[str, float]:

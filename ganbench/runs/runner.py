@@ -312,6 +312,7 @@ def _as_asked(order: Order) -> dict[str, Any]:
             timeout=settings.execution.timeout,
             checkpoint=settings.execution.checkpoint,
             keep=settings.execution.keep,
+            keep_state=settings.execution.keep_state,
             plugins=tuple(map(_absolute, order.plugins)),
             callbacks=tuple(map(_choice, settings.callbacks)),
         ),

@@ -1,4 +1,4 @@
-"""Half-done trainings: kept now and then, and gone on with after a crash or a kill."""
+"""Trainings that are kept: half-done ones, gone on with after a crash or a kill, and ended ones."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ DAMAGED = (  # what reading garbage raises
 
 @dataclass
 class Checkpoints:
-    """Keeps one half-done trial, in a file that holds tensors and plain values alone."""
+    """Keeps a trial's training, in a file that holds tensors and plain values alone."""
 
     path: Path
     trial: str  # the text of trial.json: of another trial, nothing is taken over
-    every_seconds: float | None  # None: never
+    every_seconds: float | None = None  # None: never
     data: PlainState = field(default_factory=dict)  # what is known of the training data
     check_data: Callable[[PlainState], None] = lambda found: None  # raises where it is another
     _last: float = field(default_factory=time.monotonic, init=False)
@@ -82,17 +82,20 @@ class Checkpoints:
         `check_data` raises.
         """
         try:
-            state = _loaded(sealed.read(self.path))
-            if state["made by"] != self._origin():
-                raise ValueError("of another trial or version")
-            found = TrainerState.from_plain(state["trainer"]), dict(state["more"])
-            data = state.get("data")
+            return self.read()
         except FileNotFoundError:
             return None
         except DAMAGED as error:
             self._warn(error)
             return None
-        if data:  # checkpoints of before do not know theirs
+
+    def read(self) -> tuple[TrainerState, PlainState]:
+        """Return the same, and raise one of DAMAGED where there is nothing to go on from."""
+        state = _loaded(sealed.read(self.path))
+        if state["made by"] != self._origin():
+            raise ValueError("of another trial or version")
+        found = TrainerState.from_plain(state["trainer"]), dict(state["more"])
+        if data := state.get("data"):  # checkpoints of before do not know theirs
             self.check_data(data)
         return found
 

@@ -19,7 +19,12 @@ from ganbench.errors import ConfigError, DataError, GanbenchError, Incompatible
 from ganbench.models.parts import Parts, num_parameters
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run
-from ganbench.records.training_settings import InitialWeights, OwnSettings, TrainingSettings
+from ganbench.records.training_settings import (
+    Continued,
+    InitialWeights,
+    OwnSettings,
+    TrainingSettings,
+)
 from ganbench.util import files, machine
 
 
@@ -255,6 +260,7 @@ LATER = {
     "generator": OwnSettings(weight_decay=0.1),
     "discriminator": OwnSettings(optimizer="sgd"),
     "init_from": InitialWeights(weights_sha256="0", players=("discriminator",)),
+    "continues": Continued(training="0", kimg=1.0),
 }
 
 

@@ -74,7 +74,8 @@ def _show(found: list[Leftover]) -> None:
     if not found:
         print("nothing to remove")
     for one in found:
-        print(f"{_size(one.size):>9}  {one.path}  ({one.what})")
+        states = f"; {_size(one.of_states)} are states of trainings" if one.of_states else ""
+        print(f"{_size(one.size):>9}  {one.path}  ({one.what}{states})")
 
 
 def _size(count: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import completion, model_options
+from ganbench.cli import completion, model_options, options
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ HOW = "evaluation.frames in the benchmark file keeps them: {epochs: [1, 5, 10]}"
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="FILE.png", help="The page."
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@options.force
 def command(trial: Path, at: str | None, label: str | None, out: Path, force: bool) -> int:
     """Show the same latents at chosen moments of a training: a row for each moment, a column for
     each label.

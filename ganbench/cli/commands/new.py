@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ganbench.cli import model_options
+from ganbench.cli import model_options, options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.errors import ConfigError
 
@@ -21,7 +21,7 @@ MINUTES = 10.0
     metavar="FILE.yaml",
     help="The benchmark file.  [default: the data's name, here]",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@options.force
 @click.option(
     "--minutes",
     type=float,
@@ -30,13 +30,7 @@ MINUTES = 10.0
     metavar="N",
     help="How long it may train on this machine.",
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    metavar="auto|cpu|cuda|cuda:N|mps",
-    help="Where it is to train.",
-)
+@options.device("Where it is to train.")
 def command(
     target: str,
     settings: tuple[str, ...],

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("plan")
 @options.benchmark
+@options.continues
 @click.option("--no-estimate", is_flag=True, help="Do not measure how long trials would take.")
 @click.option("--networks", is_flag=True, help="Show both networks of each cell, layer by layer.")
 @options.as_json

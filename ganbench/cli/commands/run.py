@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @options.benchmark
+@options.continues
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @options.offline
@@ -40,7 +41,8 @@ def command(
     """Run a benchmark FILE and print the finished tables.
 
     Results go to results/NAME/TIME, or to --out. A run that is stopped is finished by
-    `ganbench resume`.
+    `ganbench resume`. With --continue each cell goes on from where RUN, whose file had
+    execution.keep_state: true, ended with the same one at a smaller budget.
     """
     from ganbench.runs import benchmark
 

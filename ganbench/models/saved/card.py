@@ -9,6 +9,7 @@ from typing import Any
 
 from ganbench.records.results import MetricValue
 from ganbench.records.schedules import Schedule, text_of
+from ganbench.records.training_settings import Continued
 from ganbench.util.messages import counted
 from ganbench.util.terminal import terminal_text
 
@@ -106,6 +107,8 @@ def _settings(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         f"{' and '.join(names)}, {_rate(schedule['g_lr'])} (G), {_rate(schedule['d_lr'])} (D)",
     )
     yield "images shown to D", f"{training['kimg']:g} thousand"
+    if continued := schedule.get("continues"):
+        yield "continued from", _code(Continued(**continued).text)
     yield "updates of G and D", f"{training['g_updates']:,}, {training['d_updates']:,}"
     yield "seed", str(config["seed"])
     yield "trial", _code(config["trial"])

@@ -67,7 +67,7 @@ SEED = 0  # of the choice of images
     metavar="FILE.png",
     help="The picture; NAME-preview.png or NAME-suspects.png here, where it is left out.",
 )
-@click.option("--force", is_flag=True, help="Replace what is there already.")
+@options.force
 def command(
     target: str,
     settings: tuple[str, ...],

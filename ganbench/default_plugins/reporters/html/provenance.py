@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganbench import DataSeen, GitState, Machine
+from ganbench import Cell, DataSeen, GitState, Machine
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
 from ganbench.default_plugins.reporters.html.rows import ReportView
@@ -33,6 +33,7 @@ def asked(view: ReportView) -> list[Markup]:
         ("trials at a time", str(execution.jobs)),
         ("time limit", f"{execution.timeout:g} s" if execution.timeout is not None else ""),
         ("plugins named", "\n".join(execution.plugins)),
+        ("continued", _continued(view.report.run.plan.cells)),
         ("command", _command(info.provenance.argv)),
     ]
     return [facts(pairs), *_source(view.report.run.source)]
@@ -63,6 +64,12 @@ def section(view: ReportView) -> list[Markup]:
         ("extractors", _listed(made.weights)),
     ]
     return [facts(pairs), *_protocols(view)]
+
+
+def _continued(cells: Sequence[Cell]) -> str:
+    """Return where trainings went on from another run's."""
+    known = (cell.schedule.continues for cell in cells)
+    return "\n".join(dict.fromkeys(one.text for one in known if one is not None))
 
 
 def facts(pairs: Pairs, class_: str = "facts") -> Markup:
