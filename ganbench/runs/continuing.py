@@ -85,9 +85,9 @@ def going_by_the_budget(cell: Cell, registry: Registry) -> Iterator[str]:
         if any(schedule.goes_by_budget for schedule in _schedules(value)):
             yield f"training.{name}"
     parts = Parts.of(cell, registry)
-    for plugin, name, schedule in parts.scheduled:
-        if schedule.goes_by_budget:
-            yield f"{name} of '{plugin.name}'"  # type: ignore[attr-defined]
+    for one in parts.scheduled:
+        if one.schedule.goes_by_budget:
+            yield f"option {one.name} of '{getattr(one.plugin, 'name', '?')}'"
     for transform in filter(has_progress, parts.transforms):
         yield f"transform '{transform.name}'"
     with torch.device("meta"):
