@@ -17,6 +17,8 @@ from typing import Any
 import torch
 
 import ganbench
+from ganbench.contracts.conditionings import Conditioning
+from ganbench.contracts.losses import Loss
 from ganbench.errors import ConfigError, DataChanged, RunError
 from ganbench.models.parts import Parts
 from ganbench.records.cells import CONTINUED, JUDGING, NAMES, Cell, Plan, canonical_json, fields_of
@@ -95,7 +97,8 @@ def going_by_the_budget(cell: Cell, registry: Registry) -> Iterator[str]:
         owned = parts.owned(discriminator)
     if any(map(progress_buffers, (generator, discriminator, *owned))):
         yield f"a buffer `{PROGRESS}` of its networks"
-    for plugin in (*parts.losses, parts.d_conditioning):
+    asked: tuple[Loss | Conditioning, ...] = (*parts.losses, parts.d_conditioning)
+    for plugin in asked:
         if _names_progress(type(plugin)):
             yield f"'{plugin.name}', which reads `step.{PROGRESS}`,"
 
