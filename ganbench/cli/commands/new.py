@@ -35,6 +35,7 @@ def command(
     target: str,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    trusts_file: bool,
     as_json: bool,
     quiet: bool,
     out: Path | None,
@@ -63,7 +64,7 @@ def command(
     if not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes {minutes:g}: expected a number above 0")
     found = registry.load(plugins)
-    subject = chosen.chosen(target, settings, plugins, with_tables=True)
+    subject = chosen.chosen(target, settings, plugins, trusts_file=trusts_file, with_tables=True)
     name = own_data.named(subject.label)
     given = {setting.partition("=")[0].strip() for setting in settings}
     mapping = chosen.as_mapping(subject.dataset, given)
