@@ -338,6 +338,7 @@ def _session_folder(config: pytest.Config) -> Path:
 
 
 def _prepared(config: pytest.Config) -> Judge:
+    from ganbench.config import shipped
     from ganbench.gate import baseline
 
     folder = config.stash[_folder]
@@ -346,7 +347,7 @@ def _prepared(config: pytest.Config) -> Judge:
         path = out = _absolute(config, run)
         plan, gate = _of_run(path)
     else:
-        path = _absolute(config, config.getoption("--ganbench"))
+        path = _absolute(config, shipped.named(config.getoption("--ganbench")))
         out = _absolute(config, config.getoption("--ganbench-out") or folder / "run")
         arguments = (str(path), *shlex.split(config.getoption("--ganbench-args") or ""))
         plan, gate = _planned(arguments)

@@ -37,6 +37,13 @@ def files(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[Co
     return _items(typed, (), "file")
 
 
+def benchmarks(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Complete the names of benchmarks that come with ganbench, and any file."""
+    from ganbench.config import shipped
+
+    return _items(typed, ((name, "") for name in shipped.files()), "file")
+
+
 def runs(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
     """Complete folders of runs."""
     return _items(typed, ((run, "") for run in _runs(typed)), "dir")

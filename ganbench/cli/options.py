@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import fields
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ganbench.cli import completion
+from ganbench.cli.output import tell
 from ganbench.registry.kinds import KINDS
 from ganbench.runs.benchmark import BenchmarkArguments
 
@@ -112,8 +115,31 @@ def device(what: str) -> Callable[[F], F]:
     )
 
 
+class Unless(click.Argument):
+    """An argument whose place an eager option may take."""
+
+    def __init__(self, *args: Any, unless: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.unless = unless
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the value; of what is left out, None where the option is there."""
+        if ctx.get_parameter_source(self.unless) is not ParameterSource.COMMANDLINE:
+            return super().process_value(ctx, value)
+        if not self.value_is_missing(value):
+            option = next(p for p in ctx.command.params if p.name == self.unless)
+            raise click.UsageError(f"{option.opts[0]} takes no {self.human_readable_name}", ctx)
+        return None
+
+
 _BENCHMARK = [
-    click.argument("file", type=click.Path(path_type=Path)),
+    click.argument(
+        "file",
+        cls=Unless,
+        unless="listed",
+        type=click.Path(),
+        shell_complete=completion.benchmarks,
+    ),
     click.option("--profile", metavar="NAME", help="Lay this profile of the file over it."),
     click.option(
         "--set",
@@ -134,9 +160,24 @@ _BENCHMARK = [
 
 def benchmark(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the benchmark file and everything that changes what it means, in one value."""
+    return _with_arguments(function, takes_runs=False)
 
+
+def benchmark_or_run(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Do so for a command that takes a run's folder too, which wins over a name."""
+    return _with_arguments(function, takes_runs=True)
+
+
+def _with_arguments(function: Callable[..., Any], *, takes_runs: bool) -> Callable[..., Any]:
     @wraps(function)
     def with_arguments(**params: Any) -> Any:
+        from ganbench.config import shipped
+
+        asked = params["file"] or ""
+        if takes_runs and asked and Path(asked).is_dir():
+            params["file"] = os.path.join(asked, "")
+        elif asked in shipped.files() and not params.get("quiet"):
+            tell(logging.INFO, f"{asked} is {shipped.named(asked)}")
         return function(taken(params), **params)
 
     found = with_arguments
@@ -146,6 +187,12 @@ def benchmark(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def taken(params: dict[str, Any]) -> BenchmarkArguments:
-    """Take the arguments of a benchmark out of what a command was given, and return them."""
+    """Take the arguments of a benchmark out of what a command was given, and return them.
+
+    A bare name is that of a file that comes with ganbench.
+    """
+    from ganbench.config import shipped
+
+    params["file"] = shipped.named(params["file"] or "")
     names = [f.name for f in fields(BenchmarkArguments) if f.name in params]
     return BenchmarkArguments(**{name: params.pop(name) for name in names})

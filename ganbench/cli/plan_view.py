@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from ganbench.config.yaml_document import Document
     from ganbench.models.layers import Layers
     from ganbench.records.cells import Plan, Spec
     from ganbench.records.training_settings import PlayerName, TrainingSettings
@@ -72,6 +73,22 @@ def show_layers(label: str, found: Layers) -> None:
         console.print(table)
     if found.reason:
         print(f"{label}: shapes are not known to the end: {found.reason}")
+
+
+def show_origins(document: Document) -> None:
+    """Print each setting of the file with the place where it was written."""
+    from rich.table import Table
+
+    from ganbench.config.origins import origins
+
+    name = document.name
+    title = f"{name} over {document.parent.name}" if document.parent else name
+    table = Table(title=f"what {title} says, and where", title_justify="left")
+    for head in ("setting", "value", "written at"):
+        table.add_column(head)
+    for origin in origins(document):
+        table.add_row(origin.key, brief(origin.value), origin.place)
+    streams.console(pipe_width=PIPE_WIDTH).print(table)
 
 
 def durations(cells: list[dict[str, Any]], total: float, jobs: int, guessed: float) -> str:

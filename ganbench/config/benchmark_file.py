@@ -12,13 +12,14 @@ from typing import Any
 import pydantic
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from ganbench.config import matrix
+from ganbench.config import extending, matrix
 from ganbench.config.choices import Choice, ConditioningChoice, in_label
 from ganbench.config.matrix import combinations
 from ganbench.config.schema import (
     ALL,
     AXES,
     CELL_KEYS,
+    EXTENDS,
     RUN_KEYS,
     TOP_KEYS,
     CellSettings,
@@ -91,7 +92,7 @@ def parse(
 
 def read(path: Path, *, profile: str | None = None, overrides: Iterable[str] = ()) -> Document:
     """Return the benchmark file with the profile and the overrides laid over it, not validated."""
-    return laid_over(Document.read(path), profile, overrides)
+    return laid_over(extending.read(path), profile, overrides)
 
 
 def laid_over(document: Document, profile: str | None, overrides: Iterable[str]) -> Document:
@@ -105,8 +106,8 @@ def laid_over(document: Document, profile: str | None, overrides: Iterable[str])
     return document
 
 
-def plugins_of(document: Document, path: Path) -> list[str]:
-    """Return what `plugins` names: modules, and files with the benchmark file's folder before them.
+def plugins_of(document: Document) -> list[str]:
+    """Return what `plugins` names: modules, and files with the folder of the file that says so.
 
     Raises ConfigError where it is no list of texts.
     """
@@ -116,7 +117,8 @@ def plugins_of(document: Document, path: Path) -> list[str]:
             f"{document.where(('plugins',))}: expected a list of Python files and modules, found "
             f"{shown(named)}"
         )
-    return [str(path.parent / name) if name.endswith(".py") else name for name in named]
+    folder = Path(document.file_of("plugins")).parent
+    return [str(folder / name) if name.endswith(".py") else name for name in named]
 
 
 def validated(document: Document, registry: Registry) -> Config:
@@ -127,6 +129,8 @@ def validated(document: Document, registry: Registry) -> Config:
     for key in data:
         if key not in TOP_KEYS and not problems.are_many:
             problems.add((key,), unknown_key(key, TOP_KEYS))
+    if EXTENDS in data:
+        problems.add((EXTENDS,), f"{EXTENDS}: a file alone says what it extends; write it there")
     run = _run_settings(data, registry, problems)
     _spell_out_all(data, registry)
     asked, warnings = combinations(data, problems)

@@ -9,7 +9,7 @@ from typing import Any
 import pydantic
 
 from ganbench.config.choices import KIND, DatasetChoice
-from ganbench.config.schema import ALL, AXES, CellSettings, RunSettings
+from ganbench.config.schema import ALL, AXES, EXTENDS, CellSettings, RunSettings
 from ganbench.records.cells import MAIN_AXES
 from ganbench.registry.registry import Registry
 
@@ -19,6 +19,12 @@ _DEFS = "#/$defs/"
 _PARTIAL = "partial-"
 _DROPPED = ("title", "default", "x-type")
 _ONLY_WHOLE = ("required", "minProperties", "default")
+_PARENT = {
+    "type": "string",
+    "minLength": 1,
+    "description": "the benchmark that this file is laid over: the name of one that comes with "
+    "ganbench, or a path from this file's folder",
+}
 _SECTIONS = {
     "training": "Training",
     "training.budget": "Budget",
@@ -43,8 +49,8 @@ def benchmark_schema(registry: Registry) -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "ganbench benchmark",
-        **_mapping({**properties, "profiles": profiles}),
-        "required": ["version", "name"],
+        **_mapping({**properties, "profiles": profiles, EXTENDS: _PARENT}),
+        "anyOf": [{"required": ["version", "name"]}, {"required": [EXTENDS]}],
         "$defs": {**defs, **partial},
     }
 

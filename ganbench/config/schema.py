@@ -287,7 +287,8 @@ AXES = (
 )
 RUN_KEYS = tuple(RunSettings.model_fields)
 CELL_KEYS = tuple(CellSettings.model_fields)
-TOP_KEYS = (*RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
+EXTENDS = "extends"
+TOP_KEYS = (EXTENDS, *RUN_KEYS, *CELL_KEYS, "matrix", "profiles")
 
 
 def section_of(info: Any) -> type[Settings] | None:

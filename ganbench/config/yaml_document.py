@@ -53,6 +53,10 @@ _PLAIN_TAGS = {
 }
 
 
+class NoSuchFile(ConfigError):
+    """A path at which there is nothing."""
+
+
 @dataclass(frozen=True)
 class Replaced:
     """A plugin that another took the place of, with the options that went with it."""
@@ -86,6 +90,7 @@ class Document:
     text: str
     root: MappingNode
     replaced: tuple[Replaced, ...] = ()  # what merging left out
+    parent: Document | None = None  # the file that it extends
 
     @classmethod
     def read(cls, path: Path) -> Document:
@@ -99,7 +104,7 @@ class Document:
                 raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes; not a benchmark file")
             text = path.read_bytes().decode("utf-8")
         except FileNotFoundError as error:
-            raise ConfigError(f"{path}: there is no such file") from error
+            raise NoSuchFile(f"{path}: there is no such file") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"{path}: not a text file in UTF-8: {error.reason}") from error
         except OSError as error:
@@ -116,7 +121,9 @@ class Document:
         if root is None:
             raise ConfigError(f"{name}:1:1: the file is empty; write a mapping of settings")
         if not isinstance(root, MappingNode):
-            raise ConfigError(f"{_mark(root)}: expected a mapping of settings, found {_kind(root)}")
+            raise ConfigError(
+                f"{place_of(root)}: expected a mapping of settings, found {_kind(root)}"
+            )
         return cls(name, text, root)
 
     def merged(self, other: MappingNode) -> Document:
@@ -170,6 +177,12 @@ class Document:
         """Return the values without their places."""
         return plain(self.root)
 
+    def file_of(self, key: str) -> str:
+        """Return the file in which the value of a key was written; its own, of one by --set."""
+        node = self.child(key)
+        name: str = node.start_mark.name if node else self.name
+        return self.name if name.startswith("--set ") else name
+
     def where(self, loc: Sequence[str | int]) -> str:
         """Return `file:line:column` of the value at `loc`, or of its nearest parent that exists."""
         node: Node = self.root
@@ -182,7 +195,7 @@ class Document:
                 place, node = hit
             elif isinstance(node, SequenceNode) and step in range(len(node.value)):
                 place = node = node.value[int(step)]
-        return _mark(place)
+        return place_of(place)
 
 
 @dataclass
@@ -231,7 +244,7 @@ def _scalar(node: Node) -> str | int | float | bool | None:
         if name == "float":
             return _number(text)
     except (KeyError, ValueError) as error:
-        raise ConfigError(f"{_mark(node)}: '{text[:40]}' cannot be read as !!{name}") from error
+        raise ConfigError(f"{place_of(node)}: '{text[:40]}' cannot be read as !!{name}") from error
     return None if name == "null" else text
 
 
@@ -270,12 +283,12 @@ def _check(root: Node) -> None:
         count += 1
         if count > MAX_NODES or depth > MAX_DEPTH:
             raise ConfigError(
-                f"{_mark(node)}: more than {MAX_NODES:,} values, or {MAX_DEPTH} levels, once "
+                f"{place_of(node)}: more than {MAX_NODES:,} values, or {MAX_DEPTH} levels, once "
                 "aliases are written out; not a benchmark file"
             )
         if node.tag not in _PLAIN_TAGS[type(node)]:
             tag = node.tag.replace(_TAG, "!!")
-            raise ConfigError(f"{_mark(node)}: tag '{tag}' is not allowed; write plain values")
+            raise ConfigError(f"{place_of(node)}: tag '{tag}' is not allowed; write plain values")
         if isinstance(node, ScalarNode):
             _refuse_surrogates(node)
             _scalar(node)
@@ -290,18 +303,18 @@ def _check(root: Node) -> None:
 
 def _refuse_surrogates(node: Node) -> None:
     if not node.value.isascii() and re.search("[\ud800-\udfff]", node.value):
-        raise ConfigError(f"{_mark(node)}: half of a surrogate pair is no text; write it whole")
+        raise ConfigError(f"{place_of(node)}: half of a surrogate pair is no text; write it whole")
 
 
 def _refuse_duplicates(node: MappingNode) -> None:
     first: dict[str, int] = {}
     for key, _ in node.value:
         if not isinstance(key, ScalarNode):
-            raise ConfigError(f"{_mark(key)}: a key must be plain text, found {_kind(key)}")
+            raise ConfigError(f"{place_of(key)}: a key must be plain text, found {_kind(key)}")
         line = key.start_mark.line + 1
         if key.value in first:
             raise ConfigError(
-                f"{_mark(key)}: '{key.value}' appears twice, first on line {first[key.value]}"
+                f"{place_of(key)}: '{key.value}' appears twice, first on line {first[key.value]}"
             )
         first[key.value] = line
 
@@ -320,7 +333,7 @@ def _flatten(node: Node) -> None:
     own = [(key, value) for key, value in node.value if key.value != "<<"]
     for source in merged.value if isinstance(merged, SequenceNode) else [merged]:
         if not isinstance(source, MappingNode):
-            raise ConfigError(f"{_mark(merged)}: '<<' takes an alias of a mapping")
+            raise ConfigError(f"{place_of(merged)}: '<<' takes an alias of a mapping")
         present = {key.value for key, _ in own}
         own += [(key, value) for key, value in source.value if key.value not in present]
     node.value = own
@@ -352,7 +365,7 @@ def _replaced(base: MappingNode, over: MappingNode, path: str = "") -> Iterator[
         own = {k.value for k, _ in value.value}
         if gone := {k.value: node for k, node in below.value if k.value not in own}:
             before, after = (plain(_get(node, "name") or node) for node in (below, value))
-            yield Replaced(_mark(key), at, before, after, gone, own == {"name"})
+            yield Replaced(place_of(key), at, before, after, gone, own == {"name"})
 
 
 def _merges(base: Node, over: Node) -> bool:
@@ -367,7 +380,8 @@ def _get(node: MappingNode, key: str) -> Node | None:
     return next((value for k, value in node.value if k.value == key), None)
 
 
-def _mark(node: Node) -> str:
+def place_of(node: Node) -> str:
+    """Return `file:line:column` of a node, or the `--set` that it is of."""
     mark = node.start_mark
     return _place(mark.name, mark.line + 1, mark.column + 1)
 

@@ -2,6 +2,7 @@
 
 run.json               what was asked, of what versions, on what machine
 config.source.yaml     the benchmark file as it was
+config.parent.yaml     the one that it extends, where it does
 config.resolved.yaml   with the profile and the overrides merged in
 plan.json              every cell, resolved
 data.json              the data that the trials have seen; others are refused
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUN, PLAN, TRIALS = "run.json", "plan.json", "trials"
-SOURCE, RESOLVED = "config.source.yaml", "config.resolved.yaml"
+SOURCE, PARENT = "config.source.yaml", "config.parent.yaml"
+RESOLVED = "config.resolved.yaml"
 TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
 OPEN_WINDOW = "window.json"  # while a trial trains
 PROBES = "probes.jsonl"  # where `evaluation.every` asks for any

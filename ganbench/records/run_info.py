@@ -83,6 +83,7 @@ class RunInfo:
     cwd: str = "."  #: where relative paths begin
     config: str = ""  #: the benchmark file
     config_sha256: str = ""
+    extends: str | None = None  # the file that the benchmark file is laid over
     profile: str | None = None
     overrides: tuple[str, ...] = ()
     execution: Execution = Execution()

@@ -35,7 +35,7 @@ Tell = Callable[[int, str], None]  # given a level of `logging` and a sentence
 class BenchmarkArguments:
     """A benchmark file and everything that changes what it means, as the command line has them."""
 
-    file: Path
+    file: Path  # no name of one that comes with ganbench: the path of that
     profile: str | None = None
     overrides: tuple[str, ...] = ()  # KEY=VALUE, of --set
     seeds: str | None = None  # as in 0,1,2 or 0-4; None: the file's
@@ -62,8 +62,10 @@ class BenchmarkArguments:
 
         Raises ConfigError for anything else, and NothingSelected for no seed.
         """
+        from ganbench.config import shipped
+
         return cls(
-            Path(file),
+            shipped.named(str(file)),
             profile,
             _texts("overrides", overrides),
             _seeds(seeds),
@@ -236,7 +238,7 @@ def config_plugins(document: Document, arguments: BenchmarkArguments) -> list[st
     from ganbench.config import benchmark_file
 
     named = set(map(_place, arguments.plugins))
-    asked = benchmark_file.plugins_of(document, arguments.file)
+    asked = benchmark_file.plugins_of(document)
     strange = [name for name in asked if _place(name) not in named]
     if strange and not arguments.trusts_file:
         code = ", ".join(strange)

@@ -37,7 +37,9 @@ from ganbench.util.process_settings import put_back
 
 logger = logging.getLogger(__name__)
 
-BEGINNING = (run_folder.TRIALS, run_folder.PLAN, "config.source.yaml", "config.resolved.yaml")
+BEGINNING = (
+    run_folder.TRIALS, run_folder.PLAN, run_folder.SOURCE, run_folder.PARENT, run_folder.RESOLVED,
+)  # fmt: skip
 LEFTOVERS = (
     run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS,
     run_folder.OPEN_WINDOW, run_folder.PROBES, "worker.log",
@@ -92,8 +94,11 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
     info = _info(planned, order, registry)
     try:
         (directory / run_folder.TRIALS).mkdir(parents=True, exist_ok=True)
-        files.write_text(directory / "config.source.yaml", order.config.document.text)
-        files.write_text(directory / "config.resolved.yaml", _yaml(order.config.document.data()))
+        document = order.config.document
+        files.write_text(directory / run_folder.SOURCE, document.text)
+        if document.parent:
+            files.write_text(directory / run_folder.PARENT, document.parent.text)
+        files.write_text(directory / run_folder.RESOLVED, _yaml(document.data()))
         run_folder.write_plan(directory / run_folder.PLAN, planned)
         files.write_json(directory / run_folder.RUN, asdict(info))  # last: now it is a run
     except OSError as error:
@@ -331,6 +336,7 @@ def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
         cwd=os.getcwd(),
         config=str(order.config_path),
         config_sha256=hashlib.sha256(order.config.document.text.encode()).hexdigest(),
+        extends=parent.name if (parent := order.config.document.parent) else None,
         profile=order.profile,
         overrides=order.overrides,
         machine=provenance.hardware(planned.device),

@@ -121,6 +121,14 @@ def refusals(text: str, plugins: Registry) -> list[str]:
     return found
 
 
+def test_a_file_that_extends_another_may_lack_all_else_and_a_profile_extends_none(valid) -> None:
+    assert valid("extends: cgan_mnist\n")
+    assert valid("extends: ../mine.yaml\ntraining: {batch_size: 8}\n")
+    assert not valid("training: {batch_size: 8}\n")
+    assert not valid("extends: [cgan_mnist]\n")
+    assert not valid(GOOD + "  wide: {extends: cgan_mnist}\n")
+
+
 def test_profile_may_set_an_option_of_a_plugin_alone(valid) -> None:
     assert valid(GOOD + "  wide: {dataset: {root: here}}\n")
 

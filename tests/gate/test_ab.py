@@ -17,6 +17,7 @@ from helpers.hanging import processes_of
 
 from ganbench.cli import cli
 from ganbench.cli.commands import ab as command
+from ganbench.config import shipped
 from ganbench.errors import ConfigError, MeasurementError, NothingSelected, PluginError, RunError
 from ganbench.gate import ab
 from ganbench.gate.ab import Job, reconciled, rounds
@@ -272,6 +273,16 @@ def test_plugins_that_the_file_names_are_each_versions_own(repository: Path) -> 
     asked = BenchmarkArguments(repository / "b.yaml", overrides=("x=1",), device="cpu")
     arguments = command._of_run(asked, document, names_plugins=True)
     assert arguments == ("--set", "x=1", "--set", "plugins=[]", "--seeds", "7", "--device", "cpu")
+
+
+def test_a_repository_is_not_looked_for_around_an_installed_benchmark(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    file = Path(shipped.files()["ci_throughput"])
+    assert command._places(file) == [file.parent, repository]
+    monkeypatch.setattr(shipped, "PACKAGE", file.parents[1])  # as in ganbench/shipped
+    assert command._places(file) == [repository]
 
 
 def test_trees_are_what_the_revisions_were_and_go_even_after_an_error(repository: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import runpy
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,18 +18,47 @@ NEEDED = (  # one of each kind of file that is no Python
     "registry/templates/loss/module.py.template",
     "reports/published/tables/pacgan.yaml",
 )
+SHIPPED = ("*.yaml", "textbook/*.yaml", "textbook/*.py", "textbook/*.csv")
 
 
-def in_the_wheel() -> set[str]:
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The package's files in a wheel, by their names in it."""
     builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
-    return {Path(file.distribution_path).as_posix() for file in builder.recurse_included_files()}
+    (path,) = builder.build(directory=str(tmp_path_factory.mktemp("wheel")), versions=["standard"])
+    with zipfile.ZipFile(path) as found:
+        names = (name for name in found.namelist() if ".dist-info/" not in name)
+        return {name: found.read(name) for name in names}
 
 
-def test_every_file_of_the_package_is_in_the_wheel():
+def test_every_file_of_the_package_is_in_the_wheel(wheel: dict[str, bytes]) -> None:
     files = (path for path in (ROOT / "ganbench").rglob("*") if path.is_file())
     package = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".pyc"}
     assert {f"ganbench/{name}" for name in NEEDED} <= package
-    assert in_the_wheel() == package
+    assert {name for name in wheel if not name.startswith("ganbench/shipped/")} == package
+
+
+def test_the_benchmarks_and_what_textbooks_need_are_in_the_wheel(wheel: dict[str, bytes]) -> None:
+    folder = ROOT / "benchmarks"
+    files = {path for pattern in SHIPPED for path in folder.glob(pattern)}
+    there = {
+        name.removeprefix("ganbench/shipped/"): content
+        for name, content in wheel.items()
+        if name.startswith("ganbench/shipped/")
+    }
+    assert there == {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files)
+    }
+    assert len(there) > 20
+
+
+@pytest.mark.parametrize(("version", "copies"), [("standard", True), ("editable", False)])
+def test_an_editable_install_has_no_copy_of_them(version: str, copies: bool) -> None:
+    pytest.importorskip("hatchling")
+    build_data: dict[str, Any] = {"force_include": {}}
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))["Shipped"]
+    hook.initialize(SimpleNamespace(root=str(ROOT)), version, build_data)
+    assert bool(build_data["force_include"]) == copies
 
 
 def test_the_source_has_what_the_tests_and_the_wheel_need():
@@ -33,4 +66,5 @@ def test_the_source_has_what_the_tests_and_the_wheel_need():
     found = {
         Path(file.path).relative_to(ROOT).parts[0] for file in builder.recurse_included_files()
     }
-    assert {"ganbench", "plugins", "benchmarks", "tests", "README.md", "LICENSE"} <= found
+    needed = {"ganbench", "plugins", "benchmarks", "tests", "hatch_build.py", "README.md"}
+    assert {*needed, "LICENSE"} <= found

@@ -286,6 +286,7 @@ def test_workers_of_xdist_run_the_benchmark_once(tests, file, pytester):
         (["--ganbench-baseline", "a"], "--ganbench-baseline goes with --ganbench FILE or"),
         (["--ganbench-run", "none"], "none: not a run of ganbench: run.json is missing"),
         (["--ganbench", "none.yaml"], "none.yaml: there is no such file"),
+        (["--ganbench", "ring_modes"], "baselines/ring_modes.json: No such file*"),
         (["--ganbench", "tiny.yaml"], "baselines/tiny.json: No such file*baseline update RUN"),
         (["--ganbench", "tiny.yaml", "--ganbench-args=--nope"], "No such option*--nope"),
         (["--ganbench", "tiny.yaml", "--ganbench-args=--only loss=x"], "--only loss=x: leaves no"),

@@ -147,7 +147,12 @@ def _gate(document: Document) -> dict[str, object]:
 
 
 def _places(file: Path) -> list[Path]:
-    return [file.resolve().parent, Path.cwd()]
+    """Return where the repository may be: around the file, unless that is installed, or here."""
+    from ganbench.config import shipped
+
+    folder = file.resolve().parent
+    is_installed = folder.is_relative_to(shipped.PACKAGE.resolve())
+    return [Path.cwd()] if is_installed else [folder, Path.cwd()]
 
 
 def _notes(job: Job, versions: Sequence[Version], rounds: int) -> list[str]:

@@ -25,7 +25,7 @@ def command(root: Path, as_json: bool) -> int:
         print_json(runs)
         return 0
     if not runs:
-        print(f"no runs under {root}; `ganbench run benchmarks/cgan_mnist.yaml` makes one")
+        print(f"no runs under {root}; `ganbench run cgan_mnist` makes one")
     for run in runs:
         states = ", ".join(f"{count} {status}" for status, count in run["trials"].items())
         data = ", ".join(run["datasets"])

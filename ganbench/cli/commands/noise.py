@@ -26,7 +26,7 @@ ASSUMES = (
 
 
 @click.command("noise")
-@options.benchmark
+@options.benchmark_or_run
 @click.option(
     "--candidates", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
     help="Seeds that the gate will be shown.",

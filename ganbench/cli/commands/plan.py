@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 @options.continues
 @click.option("--no-estimate", is_flag=True, help="Do not measure how long trials would take.")
 @click.option("--networks", is_flag=True, help="Show both networks of each cell, layer by layer.")
+@click.option(
+    "--origins",
+    is_flag=True,
+    help="Show where each setting was written, as of a file that extends another always.",
+)
 @options.as_json
 def command(
     arguments: BenchmarkArguments,
     no_estimate: bool,
     networks: bool,
+    origins: bool,
     as_json: bool,
 ) -> int:
     """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
@@ -66,9 +72,11 @@ def command(
         if described["label"] in shown:
             described["layers"] = asdict(shown[described["label"]])
     if as_json:
-        print_json(_document(loaded.plan, cells, total))
+        print_json(_document(loaded, cells, total))
         return 0
     plan_view.show(loaded.plan, cells)
+    if origins or loaded.config.document.parent:
+        plan_view.show_origins(loaded.config.document)
     for label, found in shown.items():
         plan_view.show_layers(label, found)
     count = len(loaded.plan.seeds)
@@ -142,7 +150,10 @@ def _networks(plan: Plan, registry: Registry) -> dict[str, Layers]:
     return {cell.label: layers(cell, registry) for cell in cells if cell in first.values()}
 
 
-def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
+def _document(loaded: Prepared, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
+    from ganbench.config.origins import origins
+
+    plan, document = loaded.plan, loaded.config.document
     return {
         "name": plan.name,
         "plan": plan.id,
@@ -151,4 +162,6 @@ def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> d
         "references": list(plan.references),
         "cells": cells,
         "estimated_seconds": total,
+        "extends": document.parent.name if document.parent else None,
+        "origins": [asdict(origin) for origin in origins(document)],
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import detached, options
+from ganbench.cli import detached, options, shipped_files
 from ganbench.cli.output import tell
 from ganbench.cli.running import check_columns, finish
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 @options.continues
 @click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
+@click.option(
+    "--list",
+    "listed",
+    is_flag=True,
+    is_eager=True,
+    help="List the benchmarks that come with ganbench, and run none.",
+)
 @options.offline
 @options.fail_fast
 @options.max_time
@@ -31,6 +38,7 @@ def command(
     arguments: BenchmarkArguments,
     jobs: int | None,
     out: Path | None,
+    listed: bool,
     fail_fast: bool,
     max_time: float | None,
     detach: bool,
@@ -40,10 +48,14 @@ def command(
 ) -> int:
     """Run a benchmark FILE and print the finished tables.
 
+    FILE is a path, or the name of a benchmark that comes with ganbench, such as cgan_mnist.
     Results go to results/NAME/TIME, or to --out. A run that is stopped is finished by
     `ganbench resume`. With --continue each cell goes on from where RUN, whose file had
     execution.keep_state: true, ended with the same one at a smaller budget.
     """
+    if listed:
+        shipped_files.show(as_json=as_json)
+        return 0
     from ganbench.runs import benchmark
 
     if detach and (as_json or columns):

@@ -26,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ARGUMENTS = [
     click.argument(
         "target",
+        cls=options.Unless,
+        unless="copied",
         metavar="NAME|FOLDER|FILE",
         shell_complete=completion.plugins("dataset", or_else="file"),
     ),
@@ -69,9 +71,11 @@ def chosen(
 ) -> Chosen:
     """Return the data set of a name, or else of a folder or file in the working directory.
 
-    A name wins over a folder, which ./ reaches. Of a benchmark file it is the one that the file
-    names, whose `plugins` are imported where it is trusted. Raises ConfigError where there is none.
+    A name wins over a folder, which ./ reaches. Of a benchmark file, of which those that come with
+    ganbench have names too, it is the one that the file names, whose `plugins` are imported where
+    it is trusted. Raises ConfigError where there is none.
     """
+    from ganbench.config import shipped
     from ganbench.registry import registry
 
     if not target:
@@ -88,6 +92,8 @@ def chosen(
         options = of_path(path, with_tables)
         name = options.pop("name")
         return Chosen(path.resolve().name, _built(found, name, settings, **options))
+    if file := shipped.files().get(target):
+        return _of_file(file, settings, plugins, trusts_file)
     if os.sep in target or target.startswith(("~", ".")) or path.suffix:
         raise ConfigError(f"{target}: there is no such folder")
     try:

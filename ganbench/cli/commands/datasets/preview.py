@@ -97,8 +97,8 @@ def command(
 
     \b
     ganbench datasets preview ~/bricks
-    ganbench datasets preview benchmarks/textbook/cgan_eyeglasses.yaml --class 1 --page 2
-    ganbench datasets preview benchmarks/textbook/cgan_eyeglasses.yaml --suspects 600
+    ganbench datasets preview cgan_eyeglasses --class 1 --page 2
+    ganbench datasets preview cgan_eyeglasses --suspects 600
     """  # noqa: D205
     from ganbench.cli.commands.datasets.suspects import Asked, told
     from ganbench.pictures import montage

@@ -55,6 +55,7 @@ def section(view: ReportView) -> list[Markup]:
         ("failed plugins", _listed(made.failed_plugins)),
         *((f"git: {k}", _commit(state)) for k, state in made.git.items() if state),
         ("file's SHA-256", info.config_sha256),
+        ("file extends", info.extends or ""),
         ("platform", machine.platform),
         ("processor", machine.cpu),
         ("cores", "" if machine.cores is None else str(machine.cores)),
