@@ -15,6 +15,7 @@ from ganbench.cli.output import print_json, tell
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
+    from ganbench.config.yaml_document import Document
     from ganbench.models.layers import Layers
     from ganbench.models.parts import ParameterCounts
     from ganbench.records.cells import Cell, Plan
@@ -72,7 +73,7 @@ def command(
         if described["label"] in shown:
             described["layers"] = asdict(shown[described["label"]])
     if as_json:
-        print_json(_document(loaded, cells, total))
+        print_json(_document(loaded.plan, cells, total) | _written(loaded.config.document))
         return 0
     plan_view.show(loaded.plan, cells)
     if origins or loaded.config.document.parent:
@@ -150,10 +151,7 @@ def _networks(plan: Plan, registry: Registry) -> dict[str, Layers]:
     return {cell.label: layers(cell, registry) for cell in cells if cell in first.values()}
 
 
-def _document(loaded: Prepared, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
-    from ganbench.config.origins import origins
-
-    plan, document = loaded.plan, loaded.config.document
+def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
     return {
         "name": plan.name,
         "plan": plan.id,
@@ -162,6 +160,14 @@ def _document(loaded: Prepared, cells: list[dict[str, Any]], total: float | None
         "references": list(plan.references),
         "cells": cells,
         "estimated_seconds": total,
+    }
+
+
+def _written(document: Document) -> dict[str, Any]:
+    """Return where each setting was written."""
+    from ganbench.config.origins import origins
+
+    return {
         "extends": document.parent.name if document.parent else None,
         "origins": [asdict(origin) for origin in origins(document)],
     }
