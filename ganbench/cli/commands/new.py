@@ -77,7 +77,8 @@ def command(
     shipped_files.refuse(target)
     return _write(
         target, settings, plugins, out,
-        force=force, minutes=minutes, device=device, as_json=as_json, quiet=quiet,
+        trusts_file=trusts_file, force=force, minutes=minutes, device=device,
+        as_json=as_json, quiet=quiet,
     )  # fmt: skip
 
 
@@ -102,6 +103,7 @@ def _write(
     plugins: tuple[str, ...],
     out: Path | None,
     *,
+    trusts_file: bool,
     force: bool,
     minutes: float,
     device: str,
