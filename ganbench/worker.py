@@ -125,7 +125,7 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback], clock: Clock
     with clock.part("plugins"):
         plugins = registry.load(trial.plugins, rehearse=False)  # the runner has done that
     if trial.reference is not None:
-        found = judge_control(trial.reference, plugins, directory, clock)
+        found = judge_control(trial, trial.reference, plugins, directory, clock)
     else:
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)

@@ -35,6 +35,8 @@ COMMANDS = {
     "cancel": "End a run that is at work, so that it can be resumed.",
     "show": "Print a run's table again.",
     "report": "Print it as Markdown, CSV or JSON, or beside published numbers.",
+    "evaluate": "Judge samples from elsewhere, or a trained model; train nothing.",
+    "judge": "Train a classifier of your own labelled images, for numbers of classes.",
     "sample": "Draw new images from a trained model.",
     "frames": "Show the same latents at chosen moments of a training.",
     "interpolate": "Walk between latents, between labels, or both.",

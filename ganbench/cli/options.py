@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
@@ -35,13 +36,19 @@ plugin = click.option(
 run_dir = click.argument("run_dir", type=click.Path(path_type=Path), shell_complete=completion.runs)
 
 
-def _names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    return [name.strip() for name in value.split(",")] if value is not None else None
+def names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Return a list of an option's words between commas; None where it is left out.
+
+    A comma in parentheses belongs to a word, as in fid@random-conv(width=8,depth=2).
+    """
+    if value is None:
+        return None
+    return [name.strip() for name in re.split(r",(?![^()]*\))", value)]
 
 
 columns = click.option(
     "--columns",
-    callback=_names,
+    callback=names,
     metavar="fid,modes|all",
     help="Show these columns in the terminal; by default as many of the first as fit.",
 )

@@ -95,7 +95,8 @@ def check_columns(plan: Plan, registry: Registry, names: list[str] | None) -> No
 
     if not names or "all" in names:
         return
-    specs = {spec.name: spec for cell in plan.cells for spec in cell.metrics}
+    rows = (*plan.cells, *plan.references)
+    specs = {spec.name: spec for row in rows for spec in row.metrics}
     given = [column for spec in specs.values() for column in registry.build_spec(spec).columns]
     columns = tuple(dict.fromkeys([*given, *SIZES_AND_TIME]))
     try:

@@ -18,8 +18,9 @@ from ganbench.config.workshop import Workshop
 from ganbench.contracts.datasets import Dataset
 from ganbench.errors import ConfigError, DataError, Incompatible, RunError
 from ganbench.evaluation import controls, watches
+from ganbench.evaluation.judges import choice as judges
 from ganbench.models import initial_weights
-from ganbench.records.cells import PLAIN, Cell, Plan, Reference, Spec
+from ganbench.records.cells import PLAIN, Cell, JudgeChoice, Plan, Reference, Spec
 from ganbench.records.columns import unclear
 from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
@@ -64,7 +65,15 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     references = {
         reference.id: reference
         for cell, request in _judged_alike(cells, config)
-        for reference in _references(cell, request.settings.evaluation.controls, workshop)
+        for reference in references_of(
+            request.settings.evaluation.controls,
+            cell.dataset,
+            cell.axes.get("dataset", cell.dataset.name),
+            cell.num_samples,
+            cell.metrics,
+            workshop,
+            cell.judge,
+        )
     }
     return Plan(
         config.run.name,
@@ -106,8 +115,9 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
         d_norm=asked.d_norm or "none",
         schedule=settings,
         num_samples=asked.evaluation.num_samples,
-        metrics=(metrics := _metrics(request, workshop, built)),
-        extractors=_extractors(built, metrics, workshop),
+        metrics=(metrics := metrics_of(asked.evaluation.metrics, dataset, workshop, request.where)),
+        judge=(judge := _judge(request, built)),
+        extractors=_extractors(None if judge else built.judge, metrics, workshop),
         g_optimizer=players.said_of("generator"),
         d_optimizer=players.said_of("discriminator"),
         samplers=_samplers(request, workshop),
@@ -130,19 +140,24 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
     return cell
 
 
-def _metrics(request: CellRequest, workshop: Workshop, dataset: Dataset) -> tuple[Spec, ...]:
-    """Give metrics with open `features` the data set's own extractor."""
+def metrics_of(
+    choices: Sequence[Choice[Any]], dataset: Spec, workshop: Workshop, where: str
+) -> tuple[Spec, ...]:
+    """Return what is measured; metrics with open `features` take the data set's own extractor.
+
+    Raises ConfigError where it has none.
+    """
     specs = []
-    for choice in request.settings.evaluation.metrics:
+    for choice in choices:
         spec = workshop.spec(choice)
         if "features" in spec.options:
-            chosen = spec.options["features"] or dataset.features
+            chosen = spec.options["features"] or workshop.build(dataset).features
             if chosen is None:
                 known_extractors = ", ".join(workshop.registry.names("feature extractor"))
                 raise ConfigError(
-                    f"{request.where}: data set '{request.settings.dataset.name}' has no feature "
-                    f"extractor of its own for metric '{spec.name}'; name one, as in "
-                    f"{spec.name}@pixels\n  known: {known_extractors}"
+                    f"{where}: data set '{dataset.name}' has no feature extractor of its own for "
+                    f"metric '{spec.name}'; name one, as in {spec.name}@pixels\n  known: "
+                    f"{known_extractors}"
                 )
             options = {**spec.options, "features": workshop.extractor_label(chosen)}
             spec = workshop.with_options(spec, options)
@@ -163,9 +178,16 @@ def _samplers(request: CellRequest, workshop: Workshop) -> tuple[Spec, ...]:
     return () if [spec.name for spec in ordered] == [PLAIN] else tuple(ordered)
 
 
-def _extractors(dataset: Dataset, metrics: Sequence[Spec], workshop: Workshop) -> tuple[Spec, ...]:
+def _judge(request: CellRequest, dataset: Dataset) -> JudgeChoice | None:
+    try:
+        return judges.planned(request.settings.evaluation.judge, dataset)
+    except (ConfigError, DataError) as error:
+        raise ConfigError(f"{request.where}: evaluation.judge: {error}") from error
+
+
+def _extractors(judge: str | None, metrics: Sequence[Spec], workshop: Workshop) -> tuple[Spec, ...]:
     names: dict[str | None, None] = dict.fromkeys(
-        [dataset.judge, *(metric.options.get("features") for metric in metrics)]
+        [judge, *(metric.options.get("features") for metric in metrics)]
     )
     return tuple(workshop.extractor(name) for name in names if name is not None)
 
@@ -273,23 +295,26 @@ def _judged_alike(cells: Sequence[Cell], config: Config) -> Iterator[tuple[Cell,
     for cell, request in zip(cells, config.cells, strict=True):
         specs = (cell.dataset, *cell.metrics)  # of one workshop: the same are one object
         controls = tuple(request.settings.evaluation.controls)
-        key = (*map(id, specs), cell.axes.get("dataset"), cell.num_samples, controls)
+        key = (*map(id, specs), cell.axes.get("dataset"), cell.num_samples, cell.judge, controls)
         found.setdefault(key, (cell, request))
     yield from found.values()
 
 
-def _references(cell: Cell, asked: Sequence[Control], workshop: Workshop) -> Iterator[Reference]:
-    dataset = workshop.build(cell.dataset)
+def references_of(
+    asked: Sequence[Control],
+    dataset: Spec,
+    called: str,
+    num_samples: int,
+    metrics: tuple[Spec, ...],
+    workshop: Workshop,
+    judge: JudgeChoice | None = None,
+) -> Iterator[Reference]:
+    """Yield the rows of real images that a data set can have; tables call it `called`."""
+    built, axes = workshop.build(dataset), {"dataset": called}
     for control in asked:
-        if controls.unsupported(control, dataset) is None:
-            yield Reference(
-                f"{controls.TITLES[control]} ({cell.axes.get('dataset', cell.dataset.name)})",
-                {"dataset": cell.axes.get("dataset", cell.dataset.name)},
-                control,
-                cell.dataset,
-                cell.num_samples,
-                cell.metrics,
-            )
+        if controls.unsupported(control, built) is None:
+            title = f"{controls.TITLES[control]} ({called})"
+            yield Reference(title, axes, control, dataset, num_samples, metrics, judge=judge)
 
 
 def _refuse_twins(cells: Sequence[Cell], config: Config) -> None:

@@ -93,6 +93,11 @@ class EvaluationSettings(Settings):
         default=(SamplerChoice(name=PLAIN),),
         description="how images are drawn of the trained model: each gives a row of its own",
     )
+    judge: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="of samples' classes: the folder of `ganbench judge train`, or auto, which "
+        "trains one once and keeps it; null: the data set's own",
+    )
     frames: Frames = Field(
         default=Frames(), description="moments at which a picture of the fixed latents is kept"
     )

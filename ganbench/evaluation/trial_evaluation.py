@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganbench.contracts.datasets import Dataset
-from ganbench.contracts.feature_extractors import Features, Unavailable
+from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
 from ganbench.contracts.images import LabeledImages, Split
 from ganbench.contracts.metrics import require_classes
 from ganbench.contracts.moments import Moments
@@ -57,11 +57,13 @@ class TrialEvaluation:
         split: str = "train",
         again: Callable[[], tuple[LabeledImages, LabeledImages]] | None = None,
         sampler: Mapping[str, Any] | None = None,
+        judge: FeatureExtractor | None = None,
     ) -> None:
         """`split` says what `train` is, where it is not the whole training set.
 
         `again` makes `train` and `fake` another time, the same to the bit.
-        `sampler` is what protocols say of how `fake` was drawn: nothing of `plain`.
+        `sampler` is what protocols say of how `fake` was drawn: nothing of `plain`. `judge` tells
+        classes in the place of the data set's own.
         """
         self.dataset = dataset
         self.image = dataset.image_spec()
@@ -72,6 +74,7 @@ class TrialEvaluation:
         self.directory = directory
         self.sampler = sampler
         self.real_data = RealData(dataset, train, root, split)
+        self._judge = judge
         self._registry = registry
         self._root = root
         self._again = again
@@ -192,11 +195,13 @@ class TrialEvaluation:
 
     def classes(self) -> Tensor:
         """Return the class of each fake, (N,), as the data set's judge sees it."""
-        if self.dataset.judge is None:
-            raise Unavailable(f"data set '{self.dataset.name}' has no judge of classes")
-        probabilities = self.features(self.dataset.judge).probabilities
+        name = self._judge.name if self._judge else self.dataset.judge
+        if name is None:
+            train = "; evaluation.judge: auto trains one" if self.image.num_classes > 1 else ""
+            raise Unavailable(f"data set '{self.dataset.name}' has no judge of classes{train}")
+        probabilities = self.features(name).probabilities
         if probabilities is None:
-            raise ContractError(f"judge '{self.dataset.judge}' gives no probabilities")
+            raise ContractError(f"judge '{name}' gives no probabilities")
         return probabilities.argmax(1)
 
     def class_shares(self) -> Tensor:
@@ -225,7 +230,7 @@ class TrialEvaluation:
     def _note_extractor(self, name: str) -> None:
         """Make the extractor's protocol part of the metric's."""
         if name not in self._usage.extractors:
-            extractor = self._registry.extractor(name)
+            extractor = self._extractor(name)
             self._usage.extractors[name] = {
                 "fingerprint": extractor.fingerprint(),
                 **extractor.protocol(),
@@ -247,13 +252,19 @@ class TrialEvaluation:
     def _batches(
         self, name: str, images: Tensor, chosen: Tensor | None = None
     ) -> Iterator[Features]:
-        extractor = self._registry.extractor(name)
+        extractor = self._extractor(name)
         if why := extractor.unsupported(self.image) or extractor.missing(self._root):
             raise Unavailable(f"feature extractor '{name}': {why}")
         return extraction.batches(extractor, self.image, self._root, images, chosen)
 
     def _fingerprint(self, name: str) -> str:
-        return self._registry.extractor(name).fingerprint()
+        return self._extractor(name).fingerprint()
+
+    def _extractor(self, name: str) -> FeatureExtractor:
+        if self._judge and name == self._judge.name:
+            return self._judge
+        found: FeatureExtractor = self._registry.extractor(name)
+        return found
 
 
 def _as_tensors(moments: Moments) -> dict[str, Tensor]:

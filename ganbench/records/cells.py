@@ -36,7 +36,7 @@ NAMES = ("label", "axes", "incompatible", "followed")
 """Of a cell's fields, those that are in no id: what tables call it, why it cannot be built, and how
 its training is watched."""
 
-JUDGING = ("num_samples", "metrics", "extractors", "samplers", "judged_labels")
+JUDGING = ("num_samples", "metrics", "extractors", "samplers", "judged_labels", "judge")
 """Those that a training knows nothing of. Whatever else comes between it and the numbers belongs
 here too."""
 
@@ -48,6 +48,10 @@ CONTINUED = "continued"
 
 PLAIN = "plain"
 """The sampler that draws latents as they were drawn in training."""
+
+
+LOSSY = {".jpg", ".jpeg", ".jfif", ".webp", ".heic", ".heif", ".avif"}
+"""How files end that change the values of images."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,15 @@ class Spec:
     def counted_source(self) -> str:
         """What ids take for the source."""
         return self.counted_as or self.source
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeChoice:
+    """The classifier that says of samples what classes they are of, in the place of the data's."""
+
+    sha256: str = ""  #: of its weights; "": trained where it is first needed
+    recipe: int = 0  #: by which; 0: of a judge that is there
+    path: str = ""  #: its folder as the run was planned; in no id
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,7 @@ class Cell:
     samplers: tuple[Spec, ...] = ()  #: `plain` first, where it is one; (): `plain` alone
     followed: Followed = BY_ITSELF
     judged_labels: JudgedLabels = "data"  #: that samples are drawn for, by their shares or uniform
+    judge: JudgeChoice | None = None  #: None: the data set's own, if it has one
 
     @cached_property
     def id(self) -> str:
@@ -159,20 +173,53 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Images that this run did not make, to be judged beside its own."""
+
+    source: Spec  #: of kind `dataset`, which reads them, or `model`, which draws them
+    sha256: str  #: of images and labels as they are judged; "" of a model, whose weights tell
+    told: dict[str, Any]  #: how they were read, as protocols say it
+
+    @property
+    def place(self) -> str:
+        """Where they lie, or the model that draws them."""
+        return str(self.source.options.get("path", self.source.name))
+
+
+@dataclass(frozen=True)
 class Reference:
-    """Real images, judged like a generator's samples, to read the others by."""
+    """Images that no cell makes, judged like a generator's: real ones, to read the others by.
+
+    Or samples from elsewhere, where there are `samples` in the place of a control.
+    """
 
     label: str
     axes: dict[str, str]
-    control: Control
+    control: Control | None
     dataset: Spec
     num_samples: int
     metrics: tuple[Spec, ...]
+    samples: Samples | None = None
+    judge: JudgeChoice | None = None
 
     @cached_property
     def id(self) -> str:
         """The first 10 hex digits of the SHA-256 of the row as canonical JSON."""
         return _digest(self, without=NAMES)
+
+    @property
+    def about(self) -> str:
+        """Where the samples of a row are from and what is not known of them; "" of real images."""
+        if self.samples is None:
+            return ""
+        told, count = self.samples.told, self.num_samples
+        part = f" of {told['of']:,}" if told.get("of", count) != count else ""
+        lossy = ", ".join(sorted({*told.get("files", ())} & LOSSY))
+        losses = f"; {lossy} files are lossy, which is in every number" if lossy else ""
+        return (
+            f"{self.label}: {count:,}{part} images from {self.samples.place}; what made them is "
+            f"not known here, and such rows are not ranked{losses}."
+        )
 
 
 @dataclass(frozen=True)
@@ -200,12 +247,18 @@ COUNTED_OFF_DEFAULT = (
     HalfLife,
     InitialWeights,
     Continued,
+    JudgeChoice,
     Cell,
     Reference,
 )
 """Records of ours, whose fields that have a default came later."""
 
-UNCOUNTED = {Spec: ("counted_as",), InitialWeights: ("model",), Continued: ("cell", "label", "run")}
+UNCOUNTED = {
+    Spec: ("counted_as",),
+    InitialWeights: ("model",),
+    JudgeChoice: ("path",),
+    Continued: ("cell", "label", "run"),
+}
 """Fields that are no setting: where a model lay that a training began with, say."""
 
 

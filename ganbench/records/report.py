@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+from ganbench.records import additions, judges
 from ganbench.records.cells import CONTINUED, MAIN_AXES, PLAIN, SAMPLER, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
 from ganbench.records.results import MetricValue
@@ -160,6 +161,7 @@ def _row(group: _Group, columns: Sequence[Column]) -> Row:
         reasons=tuple(dict.fromkeys(o.reason for o in outcomes if o.reason)),
         alone=all(o.result.timings is None or o.result.timings.alone for o in outcomes),
         images=None if first.cell else _judged(outcomes),
+        is_outside=first.reference is not None and first.reference.samples is not None,
     )
 
 
@@ -183,8 +185,13 @@ def _by_sampler(rows: list[Row]) -> list[Row]:
 
 
 def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Return the axes that say what a cell is, and any other with more than one value."""
+    """Return the axes that say what a cell is, and any other with more than one value.
+
+    Without a cell, there is one for the names of rows.
+    """
     cells = [row for row in rows if not row.is_reference]
+    if not cells:
+        return ("samples",)
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
     always = (*MAIN_AXES[1:], SAMPLER, CONTINUED)
     return tuple(
@@ -250,11 +257,12 @@ def _notes(
     columns: Sequence[Column],
     every_column: Sequence[Column],  # those without any value too
 ) -> Iterator[Note]:
-    if any(row.n > 1 for row in rows if not row.is_reference):
+    cells = [row for row in rows if not row.is_reference]
+    if any(row.n > 1 for row in cells):
         yield Note(
             "errors", "±: standard error over training seeds (sample standard deviation / √n)."
         )
-    else:
+    elif cells:
         yield Note(
             "errors",
             "One training seed: its spread is unknown, and the best value is no proof of a win.",
@@ -264,13 +272,14 @@ def _notes(
         yield Note("ties", "≈: tied with the best within the standard errors of both.")
     yield from (Note("features", text) for text in _feature_notes(columns))
     yield from (Note("budget", text) for text in _budget_notes(groups))
-    precisions = ", ".join(dict.fromkeys(c.schedule.precision for c in run.plan.cells))
+    precisions = dict.fromkeys(c.schedule.precision for c in run.plan.cells)
     machine, execution = run.info.machine, run.info.execution
-    yield Note(
-        "device",
-        f"Device {machine.device} ({machine.device_name}), {execution.threads} thread(s) "
-        f"per trial, {execution.jobs} trial(s) at a time, {precisions}.",
+    told = (
+        f"Device {machine.device} ({machine.device_name})",
+        f"{execution.threads} thread(s) per trial",
+        f"{execution.jobs} trial(s) at a time",
     )
+    yield Note("device", f"{', '.join((*told, *precisions))}.")
     if any(not row.alone for row in rows):
         yield Note("shared", "*: measured while other trials or programs shared the cores.")
     if listed := _protocols(rows, columns):
@@ -281,6 +290,11 @@ def _notes(
     for row in rows:
         for reason in row.reasons:
             yield Note("failure", f"{row.label}: {row.status}: {reason}")
+    yield from (Note("samples", r.about) for r in run.plan.references if r.samples)
+    judged = (o.result for group in groups.values() for o in group.outcomes)
+    yield from (Note("judges", text) for text in judges.sentences(judged))
+    added = (a for group in groups.values() for o in group.outcomes for a in o.additions)
+    yield from (Note("added", text) for text in additions.sentences(added))
     yield from (Note("missing", text) for text in _missing_notes(rows, every_column))
     yield from (Note("classes", text) for text in _class_notes(groups))
     yield from (Note("data", text) for text in _data_notes(groups))
@@ -315,7 +329,7 @@ def _protocols(rows: Sequence[Row], columns: Sequence[Column]) -> str:
 
 def _missing_notes(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[str]:
     """Why trials that went well have no value, or fewer than there were seeds."""
-    cells = [row for row in rows if not row.is_reference]
+    cells = [row for row in rows if not row.is_reference or row.is_outside]
     found: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
     for column in columns:
         lacking: dict[tuple[str, str], list[str]] = {}

@@ -93,6 +93,7 @@ class SamplerResult:
     metrics: tuple[MetricValue, ...] = ()
     metric_seconds: dict[str, float] = field(default_factory=dict)
     samples_per_second: float | None = None
+    drawn: str = ""  #: SHA-256 of its images and labels
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class TrialResult:
     seconds: dict[str, float] = field(default_factory=dict)  #: of each part, and in `total`
     environment: Environment | None = None
     samplers: dict[str, SamplerResult] = field(default_factory=dict)  #: by name, beside the first
+    drawn: str = ""  #: SHA-256 of the images and labels that were judged, by the first sampler
 
     @property
     def too_short_to_diagnose(self) -> bool:
@@ -135,6 +137,27 @@ class TrialResult:
             metric_seconds=found.metric_seconds,
             timings=timings,
             diagnosis=(),  # of the training, which the first row tells
+            drawn=found.drawn,
+        )
+
+    def with_added(self, added: TrialResult) -> TrialResult:
+        """Return the result with columns that were measured later, where it has no values."""
+        samplers = {
+            name: replace(
+                one,
+                metrics=_filled(one.metrics, added.samplers[name].metrics),
+                metric_seconds={**added.samplers[name].metric_seconds, **one.metric_seconds},
+            )
+            if name in added.samplers
+            else one
+            for name, one in self.samplers.items()
+        }
+        return replace(
+            self,
+            metrics=_filled(self.metrics, added.metrics),
+            metric_seconds={**added.metric_seconds, **self.metric_seconds},
+            protocols=added.protocols | self.protocols,
+            samplers=samplers,
         )
 
     def numbers(self) -> Iterator[MetricValue]:
@@ -156,13 +179,24 @@ class TrialResult:
         found["status"] = self.status.value
         for part in (found, *found["samplers"].values()):
             part["metrics"] = [_flat(one) for one in part["metrics"]]
-        if not self.samplers:
-            del found["samplers"]
+        for name in ("samplers", "drawn"):
+            if not found[name]:
+                del found[name]
         if self.data and not self.data.remarks:
             del found["data"]["remarks"]
         if self.training is None:
             found = {k: v for k, v in found.items() if v or k in ("status", "reason")}
         return found
+
+
+def _filled(
+    measured: tuple[MetricValue, ...], added: tuple[MetricValue, ...]
+) -> tuple[MetricValue, ...]:
+    """Return what was measured, with added columns in the place of those without a value."""
+    later = {one.column.name: one for one in added}
+    kept = tuple(later.pop(one.column.name, one) if one.value is None else one for one in measured)
+    there = {one.column.name for one in kept}
+    return (*kept, *(one for name, one in later.items() if name not in there))
 
 
 def _flat(number: dict[str, Any]) -> dict[str, Any]:
@@ -208,6 +242,20 @@ def read(*paths: Path) -> TrialResult:
     return TrialResult(reason="; ".join(damaged))
 
 
+def parsed(found: Any) -> TrialResult:
+    """Return a result of its JSON. Raises pydantic.ValidationError where it is none."""
+    return stored.typed(TrialResult, _as_typed(found))
+
+
+def _as_typed(found: Any) -> Any:
+    """Return a result with the columns of all its metrics set apart."""
+    found = _with_columns(found)
+    if isinstance(found, dict) and isinstance(samplers := found.get("samplers"), dict):
+        parts = {name: _with_columns(part) for name, part in samplers.items()}
+        found = {**found, "samplers": parts}
+    return found
+
+
 def _parsed(path: Path, found: Any) -> TrialResult:
     if not isinstance(found, dict):
         return TrialResult(reason=f"{path}: expected a mapping, found {type(found).__name__}")
@@ -216,10 +264,7 @@ def _parsed(path: Path, found: Any) -> TrialResult:
             reason=f"{path}: of schema version {shown(version)}, and this ganbench reads "
             f"{SCHEMA_VERSION}; use the version that wrote it"
         )
-    found = _with_columns(found)
-    if isinstance(samplers := found.get("samplers"), dict):
-        parts = {name: _with_columns(part) for name, part in samplers.items()}
-        found = {**found, "samplers": parts}
+    found = _as_typed(found)
     wrong = [] if "status" in found else ["'status' is missing"]
     try:
         whole = stored.typed(TrialResult, found)

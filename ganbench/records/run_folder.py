@@ -12,6 +12,7 @@ trials/ID/metrics.jsonl  a line per window of the training; of a long one that i
 trials/ID/probes.jsonl  a line per moment at which numbers were taken on the way
 trials/ID/result.json  what came of it; end.json instead, when a worker died, or beside it, when
                        that was in a metric, and the numbers before it are kept
+trials/ID/added.json   columns that were measured later, of samples drawn again, and by what
 trials/ID/samplers/NAME  pictures of what other samplers than `plain` drew
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
 trials/ID/state.pt     of one that has, where `execution.keep_state` asks for it: `run --continue`
@@ -32,7 +33,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from ganbench.errors import RunError
-from ganbench.records import results, stored, windows
+from ganbench.records import additions, results, stored, windows
+from ganbench.records.additions import Addition
 from ganbench.records.cells import PLAIN, SAMPLER, Cell, Plan, Reference, as_written, slug
 from ganbench.records.columns import Column
 from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
@@ -149,7 +151,8 @@ class TrialOutcome:
 
     trial: Trial
     directory: Path
-    result: TrialResult  #: of result.json, or of end.json; else unfinished
+    result: TrialResult  #: of result.json, or of end.json; else unfinished; with what was added
+    additions: tuple[Addition, ...] = ()  #: of added.json, by time
 
     @property
     def status(self) -> Status:
@@ -227,7 +230,7 @@ class Run:
             _typed(RunInfo, info, told.format(directory, RUN)),
             _typed(Plan, plan, told.format(directory, PLAN)),
         )
-        if not read.plan.cells or not read.plan.seeds:
+        if not (read.plan.cells or read.plan.references) or not read.plan.seeds:
             raise RunError(
                 f"{told.format(directory, PLAN)} expected one or more cells and seeds, found "
                 f"{len(read.plan.cells)} and {len(read.plan.seeds)}"
@@ -255,7 +258,11 @@ class Run:
     def outcome(self, trial: Trial) -> TrialOutcome:
         """Return a trial with what its folder says now."""
         directory = self.directory / TRIALS / trial.id
-        return TrialOutcome(trial, directory, result_in(directory))
+        result = result_in(directory)
+        added = additions.read(directory, result)
+        for one in added:
+            result = result.with_added(one.result)
+        return TrialOutcome(trial, directory, result, added)
 
     def frame(self) -> pd.DataFrame:
         """Return the long form: a row for each trial and number, with the columns of COLUMNS."""

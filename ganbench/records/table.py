@@ -24,6 +24,9 @@ NoteKind = Literal[
     "missing",
     "classes",
     "data",
+    "samples",
+    "added",
+    "judges",
 ]
 
 
@@ -32,7 +35,8 @@ class Note(str):
 
     The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
     machine), protocols, failure (why a trial came to nothing), missing (why a value is), classes
-    (the worst) and data (what may be wrong with it).
+    (the worst), data (what may be wrong with it), samples (that were not made in the run),
+    added (columns that were measured later) and judges (of classes).
     """
 
     kind: NoteKind  #: such as "ties" and "failure"
@@ -62,11 +66,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Row:
-    """A cell over all its seeds, or real images to read the cells by."""
+    """A cell over all its seeds, or real images to read the cells by, or samples from elsewhere."""
 
     label: str
     axes: dict[str, str]  #: what the cell is made of: loss, conditioning, …
-    is_reference: bool  #: real images
+    is_reference: bool  #: real images, or samples from elsewhere: no cell, which alone are ranked
     n: int  #: seeds with a result
     failed: int  #: seeds that ended badly
     values: dict[str, Summary]  #: by the column's name
@@ -74,6 +78,7 @@ class Row:
     reasons: tuple[str, ...]  #: the different ones, of trials that came to nothing
     alone: bool  #: no other trial shared the machine, and no program its cores
     images: int | None = None  #: that a row of real images judges, as far as it is known
+    is_outside: bool = False  #: samples that this run did not make
 
     @property
     def title(self) -> str:
@@ -163,6 +168,7 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
         "axes": row.axes,
         "reference": row.is_reference,
         "images": row.images,
+        **({"outside": True} if row.is_outside else {}),
         "n": row.n,
         "failed": row.failed,
         "status": row.status,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation
+from ganbench.evaluation.judges import choice as judges
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.models import calibration
@@ -91,7 +93,11 @@ class CellTrial:
         epoch = len(data) // batch * batch if in_epochs else None
         asked = self.sampler.asked
         self.gallery = Gallery(parts, asked, trial.seed, trial.device, directory, epoch)
-        self.looks = Looks(cell, parts, data, plugins, directory, self.gallery, self.sampler)
+        with clock.part("judge") if cell.judge else nullcontext():
+            self.judge = judges.found(cell.judge, parts.dataset, files.data(), data)
+        self.looks = Looks(
+            cell, parts, data, plugins, directory, self.gallery, self.sampler, self.judge
+        )
         self.trainer = make_trainer(
             cell,
             parts,
@@ -321,6 +327,7 @@ class CellTrial:
             directory=directory,
             again=partial(self._again, lambda: self.samplers.drawn(trained, drawn.number).images),
             sampler=drawn.protocol,
+            judge=self.judge,
         )
         with self.clock.part("evaluate"):
             found = judged(judge, () if drawn.reason else self.parts.metrics, foresee)

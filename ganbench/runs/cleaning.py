@@ -18,6 +18,7 @@ from ganbench.util import files
 MADE_AGAIN = {
     "pictures": "decoded pictures of your own data sets",
     "statistics": "statistics of real images",
+    "judges": "classifiers that benchmarks with judge: auto had trained",
     "plugins": "installed plugins that were found to load",
 }
 """Folders of the cache whose files are made again where they are needed."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ganbench.contracts.metrics import Metric
 from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.evaluate import Evaluated, evaluate
+from ganbench.evaluation.real_data import digest
 from ganbench.records import cells
 from ganbench.records.results import DataSeen, TrialResult
 from ganbench.records.status import Status
@@ -21,11 +22,12 @@ def judged(
 
     `foresee` is given, before each metric, the result if that ends the process.
     """
-    found = evaluate(metrics, judge, lambda found: foresee(_result(found, judge)))
-    return _result(found, judge)
+    drawn = digest(judge.fake)
+    found = evaluate(metrics, judge, lambda found: foresee(_result(found, judge, drawn)))
+    return _result(found, judge, drawn)
 
 
-def _result(found: Evaluated, judge: trial_evaluation.TrialEvaluation) -> TrialResult:
+def _result(found: Evaluated, judge: trial_evaluation.TrialEvaluation, drawn: str) -> TrialResult:
     real = judge.real_data
     return TrialResult(
         status=Status.OK,
@@ -34,6 +36,7 @@ def _result(found: Evaluated, judge: trial_evaluation.TrialEvaluation) -> TrialR
         data=DataSeen(real.digest(), len(real.train), real.problems, real.remarks),
         metric_seconds=found.seconds,
         errors=tuple(found.errors),
+        drawn=drawn,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from PIL.Image import Image
 
 from ganbench.contracts.callbacks import Probed
+from ganbench.contracts.feature_extractors import FeatureExtractor
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.metrics import Metric
 from ganbench.evaluation import trial_evaluation, watches
@@ -66,8 +67,10 @@ class Looks:
         directory: Path,
         gallery: Gallery,
         sampler: Sampler,
+        judge: FeatureExtractor | None = None,
     ) -> None:
         """`gallery` keeps the frames; `sampler` draws what numbers are taken of."""
+        self.judge = judge
         self.cell, self.parts, self.data, self.plugins = cell, parts, data, plugins
         self.directory, self.gallery, self.sampler = directory, gallery, sampler
         self.seen = Seen()
@@ -158,7 +161,13 @@ class Looks:
             return load(self.parts.dataset, "train", files.data()), drawn()
 
         judge = trial_evaluation.TrialEvaluation(
-            self.parts.dataset, self.data, drawn(), self.plugins, files.data(), again=again
+            self.parts.dataset,
+            self.data,
+            drawn(),
+            self.plugins,
+            files.data(),
+            again=again,
+            judge=self.judge,
         )
         with readahead.in_order(self.data.images):
             evaluated = evaluate(metrics, judge)

@@ -137,7 +137,7 @@ def execute(
     finished stays.
     """
     observer = observer or Observer()
-    with _locked(run):
+    with locked(run):
         outcomes = run.outcomes()
         _clean(run, outcomes)
         held_data.note(run.directory, outcomes)
@@ -158,7 +158,7 @@ def execute(
         finally:
             observer.ended()
             costs.keep()
-            _write_records(run)
+            write_records(run)
     return run.outcomes()
 
 
@@ -354,7 +354,7 @@ def _absolute(plugin: str) -> str:
     return str(Path(plugin).resolve()) if Path(plugin).is_file() else plugin
 
 
-def _write_records(run: Run) -> None:
+def write_records(run: Run) -> None:
     """results.csv, and in run.json the hashes of the data that trials have seen."""
     frame = run.frame()
     for name in frame.select_dtypes(exclude="number"):
@@ -368,7 +368,8 @@ def _write_records(run: Run) -> None:
 
 
 @contextmanager
-def _locked(run: Run) -> Iterator[None]:
+def locked(run: Run) -> Iterator[None]:
+    """Be the only ganbench at work in a run's folder. Raises RunError where another one is."""
     try:
         with holding.held(run.directory):
             yield

@@ -132,5 +132,5 @@ def beside(
         errors=(*judged.errors, *errors),
         protocols=judged.protocols | found.protocols,
         samplers=judged.samplers
-        | {sampler: SamplerResult(found.metrics, found.metric_seconds, per_second)},
+        | {sampler: SamplerResult(found.metrics, found.metric_seconds, per_second, found.drawn)},
     )

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     is_eager=True,
     help="List the benchmarks that come with ganbench, and run none.",
 )
+@click.option(
+    "--with",
+    "samples",
+    multiple=True,
+    metavar="[NAME=]SAMPLES",
+    help="Judge these samples from elsewhere as a row of the same table; may be repeated.",
+)
 @options.offline
 @options.fail_fast
 @options.max_time
@@ -39,6 +46,7 @@ def command(
     jobs: int | None,
     out: Path | None,
     listed: bool,
+    samples: tuple[str, ...],
     fail_fast: bool,
     max_time: float | None,
     detach: bool,
@@ -51,7 +59,9 @@ def command(
     FILE is a path, or the name of a benchmark that comes with ganbench, such as cgan_mnist.
     Results go to results/NAME/TIME, or to --out. A run that is stopped is finished by
     `ganbench resume`. With --continue each cell goes on from where RUN, whose file had
-    execution.keep_state: true, ended with the same one at a smaller budget.
+    execution.keep_state: true, ended with the same one at a smaller budget. Samples that
+    others made stand in the table where their number, shape and classes are those of the benchmark;
+    they are read as `ganbench evaluate` reads them.
     """
     if listed:
         shipped_files.show(as_json=as_json)
@@ -61,6 +71,10 @@ def command(
     if detach and (as_json or columns):
         raise click.UsageError("--detach prints no table; --json and --columns are for `show`")
     prepared = benchmark.prepare(arguments, tell)
+    if samples:
+        from ganbench.runs.evaluating import with_samples
+
+        prepared = with_samples(prepared, samples)
     check_columns(prepared.plan, prepared.registry, columns)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
     if detach:

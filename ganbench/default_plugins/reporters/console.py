@@ -56,7 +56,7 @@ class Console(Reporter):
         rows = [row for row in first if not row.is_reference]
         left_out: list[str] = []
         for name, shown, of_kind in ((title, first, quality), ("cost", rows, cost)):
-            if is_chosen and not of_kind:
+            if not shown or (is_chosen and not of_kind):
                 continue
             parts = _parts(table, shown, axes, of_kind, terminal.width)
             if self.columns is None:

@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pydantic
 import torch
@@ -34,6 +34,8 @@ from ganbench.util import files, sealed
 
 if TYPE_CHECKING:
     from ganbench.models.trained import TrainingResult
+
+N = TypeVar("N", bound=nn.Module)
 
 FORMAT, FORMAT_VERSION = "ganbench-model", 1
 CONDITIONS = "conditions"  # a tensor of WEIGHTS
@@ -82,6 +84,11 @@ class ModelConfig:
     def networks(self) -> NetworkSpecs:
         """The part of the cell that the networks are built from."""
         return stored.typed(NetworkSpecs, self.cell)
+
+    def in_its_layout(self, network: N) -> N:
+        """Return a network with weights laid out as they were trained, which decides last bits."""
+        last = self.cell.get("schedule", {}).get("channels_last")
+        return network.to(memory_format=torch.channels_last) if last else network
 
 
 def write(

@@ -21,6 +21,7 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.losses import Shapes
 from ganbench.contracts.samplers import SamplingMethod
+from ganbench.contracts.steps import Player
 from ganbench.errors import ConfigError, PluginError
 from ganbench.models import drawing, latents, networks, sampling
 from ganbench.models.label_mixing import mixed_labels
@@ -28,6 +29,7 @@ from ganbench.models.label_source import LabelSource
 from ganbench.models.owned import OwnedNetworks
 from ganbench.models.saved import classes, files, find, mixtures, vectors, walks
 from ganbench.models.saved.files import ModelConfig
+from ganbench.models.trained import Progress, TrainingResult
 from ganbench.pictures.labels import label_name
 from ganbench.records.cells import PLAIN, Spec
 from ganbench.registry import extractor_labels, registry
@@ -205,20 +207,31 @@ class SavedModel:
             raise ConfigError(f"{self.directory}: sampler '{sampler.name}': {error}") from error
         return Samples(images, labels, None)
 
+    def trained(self) -> TrainingResult:
+        """Return all networks as the training left them, without its log."""
+        discriminator = self.discriminator()
+        own = self._owned(discriminator)
+        return TrainingResult(self.generator, discriminator, Progress(), (), 0.0, own)
+
     def _own(self, discriminator: networks.ConditionalDiscriminator) -> dict[str, nn.Module]:
         """Return the networks that plugins had of their own, by `PLUGIN/NAME`."""
+        owned = self._owned(discriminator).values()
+        return {name: net for networks in owned for name, net in networks.named_children()}
+
+    def _owned(self, discriminator: networks.ConditionalDiscriminator) -> dict[Player, nn.Module]:
+        """Return the networks that plugins had of their own, by the player that trained them."""
         specs = self.config.networks
         losses = [self._plugins.built(spec) for spec in (specs.loss, *specs.regularizers) if spec]
         feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
         shapes = Shapes(self.image, self.architecture.latent_dim, feature_dim)
         owned = OwnedNetworks.made((*losses, discriminator.conditioner), shapes)
-        found: dict[str, nn.Module] = {}
-        for player, of_player in (
-            ("generator", owned.generator),
-            ("discriminator", owned.discriminator),
-        ):
+        found: dict[Player, nn.Module] = {
+            "generator": owned.generator,
+            "discriminator": owned.discriminator,
+        }
+        for player, of_player in found.items():
             files.read_weights(self.directory, self.config, f"own.{player}", of_player)
-            found |= dict(of_player.eval().to(self.device).named_children())
+            of_player.eval().to(self.device)
         return found
 
     def _label(self, asked: Label) -> mixtures.Label:
@@ -286,7 +299,7 @@ class SavedModel:
             transforms=[self._plugins.built(spec) for spec in specs.transforms],
         )[1]
         files.read_weights(self.directory, self.config, "discriminator", network)
-        return network.eval().to(self.device)
+        return self.config.in_its_layout(network.eval().to(self.device))
 
     def dataset(self) -> Dataset:
         """Return the data set that it was trained on. Raises GanbenchError."""
@@ -397,7 +410,7 @@ def load_model(
         directory,
         config,
         architecture,
-        generator.eval().to(device),
+        config.in_its_layout(generator.eval().to(device)),
         torch.device(device),
         tuple(own.notes([specs.architecture, specs.g_conditioning])),
         own,

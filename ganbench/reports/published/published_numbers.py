@@ -124,7 +124,7 @@ class Match(Settings):
     def fits(self, subject: Cell | Reference) -> bool:
         """Return whether a cell or a reference row is the model that is meant."""
         if isinstance(subject, Reference):
-            return subject.control == self.reference
+            return subject.control is not None and subject.control == self.reference
         spectral = "spectral" in subject.d_norm.split("+")
         norm_fits = subject.d_norm == self.d_norm if self.d_norm else not spectral
         return (

@@ -215,7 +215,7 @@ def _of_file(
 def _built(registry: Registry, name: str, settings: Sequence[str], **given: Any) -> Dataset:
     fields = registry.options_model("dataset", name).model_fields
     texts = {key for key, info in fields.items() if info.annotation in (str, str | None)}
-    given |= _options(settings, texts)
+    given |= options_of(settings, texts)
     lacking = [key for key, info in fields.items() if info.is_required() and key not in given]
     if lacking and given.keys() <= fields.keys():  # else `build` says what is unknown, too
         raise ConfigError(
@@ -224,7 +224,7 @@ def _built(registry: Registry, name: str, settings: Sequence[str], **given: Any)
     return registry.build("dataset", name, given)
 
 
-def _options(settings: Sequence[str], texts: Container[str]) -> dict[str, Any]:
+def options_of(settings: Sequence[str], texts: Container[str]) -> dict[str, Any]:
     """Return the options' values; of those that are texts, a pattern such as {id} is no mapping."""
     from ganbench.config.yaml_document import Document
 
