@@ -15,7 +15,7 @@ from ganbench.cli.output import print_json
 from ganbench.errors import INTERRUPTIONS, ConfigError
 
 if TYPE_CHECKING:
-    from ganbench.records.cells import Plan
+    from ganbench.records.cells import Cell, Plan, Reference
     from ganbench.records.run_folder import Run, TrialOutcome
     from ganbench.registry.registry import Registry
 
@@ -95,7 +95,7 @@ def check_columns(plan: Plan, registry: Registry, names: list[str] | None) -> No
 
     if not names or "all" in names:
         return
-    rows = (*plan.cells, *plan.references)
+    rows: tuple[Cell | Reference, ...] = (*plan.cells, *plan.references)
     specs = {spec.name: spec for row in rows for spec in row.metrics}
     given = [column for spec in specs.values() for column in registry.build_spec(spec).columns]
     columns = tuple(dict.fromkeys([*given, *SIZES_AND_TIME]))

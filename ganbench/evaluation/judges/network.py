@@ -28,7 +28,7 @@ class ResidualNet(nn.Module):
         ]
         channels = stem
         for width in widths:
-            layers += [Block(channels, width, 2), Block(width, width, 1)]
+            layers.append(Block(channels, width, 2))
             channels = width
         self.body = nn.Sequential(*layers)
         self.head = nn.Linear(channels, image.num_classes)

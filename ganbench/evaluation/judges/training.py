@@ -29,9 +29,9 @@ from ganbench.util.progress import tracked
 from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
 RECIPE = 1  # raise it when the same images would give another judge
-BATCH, EPOCHS = 128, 12
+BATCH, EPOCHS = 128, 10
 LEAST_STEPS, MOST_STEPS = 400, 8000
-CHECKS = 12  # how often the held-out images are looked at, evenly spread
+CHECKS = 10  # how often the held-out images are looked at, evenly spread
 RATE, DECAY, AVERAGED = 4e-3, 0.01, 0.998
 HELD, MOST_HELD = 0.1, 5000  # of the training set, by which it is decided when to stop
 SHIFT = 14  # images are moved by up to a part of so much of their side
