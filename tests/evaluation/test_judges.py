@@ -165,7 +165,7 @@ def test_a_folder_holds_it_and_what_people_read(trained, tmp_path):
     [
         (lambda path: (path / "judge.json").unlink(), "no judge in it"),
         (lambda path: (path / "judge.safetensors").write_bytes(b"x"), "not the weights that"),
-        (lambda path: change(path, accuracy=1.0), "its SHA-256 is another"),
+        (lambda path: change(path, seconds=-1.0), "its SHA-256 is another"),
         (lambda path: (path / "judge.json").write_text("{}"), "of another program"),
     ],
 )

@@ -92,7 +92,7 @@ def test_one_in_a_folder_is_of_the_id_by_its_content(place):
     assert there.judge.sha256 == json.loads(Path("judge/judge.json").read_text())["weights_sha256"]
     call("run", write("judge"), "--out", "run", "--quiet")
     assert row("run", "real test set")["cond-accuracy"] is not None
-    assert "% of 60 test images right" in call("judge", "show", "judge")
+    assert "of 60 test images right" in call("judge", "show", "judge")
 
 
 def test_a_finished_run_gets_numbers_of_classes_later(place):

@@ -154,6 +154,7 @@ def _trained(
     with undisturbed(), torch.enable_grad():
         torch.manual_seed(stream_seed(seed, "judge"))
         net = ResidualNet(dataset.image_spec())
+        net = net.to(memory_format=torch.channels_last)  # a quarter faster on CPUs
         average = AveragedModel(net, multi_avg_fn=_averaged, use_buffers=True)
         optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
@@ -161,8 +162,9 @@ def _trained(
         batches = tracked(_batches(split.learnt, size, steps), "training the judge", steps)
         for step, rows in enumerate(batches, 1):
             optimizer.zero_grad()
-            loss = F.cross_entropy(net(_moved(seen(images[rows]), mirrored)), labels[rows])
-            loss.backward()
+            shown = _moved(seen(images[rows]), mirrored)
+            said = net(shown.contiguous(memory_format=torch.channels_last))
+            F.cross_entropy(said, labels[rows]).backward()
             optimizer.step()
             schedule.step()
             average.update_parameters(net)
