@@ -50,7 +50,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(judge: str = "", name: str = "small.yaml") -> str:
     line = f"  judge: {judge}" if judge else ""
-    Path(name).write_text(BENCHMARK.format(path=Path("real.npz").absolute(), judge=line))
+    text = BENCHMARK.format(path=Path("real.npz").absolute(), judge=line)
+    Path(name).write_text(text, encoding="utf-8")
     return name
 
 
@@ -89,7 +90,8 @@ def test_one_in_a_folder_is_of_the_id_by_its_content(place):
     assert there.id == copied.id
     assert len({plain.id, there.id, auto.id}) == 3
     assert len({cell.training_id for cell in (plain, there, auto)}) == 1
-    assert there.judge.sha256 == json.loads(Path("judge/judge.json").read_text())["weights_sha256"]
+    card = json.loads(Path("judge/judge.json").read_text(encoding="utf-8"))
+    assert there.judge.sha256 == card["weights_sha256"]
     call("run", write("judge"), "--out", "run", "--quiet")
     assert row("run", "real test set")["cond-accuracy"] is not None
     assert "of 60 test images right" in call("judge", "show", "judge")

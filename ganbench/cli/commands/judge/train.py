@@ -28,6 +28,7 @@ def command(
     target: str,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    trusts_file: bool,
     as_json: bool,
     quiet: bool,
     out: Path | None,
@@ -52,7 +53,7 @@ def command(
     from ganbench.evaluation.loading import load
     from ganbench.util import files
 
-    subject = chosen.chosen(target, settings, plugins)
+    subject = chosen.chosen(target, settings, plugins, trusts_file=trusts_file)
     directory = out or Path(f"judge-{subject.label}")
     _check_place(directory, force)
     root = files.data()
