@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
 import click
 import pytest
 import yaml
+from click.testing import CliRunner
 from helpers import tiny
 from helpers.documents import PAGES, ROOT, fenced, files_of, name, shell_lines, text
 
@@ -53,6 +55,26 @@ def test_commands_are_understood(line: str) -> None:
     for path in (context.params.get("file"), *context.params.get("plugins", ())):
         if str(path).startswith(("benchmarks/", "plugins/")):
             assert (ROOT / str(path)).is_file()
+
+
+def plans() -> list[str]:
+    """What README and the first pages run of the repository, as `ganbench plan` takes it."""
+    first = ("README.md", "docs/commands.md", "docs/tutorials/first-run.md")
+    lines = [line for line, page in LINES.items() if page in first and "benchmarks/" in line]
+    runs = [line for line in lines if line.startswith(("ganbench run ", "ganbench plan "))]
+    return [re.sub(r" --(out|jobs) \S+", "", line).split(" ", 2)[2] for line in runs]
+
+
+@pytest.mark.parametrize("arguments", plans())
+def test_runs_can_be_planned(
+    arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "benchmarks").symlink_to(ROOT / "benchmarks")
+    for file, content in files_of(text("README.md")).items():
+        (tmp_path / file).write_text(content, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(cli, ["plan", *shlex.split(arguments), "--no-estimate"])
+    assert done.exit_code == 0, done.output or done.exception
 
 
 @pytest.fixture(scope="module")
