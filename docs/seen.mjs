@@ -1,6 +1,6 @@
 // Looks at each page of the built site in a browser, at the width of a phone in light and of a desk in
 // dark: axe-core must find nothing serious, and no page may scroll sideways. `make docs-seen`, or
-//     node docs/seen.mjs build/docs [FOLDER FOR SCREENSHOTS]
+//     node docs/seen.mjs build/docs [FOLDER FOR SCREENSHOTS [BEGINNING OF A PAGE'S PATH]]
 // CHROME names the browser; else it is looked for where Linux has it.
 import axe from "axe-core";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import puppeteer from "puppeteer-core";
 
-const [site, pictures] = process.argv.slice(2);
+const [site, pictures, only = ""] = process.argv.slice(2);
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
 const BROWSERS = ["/usr/bin/google-chrome", "/usr/bin/chromium", "/usr/bin/chromium-browser"];
 const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 900 } };
@@ -19,6 +19,7 @@ function pagesBelow(folder) {
   return readdirSync(folder, { recursive: true })
     .filter((path) => path.endsWith("index.html") && !OURS.test(path))
     .map((path) => "/" + path.replaceAll("\\", "/").replace(/index\.html$/, ""))
+    .filter((path) => path.startsWith("/" + only))
     .sort();
 }
 
@@ -58,9 +59,11 @@ const server = await serve(resolve(site));
 const browser = await puppeteer.launch({
   executablePath: process.env.CHROME ?? BROWSERS.find(existsSync),
   args: ["--no-sandbox"],
+  protocolTimeout: 600_000,
 });
 if (pictures) mkdirSync(pictures, { recursive: true });
 const tab = await browser.newPage();
+tab.setDefaultTimeout(300_000);
 const address = `http://127.0.0.1:${server.address().port}`;
 const pages = pagesBelow(site);
 let count = 0;
