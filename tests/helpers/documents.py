@@ -41,7 +41,7 @@ def fenced(language: str, text: str) -> list[str]:
 def files_of(shown: str) -> dict[str, str]:
     """The blocks that are files: the paragraph above names one, or the first line does."""
     found = {}
-    pattern = r"([^\n]+)\n\n(?:<!-- .*? -->\n)?```(?:python|yaml)\n(.*?)```"
+    pattern = r"([^\n]+)\n\n(?:<!-- [^\n]* -->\n)?```(?:python|yaml)\n(.*?)```"
     for above, block in re.findall(pattern, shown, re.DOTALL):
         named = re.findall(r"`([\w.-]+\.(?:py|yaml))`", above)
         named += re.findall(r'^"""(\w+\.py)"""', block)
