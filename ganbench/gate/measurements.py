@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ganbench.errors import BaselineError
 from ganbench.records.cells import NAMES, counted_of, settings_of
 from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run, TrialOutcome
@@ -62,7 +63,15 @@ class Measurements:
 
     @classmethod
     def of(cls, run: Run) -> Measurements:
-        """Return what was measured in a run."""
+        """Return what was measured in a run.
+
+        Raises BaselineError for one that trained nothing, whose rows have no seeds to compare.
+        """
+        if not run.plan.cells:
+            raise BaselineError(
+                f"{run.directory}: it judged samples that existed already and trained nothing, so "
+                f"that it has no seeds to compare; `ganbench show {run.directory}` has its numbers"
+            )
         found: dict[str, list[TrialOutcome]] = {}
         for outcome in run.outcomes_by_sampler():
             if outcome.trial.cell is not None and not outcome.trial.cell.incompatible:

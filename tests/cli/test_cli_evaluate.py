@@ -13,7 +13,7 @@ from helpers import outside as made
 
 import ganbench
 from ganbench.cli import cli
-from ganbench.errors import ConfigError, DataError, RunError
+from ganbench.errors import BaselineError, ConfigError, DataError, RunError
 
 DATA = """\
 dataset:
@@ -84,6 +84,9 @@ def test_what_was_written_is_a_run_for_other_commands(place):
     for command in (["show"], ["report"], ["report", "--format", "html"], ["resume"]):
         assert "ours (not trained here)" in call(command[0], "out", *command[1:])
     assert "ours" in call("list", ".")
+    for command in (["compare", "out", "out"], ["export", "out", "--to", "dvc"]):
+        with pytest.raises(BaselineError, match="trained nothing, so that it has no seeds"):
+            call(*command)
     assert json.loads(call("show", "out", "--json"))["rows"][1]["outside"] is True
 
 

@@ -13,6 +13,7 @@ from ganbench.cli import exit_codes, options
 from ganbench.cli.running import check_columns, finish
 from ganbench.errors import ConfigError
 from ganbench.records.run_folder import RUN
+from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     from ganbench.config.choices import DatasetChoice
@@ -189,6 +190,9 @@ def _added(
     for label, why in added.left_out.items():
         print(f"note: {label}: nothing was added: {why}", file=sys.stderr)
     running.show(Run.read(run_dir), found, as_json=as_json, columns=columns)
+    if not as_json:
+        trials = counted(len(added.to), "trial")
+        print(f"\nadded to {trials}; to see all columns: ganbench show {run_dir} --columns all")
     for error in added.errors:
         print(f"warning: {error}", file=sys.stderr)
     return exit_codes.TRIAL_FAILED if added.errors else exit_codes.OK
