@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 140
 MOST_ROWS = 200  # for readers have limits
-LABEL_WIDTH = 30  # of an axis and of what a reference row is, which folds
+LABEL_WIDTHS = 16, 30  # of an axis and of what a reference row is, which folds: least and most
 GAP = 3  # between two columns of a grid
 CONTINUED = ", continued"
 ALL = "all"
@@ -63,7 +63,7 @@ class Console(Reporter):
                 left_out += [column.name for part in parts[1:] for _, column in part]
                 del parts[1:]
             for part in parts:
-                terminal.print(_grid(name, table, shown, axes, part))
+                terminal.print(_grid(name, table, shown, axes, part, terminal.width))
                 name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
         if left_out:
             count = "one column" if len(left_out) == 1 else f"{len(left_out)} columns"
@@ -83,12 +83,13 @@ def _grid(
     rows: Sequence[Row],
     axes: Sequence[str],
     columns: Sequence[Headed],
+    width: int,
 ) -> Grid:
     from rich.table import Table as Grid
 
     grid = Grid(title=_styled(title), title_justify="left")
     for axis in axes:
-        grid.add_column(_styled(axis), overflow="fold", max_width=LABEL_WIDTH)
+        grid.add_column(_styled(axis), overflow="fold", max_width=_label_width(width))
     for head in ("n", *(head for head, _ in columns)):
         grid.add_column(_styled(head), justify="right", overflow="fold")
     if _tells_status(rows):
@@ -99,6 +100,12 @@ def _grid(
         last = row.is_reference and after is not None and not after.is_reference
         grid.add_row(*styled, end_section=last)
     return grid
+
+
+def _label_width(width: int) -> int:
+    """Return the most that a label may take of a terminal of this width."""
+    least, most = LABEL_WIDTHS
+    return max(least, min(most, width // 5))
 
 
 def _tells_status(rows: Sequence[Row]) -> bool:
@@ -128,7 +135,7 @@ def _fitting(
         for column in zip(*lines, strict=True)
     ]
     labels, (n, *numbers, status) = widths[: len(axes)], widths[len(axes) :]
-    fixed = 1 + n + sum(min(label, GAP + LABEL_WIDTH) for label in labels)
+    fixed = 1 + n + sum(min(label, GAP + _label_width(width)) for label in labels)
     fixed += status if _tells_status(rows) else 0
     used = fixed
     parts: list[list[Headed]] = [[]]

@@ -11,7 +11,7 @@ from helpers.pages import BCE, FID, LSGAN, REAL, changed, folder_of, large, page
 
 from ganbench import Probe, Report, TrialResult, Window
 from ganbench.default_plugins.reporters.html import curves
-from ganbench.default_plugins.reporters.html.scale import MARGIN, Scale, compact
+from ganbench.default_plugins.reporters.html.scale import MARGIN, Scale, compact, told_apart
 from ganbench.records import windows as windows_of
 
 
@@ -150,3 +150,16 @@ def test_scales():
 )
 def test_compact_numbers(value, text):
     assert compact(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (31.861, 31.879, ("31.86", "31.88")),
+        (0.5, 2000.0, ("0.5", "2k")),
+        (-1.00004, -1.00003, ("−1.00004", "−1.00003")),
+        (3.0, 3.0, ("3", "3")),
+    ],
+)
+def test_the_ends_of_an_axis_are_told_apart(low, high, told):
+    assert told_apart(low, high) == told

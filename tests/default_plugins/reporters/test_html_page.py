@@ -100,6 +100,10 @@ def test_what_was_asked_and_provenance(report, tmp_path):
     (protocol,) = provenance.all("details")
     assert protocol.one("summary").text.startswith("aaaa1111 fid")
     assert json.loads(protocol.one("pre").text) == {"metric": "fid", "path": "</pre>"}
+    scrolled = [asked.one("pre").attributes, protocol.one("pre").attributes]  # by the keyboard too
+    assert [found["tabindex"] for found in scrolled] == ["0", "0"]
+    assert [found["role"] for found in scrolled] == ["region", "region"]
+    assert len({found["aria-label"] for found in scrolled}) == 2
 
 
 def test_nothing_is_taken_for_markup(report, tmp_path):

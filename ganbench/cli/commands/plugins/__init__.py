@@ -12,6 +12,7 @@ from ganbench.cli import options, streams
 from ganbench.cli.lazy_group import LazyGroup
 from ganbench.cli.output import print_json
 
+NARROW = 100  # columns of a terminal, below which what all share is said once
 COMMANDS = {
     "new": "Write a package of a new plugin: it installs, passes its tests and trains.",
     "show": "Show a plugin's options, declarations and origin.",
@@ -83,10 +84,14 @@ def _print(listed: list[dict[str, Any]]) -> None:
 
     console = streams.console(pipe_width=160)
     table = Table(box=None, pad_edge=False)
-    for head in ("kind", "name", "from", "what it is"):
+    sources = {f"{entry['distribution']} {entry['version']}".strip() for entry in listed}
+    is_short = console.width < NARROW and len(sources) == 1
+    for head in ("kind", "name", *(() if is_short else ("from",)), "what it is"):
         table.add_column(head, overflow="fold")
     for entry in listed:
-        source = f"{entry['distribution']} {entry['version']}".strip()
+        source = () if is_short else (f"{entry['distribution']} {entry['version']}".strip(),)
         what = f"problem: {entry['problem']}" if entry["problem"] else entry["summary"]
-        table.add_row(entry["kind"], entry["name"], source, what)
+        table.add_row(entry["kind"], entry["name"], *source, what)
     console.print(table)
+    if is_short:
+        console.print(f"all of {sources.pop()}")

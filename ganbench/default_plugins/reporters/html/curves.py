@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ganbench import TrialResult, Window, distance_and_quality
 from ganbench.default_plugins.reporters.html.markup import Markup, element
 from ganbench.default_plugins.reporters.html.rows import finite
-from ganbench.default_plugins.reporters.html.scale import Scale, compact
+from ganbench.default_plugins.reporters.html.scale import Scale, compact, told_apart
 
 MOST_POINTS, MOST_SERIES = 160, 6
 OUTLIERS = 0.02  # the part at each end that may be cut where it would hide the rest
@@ -69,7 +69,8 @@ def picture(chart: Chart) -> Markup:
         for number, p in enumerate(series.values(), 1)
     ]
     cut = min(values) < low or max(values) > high
-    ends = f"from {compact(min(values), 3)} to {compact(max(values), 3)}"
+    ends = " to ".join(told_apart(min(values), max(values)))
+    bottom, top = told_apart(upward.low, upward.high)
     keys = [
         element("li", element("i", class_=f"c{number}"), name)
         for number, name in enumerate(series, 1)
@@ -87,15 +88,15 @@ def picture(chart: Chart) -> Markup:
         None if is_named else element("ul", keys, class_="keys", role="list"),
         element(
             "div",
-            element("span", compact(upward.high, 3), class_="high"),
-            element("span", compact(upward.low, 3), class_="low"),
+            element("span", top, class_="high"),
+            element("span", bottom, class_="low"),
             element(
                 "svg",
                 lines,
                 view_box="0 0 100 100",
                 preserve="none",
                 role="img",
-                aria_label=f"{chart.title} over training, {ends}",
+                aria_label=f"{chart.title} over training, from {ends}",
             ),
             element("span", "0", class_="from"),
             element("span", f"{compact(across.high, 3)} {chart.unit}", class_="to"),

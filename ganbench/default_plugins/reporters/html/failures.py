@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
-from ganbench.default_plugins.reporters.html.markup import Markup, element, prose
+from ganbench.default_plugins.reporters.html.markup import Markup, element, listing, prose
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _group(outcomes: list[TrialOutcome]) -> Markup:
             prose(reason[:REASON_LENGTH] or "no reason is known"),
             class_="reason",
         ),
-        element("details", element("summary", whose), element("pre", log)) if log else None,
+        element("details", element("summary", whose), listing(log, whose)) if log else None,
         class_="failure",
     )
 

@@ -56,6 +56,11 @@ def unbroken(text: str) -> list[Content]:
     return found
 
 
+def listing(content: Content, label: str) -> Markup:
+    """Return lines that keep their shape, called by the label, which a keyboard scrolls too."""
+    return element("pre", content, tabindex=0, role="region", aria_label=label)
+
+
 def element(tag: str, *content: Content, **attributes: object) -> Markup:
     """Return an element.
 

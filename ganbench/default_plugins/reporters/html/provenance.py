@@ -10,7 +10,7 @@ from typing import Any
 
 from ganbench import Cell, DataSeen, GitState, Machine
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
-from ganbench.default_plugins.reporters.html.markup import Content, Markup, element
+from ganbench.default_plugins.reporters.html.markup import Content, Markup, element, listing
 from ganbench.default_plugins.reporters.html.rows import ReportView
 
 MOST_SOURCE_BYTES, MOST_PROTOCOL_BYTES = 400_000, 600_000
@@ -93,7 +93,10 @@ def _source(text: str) -> list[Markup]:
         shown.append(element("i", f"and {rest:,} more lines in config.source.yaml"))
     return [
         element(
-            "details", element("summary", "The benchmark file"), element("pre", shown), open=True
+            "details",
+            element("summary", "The benchmark file"),
+            listing(shown, "The benchmark file"),
+            open=True,
         )
     ]
 
@@ -122,7 +125,7 @@ def _protocols(view: ReportView) -> list[Markup]:
             element(
                 "summary", element("code", name), f" {_used_for(protocol) or columns.get(name, '')}"
             ),
-            element("pre", json.dumps(protocol, indent=1, ensure_ascii=False)),
+            listing(json.dumps(protocol, indent=1, ensure_ascii=False), f"Protocol {name}"),
         )
         for name, protocol in found.items()
     )

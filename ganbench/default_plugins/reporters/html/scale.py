@@ -69,3 +69,12 @@ def compact(value: float, digits: int = 4) -> str:
             return f"{value / size:.{digits}g}{prefix}".replace("-", "\N{MINUS SIGN}", 1)
     text = f"{value:.{digits}g}"
     return "\N{MINUS SIGN}" + text[1:] if text.startswith("-") else text
+
+
+def told_apart(low: float, high: float) -> tuple[str, str]:
+    """Return both ends of an axis in short, with three digits or as many as tell them apart."""
+    for digits in range(3, 9):
+        found = compact(low, digits), compact(high, digits)
+        if low == high or found[0] != found[1]:
+            break
+    return found
