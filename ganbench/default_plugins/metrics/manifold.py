@@ -9,14 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
-from ganbench.default_plugins.metrics.neighbours import (
-    PAIRS,
-    content,
-    drawn,
-    finite,
-    squared_distances,
-)
+from ganbench import Column, Evaluation, Metric, hookimpl
+from ganbench.default_plugins.metrics.neighbours import PAIRS, content, squared_distances
+from ganbench.default_plugins.metrics.sides import AS_MANY, both_sides
 
 
 class Sides(NamedTuple):
@@ -45,7 +40,7 @@ def squared_radii(points: Tensor, k: int, rows: int | None = None) -> Tensor:
     """Return the squared distance of each of N > k points (N, F) to its k-th other neighbour."""
     kept = [
         distances.topk(k + 1, largest=False).values[:, k]  # the point itself is first, at 0
-        for _, distances in _blocks(points, points, rows)
+        for _, distances in blocks(points, points, rows)
     ]
     return torch.cat(kept)
 
@@ -56,7 +51,7 @@ def precision_recall(
     """Return the shares of samples in balls of reals, and of reals in balls of samples; `<=`."""
     precise = 0
     recalled = torch.zeros(len(sides.real), dtype=torch.bool)
-    for part, distances in _blocks(sides.fake, sides.real, rows):
+    for part, distances in blocks(sides.fake, sides.real, rows):
         precise += int((distances <= sides.radii).any(1).sum())
         recalled |= (distances <= fake_radii[part, None]).any(0)
     return PrecisionRecallValues(precise / len(sides.fake), recalled.double().mean().item())
@@ -69,14 +64,14 @@ def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCo
     """
     inside = 0
     covered = torch.zeros(len(sides.real), dtype=torch.bool)
-    for _, distances in _blocks(sides.fake, sides.real, rows):
+    for _, distances in blocks(sides.fake, sides.real, rows):
         within = distances < sides.radii
         inside += int(within.sum())
         covered |= within.any(0)
     return DensityCoverageValues(inside / (k * len(sides.fake)), covered.double().mean().item())
 
 
-def _blocks(a: Tensor, b: Tensor, rows: int | None) -> Iterator[tuple[slice, Tensor]]:
+def blocks(a: Tensor, b: Tensor, rows: int | None = None) -> Iterator[tuple[slice, Tensor]]:
     """Yield which few rows of a, and their squared distances to all of b."""
     rows = rows or max(1, PAIRS // len(b))
     b = b.double()
@@ -104,19 +99,10 @@ class Balls(Metric):
             )
 
     def _sides(self, evaluation: Evaluation) -> Sides:
-        if self.features is None:
-            raise Unavailable("no feature extractor is named")
-        chosen = drawn(evaluation.fake, self.num_samples, self.seed)
-        real = evaluation.real_features(self.features, count=len(chosen)).embedding
-        count = len(real)  # fewer than asked for where the training set is small
-        if count <= self.k:
-            raise Unavailable(
-                f"k = {self.k} neighbours need at least {self.k + 1} samples and as many real "
-                f"images, found {count}"
-            )
-        fake = evaluation.features(self.features).embedding[chosen[:count]]
-        finite(real, "the features of the training set")
-        finite(fake, "the features of the samples")
+        needed = f"k = {self.k} neighbours need at least {self.k + 1}"
+        needed += " samples and as many real images"
+        chosen = (self.features, self.num_samples, self.seed)
+        real, fake = both_sides(evaluation, *chosen, self.k + 1, needed)
         radii = evaluation.remember(
             f"manifold-radii|{self.version}|{self.k}|{content(real)}",
             lambda: {"radii": squared_radii(real, self.k)},
@@ -126,7 +112,7 @@ class Balls(Metric):
     def protocol(self) -> dict[str, Any]:
         return {
             **super().protocol(),
-            "sides": "as many real as generated, num_samples or all of fewer",
+            "sides": AS_MANY,
             "radius": "Euclidean distance to the k-th neighbour, the image itself not counted",
             "distances": "squared, float64 rounded to float32; 0 where only rounding differs",
         }

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ganbench import Features, LabeledImages, Unavailable
 from ganbench.default_plugins.datasets.mixtures import Ring
-from ganbench.default_plugins.metrics.kernel import KID, polynomial_mmd
+from ganbench.default_plugins.metrics import kernel
+from ganbench.default_plugins.metrics.kernel import CMMD, KID, gaussian_mmd, polynomial_mmd
 from ganbench.default_plugins.metrics.shuffles import shuffled
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.testing import parametrize_with_checks
@@ -204,3 +205,61 @@ def test_shuffle_does_not_depend_on_the_order_of_samples():
     assert torch.equal(order[other], found)
     assert not torch.equal(shuffled(LabeledImages(images, labels), 1), found)
     assert not torch.equal(shuffled(LabeledImages(images, None), 0), found)
+
+
+# The Gaussian kernel
+
+
+@parametrize_with_checks(CMMD, CMMD(sigma=0.5, unit=False, num_samples=40))
+def test_cmmd_conforms(check):
+    check()
+
+
+@pytest.mark.parametrize("sigma", [0.3, 10.0])
+def test_gaussian_mmd_of_points_that_are_all_the_same(sigma):
+    """2 (1 - exp(-|a - b|² / 2σ²)), whatever their number."""
+    a, b = torch.full((5, 2), 0.5), torch.full((7, 2), 1.0)
+    exact = -2 * math.expm1(-0.5 / (2 * sigma**2))
+    assert gaussian_mmd(a, b, sigma) == pytest.approx(exact, rel=1e-12)
+    assert gaussian_mmd(a, a + 0, sigma) == 0
+
+
+@pytest.mark.parametrize("sigma", [1.0, 10.0])
+def test_gaussian_mmd_is_that_of_whole_matrices(sigma, monkeypatch):
+    x, y = normal(50, 6, 1), normal(40, 6, 2, 1.1, 0.2)
+    mean = lambda a, b: (-(torch.cdist(a, b) ** 2) / (2 * sigma**2)).exp().mean()  # noqa: E731
+    exact = (mean(x, x) + mean(y, y) - 2 * mean(x, y)).item()
+    assert gaussian_mmd(x, y, sigma) == pytest.approx(exact, rel=1e-9)
+    monkeypatch.setattr(kernel, "CHUNK", 5)  # a row at a time
+    assert gaussian_mmd(x, y, sigma) == pytest.approx(exact, rel=1e-9)
+
+
+def test_gaussian_mmd_of_normal_distributions_is_the_integral():
+    """Of N(0, 1) and N(1, 1) with σ = 1: 2 / √3 (1 - exp(-1 / 6))."""
+    x, y = normal(4000, 1, 1), normal(4000, 1, 2, shift=1.0)
+    exact = 2 / math.sqrt(3) * (1 - math.exp(-1 / 6))
+    assert gaussian_mmd(x, y, 1.0) == pytest.approx(exact, abs=0.015)
+
+
+def cmmd(real: Tensor, fake: Tensor, **options) -> float:
+    return CMMD(features="x", **options).compute(Sets(real[: len(fake)], fake))["cmmd@x"]
+
+
+def test_cmmd_is_a_thousand_times_that_of_features_of_length_one():
+    real, fake = normal(60, 8, 1, shift=0.5), 3 * normal(60, 8, 2, shift=0.2)
+    unit = [x / x.norm(dim=1, keepdim=True) for x in (real, fake)]
+    exact = 1000 * gaussian_mmd(*unit, 10.0)
+    assert cmmd(real, fake) == pytest.approx(exact, rel=1e-9)
+    means = (unit[0].mean(0) - unit[1].mean(0)).square().sum().item()
+    assert exact == pytest.approx(10 * means, rel=0.02)  # which is nearly all that it sees
+    assert cmmd(real, fake, unit=False) == pytest.approx(1000 * gaussian_mmd(real, fake, 10.0))
+
+
+def test_cmmd_that_has_no_value_has_a_reason():
+    good = normal(20, 4, 1)
+    with pytest.raises(Unavailable, match="all zero, which have no length 1"):
+        cmmd(good, torch.cat([good[:5], torch.zeros(1, 4)]))
+    with pytest.raises(Unavailable, match="at least 2 samples and as many real images, found 1"):
+        cmmd(good, good[:1])
+    with pytest.raises(ValueError, match="sigma must be positive, found 0"):
+        CMMD(sigma=0)
