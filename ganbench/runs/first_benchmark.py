@@ -40,6 +40,8 @@ class Look:
     classes: int
     border: float  # the usual value at the images' edges, from -1 (black) to 1
     remarks: tuple[str, ...] = ()
+    file: str | None = None  # that the benchmark is written to; None: by its name
+    plugins: tuple[str, ...] = ()  # that it is run with
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ def _head(look: Look, minutes: float) -> Iterator[str]:
     yield f"# About {minutes:.0f} minutes on the machine that wrote it. Look at the data, train,"
     yield "# and draw new images:"
     yield "#"
-    for command in commands(look.name):
+    for command in commands(look.name, look.file, look.plugins):
         yield f"#   {command}"
     for remark in look.remarks:
         yield f"# Note: {remark}"

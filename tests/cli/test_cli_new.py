@@ -68,6 +68,7 @@ def test_a_folder_becomes_a_benchmark_that_trains(birds, monkeypatch) -> None:
         f"ganbench run {birds.parent / 'b.yaml'} --out my-birds-run",
     )
     assert sample == "ganbench sample my-birds-run -n 64 --out my-birds-samples.png"
+    assert f"#   {run}\n" in (birds.parent / "b.yaml").read_text("utf-8")
     found = dataset(birds.parent / "b.yaml")
     assert found["path"] == str(birds)
     assert (found["channels"], found["test_share"], found["stratified"]) == (3, 0.2, True)

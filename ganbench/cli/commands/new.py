@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -125,7 +126,7 @@ def _write(
     out = out or Path(f"{name}.yaml")
     model_options.check_out(out, (".yaml", ".yml"), force)
     with bars.shown(quiet):
-        look = own_data.look(name, target, mapping, found)
+        look = replace(own_data.look(name, target, mapping, found), file=str(out), plugins=plugins)
     first = first_benchmark.written(
         look, found, minutes=minutes, device=machine.resolve_device(device)
     )
