@@ -24,6 +24,8 @@ from typing import NoReturn
 
 from ganbench import worker
 
+assert sys.platform == "linux"  # elsewhere workers start cold
+
 
 def main() -> int:
     """Serve until standard input ends, and return the exit code."""

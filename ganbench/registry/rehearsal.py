@@ -89,6 +89,8 @@ def _known(plugin: FoundPlugin) -> Path | None:
 
 
 def _forked(module: str, act: Callable[[str], object]) -> str:
+    if sys.platform == "win32":
+        raise NotImplementedError("Windows has no fork")
     ours, theirs = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads that are torch's

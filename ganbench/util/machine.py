@@ -41,8 +41,9 @@ def memory_bytes() -> int | None:
     It is the machine's, capped by the process's control groups.
     """
     caps = [int(text) for text in map(_text, _memory_caps()) if text.strip().isdecimal()]
-    with suppress(AttributeError, OSError, ValueError):
-        caps.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if sys.platform != "win32":
+        with suppress(AttributeError, OSError, ValueError):
+            caps.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     return min(caps, default=None)
 
 
@@ -196,9 +197,9 @@ def peak_memory(device: str) -> int | None:
         import torch
 
         return torch.cuda.max_memory_allocated(device)
-    try:
-        import resource
-    except ImportError:  # not on Windows
+    if sys.platform == "win32":
         return None
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

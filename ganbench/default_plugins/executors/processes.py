@@ -138,6 +138,8 @@ class Warm:
 
     def code(self, pid: int, *, wait: bool) -> int | None:
         """Return a worker's exit code, or None while it runs."""
+        if sys.platform == "win32":
+            raise NotImplementedError("Windows has no fork")
         while pid not in self._codes:
             if self._hear(wait=wait):
                 continue

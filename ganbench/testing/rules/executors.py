@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -86,6 +87,8 @@ def dead_worker_gets_an_end(executor: Executor) -> None:
 @rules.rule_where(lambda cls: hasattr(os, "mkfifo"))
 def closing_stops_the_workers(executor: Executor) -> None:
     """Of two trials, the second waits for its trial.json, which is a pipe, for ever."""
+    if sys.platform == "win32":
+        return
     with _workshop() as box:
         quick, endless = _trial(box, "quick"), _trial(box, "endless")
         pipe = endless.directory / run_folder.TRIAL
@@ -149,6 +152,8 @@ def _is_read(pipe: Path) -> bool:
 
 def _let_go(pipe: Path) -> bool:
     """End the wait of whoever reads the pipe; whether there was anyone."""
+    if sys.platform == "win32":
+        return False
     try:
         os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
     except OSError:
