@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PIPE_WIDTH = 140
 MOST_ROWS = 200  # for readers have limits
-LABEL_WIDTHS = 16, 30  # of an axis and of what a reference row is, which folds: least and most
+NARROW = 100  # columns of a terminal, below which labels leave their place to numbers
+LABEL_WIDTHS = 16, 30  # of an axis and of what a reference row is, which folds: there, and else
 GAP = 3  # between two columns of a grid
 CONTINUED = ", continued"
 ALL = "all"
@@ -104,8 +105,7 @@ def _grid(
 
 def _label_width(width: int) -> int:
     """Return the most that a label may take of a terminal of this width."""
-    least, most = LABEL_WIDTHS
-    return max(least, min(most, width // 5))
+    return LABEL_WIDTHS[width >= NARROW]
 
 
 def _tells_status(rows: Sequence[Row]) -> bool:

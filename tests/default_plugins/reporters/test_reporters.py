@@ -232,6 +232,26 @@ def test_console_of_a_narrow_terminal_shows_a_column_at_least(runs, tmp_path, ca
     assert len(grids(capsys.readouterr().out)) > len(WIDE)
 
 
+def test_console_tells_the_status_where_any_is_not_ok(runs, tmp_path, capsys):
+    report = wide(runs)
+    Console().write(report, tmp_path)
+    assert "status" not in capsys.readouterr().out
+    *others, last = report.table.rows
+    failed = replace(last, status="failed")
+    Console().write(replace(report, table=replace(report.table, rows=(*others, failed))), tmp_path)
+    shown = capsys.readouterr().out
+    assert shown.count(" status ") == 2
+    assert shown.count(" failed ") == 2
+
+
+def test_console_of_a_usual_terminal_shows_several_numbers(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(reporters.console, "PIPE_WIDTH", 80)
+    Console().write(wide(runs), tmp_path)
+    quality, *_ = grids(capsys.readouterr().out)
+    assert max(map(len, quality.splitlines())) <= 80
+    assert quality.count("@mnist-cnn-v1") == 3
+
+
 def test_console_leaves_markup_alone(report, tmp_path, capsys):
     column = replace(report.table.columns[0], title="[red]title[/red]")
     table = replace(report.table, columns=(column,), notes=("note [bold]x[/bold] :smile:",))
