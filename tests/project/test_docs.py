@@ -201,6 +201,16 @@ def test_links_and_pictures_of_the_documents_exist() -> None:
             assert link.startswith("http") or (document.parent / link).exists(), link
 
 
+def test_links_of_the_pages_lead_where_the_site_can_follow() -> None:
+    docs = ROOT / "docs"
+    for page in PAGES[1:]:
+        prose = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", prose):
+            target = (page.parent / link).resolve()
+            is_page = target.is_relative_to(docs) or target.suffix != ".md"
+            assert target.is_file() and is_page, f"{page.name}: {link} is no page of the site"
+
+
 def test_changelog_has_the_version() -> None:
     import ganbench
 
