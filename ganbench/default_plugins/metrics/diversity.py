@@ -31,7 +31,7 @@ class Vendi(Metric):
     """The effective number of different samples (Friedman & Dieng, 2023).
 
     By the cosine of their features: N that are orthogonal count N, N copies count one. It knows
-    nothing of real images, so that no direction is better: noise has more than they.
+    nothing of real images, so that no direction is better.
     """
 
     name = "vendi"
