@@ -17,6 +17,7 @@ from ganbench.models.trained import Progress, TrainingResult
 from ganbench.records import cells, run_folder
 from ganbench.records.run_folder import Run, Trial
 from ganbench.registry import registry
+from ganbench.training.torch_settings import memory_format
 from ganbench.util import files as folders
 from ganbench.util import sealed
 
@@ -157,13 +158,14 @@ def write_run(
 def networks(
     cell: cells.Cell, parts: Parts
 ) -> tuple[ConditionalGenerator, ConditionalDiscriminator]:
-    """Always the same ones; the generator's images have some contrast."""
+    """Always the same ones, laid out as in training; the generator's images have some contrast."""
     torch.manual_seed(1)
     generator, discriminator = parts.networks(cell)
     with torch.no_grad():
         for parameter in generator.backbone.parameters():
             parameter.mul_(3)
-    return generator.eval(), discriminator.eval()
+    layout = memory_format(cell.schedule)
+    return generator.eval().to(memory_format=layout), discriminator.eval().to(memory_format=layout)
 
 
 def write_model(directory: Path, trial: Trial, plugins: registry.Registry) -> Path:
