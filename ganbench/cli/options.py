@@ -95,6 +95,7 @@ continues = click.option(
     "continues",
     type=click.Path(path_type=Path),
     metavar="RUN",
+    shell_complete=completion.runs,
     help="Train on what this run has trained, to the file's larger budget.",
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ganbench.cli import exit_codes, options
+from ganbench.cli import completion, exit_codes, options
 from ganbench.cli.running import check_columns, finish
 from ganbench.errors import ConfigError
 from ganbench.records.run_folder import RUN
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     metavar="NAME|FOLDER|FILE",
+    shell_complete=completion.plugins("dataset", or_else="file"),
     help="The real images to judge them beside.  [default: a trained model's own]",
 )
 @click.option(
