@@ -74,6 +74,12 @@ def test_plugins_of_files_on_the_line_are_completed_too() -> None:
     assert fallback("plugins --plugin ") == ["file"]
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "ab", "noise"])
+def test_benchmarks_that_come_with_it_are_completed(command: str) -> None:
+    assert "cgan_mnist" in completed(f"{command} cgan_")
+    assert fallback(f"{command} cgan_") == ["file"]
+
+
 def test_a_plugin_that_cannot_be_listed_completes_nothing(monkeypatch) -> None:
     monkeypatch.setenv("GANBENCH_LOAD_PLUGINS", "ganbench-none-such")
     assert completed("weights incep") == []
