@@ -12,95 +12,152 @@ from typing import TYPE_CHECKING
 from ganbench.registry.kinds import KINDS as _KINDS
 
 if TYPE_CHECKING:
-    from ganbench.contracts.architectures import Architecture, NormFactory
-    from ganbench.contracts.callbacks import Callback, Probed, TrialInfo
+    from ganbench.contracts.architectures import (
+        Architecture as Architecture,
+        NormFactory as NormFactory,
+    )
+    from ganbench.contracts.callbacks import (
+        Callback as Callback,
+        Probed as Probed,
+        TrialInfo as TrialInfo,
+    )
     from ganbench.contracts.conditionings import (
-        Conditioning,
-        DiscriminatorConditioner,
-        GeneratorConditioner,
-        LinearHead,
-        PlainNorm,
-        Unconditioned,
+        Conditioning as Conditioning,
+        DiscriminatorConditioner as DiscriminatorConditioner,
+        GeneratorConditioner as GeneratorConditioner,
+        LinearHead as LinearHead,
+        PlainNorm as PlainNorm,
+        Unconditioned as Unconditioned,
     )
-    from ganbench.contracts.datasets import Dataset
-    from ganbench.contracts.executors import Executor, Resources, TrialRef
-    from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
-    from ganbench.contracts.images import DatasetStatus, ImageSpec, LabeledImages, Mixture, Split
+    from ganbench.contracts.datasets import Dataset as Dataset
+    from ganbench.contracts.executors import (
+        Executor as Executor,
+        Resources as Resources,
+        TrialRef as TrialRef,
+    )
+    from ganbench.contracts.feature_extractors import (
+        FeatureExtractor as FeatureExtractor,
+        Features as Features,
+        Unavailable as Unavailable,
+    )
+    from ganbench.contracts.images import (
+        DatasetStatus as DatasetStatus,
+        ImageSpec as ImageSpec,
+        LabeledImages as LabeledImages,
+        Mixture as Mixture,
+        Split as Split,
+    )
     from ganbench.contracts.losses import (
-        InputGradients,
-        Loss,
-        Owned,
-        Recipe,
-        Regularizer,
-        Shapes,
-        Terms,
-        norm_per_sample,
+        InputGradients as InputGradients,
+        Loss as Loss,
+        Owned as Owned,
+        Recipe as Recipe,
+        Regularizer as Regularizer,
+        Shapes as Shapes,
+        Terms as Terms,
+        norm_per_sample as norm_per_sample,
     )
-    from ganbench.contracts.metrics import Evaluation, Metric, OfClasses, Watch, require_classes
-    from ganbench.contracts.moments import Moments, MomentSums
-    from ganbench.contracts.optimizers import Optimizer
+    from ganbench.contracts.metrics import (
+        Evaluation as Evaluation,
+        Metric as Metric,
+        OfClasses as OfClasses,
+        Watch as Watch,
+        require_classes as require_classes,
+    )
+    from ganbench.contracts.moments import Moments as Moments, MomentSums as MomentSums
+    from ganbench.contracts.optimizers import Optimizer as Optimizer
     from ganbench.contracts.penalties import (
-        clip_weights,
-        gradient_penalty,
-        interpolated,
-        perturbed,
+        clip_weights as clip_weights,
+        gradient_penalty as gradient_penalty,
+        interpolated as interpolated,
+        perturbed as perturbed,
     )
-    from ganbench.contracts.reporters import Reporter, markdown_cell, spreadsheet_cell
-    from ganbench.contracts.samplers import Sampling, SamplingMethod, truncated
+    from ganbench.contracts.reporters import (
+        Reporter as Reporter,
+        markdown_cell as markdown_cell,
+        spreadsheet_cell as spreadsheet_cell,
+    )
+    from ganbench.contracts.samplers import (
+        Sampling as Sampling,
+        SamplingMethod as SamplingMethod,
+        truncated as truncated,
+    )
     from ganbench.contracts.steps import (
-        DiscriminatorOutput,
-        Generate,
-        PlayerParameters,
-        Scored,
-        Step,
-        logit_per_image,
+        DiscriminatorOutput as DiscriminatorOutput,
+        Generate as Generate,
+        PlayerParameters as PlayerParameters,
+        Scored as Scored,
+        Step as Step,
+        logit_per_image as logit_per_image,
     )
-    from ganbench.contracts.trackers import TrackedTable, Tracker
-    from ganbench.contracts.transforms import Transform
-    from ganbench.errors import ContractError, DataError, GanbenchError
-    from ganbench.models.saved.model import Samples, SavedModel, load_model
-    from ganbench.pictures import save_grid, save_neighbours
-    from ganbench.records.cells import Cell, Plan, Reference, Spec
-    from ganbench.records.columns import Column
-    from ganbench.records.report import Report, Section, load_run
+    from ganbench.contracts.trackers import TrackedTable as TrackedTable, Tracker as Tracker
+    from ganbench.contracts.transforms import Transform as Transform
+    from ganbench.errors import (
+        ContractError as ContractError,
+        DataError as DataError,
+        GanbenchError as GanbenchError,
+    )
+    from ganbench.models.saved.model import (
+        Samples as Samples,
+        SavedModel as SavedModel,
+        load_model as load_model,
+    )
+    from ganbench.pictures import save_grid as save_grid, save_neighbours as save_neighbours
+    from ganbench.records.cells import (
+        Cell as Cell,
+        Plan as Plan,
+        Reference as Reference,
+        Spec as Spec,
+    )
+    from ganbench.records.columns import Column as Column
+    from ganbench.records.report import Report as Report, Section as Section, load_run as load_run
     from ganbench.records.results import (
-        DataSeen,
-        Environment,
-        Finding,
-        MetricValue,
-        Parameters,
-        SamplerResult,
-        TrainingCounts,
-        TrialResult,
+        DataSeen as DataSeen,
+        Environment as Environment,
+        Finding as Finding,
+        MetricValue as MetricValue,
+        Parameters as Parameters,
+        SamplerResult as SamplerResult,
+        TrainingCounts as TrainingCounts,
+        TrialResult as TrialResult,
     )
-    from ganbench.records.run_folder import Run, Trial, TrialOutcome
+    from ganbench.records.run_folder import Run as Run, Trial as Trial, TrialOutcome as TrialOutcome
     from ganbench.records.run_info import (
-        Execution,
-        GitState,
-        Machine,
-        PluginChoice,
-        Provenance,
-        RunInfo,
+        Execution as Execution,
+        GitState as GitState,
+        Machine as Machine,
+        PluginChoice as PluginChoice,
+        Provenance as Provenance,
+        RunInfo as RunInfo,
     )
-    from ganbench.records.schedules import Amount, Schedule, Scheduled
-    from ganbench.records.status import Status
-    from ganbench.records.table import Note, Row, Summary, Table
+    from ganbench.records.schedules import (
+        Amount as Amount,
+        Schedule as Schedule,
+        Scheduled as Scheduled,
+    )
+    from ganbench.records.status import Status as Status
+    from ganbench.records.table import Note as Note, Row as Row, Summary as Summary, Table as Table
     from ganbench.records.training_settings import (
-        HalfLife,
-        OwnSettings,
-        PlayerSettings,
-        TrainingSettings,
+        HalfLife as HalfLife,
+        OwnSettings as OwnSettings,
+        PlayerSettings as PlayerSettings,
+        TrainingSettings as TrainingSettings,
     )
-    from ganbench.records.windows import Probe, Timings, Window, distance_and_quality
-    from ganbench.registry.hookspecs import hookimpl
-    from ganbench.runs.benchmark import plan, run
-    from ganbench.util.downloads import download, offline
-    from ganbench.util.files import cache, write_atomically
-    from ganbench.util.machine import free_memory_bytes
-    from ganbench.util.picture_files import open_picture
-    from ganbench.util.progress import tracked
-    from ganbench.util.terminal import terminal_text
-    from ganbench.util.version import __version__
+    from ganbench.records.windows import (
+        Probe as Probe,
+        Timings as Timings,
+        Window as Window,
+        distance_and_quality as distance_and_quality,
+    )
+    from ganbench.registry.hookspecs import hookimpl as hookimpl
+    from ganbench.runs.benchmark import plan as plan, run as run
+    from ganbench.util.downloads import download as download, offline as offline
+    from ganbench.util.files import cache as cache, write_atomically as write_atomically
+    from ganbench.util.machine import free_memory_bytes as free_memory_bytes
+    from ganbench.util.picture_files import open_picture as open_picture
+    from ganbench.util.progress import tracked as tracked
+    from ganbench.util.terminal import terminal_text as terminal_text
+    from ganbench.util.version import __version__ as __version__
 
 _HOMES = {
     "contracts.architectures": "NormFactory",
@@ -151,10 +208,12 @@ _HOME_OF |= {
 __all__ = sorted(_HOME_OF)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
-    return getattr(import_module(f"ganbench.{_HOME_OF[name]}"), name)
+if not TYPE_CHECKING:  # or any name would be one to type checkers
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME_OF:
+            raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
+        return getattr(import_module(f"ganbench.{_HOME_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -12,14 +12,18 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import INTERRUPTIONS, PluginError, place, told
 from ganbench.registry.hookspecs import PROJECT
 from ganbench.registry.own_imports import own_imports
 from ganbench.util.messages import known, quoted, suggestion
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True)
@@ -193,12 +197,21 @@ def source_file(module: str) -> Path:
     return Path(origin)
 
 
+class _Source(SourceFileLoader):
+    """Leaves no __pycache__ in the folder of somebody's file."""
+
+    def set_data(self, path: str, data: Buffer, *, _mode: int = 0o666) -> None:
+        """Write nothing."""
+
+
 def _import_file(path: Path) -> ModuleType:
     digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = f"ganbench_plugin_{path.stem}_{digest}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")
+    if isinstance(spec.loader, SourceFileLoader):
+        spec.loader = _Source(name, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up here
     try:

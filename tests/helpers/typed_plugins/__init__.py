@@ -1,0 +1,1 @@
+"""Four plugins as somebody writes them whose code is checked by mypy --strict and pyright."""
