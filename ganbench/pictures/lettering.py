@@ -15,7 +15,8 @@ def font(size: int = 13) -> ImageFont.FreeTypeFont:
     """Return the font that matplotlib carries: Pillow's own knows no letter beyond ASCII."""
     import matplotlib
 
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
+    file = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
+    return ImageFont.truetype(str(file), size)  # Pillow 10.1 takes no Path
 
 
 def width(text: str) -> int:
