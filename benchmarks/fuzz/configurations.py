@@ -144,7 +144,7 @@ def planned(one: Case, plugins: Registry) -> str:
     try:
         document = Document.parse(one.text, "fuzzed.yaml")
         document = benchmark_file.laid_over(document, one.profile, one.overrides)
-        benchmark_file.plugins_of(document, Path("fuzzed.yaml"))
+        benchmark_file.plugins_of(document)
         config = benchmark_file.validated(document, plugins)
         seeds = parse_seeds(one.seeds)
         if not one.is_planned:

@@ -47,8 +47,11 @@ def test_load_reads_a_file(tmp_path: Path, plugins: Registry) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("trainig: {}", r"7:1: unknown key 'trainig'; did you mean 'training'\?\n  known: version"),
-        ("1: 2", "7:1: unknown key '1'\n  known: version"),
+        (
+            "trainig: {}",
+            r"7:1: unknown key 'trainig'; did you mean 'training'\?\n  known: extends, version",
+        ),
+        ("1: 2", "7:1: unknown key '1'\n  known: extends, version"),
         (
             "training: {batchsize: 3}",
             r"7:12: unknown key 'batchsize' in 'training'; did you mean 'batch_size'\?",

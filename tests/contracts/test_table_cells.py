@@ -46,5 +46,5 @@ def test_results_csv_has_no_formulas(tmp_path) -> None:
         def remember_data(self, seen: dict) -> None:
             assert seen == {}
 
-    runner._write_records(Run())
+    runner.write_records(Run())
     assert (tmp_path / "results.csv").read_text() == 'cell,value\n"\'=HYPERLINK(""x"")",-1.0\na,\n'

@@ -271,7 +271,7 @@ def test_plugins_that_the_file_names_are_each_versions_own(repository: Path) -> 
 
     document = benchmark_file.read(repository / "b.yaml", overrides=("plugins=[slow.py]",))
     asked = BenchmarkArguments(repository / "b.yaml", overrides=("x=1",), device="cpu")
-    arguments = command._of_run(asked, document, names_plugins=True)
+    arguments = command._of_run(asked, document)
     assert arguments == ("--set", "x=1", "--set", "plugins=[]", "--seeds", "7", "--device", "cpu")
 
 

@@ -211,12 +211,6 @@ def test_links_of_the_pages_lead_where_the_site_can_follow() -> None:
             assert target.is_relative_to(docs) or target.suffix != ".md", f"{page.name}: {link}"
 
 
-def test_changelog_has_the_version() -> None:
-    import ganbench
-
-    assert f"## [{ganbench.__version__}]" in (ROOT / "CHANGELOG.md").read_text("utf-8")
-
-
 def test_notebooks_read_results_as_the_page_shows(tmp_path: Path, monkeypatch) -> None:
     from ganbench.testing.fixtures import trials
 

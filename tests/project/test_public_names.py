@@ -11,7 +11,7 @@ from ganbench.registry.kinds import KINDS
 
 def test_type_checkers_see_the_names_that_load_on_use() -> None:
     tree = ast.parse(Path(ganbench.__file__).read_text("utf-8"))
-    (block,) = (part for part in tree.body if isinstance(part, ast.If))
+    block = next(part for part in tree.body if isinstance(part, ast.If))
     seen = {
         alias.name: str(part.module)
         for part in block.body

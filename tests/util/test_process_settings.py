@@ -29,7 +29,7 @@ MEDDLING: dict[str, Callable[[], object]] = {
     "whether torch uses cuDNN": lambda: setattr(torch.backends.cudnn, "enabled", False),
     "whether torch uses oneDNN": lambda: setattr(torch.backends.mkldnn, "enabled", False),
     "NumPy's handling of errors": lambda: np.seterr(all="raise"),
-    "what SIGINT does": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    "what SIGINT does": lambda: signal.signal(signal.SIGINT, lambda number, frame: None),
     "what SIGTERM does": lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
 }
 

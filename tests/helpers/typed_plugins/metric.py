@@ -30,6 +30,8 @@ class Typed(Metric):
         variance, largest = (column.name for column in self.columns)
         samples = evaluation.features(self.features).embedding.double()
         data = evaluation.real(self.features).covariance.trace()
+        if len(samples) < 2:
+            raise Unavailable("one sample has no variance")
         found = (samples.var(0).sum() / data).item()
         return {variance: found, largest: self._largest(evaluation)}
 
