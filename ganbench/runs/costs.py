@@ -29,7 +29,7 @@ TELLING_SECONDS = 5.0  # of a training or of drawing, from which on others like 
 UNKNOWN_START = 1.0  # of a trial in a warm worker
 UNKNOWN_WARM_UP = 1.0  # of training, beyond its images
 UNKNOWN_DRAWING = 2.0  # of pictures and speed, beyond the samples
-UNKNOWN_JUDGING = 5e-4  # by metric and sample
+UNKNOWN_JUDGING = 1e-4  # by metric and sample: points take less, slow metrics ten times as much
 UNKNOWN_OPENING = 8.0  # of what workers begin from, which is mostly the import of torch
 UNKNOWN_CLOSING = 0.8  # of tables and page, by trial
 

@@ -21,7 +21,7 @@ from ganbench.records.status import Status
 from ganbench.records.windows import Window
 
 TEXT = OPEN + "loss: bce\ntraining: {batch_size: 10, budget: {kimg: 1}}\n"
-JUDGING = 20  # seconds that its metrics of 10,000 samples are guessed to take
+JUDGING = 4  # seconds that its metrics of 10,000 samples are guessed to take
 
 
 @pytest.fixture
