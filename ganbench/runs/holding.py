@@ -25,6 +25,7 @@ from ganbench.util import files
 
 LOCK, HOLDER = ".lock", ".holder.json"
 TOUCH_SECONDS = 20.0
+LOOK_SECONDS = 0.5  # far longer than one who only looks who is there has the lock
 DEAD_SECONDS = 180.0  # without a touch, on another machine
 
 
@@ -53,9 +54,8 @@ def held(run: Path) -> Iterator[None]:
 
     Raises RunError where another is, and OSError where the folder cannot be written.
     """
-    lock = filelock.FileLock(run / LOCK, timeout=0)
     try:
-        lock.acquire()
+        lock = filelock.FileLock(run / LOCK, timeout=LOOK_SECONDS).acquire()
     except filelock.Timeout as error:
         raise _taken(run, _said(run)) from error
     with lock:

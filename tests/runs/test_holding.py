@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 from helpers import tiny
 
@@ -48,6 +50,14 @@ def test_nobody_is_at_work_but_while_it_is_held(tmp_path: Path) -> None:
         assert (tmp_path / HOLDER).exists()
     assert holder(tmp_path) is None
     assert not (tmp_path / HOLDER).exists()
+
+
+def test_one_who_looks_keeps_nobody_out(tmp_path: Path) -> None:
+    look = filelock.FileLock(tmp_path / LOCK, thread_local=False)
+    look.acquire()
+    threading.Timer(0.1, look.release).start()
+    with held(tmp_path):
+        assert (tmp_path / HOLDER).exists()
 
 
 def test_another_process_is_named_and_kept_out(tmp_path: Path, other) -> None:
