@@ -1,6 +1,6 @@
 # ganbench without a GPU; by itself it runs the demo. From the repository's top:
 #     docker build -f containers/cpu.Dockerfile -t ganbench .
-#     docker run --rm --user "$(id -u)" -v "$PWD/results:/work/results" ganbench
+#     docker run --rm --user "$(id -u)" -v "$PWD/results:/bench/results" ganbench
 # A release's version is told by --build-arg VERSION=1.2.3, as the image sees no tags.
 FROM python:3.12-slim
 
@@ -12,8 +12,8 @@ RUN SETUPTOOLS_SCM_PRETEND_VERSION="$VERSION" pip install --no-cache-dir /src &&
 
 # Whoever it runs as has no home here, and may write into the mounted folder alone.
 ENV GANBENCH_CACHE=/tmp/ganbench
-RUN install -d -m 1777 /work
+RUN install -d -m 1777 /bench
 USER nobody
-WORKDIR /work
+WORKDIR /bench
 ENTRYPOINT ["ganbench"]
 CMD ["run", "cgan_mnist"]

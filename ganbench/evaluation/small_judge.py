@@ -106,7 +106,7 @@ def trained(
         steps = min(MOST_STEPS, max(LEAST_STEPS, EPOCHS * len(rows) // size))
         optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-        for batch in tracked(_batches(rows, size, steps), f"training {what}", steps):
+        for batch in tracked(whole_batches(rows, size, steps), f"training {what}", steps):
             seen = _moved(_reduced(images[batch]))
             optimizer.zero_grad()
             F.cross_entropy(net(seen), labels[batch]).backward()
@@ -121,8 +121,8 @@ def trained(
     return judge
 
 
-def _batches(rows: Tensor, size: int, steps: int) -> Iterator[Tensor]:
-    """Yield whole batches, in an order of its own in each epoch."""
+def whole_batches(rows: Tensor, size: int, steps: int) -> Iterator[Tensor]:
+    """Yield so many batches of so many rows each, in an order of its own in each epoch."""
     while True:
         for batch in rows[torch.randperm(len(rows))].split(size):
             if len(batch) == size:

@@ -25,6 +25,7 @@ from ganbench.evaluation.judges.judge import Card, ClassCard, Judge
 from ganbench.evaluation.judges.network import ResidualNet, seen
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
+from ganbench.evaluation.small_judge import whole_batches
 from ganbench.util.progress import tracked
 from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
@@ -159,7 +160,7 @@ def _trained(
         optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
         best, best_at, kept = (-1.0, 0.0), 0, copy.deepcopy(net.state_dict())
-        batches = tracked(_batches(split.learnt, size, steps), "training the judge", steps)
+        batches = tracked(whole_batches(split.learnt, size, steps), "training the judge", steps)
         for step, rows in enumerate(batches, 1):
             optimizer.zero_grad()
             shown = _moved(seen(images[rows]), mirrored)
@@ -187,17 +188,6 @@ def _averaged(averages: Sequence[Tensor], weights: Sequence[Tensor], number: Ten
             average.lerp_(weight, 1 - kept)
         else:  # a count
             average.copy_(weight)
-
-
-def _batches(rows: Tensor, size: int, steps: int) -> Iterator[Tensor]:
-    """Yield whole batches, in an order of its own in each epoch."""
-    while True:
-        for batch in rows[torch.randperm(len(rows))].split(size):
-            if len(batch) == size:
-                yield batch
-                steps -= 1
-            if not steps:
-                return
 
 
 def _moved(images: Tensor, mirrored: bool) -> Tensor:

@@ -23,7 +23,7 @@ from ganbench.errors import ConfigError
 )
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of its training.")
 @click.option("--threads", type=click.IntRange(1), metavar="N", help="[default: all cores]")
-@click.option("--force", is_flag=True, help="Replace a judge that is there.")
+@options.force
 def command(
     target: str,
     settings: tuple[str, ...],
