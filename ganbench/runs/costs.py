@@ -57,7 +57,7 @@ class _Keys(NamedTuple):
     """What decides the seconds of each part of a trial."""
 
     start: str
-    judging: str
+    judging: tuple[str, ...]  # of its own kind, and of the other, which has other metrics in part
     training: str  # of just so many images
     image: str  # of any training at that pace
     drawing: str  # of just so many samples
@@ -68,10 +68,11 @@ class _Keys(NamedTuple):
         subject = trial.subject
         data = canonical_json(subject.dataset, subject.label)
         judged = canonical_json([data, subject.num_samples, subject.metrics], subject.label)
+        kinds = sorted(["reference", "trained"], reverse=trial.cell is not None)
         pace = pace_key(trial.cell) if trial.cell else ""
         return cls(
             _key("start", trial, data),
-            _key("judging", trial, judged),
+            tuple(_key("judging", trial, f"{kind} {judged}") for kind in kinds),
             _key("training", trial, f"{pace} {_images_to_train(trial)}"),
             _key("image", trial, pace),
             _key("drawing", trial, f"{pace} {subject.num_samples}"),
@@ -123,7 +124,8 @@ class Costs:
     def of(self, trial: Trial) -> Cost:
         """Return what is known of a trial that has not begun."""
         keys, cell = self._keys_of(trial), trial.cell
-        start, judging = self.timed.get(keys.start), self.timed.get(keys.judging)
+        start = self.timed.get(keys.start)
+        judging = next((self.timed[key] for key in keys.judging if key in self.timed), None)
         is_timed = judging is not None
         if judging is None:
             judging = UNKNOWN_JUDGING * len(trial.subject.metrics) * trial.subject.num_samples
@@ -178,7 +180,7 @@ class Costs:
         rows = 1 if trial.cell is None else max(1, len(trial.cell.samplers))
         train, sample, judge = (seconds.get(name, 0.0) for name in ("train", "sample", "evaluate"))
         self.timed[keys.start] = max(0.0, seconds.get("total", 0.0) - train - sample - judge)
-        self.timed[keys.judging] = judge / rows
+        self.timed[keys.judging[0]] = judge / rows
         if trial.cell is None or counts is None or not counts.images:
             return
         self.timed[keys.training], self.timed[keys.drawing] = train, sample / rows

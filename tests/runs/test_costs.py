@@ -90,6 +90,17 @@ def test_what_a_trial_took_is_what_the_next_like_it_takes(trials: list[Trial]) -
     assert costs.of(lsgan).total is None
 
 
+def test_references_are_judged_by_other_metrics_and_tell_of_trials_until_one_has_ended(
+    trials: list[Trial],
+) -> None:
+    reference, bce, _ = trials
+    costs = Costs()
+    costs.learn(outcome(reference))
+    assert (costs.of(bce).judging, costs.of(bce).judging_is_timed) == (2.0, True)
+    costs.learn(outcome(bce, seconds={"train": 10.0, "evaluate": 7.0, "total": 18.0}))
+    assert (costs.of(reference).judging, costs.of(bce).judging) == (2.0, 7.0)
+
+
 def test_budget_and_number_of_samples_scale_it(
     trials: list[Trial], planned: Callable[..., Plan]
 ) -> None:
