@@ -45,8 +45,11 @@ def show(plan: Plan, cells: list[dict[str, Any]]) -> None:
         console.print(table)
     else:
         console.print(title)
+        shared = _shared([fields for _, fields in rows])
+        if shared:
+            _list("every cell", shared, console)
         for label, fields in rows:
-            _list(label, fields, console)
+            _list(label, {head: fields[head] for head in fields if head not in shared}, console)
     if len(cells) > MOST_ROWS:
         print(f"… and {len(cells) - MOST_ROWS:,} cells more; --json shows every one")
     for cell in cells[:MOST_ROWS]:
@@ -147,6 +150,16 @@ def _table(title: str, rows: list[tuple[str, dict[str, str]]]) -> Table:
 def _width(table: Table, console: Console) -> int:
     """Return how wide a table is that breaks no line."""
     return console.measure(table, options=console.options.update(max_width=100_000)).maximum
+
+
+def _shared(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Return the fields that are alike in all cells, of two or more, that can be built."""
+    built = [fields for fields in rows if len(fields) == len(FIELDS)]
+    if len(built) < 2:
+        return {}
+    return {
+        head: text for head, text in built[0].items() if all(one[head] == text for one in built)
+    }
 
 
 def _list(label: str, fields: dict[str, str], console: Console) -> None:

@@ -67,7 +67,7 @@ def _comments(source: str) -> tuple[dict[int, str], set[int]]:
     """Return each line's comment, and which lines have nothing else."""
     lines, found, alone = source.splitlines(), {}, set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        text = token.string.lstrip("# ").strip()
+        text = token.string.lstrip("#: ").strip()
         if token.type == tokenize.COMMENT and not text.startswith(("fmt:", "noqa", "type:")):
             found[token.start[0]] = text
             if not lines[token.start[0] - 1][: token.start[1]].strip():

@@ -45,6 +45,21 @@ def test_too_narrow_is_a_list_that_loses_nothing(
         assert part in told
 
 
+def test_a_list_says_once_what_all_cells_have_in_common(
+    shown: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_view, "PIPE_WIDTH", 80)
+    plan, [first] = shown
+    second = {**first, "label": "lsgan/none/mlp", "id": "0123456789", "g_updates": 51}
+    unbuilt = {**first, "label": "lsgan/none/dcgan", "incompatible": "wants images"}
+    plan_view.show(plan, [first, second, unbuilt])
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.count("batch 10") == told.count("n_critic 2") == 1
+    assert "every cell" in told
+    for part in ("updates G/D 50/100", "updates G/D 51/100", "id 0123456789", "n/a: wants images"):
+        assert part in told
+
+
 @pytest.mark.parametrize(
     ("jobs", "guessed", "said"),
     [
