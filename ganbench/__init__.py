@@ -136,6 +136,7 @@ if TYPE_CHECKING:
         Scheduled as Scheduled,
     )
     from ganbench.records.status import Status as Status
+    from ganbench.records.spread import Spread as Spread
     from ganbench.records.table import Note as Note, Row as Row, Summary as Summary, Table as Table
     from ganbench.records.training_settings import (
         HalfLife as HalfLife,
@@ -193,6 +194,7 @@ _HOMES = {
     "records.schedules": "Amount Schedule Scheduled",
     "records.training_settings": "HalfLife OwnSettings PlayerSettings TrainingSettings",
     "records.status": "Status",
+    "records.spread": "Spread",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",
     "util.machine": "free_memory_bytes",

@@ -123,6 +123,7 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
         samplers=_samplers(request, workshop),
         followed=followed(request, units),
         judged_labels=asked.evaluation.labels,
+        sampling_seeds=asked.evaluation.sampling_seeds,
     )
     parts = workshop.parts(cell)
     if not parts.g_conditioning.needs_labels:

@@ -30,6 +30,7 @@ from ganbench.records.training_settings import Control
 MOST_AT_ONCE = 10_000  # trials, and threads
 MOST_IMAGES = 10**9
 MOST_FRAMES = 1000  # that one trial keeps
+MOST_DRAWS = 1000  # of samples, of one trained model
 
 Norm = Literal[
     "batch",
@@ -92,6 +93,11 @@ class EvaluationSettings(Settings):
     samplers: Annotated[tuple[SamplerChoice, ...], Field(min_length=1)] = Field(
         default=(SamplerChoice(name=PLAIN),),
         description="how images are drawn of the trained model: each gives a row of its own",
+    )
+    sampling_seeds: Annotated[int, Field(ge=1, le=MOST_DRAWS)] = Field(
+        default=1,
+        description="how often samples are drawn of each trained model, each time by other random "
+        "streams: from two on, tables tell the spread of sampling from that of training",
     )
     judge: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,

@@ -43,10 +43,15 @@ class Sampler:
             self.device,
         )
 
-    def draw(self, generator: ConditionalGenerator, count: int) -> tuple[LabeledImages, float]:
-        """Return so many images of a calibrated generator, and the seconds that it took."""
-        latents = draw_latents(self.architecture, count, self.seed)
-        asked = self.labels(count)
+    def draw(
+        self, generator: ConditionalGenerator, count: int, draw: int = 0
+    ) -> tuple[LabeledImages, float]:
+        """Return so many images of a calibrated generator, and the seconds that it took.
+
+        Each `draw` has random streams of its own.
+        """
+        latents = draw_latents(self.architecture, count, self.seed, of_draw("samples", draw))
+        asked = self.labels(count, of_draw("labels", draw))
         started = time.perf_counter()
         images = generate(generator, latents, asked, self.device, dtype=self.dtype)
         return LabeledImages(images, asked), time.perf_counter() - started
@@ -54,6 +59,11 @@ class Sampler:
     def labels(self, count: int, name: str = "labels") -> Tensor | None:
         """Return as many labels, or None where the generator heeds none."""
         return None if self.asked is None else self.asked.draw(count, self.seed, name)
+
+
+def of_draw(name: str, draw: int) -> str:
+    """Return the name of a random stream of one of several draws; the first has the plain name."""
+    return f"{name}, draw {draw + 1}" if draw else name
 
 
 def draw_latents(

@@ -36,7 +36,15 @@ NAMES = ("label", "axes", "incompatible", "followed")
 """Of a cell's fields, those that are in no id: what tables call it, why it cannot be built, and how
 its training is watched."""
 
-JUDGING = ("num_samples", "metrics", "extractors", "samplers", "judged_labels", "judge")
+JUDGING = (
+    "num_samples",
+    "metrics",
+    "extractors",
+    "samplers",
+    "judged_labels",
+    "judge",
+    "sampling_seeds",
+)
 """Those that a training knows nothing of. Whatever else comes between it and the numbers belongs
 here too."""
 
@@ -105,6 +113,7 @@ class Cell:
     followed: Followed = BY_ITSELF
     judged_labels: JudgedLabels = "data"  #: that samples are drawn for, by their shares or uniform
     judge: JudgeChoice | None = None  #: None: the data set's own, if it has one
+    sampling_seeds: int = 1  #: how often samples are drawn of each trained model, each by itself
 
     @cached_property
     def id(self) -> str:
@@ -148,6 +157,11 @@ class Cell:
     def sampler_names(self) -> tuple[str, ...]:
         """What tables call each sampler: with the options that tell it from others of its name."""
         return tuple(_told_from(spec, self.samplers) for spec in self.samplers)
+
+    @property
+    def times_judged(self) -> int:
+        """How often samples of one trained model are drawn and judged, all samplers together."""
+        return max(1, len(self.samplers)) * self.sampling_seeds
 
     @property
     def losses(self) -> tuple[Spec, ...]:

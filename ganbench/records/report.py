@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 from collections import Counter
@@ -13,14 +12,15 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from ganbench.records import additions, judges
+from ganbench.records import additions, judges, ranking, spread_notes
 from ganbench.records.cells import CONTINUED, MAIN_AXES, PLAIN, SAMPLER, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.records.run_info import RunInfo
+from ganbench.records.spread import spread
 from ganbench.records.status import Status
-from ganbench.records.table import Mark, Note, Row, Summary, Table
+from ganbench.records.table import Note, Row, Summary, Table
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ class _Group:
             why = f"values of different protocols ({ids}) are not averaged"
             return Summary(None, None, 0, protocols, why)
         error = stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-        return Summary(fmean(values), error, len(values), protocols, (reasons or [""])[0])
+        parts = spread([[d for d in m.draws if d is not None] for m in found])
+        why = (reasons or [""])[0]
+        return Summary(fmean(values), error, len(values), protocols, why, spread=parts)
 
 
 def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
@@ -125,8 +127,9 @@ def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
     columns = _columns(groups.values())
     rows = _by_sampler([_row(group, columns) for group in groups.values()])
     shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
-    rows = _marked(rows, shown, _measured_alike(groups.values()))
-    notes = tuple(_notes(run, groups, rows, shown, columns))
+    alike = _measured_alike(groups.values())
+    rows = ranking.marked(rows, shown, alike)
+    notes = tuple(_notes(run, groups, rows, shown, columns, alike))
     return Table(run.plan.name, _axes(rows), shown, tuple(rows), notes)
 
 
@@ -209,53 +212,13 @@ def _measured_alike(groups: Iterable[_Group]) -> dict[str, str]:
     }
 
 
-def _marked(rows: Sequence[Row], columns: Sequence[Column], alike: Mapping[str, str]) -> list[Row]:
-    values = [dict(row.values) for row in rows]
-    for column, dataset in itertools.product(columns, {row.axes.get("dataset") for row in rows}):
-        same_data = {i: row for i, row in enumerate(rows) if row.axes.get("dataset") == dataset}
-        for at, mark in _marks(same_data, column, alike).items():
-            values[at][column.name] = replace(values[at][column.name], mark=mark)
-    return [replace(row, values=changed) for row, changed in zip(rows, values, strict=True)]
-
-
-def _marks(rows: Mapping[int, Row], column: Column, alike: Mapping[str, str]) -> dict[int, Mark]:
-    """Mark the best row, or the rows that tie with it within error; none where all do.
-
-    Nor is one marked by speeds of which some were measured beside other programs.
-    """
-    if column.depends_on_machine and any(not row.alone for row in rows.values()):
-        return {}
-    known = {
-        i: row.values[column.name]
-        for i, row in rows.items()
-        if not row.is_reference
-        and row.values[column.name].mean is not None
-        and row.values[column.name].n >= row.n  # else what the other seeds would have is unknown
-    }
-    protocols = {alike.get(p, p) for summary in known.values() for p in summary.protocols}
-    if column.direction == "none" or len(known) < 2 or len(protocols) > 1:
-        return {}
-    sign = 1 if column.direction == "min" else -1
-    best = min(known, key=lambda i: sign * (known[i].mean or 0.0))
-    tied = [i for i in known if i == best or _tie(known[i], known[best])]
-    if len(tied) == 1:
-        return {best: "best"}
-    return {} if len(tied) == len(known) else dict.fromkeys(tied, "tied")
-
-
-def _tie(a: Summary, b: Summary) -> bool:
-    """Whether the difference is within the standard errors of both, added in squares."""
-    assert a.mean is not None
-    assert b.mean is not None
-    return abs(a.mean - b.mean) <= math.hypot(a.error or 0.0, b.error or 0.0)
-
-
 def _notes(
     run: Run,
     groups: dict[str, _Group],
     rows: Sequence[Row],
     columns: Sequence[Column],
     every_column: Sequence[Column],  # those without any value too
+    alike: Mapping[str, str],
 ) -> Iterator[Note]:
     cells = [row for row in rows if not row.is_reference]
     if any(row.n > 1 for row in cells):
@@ -267,6 +230,10 @@ def _notes(
             "errors",
             "One training seed: its spread is unknown, and the best value is no proof of a win.",
         )
+    if any(s.spread for row in rows for s in row.values.values()):
+        ties = ((c, [rows[i] for i in best]) for c, best in ranking.best(rows, columns, alike))
+        spreads = spread_notes.sentences(rows, columns, list(ties))
+        yield from (Note("spread", text) for text in spreads)
     marks = {s.mark for row in rows for s in row.values.values()}
     if "tied" in marks:
         yield Note("ties", "≈: tied with the best within the standard errors of both.")

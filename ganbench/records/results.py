@@ -34,6 +34,7 @@ class MetricValue:
     reason: str = ""
     classes: dict[str, float] = field(default_factory=dict)  #: what it is made of, by class
     which: str = ""  #: the class that decides it, such as the worst
+    draws: tuple[float | None, ...] = ()  #: of each sampling seed, where several; the value: a mean
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,9 @@ class TrialResult:
     seconds: dict[str, float] = field(default_factory=dict)  #: of each part, and in `total`
     environment: Environment | None = None
     samplers: dict[str, SamplerResult] = field(default_factory=dict)  #: by name, beside the first
-    drawn: str = ""  #: SHA-256 of the images and labels that were judged, by the first sampler
+    drawn: str = ""
+    """SHA-256 of the images and labels that were judged, by the first sampler; of several draws
+    that of their digests."""
 
     @property
     def too_short_to_diagnose(self) -> bool:
@@ -201,7 +204,7 @@ def _filled(
 
 def _flat(number: dict[str, Any]) -> dict[str, Any]:
     """Return a metric's value as files have it, without what is known of few of them."""
-    of_few = {key: number.pop(key) for key in ("classes", "which")}
+    of_few = {key: number.pop(key) for key in ("classes", "which", "draws")}
     return {**number.pop("column"), **number, **{k: v for k, v in of_few.items() if v}}
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ganbench.errors import ConfigError, ContractError
 from ganbench.records.columns import Column, Name, title_with_space, unclear
+from ganbench.records.spread import Spread
 from ganbench.util.messages import known, suggestion
 
 ARROWS = {"min": "↓", "max": "↑", "none": ""}
@@ -27,6 +28,7 @@ NoteKind = Literal[
     "samples",
     "added",
     "judges",
+    "spread",
 ]
 
 
@@ -36,7 +38,8 @@ class Note(str):
     The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
     machine), protocols, failure (why a trial came to nothing), missing (why a value is), classes
     (the worst), data (what may be wrong with it), samples (that were not made in the run),
-    added (columns that were measured later) and judges (of classes).
+    added (columns that were measured later), judges (of classes) and spread (of training seeds
+    and of sampling seeds).
     """
 
     kind: NoteKind  #: such as "ties" and "failure"
@@ -62,6 +65,7 @@ class Summary:
     protocols: frozenset[str] = frozenset()  #: ids; numbers of different ones are no rivals
     reason: str = ""  #: why a value is missing
     mark: Mark = ""  #: best of its column, or tied with the best
+    spread: Spread | None = None  #: of training and of sampling; None: each model was drawn of once
 
 
 @dataclass(frozen=True)
@@ -124,16 +128,25 @@ class Table:
         return f"{title_with_space(column)} {ARROWS[column.direction]}".rstrip()
 
     def text(self, row: Row, column: Column) -> str:
-        """Return the value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`."""
+        """Return the value as shown, without its mark: `0.123 ± 0.004`, `0.123`, or `—`.
+
+        Where models were drawn of more than once, what training seeds and what sampling seeds
+        differ by stands behind it: `0.123 ± 0.004 (0.006, 0.002)`.
+        """
         summary = row.values.get(column.name)
         if summary is None or summary.mean is None:
             return "—"
         spread = summary.error if column.direction != "none" else None
-        whole = spread is None and column.digits <= 1 and summary.mean.is_integer()
+        is_one = spread is None and summary.spread is None
+        whole = is_one and column.digits <= 1 and summary.mean.is_integer()
         digits = 0 if whole else column.digits
         text = f"{round(summary.mean, digits) + 0.0:,.{digits}f}"  # + 0.0: no "-0.00"
         if spread is not None:
             text += f" ± {spread:,.{digits}f}"
+        if summary.spread and column.direction != "none":
+            training = summary.spread.training_sd
+            told = "—" if training is None else f"{training:,.{digits}f}"
+            text += f" ({told}, {summary.spread.sampling_sd:,.{digits}f})"
         shared = column.depends_on_machine and not row.alone and not row.is_reference
         return text + ("*" if shared else "")
 
@@ -182,7 +195,14 @@ def _row_as_dict(row: Row) -> dict[str, Any]:
                 "protocols": sorted(s.protocols),
                 "mark": s.mark,
                 "reason": s.reason,
+                **_spread_as_dict(s.spread),
             }
             for name, s in row.values.items()
         },
     }
+
+
+def _spread_as_dict(spread: Spread | None) -> dict[str, Any]:
+    if spread is None:
+        return {}
+    return {"training_sd": spread.training_sd, "sampling_sd": spread.sampling_sd}

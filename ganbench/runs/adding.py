@@ -36,12 +36,12 @@ from ganbench.records.results import Environment, SamplerResult, TrialResult
 from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
-from ganbench.runs import control_trial, runner
+from ganbench.runs import control_trial, draws, runner
 from ganbench.runs.clock import Clock
 from ganbench.runs.evaluating import choices
 from ganbench.runs.judging import judged
 from ganbench.runs.provenance import now
-from ganbench.runs.sampled import Samplers
+from ganbench.runs.sampled import Sampled, Samplers
 from ganbench.util import files, machine
 from ganbench.util.process_settings import as_in_a_new_process
 
@@ -250,13 +250,28 @@ class _Trial:
     def _judged(
         self, samplers: Samplers, trained: TrainingResult, number: int, data: LabeledImages
     ) -> TrialResult:
-        draw = partial(samplers.drawn, trained, number)
+        """Judge what a sampler draws, as often as the cell's samples were drawn."""
+
+        def of_draw(metrics: Sequence[Metric], draw: int) -> TrialResult:
+            return self._of_draw(partial(samplers.drawn, trained, number, draw), metrics, data)
+
+        others = draws.of_samples(self.metrics)
+        return draws.over_draws(
+            of_draw(self.metrics, 0),
+            samplers.cell.sampling_seeds if others else 1,
+            lambda draw, foresee: of_draw(others, draw),
+            lambda found: None,
+        )
+
+    def _of_draw(
+        self, draw: Callable[[], Sampled], metrics: Sequence[Metric], data: LabeledImages
+    ) -> TrialResult:
         drawn, result = draw(), self.outcome.result
         if drawn.reason:
-            return TrialResult(errors=(drawn.error,) if drawn.error else ())
-        parts = samplers.parts
+            return draws.lacking(TrialResult(), drawn.reason, drawn.error, metrics)
+        dataset = self.data.registry.build_spec(self.outcome.trial.subject.dataset)
         judge = TrialEvaluation(
-            parts.dataset,
+            dataset,
             data,
             drawn.images,
             self.data.registry,
@@ -264,11 +279,11 @@ class _Trial:
             result.timings,
             windows=self.outcome.windows,
             probes=result.probes,
-            again=lambda: (load(parts.dataset, "train", files.data()), draw().images),
+            again=lambda: (load(dataset, "train", files.data()), draw().images),
             sampler=drawn.protocol,
             judge=self.judge,
         )
-        return judged(judge, self.metrics, lambda found: None)
+        return judged(judge, metrics, lambda found: None)
 
     def _check_data(self, cell: Cell, data: LabeledImages) -> None:
         known = self.outcome.result.data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Any
 
 from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.images import LabeledImages
+from ganbench.contracts.metrics import Metric
 from ganbench.errors import Diverged, noting
 from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.judges import choice as judges
@@ -27,7 +28,6 @@ from ganbench.records import cells, results, windows
 from ganbench.records.results import (
     ENOUGH_ITERATIONS,
     Finding,
-    MetricValue,
     Parameters,
     TrainingCounts,
     TrialResult,
@@ -45,9 +45,10 @@ from ganbench.records.status import Status
 from ganbench.records.training_settings import Continued
 from ganbench.records.windows import DISTURBED, Probe, Timings, Window
 from ganbench.registry import registry
-from ganbench.runs import continuing, held_data, neighbours
+from ganbench.runs import continuing, draws, held_data, neighbours
 from ganbench.runs.callbacks import Callbacks
 from ganbench.runs.clock import Clock
+from ganbench.runs.draws import Foresee, lacking
 from ganbench.runs.held_data import Held
 from ganbench.runs.judging import judged, loading
 from ganbench.runs.looks import Looks
@@ -289,12 +290,13 @@ class CellTrial:
         judged: TrialResult,
         trained: TrainingResult,
         timings: Timings,
-        foresee: Callable[[TrialResult], None],
+        foresee: Foresee,
     ) -> TrialResult:
         """Draw and judge by the samplers beside the first, one after the other."""
         for number, name in list(enumerate(self.samplers.names))[1:]:
             why = f"sampler '{name}': the process ended while it drew"
-            foresee(beside(judged, name, None, self._lacking(judged, why, why)))
+            nothing = lacking(judged, why, why, self.parts.metrics)
+            foresee(beside(judged, name, None, nothing))
             with self.clock.part("sample"):
                 drawn = self.samplers.drawn(trained, number)
             add = partial(beside, judged, name, drawn.per_second)
@@ -309,12 +311,35 @@ class CellTrial:
         drawn: Sampled,
         trained: TrainingResult,
         timings: Timings,
-        foresee: Callable[[TrialResult], None],
+        foresee: Foresee,
     ) -> TrialResult:
+        """Judge what a sampler drew, and what it draws again by other random streams."""
         directory = pictures_in(self.directory, drawn.sampler)
         if directory != self.directory:
             directory.mkdir(parents=True, exist_ok=True)
             self.gallery.show(drawn.images, directory)
+        metrics = draws.of_samples(self.parts.metrics)
+
+        def again(draw: int, foresee: Foresee) -> TrialResult:
+            why = f"sampler '{drawn.sampler}': the process ended while it drew"
+            foresee(lacking(TrialResult(), why, why, metrics))
+            with self.clock.part("sample"):
+                other = self.samplers.drawn(trained, drawn.number, draw)
+            return self._judge_draw(other, metrics, trained, timings, None, foresee)
+
+        first = self._judge_draw(drawn, self.parts.metrics, trained, timings, directory, foresee)
+        count = self.cell.sampling_seeds if metrics else 1
+        return draws.over_draws(first, count, again, foresee)
+
+    def _judge_draw(
+        self,
+        drawn: Sampled,
+        metrics: Sequence[Metric],
+        trained: TrainingResult,
+        timings: Timings,
+        directory: Path | None,
+        foresee: Foresee,
+    ) -> TrialResult:
         judge = trial_evaluation.TrialEvaluation(
             self.parts.dataset,
             self.data,
@@ -325,27 +350,20 @@ class CellTrial:
             windows=trained.windows,
             probes=tuple(self.looks.seen.probes),
             directory=directory,
-            again=partial(self._again, lambda: self.samplers.drawn(trained, drawn.number).images),
+            again=partial(
+                self._again,
+                lambda: self.samplers.drawn(trained, drawn.number, drawn.draw).images,
+            ),
             sampler=drawn.protocol,
             judge=self.judge,
         )
         with self.clock.part("evaluate"):
-            found = judged(judge, () if drawn.reason else self.parts.metrics, foresee)
+            found = judged(judge, () if drawn.reason else metrics, foresee)
         if found.data:  # a file that is mapped into memory may have changed meanwhile
             now = replace(self.held, sha256=found.data.sha256, num_images=found.data.num_images)
             held_data.check(self.held, now)
         held_data.hold_all(self.directory, self.cell.dataset, judge.real_data.seen())
-        return self._lacking(found, drawn.reason, drawn.error) if drawn.reason else found
-
-    def _lacking(self, found: TrialResult, reason: str, error: str) -> TrialResult:
-        """Return a result without numbers, as there are no images."""
-        columns = [column for metric in self.parts.metrics for column in metric.columns]
-        return replace(
-            found,
-            metrics=tuple(MetricValue(column, None, reason=reason) for column in columns),
-            metric_seconds={},
-            errors=(error,) if error else (),
-        )
+        return lacking(found, drawn.reason, drawn.error, metrics) if drawn.reason else found
 
 
 def _counts(trained: TrainingResult) -> TrainingCounts:

@@ -133,13 +133,13 @@ class Costs:
             return Cost(start, 0.0, 0.0, judging, is_timed)
         if cell.incompatible:
             return Cost(0.0, 0.0, 0.0, 0.0)
-        rows = max(1, len(cell.samplers))
+        times = cell.times_judged
         drawing = self._drawing(keys, cell.num_samples)
         return Cost(
             start,
             self._training(keys, _images_to_train(trial)),
-            None if drawing is None else drawing * rows,
-            judging * rows,
+            None if drawing is None else drawing * times,
+            judging * times,
             is_timed,
         )
 
@@ -177,15 +177,15 @@ class Costs:
         if result.status is not Status.OK or held_up or result.resumed_at_kimg is not None:
             return
         keys = self._keys_of(trial)
-        rows = 1 if trial.cell is None else max(1, len(trial.cell.samplers))
+        times = 1 if trial.cell is None else trial.cell.times_judged
         train, sample, judge = (seconds.get(name, 0.0) for name in ("train", "sample", "evaluate"))
         self.timed[keys.start] = max(0.0, seconds.get("total", 0.0) - train - sample - judge)
-        self.timed[keys.judging[0]] = judge / rows
+        self.timed[keys.judging[0]] = judge / times
         if trial.cell is None or counts is None or not counts.images:
             return
-        self.timed[keys.training], self.timed[keys.drawing] = train, sample / rows
-        if sample / rows >= TELLING_SECONDS:
-            self.timed[keys.sample] = sample / rows / trial.cell.num_samples
+        self.timed[keys.training], self.timed[keys.drawing] = train, sample / times
+        if sample / times >= TELLING_SECONDS:
+            self.timed[keys.sample] = sample / times / trial.cell.num_samples
         if train < TELLING_SECONDS:
             return
         per_image = train / counts.images

@@ -14,7 +14,7 @@ from ganbench.contracts.images import LabeledImages
 from ganbench.errors import INTERRUPTIONS, ConfigError, told
 from ganbench.models.drawing import Trained
 from ganbench.models.parts import Parts
-from ganbench.models.sampling import Sampler
+from ganbench.models.sampling import Sampler, of_draw
 from ganbench.models.trained import TrainingResult
 from ganbench.records.cells import PLAIN, Cell, Spec
 from ganbench.records.results import SamplerResult, TrialResult
@@ -33,6 +33,7 @@ class Sampled:
     protocol: dict[str, Any] | None = None  # None: of `plain`, for labels as in the data
     reason: str = ""  # why there are no images
     error: str = ""  # the same, where the sampler raised what it should not
+    draw: int = 0  # of how many before it
 
     @property
     def per_second(self) -> float | None:
@@ -48,16 +49,19 @@ class Samplers:
         self.names = cell.sampler_names or (PLAIN,)
         self._refuse_more_than_memory()
 
-    def drawn(self, trained: TrainingResult, number: int) -> Sampled:
-        """Return what one of them draws. But for `plain`, one that raises has no images."""
+    def drawn(self, trained: TrainingResult, number: int, draw: int = 0) -> Sampled:
+        """Return what one of them draws. But for `plain`, one that raises has no images.
+
+        Each `draw` has random streams of its own.
+        """
         name, count = self.names[number], self.cell.num_samples
         if name == PLAIN:
-            drawn = self.sampler.draw(trained.generator, count)
-            return Sampled(number, name, *drawn, plain_protocol(self.cell))
+            drawn = self.sampler.draw(trained.generator, count, draw)
+            return Sampled(number, name, *drawn, plain_protocol(self.cell), draw=draw)
         method = self.parts.samplers[number]
         protocol = {**_protocol(self.cell.samplers[number]), **_labels(self.cell)}
-        labels = self.sampler.labels(count)
-        model, rng = self._model(trained), stream(self.sampler.seed, "samples")
+        labels = self.sampler.labels(count, of_draw("labels", draw))
+        model, rng = self._model(trained), stream(self.sampler.seed, of_draw("samples", draw))
         started = time.perf_counter()
         try:
             images = model.draw(method, labels, count, rng)
@@ -70,7 +74,7 @@ class Samplers:
             nothing = self._nothing(number, protocol, told(error))
             return replace(nothing, error=nothing.reason)
         seconds = time.perf_counter() - started
-        return Sampled(number, name, LabeledImages(images, labels), seconds, protocol)
+        return Sampled(number, name, LabeledImages(images, labels), seconds, protocol, draw=draw)
 
     def _refuse_more_than_memory(self) -> None:
         """Raise ConfigError for more images than memory takes, before anything is trained."""

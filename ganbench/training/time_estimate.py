@@ -95,7 +95,7 @@ class Estimator:
             self._measured[key] = self._measure(cell)
         if (found := self._measured[key]) is None:
             return None
-        num_samples = cell.num_samples * max(1, len(cell.samplers))
+        num_samples = cell.num_samples * cell.times_judged
         images = schedule.iterations * schedule.images_per_iteration
         per_image = found.per_image * longer
         seconds = images * per_image + num_samples * found.per_sample

@@ -130,6 +130,18 @@ def test_short_parts_tell_nothing_of_longer_ones(
     assert cost.sampling == pytest.approx(UNKNOWN_DRAWING + 5.0)
 
 
+def test_samples_that_are_drawn_several_times_take_as_many_times_as_long(
+    trials: list[Trial], planned: Callable[..., Plan]
+) -> None:
+    costs, text = Costs(), MATRIX.replace("100}", "100, sampling_seeds: 4}")
+    often = replace(trials[1], cell=planned(OPEN + text).cells[0])
+    assert costs.of(often).judging == 4 * guess_of_judging(often)
+    costs.learn(outcome(trials[1]))
+    assert costs.of(often) == Cost(1.0, 10.0, 4.0, 8.0)
+    costs.learn(outcome(often, seconds={"train": 10.0, "sample": 8.0, "evaluate": 16.0}))
+    assert costs.of(trials[1]) == Cost(0.0, 10.0, 2.0, 4.0)
+
+
 @pytest.mark.parametrize("changed", [{"device": "cuda:0"}, {"threads": 2}, {"alone": False}])
 def test_another_set_up_is_another_cost(trials: list[Trial], changed: dict[str, object]) -> None:
     costs = Costs()

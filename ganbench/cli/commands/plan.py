@@ -85,6 +85,9 @@ def command(
         f"{counted(len(cells), 'cell')} × {counted(count, 'seed')} = "
         f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
     )
+    if several := {cell.sampling_seeds for cell in loaded.plan.cells} - {1}:
+        drawn = f"{min(several)} to {max(several)}" if len(several) > 1 else f"{min(several)}"
+        line += f", samples of each drawn and judged {drawn} times"
     if total is not None:
         line += f"; {plan_view.durations(cells, total, jobs, guessed)}"
     print(line)

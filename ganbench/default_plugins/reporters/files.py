@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ganbench import Report, Reporter, Table, spreadsheet_cell, write_atomically
+from ganbench import Report, Reporter, Summary, Table, spreadsheet_cell, write_atomically
 
 
 @dataclass(kw_only=True)
 class CSV(Reporter):
-    """table.csv: one line per row, a mean and a standard error per number."""
+    """table.csv: one line per row, a mean and a standard error per number.
+
+    Where models were drawn of more than once, also the standard deviations over training seeds and
+    over sampling seeds.
+    """
 
     name = "csv"
 
@@ -38,11 +42,23 @@ class JSON(Reporter):
 
 
 def _csv_lines(table: Table) -> Iterator[list[object]]:
-    names = [name for c in table.columns for name in (c.name, f"{c.name} standard error")]
+    drawn = {c.name for c in table.columns if any(r.values[c.name].spread for r in table.rows)}
+    names = [name for c in table.columns for name in _heads(c.name, c.name in drawn)]
     yield ["label", *table.axes, "n", "failed", "status", *names]
     for row in table.rows:
-        summaries = [row.values[c.name] for c in table.columns]
-        numbers = [x for s in summaries for x in (s.mean, s.error)]
+        numbers = [x for c in table.columns for x in _numbers(row.values[c.name], c.name in drawn)]
         axes = [row.axes.get(axis, "") for axis in table.axes]
         cells = [row.label, *axes, row.n, row.failed, row.status, *numbers]
         yield ["" if cell is None else spreadsheet_cell(cell) for cell in cells]
+
+
+def _heads(name: str, is_drawn: bool) -> list[str]:
+    more = [f"{name} training sd", f"{name} sampling sd"] if is_drawn else []
+    return [name, f"{name} standard error", *more]
+
+
+def _numbers(summary: Summary, is_drawn: bool) -> list[float | None]:
+    spread, found = summary.spread, [summary.mean, summary.error]
+    if is_drawn:
+        found += [None, None] if spread is None else [spread.training_sd, spread.sampling_sd]
+    return found
