@@ -164,6 +164,9 @@ def test_commands_of_a_page_work_in_order(page: Path, reader: Path) -> None:
     shown = page.read_text("utf-8")
     for file, content in {**files_of(text("docs/tutorials/loss.md")), **files_of(shown)}.items():
         (reader / file).write_text(content, "utf-8")
+    failed = []
     for line in filter(is_typed, shell_lines(shown)):
         done = typed(line, reader)
-        assert done.returncode == ENDS.get(line, 0), f"{line}\n{done.stdout}{done.stderr}"
+        if done.returncode != ENDS.get(line, 0):
+            failed.append(f"{line}\nended with {done.returncode}\n{done.stdout}{done.stderr}")
+    assert not failed, "\n\n".join(failed)
