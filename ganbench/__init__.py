@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         norm_per_sample as norm_per_sample,
     )
     from ganbench.contracts.metrics import (
+        Claim as Claim,
         Evaluation as Evaluation,
         Metric as Metric,
         OfClasses as OfClasses,
@@ -168,7 +169,7 @@ _HOMES = {
     "contracts.executors": "Resources TrialRef",
     "contracts.feature_extractors": "Features Unavailable",
     "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
-    "contracts.metrics": "Evaluation OfClasses Watch require_classes",
+    "contracts.metrics": "Claim Evaluation OfClasses Watch require_classes",
     "contracts.moments": "Moments MomentSums",
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",

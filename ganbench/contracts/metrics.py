@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import Features, Unavailable
@@ -32,6 +32,22 @@ class OfClasses(float):
         made = super().__new__(cls, value)
         made.classes, made.which = dict(classes), which
         return made
+
+
+Measured = Literal["fidelity", "diversity", "distance"]
+"""Whether samples look real, whether they are as varied as real images, or both in one number."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a column measures, and which sanity checks of Räisä et al. (2025) it passes.
+
+    `fidelity` and `diversity` are scores of which 1 is the best and 0 the worst, a `distance` is 0
+    for the best. The conformance kit holds a metric to the checks that it names, at its defaults.
+    """
+
+    measures: Measured
+    passes: tuple[str, ...] = ()  #: such as `sequential-mode-dropping/purpose`
 
 
 @dataclass(frozen=True)
@@ -123,6 +139,7 @@ class Metric(ABC):
     cheap: ClassVar[bool] = False
     """Whether `evaluation.every` measures it while a cell trains: in seconds of one core from 2000
     samples, and without timings or windows, of which there are none then."""
+    claims: ClassVar[Mapping[str, Claim]] = {}  #: of its columns, by their names before any `@`
     version: ClassVar[int] = 1  #: raise it when the same samples would give another number
 
     @property

@@ -7,6 +7,7 @@
         check()
 
 A plugin is given as its class, or as an instance where its defaults are too large to test with.
+`sanity_findings(MyMetric())` tells which published sanity checks a metric passes.
 """
 
 from ganbench.testing.kit import (
@@ -16,5 +17,14 @@ from ganbench.testing.kit import (
     checks_for,
     parametrize_with_checks,
 )
+from ganbench.testing.sanity.report import SanityFinding, sanity_findings
 
-__all__ = ["Check", "Result", "check_plugin", "checks_for", "parametrize_with_checks"]
+__all__ = [
+    "Check",
+    "Result",
+    "SanityFinding",
+    "check_plugin",
+    "checks_for",
+    "parametrize_with_checks",
+    "sanity_findings",
+]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from helpers import mutants
 
-from ganbench import Column, Evaluation, Metric, Unavailable
+from ganbench import Claim, Column, Evaluation, Metric, Unavailable
 from ganbench.default_plugins.metrics.conditional import ConditionalAccuracy
 from ganbench.default_plugins.metrics.coverage import ModeCoverage
 from ganbench.default_plugins.metrics.frechet import FID
@@ -67,7 +68,29 @@ class Precision(Metric):
         return {"precision": (distances.min(1).values <= radius).double().mean().item()}
 
 
-@parametrize_with_checks(Count, CheapCount, Diversity, Precision)
+@dataclass(kw_only=True)
+class MeanShift(Diversity):
+    """The distance of the means alone, which claims what that can see."""
+
+    name = "mean-shift"
+    claims: ClassVar[dict[str, Claim]] = {
+        "mean-shift": Claim("distance", ("gaussian-mean-difference/purpose",))
+    }
+    power: int = 2
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return (Column(f"mean-shift@{self.features}", direction="min"),)
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        if self.features is None or len(evaluation.fake) < 2:
+            raise Unavailable("a distance needs features of two samples")
+        found = evaluation.features(self.features).embedding.double()
+        gap = (found.mean(0) - evaluation.real(self.features).mean).norm()
+        return {self.columns[0].name: (gap**self.power).item()}
+
+
+@parametrize_with_checks(Count, CheapCount, Diversity, Precision, MeanShift)
 def test_right_metric_conforms(check):
     check()
 
@@ -88,6 +111,60 @@ class DeclaredBadly(Count):
 
     def protocol(self) -> dict[str, object]:
         return {"images": torch.zeros(1)}
+
+
+@dataclass(kw_only=True)
+class ClaimsTheSpread(MeanShift):
+    """The distance of the means, as if it saw another spread too."""
+
+    name = "claims-the-spread"
+    caught_by = {"claimed_sanity_checks_are_passed"}
+    claims: ClassVar[dict[str, Claim]] = {
+        "mean-shift": Claim("distance", ("gaussian-std-difference/purpose",))
+    }
+
+
+@dataclass(kw_only=True)
+class ClaimsWithoutAValue(Count):
+    """A claim of a number that points without labels do not have."""
+
+    name = "claims-without-a-value"
+    caught_by = {"claimed_sanity_checks_are_passed"}
+    claims: ClassVar[dict[str, Claim]] = {"count": Claim("diversity", ("sphere-torus/purpose",))}
+
+    def compute(self, evaluation: Evaluation) -> dict[str, float]:
+        if evaluation.fake.labels is None:
+            raise Unavailable("it counts labels")
+        return super().compute(evaluation)
+
+
+@dataclass(kw_only=True)
+class ClaimsBoundsOfADistance(MeanShift):
+    """A check that says nothing of a distance, which has no largest value."""
+
+    name = "claims-bounds-of-a-distance"
+    caught_by = {"claims_can_be_checked"}
+    claims: ClassVar[dict[str, Claim]] = {
+        "mean-shift": Claim("distance", ("gaussian-mean-difference/bounds",))
+    }
+
+
+@dataclass(kw_only=True)
+class ClaimsForAnother(Count):
+    """A claim of a column that it does not have."""
+
+    name = "claims-for-another"
+    caught_by = {"claims_can_be_checked"}
+    claims: ClassVar[dict[str, Claim]] = {"counts": Claim("diversity")}
+
+
+@dataclass(kw_only=True)
+class ClaimsNothingKnown(Count):
+    """A claim to measure what no check is about."""
+
+    name = "claims-nothing-known"
+    caught_by = {"claims_can_be_checked"}
+    claims: ClassVar[dict[str, Claim]] = {"count": Claim("beauty")}  # type: ignore[arg-type]
 
 
 @dataclass(kw_only=True)
@@ -314,6 +391,10 @@ class ColumnsByChance(Count):
 
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
         return {self.columns[0].name: float(len(evaluation.fake))}
+
+
+def test_claims_are_of_the_defaults():
+    assert mutants.failures(ClaimsTheSpread(power=1)) == {}
 
 
 @mutants.parametrize(

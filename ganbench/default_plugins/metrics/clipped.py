@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ganbench import Column, Evaluation, Metric, hookimpl
+from ganbench import Claim, Column, Evaluation, Metric, hookimpl
 from ganbench.default_plugins.metrics.manifold import Balls, blocks
 from ganbench.default_plugins.metrics.neighbours import content
 
@@ -78,6 +78,10 @@ class ClippedDensityCoverage(Balls):
     """
 
     name = "clipped-density-coverage"
+    claims: ClassVar[dict[str, Claim]] = {
+        "clipped-density": Claim("fidelity", ("mode-dropping-invention/purpose",)),
+        "clipped-coverage": Claim("diversity", ("sequential-mode-dropping/purpose",)),
+    }
     k: int = 5
 
     @property

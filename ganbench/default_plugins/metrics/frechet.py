@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ganbench import (
+    Claim,
     Column,
     Evaluation,
     Metric,
@@ -80,6 +81,9 @@ class FID(Metric):
 
     name = "fid"
     cheap = True
+    claims: ClassVar[dict[str, Claim]] = {
+        "fid": Claim("distance", ("mode-dropping-invention/purpose",))
+    }
     version = 2
     features: str | None = None  # an extractor; null: the data set's own
 

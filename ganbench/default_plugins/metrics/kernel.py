@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ganbench import Column, Evaluation, Metric, Unavailable, hookimpl
+from ganbench import Claim, Column, Evaluation, Metric, Unavailable, hookimpl
 from ganbench.default_plugins.metrics.shuffles import shuffled
 from ganbench.default_plugins.metrics.sides import TwoSided
 
@@ -73,6 +73,9 @@ class KID(Metric):
 
     name = "kid"
     cheap = True
+    claims: ClassVar[dict[str, Claim]] = {
+        "kid": Claim("distance", ("sequential-mode-dropping/purpose",))
+    }
     features: str | None = None  # an extractor; null: the data set's own
     subsets: int = 100
     subset_size: int = 1000  # of either side; fewer where a side has fewer
@@ -140,6 +143,7 @@ class CMMD(TwoSided):
 
     name = "cmmd"
     cheap = True
+    claims: ClassVar[dict[str, Claim]] = {"cmmd": Claim("distance")}
     sigma: float = 10.0
     unit: bool = True  # whether features are brought to length 1
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ganbench import Column, Evaluation, Metric, hookimpl
+from ganbench import Claim, Column, Evaluation, Metric, hookimpl
 from ganbench.default_plugins.metrics.neighbours import PAIRS, content, squared_distances
 from ganbench.default_plugins.metrics.sides import AS_MANY, both_sides
 
@@ -127,6 +127,10 @@ class PrecisionRecall(Balls):
     """
 
     name = "precision-recall"
+    claims: ClassVar[dict[str, Claim]] = {
+        "precision": Claim("fidelity", ("mode-dropping-invention/purpose",)),
+        "recall": Claim("diversity", ("sequential-mode-dropping/purpose",)),
+    }
     k: int = 3
 
     @property
@@ -157,6 +161,10 @@ class DensityCoverage(Balls):
     """
 
     name = "density-coverage"
+    claims: ClassVar[dict[str, Claim]] = {
+        "density": Claim("fidelity", ("gaussian-mean-difference-pareto/purpose",)),
+        "coverage": Claim("diversity", ("sequential-mode-dropping/purpose",)),
+    }
     k: int = 5
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ganbench import Column, Evaluation, Metric, hookimpl
+from ganbench import Claim, Column, Evaluation, Metric, hookimpl
 from ganbench.default_plugins.metrics.sides import TwoSided
 
 AT_ONCE = 2**22  # projected values that are sorted together
@@ -45,6 +45,9 @@ class MIND(TwoSided):
 
     name = "mind"
     cheap = True
+    claims: ClassVar[dict[str, Claim]] = {
+        "mind": Claim("distance", ("mode-dropping-invention/purpose",))
+    }
     projections: int = 1000  # lines
 
     def __post_init__(self) -> None:

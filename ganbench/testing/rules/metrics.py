@@ -12,20 +12,21 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.metrics import Metric
 from ganbench.records.columns import Column
 from ganbench.testing.fixtures.evaluations import (
-    EXTRACTOR,
     OF_VECTORS,
     SCENES,
     KitEvaluation,
     Scene,
     probes,
+    with_features,
 )
 from ganbench.testing.fixtures.process import kept_process
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
+from ganbench.testing.rules import metric_claims
 
 Values = dict[str, float]
 DIRECTIONS = ("min", "max", "none")
-rules = Rulebook()
+rules = Rulebook(metric_claims.rules)
 
 
 @rules.rule
@@ -76,7 +77,7 @@ def protocol_holds_the_version(metric: Metric) -> None:
 
 @rules.rule
 def values_are_the_declared_columns(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     declared = {column.name for column in metric.columns}
     given: set[str] = set()
     for scene in (*SCENES, OF_VECTORS):
@@ -95,7 +96,7 @@ def values_are_the_declared_columns(metric: Metric) -> None:
 @rules.rule
 def identical_sets_score_best(metric: Metric) -> None:
     """Noise may score better only where a collapse scores worse: that measures diversity."""
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         for column, best, collapsed, noise in _judged(metric, scene):
             beaten = _beats(column, collapsed, best)
@@ -110,7 +111,7 @@ def identical_sets_score_best(metric: Metric) -> None:
 
 @rules.rule
 def worse_samples_score_worse(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     found: dict[str, bool] = {}
     for scene in SCENES:
         for column, best, collapsed, noise in _judged(metric, scene):
@@ -125,7 +126,7 @@ def worse_samples_score_worse(metric: Metric) -> None:
 
 @rules.rule
 def order_of_samples_does_not_matter(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         values, others = (_computed(metric, e) for e in (scene.mixed(), scene.permuted()))
         for name in values | others:
@@ -138,7 +139,7 @@ def order_of_samples_does_not_matter(metric: Metric) -> None:
 
 @rules.rule
 def odd_samples_give_a_number_or_a_reason(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         top = 255.0 if scene.name != "points of a mixture" else 1.0
         for what, evaluation in (
@@ -159,7 +160,7 @@ def odd_samples_give_a_number_or_a_reason(metric: Metric) -> None:
 
 @rules.rule
 def value_is_repeatable(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         with seeded(1, others=1):
             once = _computed(metric, scene.mixed())
@@ -174,7 +175,7 @@ def value_is_repeatable(metric: Metric) -> None:
 @rules.rule
 def what_is_cheap_needs_no_training(metric: Metric) -> None:
     """`evaluation.every` measures it where there are no timings and no windows yet."""
-    metric = _named(metric)
+    metric = with_features(metric)
     if not metric.cheap:
         return
     assert metric.watch is None, "it watches others, which is done at the end; leave out `cheap`"
@@ -192,7 +193,7 @@ def what_is_cheap_needs_no_training(metric: Metric) -> None:
 
 @rules.rule
 def evaluation_is_not_modified(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         evaluation = scene.mixed()
         before = {name: tensor.clone() for name, tensor in evaluation.tensors().items()}
@@ -204,18 +205,11 @@ def evaluation_is_not_modified(metric: Metric) -> None:
 
 @rules.rule
 def leaves_the_process_as_it_was(metric: Metric) -> None:
-    metric = _named(metric)
+    metric = with_features(metric)
     for scene in SCENES:
         evaluation = scene.mixed()
         with kept_process():
             _computed(metric, evaluation)
-
-
-def _named(metric: Metric) -> Metric:
-    """With an extractor, as the plan gives where none is named."""
-    if getattr(metric, "features", "") is None:
-        return dataclasses.replace(metric, features=EXTRACTOR)  # type: ignore[type-var]
-    return metric
 
 
 def _computed(metric: Metric, evaluation: KitEvaluation) -> Values:
