@@ -29,11 +29,18 @@ if TYPE_CHECKING:
         PlainNorm as PlainNorm,
         Unconditioned as Unconditioned,
     )
+    from ganbench.contracts.clusters import (
+        Cluster as Cluster,
+        ClusterExecutor as ClusterExecutor,
+        Errand as Errand,
+        JobEnd as JobEnd,
+    )
     from ganbench.contracts.datasets import Dataset as Dataset
     from ganbench.contracts.executors import (
         Executor as Executor,
         Resources as Resources,
         TrialRef as TrialRef,
+        module_command as module_command,
     )
     from ganbench.contracts.feature_extractors import (
         FeatureExtractor as FeatureExtractor,
@@ -166,7 +173,8 @@ _HOMES = {
     "contracts.callbacks": "Probed TrialInfo",
     "contracts.conditionings": "DiscriminatorConditioner GeneratorConditioner LinearHead PlainNorm "
     "Unconditioned",
-    "contracts.executors": "Resources TrialRef",
+    "contracts.clusters": "Cluster ClusterExecutor Errand JobEnd",
+    "contracts.executors": "Resources TrialRef module_command",
     "contracts.feature_extractors": "Features Unavailable",
     "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
     "contracts.metrics": "Claim Evaluation OfClasses Watch require_classes",

@@ -18,7 +18,7 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
-from ganbench.errors import INTERRUPTIONS, DataChanged, told
+from ganbench.errors import INTERRUPTIONS, DataChanged, Terminated, told
 from ganbench.models.parts import check_sources
 from ganbench.records import results
 from ganbench.records.results import Environment, TrialResult
@@ -31,7 +31,7 @@ from ganbench.runs.clock import Clock
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints
-from ganbench.util import lingering
+from ganbench.util import ending, lingering
 from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
@@ -45,8 +45,11 @@ IMPORTED_LATE = (  # by most trials, beside the built-in plugins
 )
 
 
+ENDED = 128 + 15  # the exit code of a worker that was asked to end, and did so by itself
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the trial that the command line names, and return the exit code: 0, or 3."""
+    """Run the trial that the command line names, and return the exit code: 0, 3, or 143."""
     parser = argparse.ArgumentParser(prog="python -m ganbench.worker", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument(
@@ -57,7 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.stop_with_parent:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
-    code = run(arguments.directory)
+    ending.listen()
+    try:
+        code = run(arguments.directory)
+    except Terminated:
+        code = ENDED  # once a checkpoint was kept
     lingering.end_soon(code)
     gc.freeze()  # else Python looks for cycles among all objects as it ends, for half a second
     return code

@@ -23,7 +23,7 @@ import common
 
 BUSY = [sys.executable, "-c", "while True: pass"]
 OBSTINATE = (  # the command line, in which nothing yields
-    "import sys; from ganbench.default_plugins.executors import processes as p; "
+    "import sys; from ganbench.contracts import executors as p; "
     "p.RUN_MODULE = 'import ganbench.runs.neighbours as n; n.BUSY = 1e9; ' + p.RUN_MODULE; "
     "from ganbench.cli import main; main()"
 )

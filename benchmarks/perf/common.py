@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ganbench
-from ganbench.default_plugins.executors import KEEP_MEMORY
+from ganbench.contracts.executors import KEEP_MEMORY
 from ganbench.records.run_info import GitState
 from ganbench.runs import provenance
 from ganbench.util import files, machine

@@ -78,7 +78,9 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the `ganbench` command and end the process with its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGUSR1", "SIGUSR2"):  # the last two announce the end of a batch job
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
     wants_json = "--json" in sys.argv[1:]
     streams.install(as_json=wants_json)
     code = _code(wants_json)

@@ -284,7 +284,8 @@ def running(run: Run, waiting: Sequence[Trial]) -> list[Running]:
     for trial in waiting:
         directory = run.directory / "trials" / trial.id
         log, path, unfinished = (
-            directory / name for name in ("worker.log", run_folder.WINDOWS, run_folder.OPEN_WINDOW)
+            directory / name
+            for name in (run_folder.LOG, run_folder.WINDOWS, run_folder.OPEN_WINDOW)
         )
         window = windows.newest(path, unfinished)
         told = [one for one in (path, unfinished) if one.exists()] if window else [log]

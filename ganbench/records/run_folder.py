@@ -12,6 +12,7 @@ trials/ID/metrics.jsonl  a line per window of the training; of a long one that i
 trials/ID/probes.jsonl  a line per moment at which numbers were taken on the way
 trials/ID/result.json  what came of it; end.json instead, when a worker died, or beside it, when
                        that was in a metric, and the numbers before it are kept
+trials/ID/job.json     of a trial that is at work on a cluster: the job, for whoever resumes the run
 trials/ID/added.json   columns that were measured later, of samples drawn again, and by what
 trials/ID/samplers/NAME  pictures of what other samplers than `plain` drew
 trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from there
@@ -53,6 +54,8 @@ RESOLVED = "config.resolved.yaml"
 TRIAL, RESULT, END, WINDOWS = "trial.json", "result.json", "end.json", "metrics.jsonl"
 OPEN_WINDOW = "window.json"  # while a trial trains
 PROBES = "probes.jsonl"  # where `evaluation.every` asks for any
+LOG = "worker.log"
+JOB = "job.json"  # where it runs, of a trial that outlives its run's command
 FORESEEN = "foreseen.json"  # what the result is if the metric that is at work ends the process
 STATE = "state.pt"  # where `execution.keep_state` asks for it
 MOST_BRACKETS = 100  # in a description

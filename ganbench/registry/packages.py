@@ -5,6 +5,7 @@ from __future__ import annotations
 PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "ganbench-acgan": {"conditioning": ("acgan",)},
     "ganbench-csv-log": {"callback": ("csv-log",)},
+    "ganbench-dask": {"executor": ("dask",)},
     "ganbench-diffaugment": {"transform": ("diffaugment",)},
     "ganbench-dragan": {"loss": ("dragan",)},
     "ganbench-feature-matching": {"loss": ("feature-matching",)},
@@ -16,6 +17,8 @@ PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "ganbench-pacgan": {"transform": ("pacgan",), "architecture": ("pacgan-mlp",)},
     "ganbench-r3gan": {"loss": ("rpgan", "r1", "r2"), "architecture": ("r3gan",)},
     "ganbench-ragan": {"loss": ("ragan",)},
+    "ganbench-ray": {"executor": ("ray",)},
+    "ganbench-submitit": {"executor": ("submitit",)},
     "ganbench-tensorboard": {"callback": ("tensorboard",), "reporter": ("tensorboard",)},
     "ganbench-trackio": {"callback": ("trackio",), "reporter": ("trackio",)},
     "ganbench-wandb": {"callback": ("wandb",), "reporter": ("wandb",)},

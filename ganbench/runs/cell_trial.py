@@ -14,7 +14,7 @@ from typing import Any
 from ganbench.contracts.callbacks import Callback
 from ganbench.contracts.images import LabeledImages
 from ganbench.contracts.metrics import Metric
-from ganbench.errors import Diverged, noting
+from ganbench.errors import Diverged, Terminated, noting
 from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.judges import choice as judges
 from ganbench.evaluation.loading import load
@@ -57,7 +57,7 @@ from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
-from ganbench.util import files
+from ganbench.util import ending, files
 from ganbench.util.machine import peak_memory
 
 logger = logging.getLogger(__name__)
@@ -154,8 +154,9 @@ class CellTrial:
         before, reading = self.trainer.progress.iteration, readahead.at_random(self.data.images)
         waiting = self._waiting = neighbours.Waiting(self.trial.threads)
         with self.clock.part("train"), noting(where), reading:
+            may_end = nullcontext() if self.trial.checkpoint is None else ending.heeded()
             try:
-                with files.folder_put_back():
+                with files.folder_put_back(), may_end:
                     trained = self.trainer.run()
                 at_end = self.trainer.state()
                 if self.trial.keep_state and self.trainer.progress.iteration > before:
@@ -241,6 +242,9 @@ class CellTrial:
         self._tell(replace(window, kept_waiting=self._waiting.share()))
         self._waiting = neighbours.Waiting(self.trial.threads)
         self.kept.save_in_time(self.trainer, self._beside())
+        if ending.asked():
+            self.kept.save(self.trainer.state(), self._beside())
+            raise Terminated
 
     def _beside(self) -> dict[str, Any]:
         """Return what belongs to a checkpoint beside the trainer's state."""

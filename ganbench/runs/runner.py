@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ import yaml
 
 from ganbench.config.benchmark_file import Config
 from ganbench.config.choices import Choice
-from ganbench.contracts.executors import Resources, TrialRef
+from ganbench.contracts.executors import Executor, Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
 from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told
 from ganbench.pictures import progress
@@ -42,7 +42,7 @@ BEGINNING = (
 )  # fmt: skip
 LEFTOVERS = (
     run_folder.RESULT, run_folder.END, run_folder.FORESEEN, run_folder.WINDOWS,
-    run_folder.OPEN_WINDOW, run_folder.PROBES, "worker.log",
+    run_folder.OPEN_WINDOW, run_folder.PROBES, run_folder.LOG, run_folder.JOB,
 )  # fmt: skip
 
 
@@ -139,16 +139,18 @@ def execute(
     observer = observer or Observer()
     with locked(run):
         outcomes = run.outcomes()
-        _clean(run, outcomes)
+        asked = run.info.execution.executor
+        executor: Executor = registry.build("executor", asked.name, asked.options)
+        at_work = _still_at_work(executor, outcomes)
+        _clean(run, [o for o in outcomes if o.trial.id not in at_work])
         held_data.note(run.directory, outcomes)
         waiting = [o for o in outcomes if _is_to_run(o)]
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         costs, began = Costs(), time.monotonic()
         try:
-            for number, outcome in enumerate(_run_trials(run, registry, waiting)):
+            for number, outcome in enumerate(_run_trials(run, executor, waiting, at_work)):
                 if number == 0 and (took := outcome.result.seconds.get("total")):
-                    name = run.info.execution.executor.name
-                    costs.learn_opening(name, time.monotonic() - began - took)
+                    costs.learn_opening(asked.name, time.monotonic() - began - took)
                 costs.learn(outcome)
                 if not _is_to_run(outcome):
                     leaving.remove(outcome.directory, run.info.execution.keep)
@@ -208,8 +210,18 @@ def _is_to_run(outcome: TrialOutcome) -> bool:
     return not outcome.status.is_final or (bool(outcome.result.errors) and is_cheap)
 
 
+def _still_at_work(executor: Executor, outcomes: Sequence[TrialOutcome]) -> set[str]:
+    """Return the ids of the trials that a command which has died left at work on a cluster."""
+    unfinished = [_reference(o) for o in outcomes if _is_to_run(o)]
+    with files.folder_put_back():
+        found = {trial.id for trial in executor.still_at_work(unfinished)}
+    if found:
+        logger.warning("trials that are still at work and now waited for: %d", len(found))
+    return found
+
+
 def _run_trials(
-    run: Run, registry: Registry, waiting: Sequence[TrialOutcome]
+    run: Run, executor: Executor, waiting: Sequence[TrialOutcome], at_work: Collection[str]
 ) -> Iterator[TrialOutcome]:
     execution = run.info.execution
     cwd = Path(run.info.cwd)
@@ -218,15 +230,15 @@ def _run_trials(
             f"{run.directory}: it was begun in {cwd}, where its relative paths begin, and that "
             "folder is gone; make it again, or start a new run"
         )
-    executor = registry.build("executor", execution.executor.name, execution.executor.options)
-    trials = {}
     for outcome in waiting:
+        if outcome.trial.id in at_work or _has_ended_since(outcome):
+            continue
         outcome.directory.mkdir(parents=True, exist_ok=True)
         for name in LEFTOVERS:
             (outcome.directory / name).unlink(missing_ok=True)
         outcome.trial.write(outcome.directory / run_folder.TRIAL)
-        trials[outcome.trial.id] = outcome.trial
-    references = [TrialRef(o.directory.absolute(), o.trial.subject.label) for o in waiting]
+    trials = {outcome.trial.id: outcome.trial for outcome in waiting}
+    references = [_reference(outcome) for outcome in waiting]
     resources = Resources(
         jobs=execution.jobs,
         threads=execution.threads,
@@ -243,6 +255,16 @@ def _run_trials(
         close: Callable[[], None] | None = getattr(finished, "close", None)
         if close:
             close()
+
+
+def _has_ended_since(outcome: TrialOutcome) -> bool:
+    """Whether what a dead command left at work has ended after it was looked at."""
+    is_open = outcome.status is Status.UNFINISHED
+    return is_open and (outcome.directory / run_folder.RESULT).is_file()
+
+
+def _reference(outcome: TrialOutcome) -> TrialRef:
+    return TrialRef(outcome.directory.absolute(), outcome.trial.subject.label)
 
 
 def _with_foreseen(outcome: TrialOutcome) -> TrialOutcome:

@@ -18,7 +18,8 @@ HANGING = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[bce, {name: trouble, does:
 
 
 def test_run_ends_after_its_time_and_can_be_resumed(tmp_path: Path) -> None:
-    benchmark, plugin = tiny.write(tmp_path, HANGING), tiny.write_trouble(tmp_path)
+    text = HANGING.replace("execution: {", "execution: {checkpoint: null, ")
+    benchmark, plugin = tiny.write(tmp_path, text), tiny.write_trouble(tmp_path)
     plan = ("run", benchmark, "--plugin", plugin, "--out", tmp_path / "run")
     done = tiny.ganbench(*plan, "--max-time", "8s", cwd=tmp_path)
     assert done.returncode == 143, done.stderr

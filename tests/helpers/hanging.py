@@ -15,8 +15,10 @@ from helpers import tiny, warm
 def start_hanging(
     tmp_path: Path, run: Path, text: str = tiny.UNCONTROLLED
 ) -> subprocess.Popen[str]:
-    """A run whose second cell never ends."""
+    """A run whose second cell never ends, nor comes to a moment at which it could be kept."""
     text = text.replace("[bce, lsgan]", "[bce, {name: trouble, does: hang}]")
+    if "checkpoint" not in text:
+        text = text.replace("execution: {", "execution: {checkpoint: null, ")
     benchmark = tiny.write(tmp_path, text)
     plugin = tiny.write_trouble(tmp_path)
     return warm.start(
@@ -54,9 +56,11 @@ def alive(pid: int) -> bool:
 
 
 def wait_until(
-    condition: Callable[[], object], process: subprocess.Popen[str] | None = None
+    condition: Callable[[], object],
+    process: subprocess.Popen[str] | None = None,
+    seconds: float = 90,
 ) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         assert process is None or process.poll() is None, process and process.communicate()[1]

@@ -85,6 +85,7 @@ def test_benchmark_of_the_package_uses_it(package: Path) -> None:
     assert not asked.warnings
     used = {spec.name for cell in found.cells for spec in cell.specs()}
     used |= {callback.name for callback in asked.run.callbacks}
+    used |= {asked.run.execution.executor.name}
     assert used & set(names_of(package))
 
 

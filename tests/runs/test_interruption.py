@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers import tiny
+from helpers import tiny, warm
 from helpers.hanging import alive, start_hanging, wait_until, worker_of
 
 TROUBLED = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[{name: trouble, does: DOES}, bce]")
@@ -79,6 +79,24 @@ def test_sigterm_ends_with_143_and_the_workers_too(tmp_path: Path) -> None:
     process.communicate(timeout=60)
     assert process.returncode == 143
     assert not alive(worker)
+
+
+def test_training_that_is_asked_to_end_goes_on_from_there(tmp_path: Path) -> None:
+    text = tiny.UNCONTROLLED.replace("[bce, lsgan]", "[bce]").replace("{kimg: 1}", "{kimg: 30}")
+    run, benchmark = tmp_path / "run", tiny.write(tmp_path, text)
+    process = warm.start(
+        "ganbench", "run", benchmark, "--out", run,
+        cwd=tmp_path, environment=tiny.surroundings(), stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until(lambda: list(run.glob("trials/bce*/metrics.jsonl")), process)
+    process.send_signal(signal.SIGUSR1)  # as batch systems announce the end of a job's time
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert list(run.glob("trials/bce*/checkpoint.pt"))  # none is due before ten minutes
+    done = tiny.ganbench("resume", run, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (result,) = tiny.results(run).values()
+    assert 0 < result["resumed_at_kimg"] < 30
 
 
 def test_kill_9_of_the_whole_run_loses_no_finished_trial(tmp_path: Path) -> None:

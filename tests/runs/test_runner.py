@@ -13,7 +13,7 @@ from helpers import tiny
 
 from ganbench import Executor, Resources, TrialRef
 from ganbench.config import benchmark_file, plan
-from ganbench.default_plugins.executors import KEEP_MEMORY
+from ganbench.contracts.executors import KEEP_MEMORY
 from ganbench.errors import RunError
 from ganbench.records import run_folder
 from ganbench.records.results import TrainingCounts

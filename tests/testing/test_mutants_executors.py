@@ -167,6 +167,17 @@ class InventsWork(AllAtOnce):
         yield from super().run(trials, resources) if trials else ["nothing"]
 
 
+@dataclass(kw_only=True)
+class SeesGhosts(AllAtOnce):
+    """Every trial is at work already."""
+
+    name = "sees-ghosts"
+    caught_by = {"nobody_is_at_work_at_first"}
+
+    def still_at_work(self, trials: Sequence[TrialRef]) -> Sequence[TrialRef]:
+        return trials
+
+
 @mutants.parametrize(
     *(cls for cls in list(globals().values()) if "caught_by" in getattr(cls, "__dict__", ()))
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
@@ -13,9 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ganbench import Executor, Resources, TrialRef, hookimpl, write_atomically
+from ganbench import Executor, Resources, TrialRef, hookimpl
 from ganbench.default_plugins.executors.processes import (
-    LOG,
     Cold,
     ForkServerError,
     Process,
@@ -29,17 +27,6 @@ logger = logging.getLogger(__name__)
 ALONE = threading.RLock()  # of a trial in this process, whose random streams all threads share
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 10.0
-
-# A training step allocates the same tensors again and again. Left alone, glibc hands large ones
-# back to the kernel, which clears every page anew at the next step: a tenth of a step and more.
-# Other systems ignore the variable.
-KEEP_MEMORY = ":".join(
-    (
-        "glibc.malloc.hugetlb=1",
-        f"glibc.malloc.mmap_threshold={2**30}",  # bytes
-        f"glibc.malloc.trim_threshold={2**36}",
-    )
-)
 
 
 @dataclass
@@ -105,7 +92,7 @@ class Inline(Executor):
                 with ALONE:
                     worker.run(trial.directory)
             except Exception as error:  # its result could not be written
-                _leave_end(trial, "failed", f"{type(error).__name__}: {error}")
+                trial.leave_end("failed", f"{type(error).__name__}: {error}")
             yield trial
 
 
@@ -113,9 +100,7 @@ class _Workers:
     """Starts workers: forks while there is what to fork from, else each anew."""
 
     def __init__(self, resources: Resources, *, warm: bool) -> None:
-        threads = str(resources.threads)
-        self._environment = {"GLIBC_TUNABLES": KEEP_MEMORY, **os.environ}
-        self._environment |= {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        self._environment = {**os.environ, **resources.variables}
         self._cwd, self._devices = resources.cwd, resources.devices
         self._made: list[Processes] = []
         self._make(Warm if warm else Cold)
@@ -146,35 +131,11 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
         if timeout is None or time.monotonic() - worker.started < timeout:
             return False
         _stop([worker], grace=0)
-        _leave_end(worker.trial, "timeout", f"stopped after {timeout:g} s")
+        worker.trial.leave_end("timeout", f"stopped after {timeout:g} s")
         return True
     if not (worker.trial.directory / "result.json").is_file():
-        _leave_end(worker.trial, "failed", _cause(code, worker))
+        worker.trial.leave_end("failed", worker.trial.cause(code))
     return True
-
-
-def _cause(code: int, worker: _Worker) -> str:
-    if code < 0:
-        name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        hint = ", perhaps by the kernel for want of memory" if name == "SIGKILL" else ""
-        return f"the worker was ended by {name}{hint}"
-    try:
-        log = (worker.trial.directory / LOG).read_text("utf-8", "replace").strip().splitlines()
-    except FileNotFoundError:
-        return f"the worker ended with exit code {code}, and its folder was removed meanwhile"
-    last = f"; its log ends with: {log[-1][:300]}" if log else ""
-    return f"the worker ended with exit code {code} and no result{last}"
-
-
-def _leave_end(trial: TrialRef, status: str, reason: str) -> None:
-    """Write down how a trial ended that could not do so. Where nothing can be written, log it."""
-    text = json.dumps({"status": status, "reason": reason}) + "\n"
-    try:
-        trial.directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(trial.directory / "end.json", lambda path: path.write_text(text, "utf-8"))
-    except OSError as error:
-        what = f"{trial.directory}: {status} ({reason})"
-        logger.warning("%s, and its end cannot be written: %s", what, error.strerror)
 
 
 def _stop(workers: Sequence[_Worker], grace: float = GRACE_SECONDS) -> None:

@@ -15,13 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ganbench import GanbenchError, TrialRef
-
-LOG = "worker.log"
-RUN_MODULE = (  # as `python -m MODULE` does, but blind to modules of the user's folder
-    "import runpy, sys; sys.path[:] = sys.path[not sys.path[0]:]; "
-    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
-)
+from ganbench import GanbenchError, TrialRef, module_command
 
 
 class Process(Protocol):
@@ -76,10 +70,9 @@ class Cold:
 
     def start(self, trial: TrialRef, environment: Mapping[str, str]) -> Process:
         """Start a trial's worker."""
-        command = [sys.executable, "-c", RUN_MODULE.format(module="ganbench.worker")]
-        with (trial.directory / LOG).open("wb") as log:
+        with trial.log.open("wb") as log:
             return subprocess.Popen(
-                [*command, str(trial.directory.resolve()), "--stop-with-parent"],
+                trial.command(),
                 stdin=self._theirs,  # closes when this process dies, however it dies
                 stdout=log,
                 stderr=log,
@@ -102,7 +95,7 @@ class Warm:
         theirs, self._lifeline = os.pipe()
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (open until `close`)
         self._server = subprocess.Popen(
-            [sys.executable, "-c", RUN_MODULE.format(module="ganbench.fork_server"), str(theirs)],
+            [*module_command("ganbench.fork_server"), str(theirs)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
@@ -122,7 +115,7 @@ class Warm:
         """Fork a trial's worker. Raises ForkServerError where there is nothing to fork from."""
         request = {
             "directory": str(trial.directory.resolve()),
-            "log": str(trial.directory.resolve() / LOG),
+            "log": str(trial.log.resolve()),
             "environment": dict(environment),
         }
         assert self._server.stdin

@@ -68,6 +68,16 @@ def every_trial_is_yielded_once(executor: Executor) -> None:
 
 
 @rules.rule
+def nobody_is_at_work_at_first(executor: Executor) -> None:
+    with _workshop() as box:
+        found = [*executor.still_at_work([_trial(box, "new")])]
+        assert not found, (
+            "it says that a trial is still at work which was never begun; say so of those alone "
+            "whose workers outlived a run that died"
+        )
+
+
+@rules.rule
 def dead_worker_gets_an_end(executor: Executor) -> None:
     """The trial is one whose result cannot be written, as on a full disk."""
     with _workshop() as box:
