@@ -69,6 +69,7 @@ SINCE_THEN: dict[str, dict[str, Any]] = {
         "test_share": 0.0,
         "stratified": False,
     },
+    "feature extractor inception": {"resize": "tf1"},
     "loss bce": {"d_weight": 1.0, "g_target_noise": 0.0},
     "loss gradient-penalty": {"alpha_of": "real", "label_maps": False},
 }

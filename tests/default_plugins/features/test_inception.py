@@ -9,15 +9,17 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ganbench import DataError, ImageSpec, LabeledImages, Moments
 from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.features import inception
-from ganbench.default_plugins.features.inception import Inception
+from ganbench.default_plugins.features.inception import Inception, cleanly_resized
 from ganbench.default_plugins.features.weights import INCEPTION
 from ganbench.default_plugins.metrics.frechet import FID, frechet_distance
 from ganbench.evaluation.evaluate import evaluate
@@ -118,6 +120,59 @@ def test_features_are_torch_fidelitys(ours, theirs, size):
     assert found.probabilities.shape == (2, 1008)
 
 
+@pytest.fixture(scope="module")
+def clean(stand_in, known, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inception, "WEIGHTS", known)
+        patch.setenv("GANBENCH_WEIGHTS", str(stand_in.parent))
+        return Inception(resize="clean").load(ImageSpec(3, 28), tmp_path_factory.mktemp("root"))
+
+
+def clean_fids(image: Tensor, size: int) -> Tensor:
+    """One image (C, H, W) as clean-fid resizes it: PIL's bicubic of each channel's floats."""
+    channels = [
+        np.asarray(
+            Image.fromarray(channel.numpy().astype(np.float32)).resize(
+                (size, size), Image.Resampling.BICUBIC
+            )
+        )
+        for channel in image
+    ]
+    return torch.from_numpy(np.stack(channels)).clamp(0, 255)
+
+
+@pytest.mark.parametrize("size", [28, 32, 64, 256, 299, 300, 420])
+def test_clean_resizing_is_pils_of_floats(size):
+    image = random_pixels(1, ImageSpec(3, size))
+    found = cleanly_resized(image, 299)[0]
+    torch.testing.assert_close(found, clean_fids(image[0], 299), atol=1e-2, rtol=0)  # of 255
+    if size != 299:
+        assert (found - found.round()).abs().max() > 0.4  # never rounded
+    else:
+        assert torch.equal(found, image[0].float())
+
+
+def test_clean_features_are_those_of_the_resized_image(clean, ours, theirs):
+    at_size = random_pixels(1, ImageSpec(3, 299))  # which neither has to resize
+    found, expected = clean(at_size), ours(at_size)
+    torch.testing.assert_close(found.embedding, expected.embedding, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found.probabilities, expected.probabilities, atol=1e-7, rtol=1e-5)
+    small = random_pixels(1, ImageSpec(3, 28))
+    rounded = clean_fids(small[0], 299)[None].round().to(torch.uint8)
+    theirs_of_it, _ = theirs(rounded)
+    torch.testing.assert_close(clean(small).embedding, theirs_of_it, atol=0.05, rtol=0.05)
+    assert (ours(small).embedding - theirs_of_it).abs().max() > 0.1
+
+
+def test_clean_is_another_protocol():
+    plain, clean = Inception(), Inception(resize="clean")
+    assert plain.fingerprint() == f"inception:pool3:tf1-bilinear-299:{inception.WEIGHTS.sha256}"
+    assert clean.fingerprint() != plain.fingerprint()
+    assert "bilinear as TensorFlow 1" in plain.protocol()["resize"]
+    assert "bicubic as PIL of floats" in clean.protocol()["resize"]
+    assert plain.protocol() | {"resize": ""} == clean.protocol() | {"resize": ""}
+
+
 @pytest.mark.parametrize("size", [28, 320])
 def test_grey_is_repeated(ours, theirs, size):
     grey = random_pixels(1, ImageSpec(1, size))
@@ -156,7 +211,7 @@ def small(given, monkeypatch, known, smallest):
     monkeypatch.setattr(type(known), "load", lambda self, root: {})
 
 
-@parametrize_with_checks(Inception)
+@parametrize_with_checks(Inception, Inception(resize="clean"))
 def test_conforms(small, check):
     check()
 
