@@ -80,6 +80,23 @@ def noting(note: Callable[[], str]) -> Iterator[None]:
         raise
 
 
+OUT_OF_MEMORY = "out-of-memory"
+_NO_MEMORY = ("can't allocate memory", "out of memory")  # in what torch says of CPUs and of GPUs
+WHAT_TO_TRY = (
+    "; training.micro_batch, a divisor of training.batch_size, works a batch through in pieces; "
+    "else lower training.batch_size, or run fewer trials at a time with --jobs"
+)
+
+
+def cause(error: BaseException) -> str:
+    """Return what kind of end an error is, where something can be done about it; else nothing."""
+    if isinstance(error, GanbenchError):
+        return ""
+    lacks = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    text = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return OUT_OF_MEMORY if lacks or any(part in text for part in _NO_MEMORY) else ""
+
+
 def place(error: BaseException) -> str:
     """Return `, at FILE:LINE` of where an exception was raised; nothing where that is unknown."""
     trace = traceback.extract_tb(error.__traceback__)

@@ -18,10 +18,18 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
-from ganbench.errors import INTERRUPTIONS, DataChanged, Terminated, told
+from ganbench.errors import (
+    INTERRUPTIONS,
+    OUT_OF_MEMORY,
+    WHAT_TO_TRY,
+    DataChanged,
+    Terminated,
+    cause,
+    told,
+)
 from ganbench.models.parts import check_sources
 from ganbench.records import results
-from ganbench.records.results import Environment, TrialResult
+from ganbench.records.results import Environment, Gpu, TrialResult
 from ganbench.records.run_folder import FORESEEN, RESULT, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.registry import registry
@@ -30,8 +38,8 @@ from ganbench.runs.cell_trial import CellTrial
 from ganbench.runs.clock import Clock
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
-from ganbench.training import checkpoints
-from ganbench.util import ending, lingering
+from ganbench.training import checkpoints, torch_settings
+from ganbench.util import ending, gpus, lingering
 from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
@@ -122,13 +130,15 @@ def _failed(result: TrialResult, error: BaseException, whose: str = "") -> Trial
     traceback.print_exc()
     if result.status is Status.FAILED:  # and what came up at the end may be a consequence
         return result
-    reason = "; ".join(filter(None, [result.reason, f"{whose}{told(error)}"]))
-    return replace(result, status=Status.FAILED, reason=reason)
+    why = told(error) + (WHAT_TO_TRY if cause(error) == OUT_OF_MEMORY else "")
+    reason = "; ".join(filter(None, [result.reason, f"{whose}{why}"]))
+    return replace(result, status=Status.FAILED, reason=reason, cause=cause(error))
 
 
 def _work(trial: Trial, directory: Path, callbacks: list[Callback], clock: Clock) -> TrialResult:
     """Return what the trial found; fill `callbacks` with those that were told of its beginning."""
     torch.set_num_threads(trial.threads)
+    gpus.forget_peaks(trial.device)  # of the trial before, where it was in this process
     with clock.part("plugins"):
         plugins = registry.load(trial.plugins, rehearse=False)  # the runner has done that
     if trial.reference is not None:
@@ -136,6 +146,8 @@ def _work(trial: Trial, directory: Path, callbacks: list[Callback], clock: Clock
     else:
         assert trial.cell is not None
         check_sources(trial.cell.specs(), plugins)
+        if trial.cell.schedule.deterministic:
+            torch_settings.be_deterministic()  # until as_in_a_new_process ends
         found = CellTrial.prepare(trial, trial.cell, plugins, directory, callbacks, clock).run()
     return replace(found, environment=_environment(trial))
 
@@ -146,6 +158,7 @@ def _environment(trial: Trial) -> Environment:
         torch=str(torch.__version__),
         python=platform.python_version(),
         device=trial.device,
+        gpu=Gpu(**found) if (found := gpus.described(trial.device)) else None,
         threads=torch.get_num_threads(),
         allocator=os.environ.get("GLIBC_TUNABLES", ""),
     )

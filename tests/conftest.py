@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+if not os.environ.get("GANBENCH_TEST_GPU"):  # before torch looks for one
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path

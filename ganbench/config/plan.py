@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 from ganbench.config import cell_labels, compatibility
 from ganbench.config.benchmark_file import CellRequest, Config
@@ -212,7 +212,8 @@ def _settings(
         fake_labels=training.fake_labels,
         micro_batch=training.micro_batch,
         ema=_average(training.ema, kimg, in_kimg),
-        precision=_precision(training.precision, dataset, device),
+        precision=_precision(request, dataset, device),
+        deterministic=training.deterministic,
         channels_last=training.channels_last,
         compile=training.compile,
         log_every=training.log_every,
@@ -281,13 +282,15 @@ def _average(
     )
 
 
-def _precision(
-    asked: Literal["auto", "float32", "bfloat16"], dataset: Dataset, device: str
-) -> Precision:
+def _precision(request: CellRequest, dataset: Dataset, device: str) -> Precision:
     """For points, `auto` is float32: coordinates need more than bfloat16's eight bits."""
+    asked = request.settings.training.precision
     if asked == "auto" and dataset.image_spec().resolution == 1:
         return "float32"
-    return machine.resolve_precision(asked, device)
+    try:
+        return machine.resolve_precision(asked, device)
+    except ConfigError as error:
+        raise ConfigError(f"{request.where}: {error}") from error
 
 
 def _judged_alike(cells: Sequence[Cell], config: Config) -> Iterator[tuple[Cell, CellRequest]]:

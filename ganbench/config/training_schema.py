@@ -162,8 +162,16 @@ class Training(Settings):
         description="decay of the average of G's weights that is evaluated, or its half-life; 0: "
         "none. Batch norm is recalibrated before sampling either way",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="auto: bfloat16 where the device has units for it, else float32"
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = Field(
+        default="auto",
+        description="auto: bfloat16 where the device has units for it, else float32. tf32: what "
+        "NVIDIA's GPUs of capability 8.0 and more make of float32 in convolutions and products. "
+        "Samples are drawn and judged in float32 either way",
+    )
+    deterministic: bool = Field(
+        default=False,
+        description="compute only what comes out the same each time on one GPU, at a cost; what "
+        "cannot be computed so fails. One CPU's results are the same either way",
     )
     channels_last: bool = Field(default=True, description="the layout of images in memory")
     compile: Compile = Field(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from ganbench.contracts.images import ImageSpec
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -45,8 +46,13 @@ class FeatureExtractor(ABC):
         return None
 
     @abstractmethod
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         """Return a function of images (N, C, H, W) as data sets hold them: uint8, or float32.
+
+        The images lie on `device`, to which its networks are brought, and the features stay there:
+        what brings each batch back to the CPU waits for the device each time.
 
         Raises Unavailable where weights are missing, DataError where they are not the right ones.
         """

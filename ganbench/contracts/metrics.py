@@ -16,6 +16,7 @@ from ganbench.records.columns import Column
 from ganbench.records.windows import Probe, Timings, Window
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from ganbench.contracts.moments import Moments
@@ -62,7 +63,8 @@ class Watch:
 class Evaluation(Protocol):
     """One trial's samples beside the real data. Features are computed once per extractor.
 
-    All metrics share the tensors: one that changes them in place, and no copy, has no value.
+    All metrics share the tensors, which lie on the CPU: one that changes them in place, and no
+    copy, has no value.
     """
 
     dataset: Dataset
@@ -72,6 +74,7 @@ class Evaluation(Protocol):
     windows: tuple[Window, ...]  #: of the training, with the mean of every term of the losses
     probes: tuple[Probe, ...]  #: what `Metric.watch` asked to be followed, in order of time
     directory: Path | None  #: of the trial, for pictures; None: nowhere
+    device: torch.device  #: where float64 is computed fastest: the trial's GPU, or the CPU
 
     def features(self, extractor: str) -> Features:
         """Return the fakes' features, of an extractor's label such as `random-conv(seed=3)`.

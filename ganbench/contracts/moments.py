@@ -84,4 +84,4 @@ class MomentSums:
     def _start(self, shift: Tensor) -> None:
         self._shift = shift
         self._sum = torch.zeros_like(shift)
-        self._products = torch.zeros(len(shift), len(shift), dtype=torch.float64)
+        self._products = shift.new_zeros(len(shift), len(shift))

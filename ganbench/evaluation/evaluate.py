@@ -23,7 +23,7 @@ from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
 from ganbench.records.results import MetricValue
 from ganbench.util.process_settings import put_back
-from ganbench.util.random_streams import seed_others, undisturbed
+from ganbench.util.random_streams import accelerators, seed_others, undisturbed
 
 
 class Evaluated(NamedTuple):
@@ -48,12 +48,13 @@ def evaluate(
     given, before each metric, what is found if that ends the process.
     """
     found = Evaluated([], {}, {}, [])
+    devices = accelerators(evaluation.extracts_on)
     for i, metric in enumerate(metrics):
         foresee(_if_it_ends(found, metrics[i:]))
         started = time.perf_counter()
         try:
             # What it set is put back before anything is made again, which may draw.
-            with undisturbed(_cuda_devices()), evaluation.protected(), put_back():
+            with undisturbed(devices), evaluation.protected(), put_back():
                 seed_others(0, metric.name)
                 values, protocol = _measured(metric, evaluation)
         except Spoiled as error:
@@ -79,11 +80,6 @@ def _if_it_ends(found: Evaluated, metrics: Sequence[Metric]) -> Evaluated:
     missing = [MetricValue(c, None, reason=why) for metric in metrics for c in metric.columns]
     error = f"metric '{metrics[0].name}': {told.format('it')}"
     return found._replace(values=[*found.values, *missing], errors=[*found.errors, error])
-
-
-def _cuda_devices() -> list[torch.device]:
-    """Return the device that this process works on, if it has begun to."""
-    return [torch.device("cuda")] if torch.cuda.is_initialized() else []
 
 
 def _measured(

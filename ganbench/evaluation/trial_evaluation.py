@@ -58,13 +58,18 @@ class TrialEvaluation:
         again: Callable[[], tuple[LabeledImages, LabeledImages]] | None = None,
         sampler: Mapping[str, Any] | None = None,
         judge: FeatureExtractor | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:
         """`split` says what `train` is, where it is not the whole training set.
 
         `again` makes `train` and `fake` another time, the same to the bit.
         `sampler` is what protocols say of how `fake` was drawn: nothing of `plain`. `judge` tells
-        classes in the place of the data set's own.
+        classes in the place of the data set's own. Features are computed on `device`, and metrics
+        are given them on the CPU.
         """
+        self.extracts_on = torch.device(device)
+        has_float64 = self.extracts_on.type != "mps"
+        self.device = self.extracts_on if has_float64 else torch.device("cpu")
         self.dataset = dataset
         self.image = dataset.image_spec()
         self.fake = fake
@@ -244,7 +249,8 @@ class TrialEvaluation:
         if len(chosen) < 2:
             raise Unavailable(f"statistics need at least two real images, found {len(chosen)}")
         batches = self._batches(extractor, train.images, chosen)
-        return Moments.of(features.embedding for features in batches)
+        found = Moments.of(features.embedding.to(self.device) for features in batches)
+        return Moments(found.num_samples, found.mean.cpu(), found.covariance.cpu())
 
     def _extract(self, name: str, images: Tensor) -> Features:
         return extraction.concatenate(self._batches(name, images), len(images))
@@ -255,7 +261,9 @@ class TrialEvaluation:
         extractor = self._extractor(name)
         if why := extractor.unsupported(self.image) or extractor.missing(self._root):
             raise Unavailable(f"feature extractor '{name}': {why}")
-        return extraction.batches(extractor, self.image, self._root, images, chosen)
+        return extraction.batches(
+            extractor, self.image, self._root, images, chosen, self.extracts_on
+        )
 
     def _fingerprint(self, name: str) -> str:
         return self._extractor(name).fingerprint()

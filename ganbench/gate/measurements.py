@@ -93,7 +93,9 @@ def platform_of(info: RunInfo) -> dict[str, str]:
 
     Clock speed and host name do not.
     """
+    gpu = info.machine.gpu
     return {
+        **({"driver": gpu.driver, "cudnn": str(gpu.cudnn)} if gpu else {}),
         "device": info.machine.device_name,
         "threads": str(info.execution.threads),
         "torch": str(info.provenance.packages.get("torch")),

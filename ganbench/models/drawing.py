@@ -18,7 +18,7 @@ from ganbench.errors import ContractError, GanbenchError
 from ganbench.models import sampling
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator, frozen
 from ganbench.util.process_settings import as_if_not_called
-from ganbench.util.random_streams import seed_others
+from ganbench.util.random_streams import accelerators, seed_others
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,7 @@ class Trained:
         What layers and transforms draw of torch's own generators is decided by the seed of `rng`.
         Raises ContractError where the method returns something else.
         """
-        devices = [self.device] if self.device.type == "cuda" else []
-        with as_if_not_called(devices), self.resting():
+        with as_if_not_called(accelerators(self.device)), self.resting():
             torch.manual_seed(rng.initial_seed())
             seed_others(rng.initial_seed(), "sampler")
             images = method.draw(self.shown(method), labels, count, rng)
@@ -103,15 +102,15 @@ class Trained:
                 f"sampler '{method.name}' returned {found}, and {expected} was asked for; return "
                 "an image for each label, in their order"
             )
-        images = images.detach().cpu()
+        images = images.detach()
         if images.dtype == torch.float32 and self.dtype == torch.uint8:
-            return quantise(images)
+            images = quantise(images)
         if images.dtype != self.dtype:
             raise ContractError(
                 f"sampler '{method.name}' returned images of {images.dtype}; return what "
                 "model.images or model.generate gives"
             )
-        return images
+        return images.cpu()
 
 
 def _refused(

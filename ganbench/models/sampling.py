@@ -17,6 +17,7 @@ from ganbench.models.label_source import LabelSource
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
 from ganbench.util.random_streams import stream
+from ganbench.util.transfers import on_cpu
 
 BATCH, CALIBRATION_BATCH = 500, 256  # images at once, unless they are large
 LARGE_BATCH = 2**23  # values of images at once: activations are many times that
@@ -118,14 +119,16 @@ def generate(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Return images (N, C, H, W) on the CPU: float32 in [-1, 1], or uint8, batch by batch."""
-    images, size = torch.empty(0), at_once(generator.image)
+    images, at = torch.empty(0), 0
+    final = quantise if dtype == torch.uint8 else torch.Tensor.detach
+    pieces = _batches(latents, labels, at_once(generator.image), device)
     with evaluating(generator):
-        for at, (z, y) in enumerate(_batches(latents, labels, size, device)):
-            batch = generator(z, y).cpu()
-            batch = quantise(batch) if dtype == torch.uint8 else batch
+        for (batch,) in on_cpu((final(generator(z, y)),) for z, y in pieces):
+            assert batch is not None
             if not at:
                 images = torch.empty(len(latents), *batch.shape[1:], dtype=batch.dtype)
-            images[at * size : at * size + len(batch)] = batch
+            images[at : at + len(batch)] = batch
+            at += len(batch)
     return images
 
 

@@ -76,6 +76,20 @@ class Parameters:
 
 
 @dataclass(frozen=True)
+class Gpu:
+    """A GPU of NVIDIA's, and what torch was told to do on it. What is not known is empty."""
+
+    uuid: str = ""
+    name: str = ""
+    capability: str = ""  #: as `9.0`
+    memory_bytes: int = 0
+    driver: str = ""
+    cuda: str = ""  #: that torch was built for
+    cudnn: int = 0
+    flags: dict[str, Any] = field(default_factory=dict)  #: of torch
+
+
+@dataclass(frozen=True)
 class Environment:
     """What a worker ran on."""
 
@@ -85,6 +99,7 @@ class Environment:
     device: str = ""
     threads: int = 0
     allocator: str = ""  #: GLIBC_TUNABLES
+    gpu: Gpu | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +119,7 @@ class TrialResult:
     schema_version: int = SCHEMA_VERSION
     status: Status = Status.UNFINISHED
     reason: str = ""  #: why it is not ok
+    cause: str = ""  #: what kind of end that is, where it is known: `out-of-memory`
     metrics: tuple[MetricValue, ...] = ()
     protocols: dict[str, dict[str, Any]] = field(default_factory=dict)  #: by id
     data: DataSeen | None = None
@@ -182,7 +198,7 @@ class TrialResult:
         found["status"] = self.status.value
         for part in (found, *found["samplers"].values()):
             part["metrics"] = [_flat(one) for one in part["metrics"]]
-        for name in ("samplers", "drawn"):
+        for name in ("samplers", "drawn", "cause"):
             if not found[name]:
                 del found[name]
         if self.data and not self.data.remarks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ganbench.records.results import SCHEMA_VERSION, DataSeen
+from ganbench.records.results import SCHEMA_VERSION, DataSeen, Gpu
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Machine:
     memory_bytes: int | None = None
     device: str = ""
     device_name: str = ""
+    gpu: Gpu | None = None
     auto_precision: str = ""  #: what `precision: auto` is there, and why
     load_average: float | None = None  #: of a minute
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ganbench.records.schedules import Schedule
 from ganbench.records.windows import Unit
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
 Compile = Literal["none", "default", "reduce-overhead"]
@@ -134,7 +134,7 @@ class TrainingSettings:
     d_lr: float | Schedule
     betas: tuple[float | Schedule, float | Schedule]
     ema: float | HalfLife  #: of the generator's weight average: its decay; 0: none
-    precision: Precision
+    precision: Precision  #: tf32: float32, rounded to ten bits within convolutions and products
     channels_last: bool
     log_every: int | Literal["epoch"]  #: iterations per window, or as many as end an epoch
     fake_labels: FakeLabels = "real"  #: of the real batch, or drawn anew, uniform over the classes
@@ -148,6 +148,7 @@ class TrainingSettings:
     batches: BatchesOf = "shuffled"  #: balanced: each class as often as any other
     critic_batches: CriticBatches = "own"  #: of each step of D, or one that an iteration's share
     continues: Continued | None = None  #: where another run ended
+    deterministic: bool = False  #: whether torch may only compute what comes out the same each time
 
     @property
     def iterations(self) -> int:

@@ -62,7 +62,9 @@ class Timings:
     images_per_second: tuple[float, ...] = ()  #: real images shown to D, one value a window
     g_steps_per_second: tuple[float, ...] = ()
     samples_per_second: float | None = None
-    peak_memory_bytes: int | None = None
+    peak_memory_bytes: int | None = None  #: of a GPU's tensors, else of the process
+    peak_reserved_bytes: int | None = None  #: that torch took of a GPU's memory for them
+    peak_host_bytes: int | None = None  #: of the process, beside a GPU too
     alone: bool = True  #: no other trial shared the machine, and no program its cores
     kept_waiting: float | None = None  #: share of a core, by other programs; None: not known
 

@@ -282,6 +282,7 @@ class _Trial:
             again=lambda: (load(dataset, "train", files.data()), draw().images),
             sampler=drawn.protocol,
             judge=self.judge,
+            device=self.device,
         )
         return judged(judge, metrics, lambda found: None)
 

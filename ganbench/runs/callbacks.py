@@ -26,7 +26,7 @@ class Callbacks:
     def __init__(self, told: list[Callback], devices: Sequence[torch.device]) -> None:
         """`told` is filled with those that know of the trial.
 
-        `devices` are the CUDA devices whose generators count.
+        `devices` are the accelerators whose generators count.
         """
         self._told, self._devices = told, devices
 

@@ -57,8 +57,8 @@ from ganbench.runs.trial_pictures import Gallery
 from ganbench.training import checkpoints, diagnosis, readahead
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
-from ganbench.util import ending, files
-from ganbench.util.machine import peak_memory
+from ganbench.util import ending, files, gpus
+from ganbench.util.random_streams import accelerators
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class CellTrial:
             snapshots_at=self.looks.moments,
             on_snapshot=self._on_snapshot,
         )
-        self.callbacks = Callbacks(callbacks, self.trainer.stateful.cuda_devices)
+        self.callbacks = Callbacks(callbacks, accelerators(self.trainer.device))
         for kind in calibration.not_renewed(self.trainer.generator):
             logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
         self.kept = checkpoints.Checkpoints(
@@ -176,7 +176,7 @@ class CellTrial:
             images_per_second=tuple(w.images_per_second for w in trained.windows),
             g_steps_per_second=tuple(w.g_steps_per_second for w in trained.windows),
             samples_per_second=first.per_second,
-            peak_memory_bytes=peak_memory(self.trial.device),
+            **gpus.peaks(self.trial.device),
             alone=self.trial.alone and (kept_waiting or 0.0) <= DISTURBED,
             kept_waiting=kept_waiting,
         )
@@ -360,6 +360,7 @@ class CellTrial:
             ),
             sampler=drawn.protocol,
             judge=self.judge,
+            device=self.sampler.device,
         )
         with self.clock.part("evaluate"):
             found = judged(judge, () if drawn.reason else metrics, foresee)

@@ -82,6 +82,7 @@ def measured(
         again=again,
         sampler=_told(reference),
         judge=of_classes,
+        device=trial.device,
     )
     with clock.part("evaluate"):
         result = judged(judge, metrics, foresee)

@@ -168,6 +168,7 @@ class Looks:
             files.data(),
             again=again,
             judge=self.judge,
+            device=self.sampler.device,
         )
         with readahead.in_order(self.data.images):
             evaluated = evaluate(metrics, judge)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import ganbench
+from ganbench.records.results import Gpu
 from ganbench.records.run_info import GitState, Machine, Provenance
 from ganbench.registry.registry import Registry
-from ganbench.util import machine
+from ganbench.util import gpus, machine
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "pandas", "pydantic", "safetensors")
 
@@ -78,7 +79,8 @@ def git_state(folder: Path) -> GitState | None:
 def hardware(device: str) -> Machine:
     """Return this machine as it is now, seen from a device."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return Machine(**machine.describe(device), load_average=load)
+    gpu = gpus.described(device)
+    return Machine(**machine.describe(device), gpu=Gpu(**gpu) if gpu else None, load_average=load)
 
 
 def _fields(registry: Registry, name: str) -> list[Any]:

@@ -18,6 +18,7 @@ import yaml
 
 from ganbench.config.benchmark_file import Config
 from ganbench.config.choices import Choice
+from ganbench.contracts.clusters import ClusterExecutor
 from ganbench.contracts.executors import Executor, Resources, TrialRef
 from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
 from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told
@@ -145,6 +146,8 @@ def execute(
         _clean(run, [o for o in outcomes if o.trial.id not in at_work])
         held_data.note(run.directory, outcomes)
         waiting = [o for o in outcomes if _is_to_run(o)]
+        if waiting and not isinstance(executor, ClusterExecutor):
+            _require_device(run)
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
         costs, began = Costs(), time.monotonic()
         try:
@@ -265,6 +268,18 @@ def _has_ended_since(outcome: TrialOutcome) -> bool:
 
 def _reference(outcome: TrialOutcome) -> TrialRef:
     return TrialRef(outcome.directory.absolute(), outcome.trial.subject.label)
+
+
+def _require_device(run: Run) -> None:
+    """Raise RunError where the run's device is not here, before the first trial fails for it."""
+    device, here = run.plan.device, machine.devices()
+    if device not in here:
+        name = run.info.machine.device_name
+        raise RunError(
+            f"{run.directory}: it was begun on {device} ({name}), and this machine has "
+            f"{', '.join(here)}; go on with it where there is such a device, or begin a new run "
+            "with another --out"
+        )
 
 
 def _with_foreseen(outcome: TrialOutcome) -> TrialOutcome:

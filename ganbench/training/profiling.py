@@ -138,7 +138,7 @@ def judge(
     fake, _ = sampler.draw(trainer.judged_generator, cell.num_samples)
     sampling_seconds = time.perf_counter() - started
     judged = trial_evaluation.TrialEvaluation(
-        parts.dataset, trainer.batches.data, fake, registry, files.data()
+        parts.dataset, trainer.batches.data, fake, registry, files.data(), device=device
     )
     evaluated = evaluate(parts.metrics, judged)
     found = {value.column.name: value for value in evaluated.values}

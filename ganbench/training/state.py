@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
@@ -11,7 +11,13 @@ from torch import Tensor, nn
 
 from ganbench.models.trained import Progress
 from ganbench.records.windows import Window
-from ganbench.util.random_streams import others_state, restore_others
+from ganbench.util.random_streams import (
+    accelerators,
+    device_state,
+    others_state,
+    restore_device,
+    restore_others,
+)
 
 PlainState = dict[str, Any]
 """Tensors, numbers and words in dicts and lists: what `torch.load` takes with weights_only."""
@@ -33,15 +39,28 @@ class HasState(Protocol):
         """Go back to where `state` was taken."""
 
 
-def on_device(kept: Any, device: torch.device) -> Any:
-    """Return plain values with every tensor in them on a device."""
+def on_device(kept: Any, device: torch.device, but: Collection[str] = (), place: str = "") -> Any:
+    """Return plain values with every tensor in them on a device, but for those at some places."""
     if isinstance(kept, Tensor):
-        return kept.to(device)
+        return kept.to("cpu" if place in but else device)
     if isinstance(kept, dict):
-        return {key: on_device(value, device) for key, value in kept.items()}
+        return {key: on_device(it, device, but, f"{place}/{key}") for key, it in kept.items()}
     if isinstance(kept, list | tuple):
-        return type(kept)(on_device(value, device) for value in kept)
+        found = (on_device(it, device, but, f"{place}/{i}") for i, it in enumerate(kept))
+        return type(kept)(found)
     return kept
+
+
+def places_on_cpu(kept: Any, place: str = "") -> Iterator[str]:
+    """Yield where among plain values tensors of the CPU are, such as `/seen/0`."""
+    if isinstance(kept, Tensor) and kept.device.type == "cpu":
+        yield place
+    elif isinstance(kept, dict):
+        for key, it in kept.items():
+            yield from places_on_cpu(it, f"{place}/{key}")
+    elif isinstance(kept, list | tuple):
+        for i, it in enumerate(kept):
+            yield from places_on_cpu(it, f"{place}/{i}")
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ class TrainerState:
     windows: Sequence[Window]
     seconds: float
     snapshots_at: Sequence[int]
+    plugins_on_cpu: Sequence[Sequence[str]] = ()  # places, as files do not tell devices
 
     def plain(self) -> PlainState:
         """Return the state as plain values, which `from_plain` takes."""
@@ -80,6 +100,7 @@ class TrainerState:
         """
         by_name = {FORMER_KEYS.get(key, key): value for key, value in found.items()}
         by_name.setdefault("other_random", {})
+        by_name.setdefault("plugins_on_cpu", ())
         values = {field.name: by_name[field.name] for field in fields(cls)}
         progress = Progress(**values.pop("progress"))
         windows = [Window(**window) for window in values.pop("windows")]
@@ -97,11 +118,6 @@ class Stateful:
     latents: torch.Generator
     fake_labels: torch.Generator
     device: torch.device
-
-    @property
-    def cuda_devices(self) -> list[torch.device]:
-        """The devices whose generators count beside the CPU's."""
-        return [self.device] if self.device.type == "cuda" else []
 
     def state(
         self,
@@ -121,11 +137,12 @@ class Stateful:
             fake_labels=self.fake_labels.get_state(),
             random=torch.get_rng_state(),
             other_random=others_state(),
-            device_random=[torch.cuda.get_rng_state(device) for device in self.cuda_devices],
+            device_random=[device_state(device) for device in accelerators(self.device)],
             progress=progress,
             windows=windows,
             seconds=seconds,
             snapshots_at=snapshots_at,
+            plugins_on_cpu=[list(places_on_cpu(vars(plugin))) for plugin in self.plugins],
         )
 
     def restore(self, state: TrainerState) -> None:
@@ -134,13 +151,14 @@ class Stateful:
             net.load_state_dict(found)
         for optimizer, found in zip(self.optimizers, state.optimizers, strict=True):
             optimizer.load_state_dict(found)
-        for plugin, found in zip(self.plugins, state.plugins, strict=True):
-            vars(plugin).update(on_device(found, self.device))
+        on_cpu = state.plugins_on_cpu or [()] * len(self.plugins)
+        for plugin, found, places in zip(self.plugins, state.plugins, on_cpu, strict=True):
+            vars(plugin).update(on_device(found, self.device, places))
         self.batches.restore(state.batches)
         self.latents.set_state(state.latents)
         self.fake_labels.set_state(state.fake_labels)
         torch.set_rng_state(state.random)
         if state.other_random:  # which ganbench did not keep at first
             restore_others(state.other_random)
-        for device, random in zip(self.cuda_devices, state.device_random, strict=True):
-            torch.cuda.set_rng_state(random, device)
+        for device, random in zip(accelerators(self.device), state.device_random, strict=False):
+            restore_device(device, random)  # which ganbench did not keep of MPS at first

@@ -217,7 +217,7 @@ def _per_sample(trainer: Trainer, parts: Parts, device: str) -> float:
 
 def _peak_bytes() -> int:
     """Return the most memory that this process has had; 0 where the system does not tell."""
-    return machine.peak_memory("cpu") or 0
+    return machine.peak_memory() or 0
 
 
 def _noise(image: ImageSpec, count: int) -> LabeledImages:

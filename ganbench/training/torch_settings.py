@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,6 +13,7 @@ from torch import nn
 
 from ganbench.contracts.losses import Loss
 from ganbench.records.training_settings import TrainingSettings
+from ganbench.util import float32
 
 
 def memory_format(settings: TrainingSettings) -> torch.memory_format:
@@ -23,9 +25,24 @@ def autocast(
     settings: TrainingSettings, device: torch.device
 ) -> Callable[[], AbstractContextManager[None]]:
     """Return what opens a stretch of forward passes in the asked-for precision."""
-    if settings.precision == "float32":
+    if settings.precision != "bfloat16":
         return nullcontext
     return partial(torch.autocast, device.type, torch.bfloat16)
+
+
+def rounding(settings: TrainingSettings) -> Callable[[], AbstractContextManager[None]]:
+    """Return what opens an iteration: backward passes too round to TF32 where that is asked for."""
+    return float32.tf32 if settings.precision == "tf32" else nullcontext
+
+
+def be_deterministic() -> None:
+    """Let torch compute only what comes out the same each time, from here on.
+
+    What it can compute in no such way raises RuntimeError.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read as cuBLAS begins
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
 
 def compile_networks(

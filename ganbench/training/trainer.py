@@ -33,7 +33,7 @@ from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
 from ganbench.training.state import Stateful, TrainerState
 from ganbench.training.terms import TermSums
-from ganbench.util.random_streams import seed_all, stream, undisturbed
+from ganbench.util.random_streams import accelerators, seed_all, stream, undisturbed
 
 LOOK_SECONDS = 5.0  # between two looks at a window that is open
 
@@ -114,6 +114,7 @@ class Trainer:
         players = (self.generator, self.discriminator, *self.owned)
         self.changes.tell(players, self.discriminator.transforms)
         self._autocast = torch_settings.autocast(settings, device)
+        self._rounding = torch_settings.rounding(settings)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
             data,
@@ -241,12 +242,16 @@ class Trainer:
         self.snapshots_at = [n for n in self.snapshots_at if n > self.progress.images]
         generator = calibration.copied(self.judged_generator)
         # Training goes on as if nothing had been drawn.
-        with undisturbed(self.stateful.cuda_devices):
+        with undisturbed(accelerators(self.device)):
             self.on_snapshot(Snapshot(generator, self.progress.images, seconds))
         return self._now() - began
 
     def iterate(self) -> None:
         """Make `n_critic` steps of the discriminator and `n_gen` of the generator."""
+        with self._rounding():
+            self._iterate()
+
+    def _iterate(self) -> None:
         if self.changes:
             self.changes.apply(self.progress.images)
         if self.settings.compile == "reduce-overhead":

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ganbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import torch
 
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 
@@ -120,6 +123,19 @@ def resolve_device(asked: str) -> str:
     return device
 
 
+def free_device_bytes(device: torch.device) -> int | None:
+    """Return how many bytes of its own memory a device can still give, or None where none is known.
+
+    Those that torch keeps for tensors to come are free.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
 def device_name(device: str) -> str:
     """Return the model of a device, such as a GPU's name."""
     if device.startswith("cuda"):
@@ -144,10 +160,27 @@ def has_fast_bfloat16(device: str) -> bool:
     return device == "cpu" and "amx_bf16" in _text("/proc/cpuinfo")
 
 
+def has_tf32(device: str) -> bool:
+    """Return whether a device rounds float32 to TF32 where it is let: NVIDIA's since Ampere."""
+    if not device.startswith("cuda"):
+        return False
+    import torch
+
+    return torch.version.cuda is not None and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 def resolve_precision(
-    asked: Literal["auto", "float32", "bfloat16"], device: str
-) -> Literal["float32", "bfloat16"]:
-    """Return the precision behind a name; `auto` is bfloat16 where that is fast."""
+    asked: Literal["auto", "float32", "tf32", "bfloat16"], device: str
+) -> Literal["float32", "tf32", "bfloat16"]:
+    """Return the precision behind a name; `auto` is bfloat16 where that is fast.
+
+    Raises ConfigError for TF32 on a device without it.
+    """
+    if asked == "tf32" and not has_tf32(device):
+        raise ConfigError(
+            f"training.precision: tf32 is of NVIDIA's GPUs of capability 8.0 and more, and this is "
+            f"planned for {device}; use float32, or auto"
+        )
     if asked == "auto":
         return "bfloat16" if has_fast_bfloat16(device) else "float32"
     return asked
@@ -191,12 +224,8 @@ def _now(path: str | Path) -> str:
         return ""
 
 
-def peak_memory(device: str) -> int | None:
-    """Return the most bytes in use so far: of a GPU's memory, else of this process's, if known."""
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.max_memory_allocated(device)
+def peak_memory() -> int | None:
+    """Return the most bytes that this process had in use so far, or None where that is unknown."""
     if sys.platform == "win32":
         return None
     import resource

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import backends
 
-from ganbench.util import files
+from ganbench.util import files, float32
 from ganbench.util.random_streams import undisturbed
 
 
@@ -22,13 +22,6 @@ class Setting(NamedTuple):
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], object]
-
-    def value(self) -> Any:
-        """Return the value, or None where torch refuses to tell, as of TF32 set in two ways."""
-        try:
-            return self.read()
-        except RuntimeError:
-            return None
 
 
 @contextmanager
@@ -40,7 +33,7 @@ def put_back() -> Iterator[None]:
             yield
     finally:
         for setting, value in before:
-            if value is not None and setting.value() != value:
+            if value is not None and setting.read() != value:
                 setting.write(value)
 
 
@@ -48,7 +41,7 @@ def put_back() -> Iterator[None]:
 def as_if_not_called(devices: Sequence[torch.device] = ()) -> Iterator[None]:
     """Let what the body sets or draws change nothing after it.
 
-    `devices` are the CUDA devices whose generators count.
+    `devices` are the accelerators whose generators count.
     """
     with put_back(), undisturbed(devices):
         yield
@@ -66,8 +59,7 @@ def as_in_a_new_process() -> Iterator[None]:
         stack.enter_context(torch.enable_grad())
         stack.enter_context(_without_autocast())
         torch.set_default_dtype(torch.float32)
-        if _PRODUCTS.value() is not None:
-            _PRODUCTS.write("highest")
+        float32.set_exact()
         torch.set_default_device(None)
         if torch.get_default_device().type != "cpu":  # of a `with torch.device(…)`
             stack.enter_context(torch.device("cpu"))
@@ -98,12 +90,12 @@ _AUTOCAST = ("cpu", "cuda", "mps")
 
 def found() -> list[tuple[Setting, Any]]:
     """Return every setting with its value now."""
-    return [(setting, setting.value()) for setting in _SETTINGS]
+    return [(setting, setting.read()) for setting in _SETTINGS]
 
 
 def changed(before: Sequence[tuple[Setting, Any]]) -> list[str]:
     """Return the names of the settings whose values are others now."""
-    return [setting.name for setting, value in before if setting.value() != value]
+    return [setting.name for setting, value in before if setting.read() != value]
 
 
 def _set_default_device(device: torch.device) -> None:
@@ -136,11 +128,6 @@ def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-_PRODUCTS = Setting(
-    "torch's float32 precision of products",
-    torch.get_float32_matmul_precision,
-    torch.set_float32_matmul_precision,
-)
 _SETTINGS = (
     Setting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
     Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
@@ -152,8 +139,7 @@ _SETTINGS = (
         torch.is_anomaly_enabled,
         torch.autograd.set_detect_anomaly,
     ),
-    _PRODUCTS,
-    _attribute(backends.cudnn, "allow_tf32", "cuDNN's TF32"),
+    Setting("torch's precision of float32", float32.read, float32.write),
     _attribute(backends.cudnn, "benchmark", "cuDNN's benchmark mode"),
     _attribute(backends.cudnn, "deterministic", "cuDNN's deterministic mode"),
     _attribute(backends.cudnn, "enabled", "whether torch uses cuDNN"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 
 def stream_seed(seed: int, name: str) -> int:
@@ -53,16 +54,40 @@ def restore_others(state: dict[str, Any]) -> None:
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
 
 
+def accelerators(device: torch.device) -> list[torch.device]:
+    """Return the devices whose generators count beside the CPU's, of work on `device`."""
+    return [] if device.type == "cpu" else [device]
+
+
+def device_state(device: torch.device) -> Tensor:
+    """Return where the own generator of an accelerator is."""
+    if device.type == "mps":
+        return torch.mps.get_rng_state()
+    found: Tensor = torch.get_device_module(device).get_rng_state(device)
+    return found
+
+
+def restore_device(device: torch.device, state: Tensor) -> None:
+    """Go back to where `device_state` was taken."""
+    if device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.get_device_module(device).set_rng_state(state, device)
+
+
 @contextmanager
 def undisturbed(devices: Sequence[torch.device] = ()) -> Iterator[None]:
     """Let what the body draws of torch's, NumPy's and Python's own generators change nothing after.
 
-    `devices` are the CUDA devices whose generators count.
+    `devices` are the accelerators whose generators count.
     """
     pythons, numpys = random.getstate(), np.random.get_state()
+    states = [device_state(device) for device in devices]
     try:
-        with torch.random.fork_rng(devices):
+        with torch.random.fork_rng([]):
             yield
     finally:
         random.setstate(pythons)
         np.random.set_state(numpys)
+        for device, state in zip(devices, states, strict=True):
+            restore_device(device, state)

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from helpers import tiny, warm
 
 import ganbench
+from ganbench.cli import cli
+from ganbench.util import gpus
 
 ROOT = Path(__file__).parents[2]
 LIGHT = ("torch", "pandas", "rich", "pydantic")
@@ -267,6 +270,17 @@ def test_doctor_and_datasets_speak_json(tmp_path: Path) -> None:
     assert any("no GPU" in line for line in found["slow"]) or found["machine"]["device"] != "cpu"
     datasets = json.loads(tiny.ganbench("datasets", "--json", cwd=tmp_path).stdout)
     assert {"mnist", "ring", "grid", "image-folder"} <= {d["name"] for d in datasets}
+
+
+def test_doctor_says_that_a_device_does_not_compute(monkeypatch) -> None:
+    monkeypatch.setattr(gpus, "fault", lambda device: "AcceleratorError: no kernel image")
+    monkeypatch.setattr(gpus, "remarks", lambda: ["cuda:1 is used by other programs"])
+    done = CliRunner().invoke(cli, ["doctor"])
+    assert done.exit_code == 2
+    assert (
+        "cpu does not compute (AcceleratorError: no kernel image): install a torch" in done.output
+    )
+    assert "  - cuda:1 is used by other programs" in done.output
 
 
 def test_damaged_data_is_said_by_doctor_and_by_the_run(tmp_path: Path) -> None:

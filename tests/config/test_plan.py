@@ -261,6 +261,7 @@ LATER = {
     "discriminator": OwnSettings(optimizer="sgd"),
     "init_from": InitialWeights(weights_sha256="0", players=("discriminator",)),
     "continues": Continued(training="0", kimg=1.0),
+    "deterministic": True,
 }
 
 

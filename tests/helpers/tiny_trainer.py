@@ -57,6 +57,7 @@ def trainer_of(
     scheduled=(),
     optimizers=None,
     image=IMAGE,
+    device=CPU,
     **how,
 ):
     """`optimizers`: G's and D's, or else the built-in one that the settings name."""
@@ -74,7 +75,7 @@ def trainer_of(
         TinyConv().latents,
         settings=settings,
         seed=seed,
-        device=CPU,
+        device=device,
         on_window=on_window or (lambda window: None),
         owned=owned,
         scheduled=scheduled,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from helpers import fake_gpu
 from torch import Tensor, nn
 
 from ganbench import ImageSpec
@@ -195,3 +196,20 @@ def test_no_more_go_through_the_generator_than_that():
     recalibrate(generator, latents, labels, CPU)
     assert max(sizes) == 42
     assert len(images) == 100
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_device_quantises_there_and_samples_are_copied_once(dtype):
+    generator = generator_of()
+    latents, labels = torch.randn(BATCH + 20, 6), torch.arange(BATCH + 20) % 3
+    expected = generate(generator, latents, labels, CPU, dtype=dtype)
+    with fake_gpu.working() as log:
+        there = generator.to(fake_gpu.device())
+        log.to_host.clear()
+        found = generate(there, latents, labels, fake_gpu.device(), dtype=dtype)
+    assert log.to_host.total() == 1
+    assert log.convolutions > 0
+    assert bool(log.computed["round"]) == (dtype == torch.uint8)
+    assert not log.waits
+    assert (found.device.type, found.dtype) == ("cpu", dtype)
+    assert torch.equal(found, expected)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pytest
 import torch
 import torch.nn.functional as F
 from helpers import mutants
@@ -31,7 +32,9 @@ class Means(FeatureExtractor):
             return f"it takes images of 4×4 and more, and these are {image}"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         return self.features
 
     @torch.inference_mode()
@@ -50,6 +53,21 @@ class Means(FeatureExtractor):
 @parametrize_with_checks(Means, Means(size=3, scale="log"), Pixels, MnistCNNv1)
 def test_right_extractor_conforms(check):
     check()
+
+
+@dataclass(kw_only=True)
+class OfTheFormerContract(Means):
+    """As extractors were written before they learnt the device."""
+
+    name = "of-the-former-contract"
+
+    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:  # type: ignore[override]
+        return self.features
+
+
+def test_an_extractor_of_the_former_contract_conforms_and_is_warned():
+    with pytest.warns(FutureWarning, match=r"load\(self, image, root, device\)"):
+        assert mutants.failures(OfTheFormerContract) == {}
 
 
 @dataclass(kw_only=True)
@@ -142,8 +160,10 @@ class TrainingMode(Means):
     name = "training-mode"
     caught_by = {"features_do_not_depend_on_the_batch"}
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        norm = nn.BatchNorm1d(image.channels * self.size**2)
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
+        norm = nn.BatchNorm1d(image.channels * self.size**2).to(device)
 
         @torch.no_grad()
         def features(images: Tensor) -> Features:
@@ -172,8 +192,10 @@ class RandomWeights(Means):
     name = "random-weights"
     caught_by = {"features_are_repeatable"}
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        weights = torch.randn(image.channels * self.size**2, 5)
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
+        weights = torch.randn(image.channels * self.size**2, 5).to(device)
         return lambda images: Features(self.features(images).embedding @ weights)
 
 
@@ -184,9 +206,36 @@ class WithGraph(Means):
     name = "with-graph"
     caught_by = {"features_carry_no_graph"}
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        scale = nn.Parameter(torch.ones(()))
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
+        scale = nn.Parameter(torch.ones((), device=device))
         return lambda images: Features(scale * self.features(images).embedding.clone())
+
+
+@dataclass(kw_only=True)
+class BringsBatchesBack(Means):
+    """Features that leave the device batch by batch."""
+
+    name = "brings-batches-back"
+    caught_by = {"stays_on_the_device"}
+
+    def scaled(self, images: Tensor) -> Tensor:
+        return super().scaled(images).cpu()
+
+
+@dataclass(kw_only=True)
+class StaysOnTheCPU(Means):
+    """Weights that are left where they were made."""
+
+    name = "stays-on-the-cpu"
+    caught_by = {"stays_on_the_device"}
+
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
+        weights = torch.arange(float(image.channels * self.size**2))
+        return lambda images: Features(self.features(images).embedding * weights)
 
 
 @dataclass(kw_only=True)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, field
 from functools import partialmethod
 
 import pytest
 import torch
+from helpers import tiny
 from helpers.tiny_trainer import same, trainer_of, weights
 
+from ganbench import load_run
 from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.util import float32
+from ganbench.util.process_settings import as_in_a_new_process
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
@@ -73,3 +78,73 @@ def test_compiled_networks_train_as_plain_ones_do(backend, monkeypatch):
     assert compiled.log.g_meter.read() == pytest.approx(plain.log.g_meter.read(), rel=1e-4)
     compiled._take_snapshot(0.0)  # copies a compiled generator
     assert compiled.state().networks[0].keys() == plain.state().networks[0].keys()
+
+
+@dataclass(kw_only=True)
+class Noting(BCE):
+    """Notes what torch is told of float32 in each player's step."""
+
+    name = "noting"
+    seen: list[tuple[str, bool]] = field(default_factory=list)
+
+    def discriminator_loss(self, step):
+        self.seen.append((torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32))
+        return super().discriminator_loss(step)
+
+
+def test_tf32_is_let_in_iterations_and_only_there():
+    noting = Noting()
+    trainer = trainer_of(noting, precision="tf32")
+    before = float32.read()
+    trainer.iterate()
+    assert noting.seen == [("high", True)]
+    assert float32.read() == before
+
+
+def test_float32_is_told_to_be_float32_in_a_trial(tmp_path):
+    noting = Noting()
+    with as_in_a_new_process():
+        trainer_of(noting).iterate()
+    assert noting.seen == [("highest", False)]
+
+
+CAREFUL = """\
+from dataclasses import dataclass
+
+import torch
+
+from ganbench import hookimpl
+from ganbench.default_plugins.losses import BCE
+
+
+@dataclass(kw_only=True)
+class Careful(BCE):
+    name = "careful"
+
+    def discriminator_loss(self, step):
+        if not torch.are_deterministic_algorithms_enabled():
+            raise RuntimeError("anything may come")
+        return super().discriminator_loss(step)
+
+
+@hookimpl
+def register_losses(register):
+    register(Careful)
+"""
+
+
+def test_deterministic_is_of_the_trial_that_asks_for_it(tmp_path):
+    plugin = tmp_path / "careful.py"
+    plugin.write_text(CAREFUL, encoding="utf-8")
+    text = tiny.INLINE.replace("loss: [bce, lsgan]", "loss: [careful]").replace(
+        "num_samples: 200", "num_samples: 200, controls: []"
+    )
+    asked = ("run", tiny.write(tmp_path, text), "--plugin", plugin)
+    more = ("--set", "training.deterministic=true", "--out", "asked")
+    done = tiny.ganbench(*asked, *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert tiny.ganbench(*asked, "--out", "not", cwd=tmp_path).returncode == 3
+    (cell,) = load_run(tmp_path / "asked").plan.cells
+    (other,) = load_run(tmp_path / "not").plan.cells
+    assert (cell.schedule.deterministic, other.schedule.deterministic) == (True, False)
+    assert cell.id != other.id

@@ -149,10 +149,10 @@ def test_cores_without_affinity_are_all(monkeypatch, system):
 
 
 def test_peak_memory_is_not_known_where_nothing_counts_it(monkeypatch):
-    found = machine.peak_memory("cpu")
+    found = machine.peak_memory()
     assert found is None or found > 1e6
     monkeypatch.setattr(machine.sys, "platform", "win32")
-    assert machine.peak_memory("cpu") is None
+    assert machine.peak_memory() is None
 
 
 @pytest.mark.parametrize(
@@ -183,6 +183,19 @@ def test_gpu_of_too_high_a_number_lists_those_that_are_here(gpus):
     gpus(2)
     with pytest.raises(ConfigError, match=r"cuda:2: not on .*, which has cpu, cuda:0, cuda:1$"):
         machine.resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "there"), [("cuda:0", (8, 6), True), ("cuda:0", (7, 5), False)]
+)
+def test_tf32_is_refused_where_there_is_none(monkeypatch, device, capability, there) -> None:
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    if there:
+        assert machine.resolve_precision("tf32", device) == "tf32"
+    for one in ("cpu", "mps", *(() if there else (device,))):
+        with pytest.raises(ConfigError, match=f"tf32 is of NVIDIA's .* planned for {one}; use"):
+            machine.resolve_precision("tf32", one)
 
 
 @pytest.mark.parametrize("asked", ["gpu", "", "CPU", "cuda:", "cuda:x", "cpu:0"])

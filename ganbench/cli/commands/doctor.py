@@ -41,7 +41,7 @@ def examine() -> dict[str, Any]:
     from ganbench.cli.commands.datasets import described
     from ganbench.registry import registry
     from ganbench.runs import neighbours, provenance
-    from ganbench.util import downloads, files, machine
+    from ganbench.util import downloads, files, gpus, machine
 
     device = machine.resolve_device("auto")
     plugins = registry.load()
@@ -53,6 +53,8 @@ def examine() -> dict[str, Any]:
         },
         "machine": asdict(provenance.hardware(device)),
         "devices": machine.devices(),
+        "device_fault": gpus.fault(device),
+        "gpus": list(gpus.remarks()),
         "precision": machine.resolve_precision("auto", device),
         "threads": {
             "torch": torch.get_num_threads(),
@@ -80,6 +82,11 @@ def examine() -> dict[str, Any]:
 
 
 def _problems(found: dict[str, Any]) -> Iterator[str]:
+    if why := found["device_fault"]:
+        yield (
+            f"{found['machine']['device']} does not compute ({why}): install a torch that is built "
+            "for it, or run with --device cpu"
+        )
     for failure in found["failures"]:
         yield f"plugin of {failure['source']} cannot be loaded: {failure['error']}"
     for dataset in found["datasets"]:
@@ -95,6 +102,7 @@ def _slow(found: dict[str, Any]) -> Iterator[str]:
         yield "no GPU: training runs on the CPU; keep to small images and budgets"
         if found["precision"] == "float32":
             yield "no bfloat16 matrix units (AMX) in this CPU: float32 is used, as the faster one"
+    yield from found["gpus"]
     if threads < cores:
         yield f"torch uses {threads} of {cores} cores: OMP_NUM_THREADS limits it"
     if threads > cores:

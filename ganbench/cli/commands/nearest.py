@@ -177,7 +177,7 @@ def _by_features(
     dataset = model.dataset()
     name = features or dataset.features or "pixels"
     fake = LabeledImages(samples.images, samples.labels)
-    judge = TrialEvaluation(dataset, data, fake, model.registry, files.data())
+    judge = TrialEvaluation(dataset, data, fake, model.registry, files.data(), device=model.device)
     try:
         found = judge.features(name).embedding, judge.real_features(name).embedding
     except Unavailable as why:

@@ -102,8 +102,10 @@ class StackedMnistCNNv1(FeatureExtractor):
             return f"it sees images of 3×28×28, and these are {image}"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
-        of_digits = MnistCNNv1().load(DIGIT, root)
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
+        of_digits = MnistCNNv1().load(DIGIT, root, device)
 
         @torch.inference_mode()
         def features(images: Tensor) -> Features:

@@ -31,7 +31,9 @@ class MnistCNNv1(FeatureExtractor):
             return f"it sees images of 1×28×28, and these are {image}"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         content = (
             files("ganbench.default_plugins.data") / "mnist_cnn_v1" / "weights.safetensors"
         ).read_bytes()
@@ -43,6 +45,7 @@ class MnistCNNv1(FeatureExtractor):
             )
         net = MnistCNN().eval().to(memory_format=torch.channels_last)
         net.load_state_dict(load_weights(content))
+        net.to(device)
 
         @torch.inference_mode()
         def features(images: Tensor) -> Features:
@@ -86,7 +89,9 @@ class Pixels(FeatureExtractor):
             return f"images of {image} have {values:,} values each; at most {most} are used"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         return lambda images: Features(
             images.flatten(1).float() / (255 if images.dtype == torch.uint8 else 1)
         )

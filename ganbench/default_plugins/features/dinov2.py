@@ -39,12 +39,14 @@ class DINOv2L14(FeatureExtractor):
     def fetch(self, root: Path) -> Path:
         return WEIGHTS.fetch()
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         state = WEIGHTS.load(root)
         with torch.device("meta"):  # the state's own tensors become the parameters
             net = VisionTransformer(**LARGE)
         net.load_state_dict(state, assign=True)
-        return frozen(net, lambda images: Features(net(normalised(in_colour(images)))))
+        return frozen(net, lambda images: Features(net(normalised(in_colour(images)))), device)
 
     def fingerprint(self) -> str:
         return f"dinov2-l14:cls:bicubic-224:{WEIGHTS.sha256}"
@@ -62,12 +64,23 @@ class DINOv2L14(FeatureExtractor):
 
 def normalised(images: Tensor) -> Tensor:
     """Return uint8 images as (N, 3, 224, 224), as dgm-eval prepares them with PIL."""
-    size = (RESOLUTION, RESOLUTION)
-    # Of bytes and on the CPU, where torch rounds and clips between rows and columns as PIL does.
-    resized = F.interpolate(images.cpu(), size, mode="bicubic", antialias=True)
-    pixels = resized.to(images.device).float() / 255
+    pixels = _resized(images).float() / 255
     mean, deviation = (pixels.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, DEVIATION))
     return (pixels - mean) / deviation
+
+
+def _resized(images: Tensor) -> Tensor:
+    """Return uint8 images (N, 3, 224, 224), rounded and clipped between rows and columns as PIL's.
+
+    So torch does of bytes on the CPU. Elsewhere it takes none, and a few values in a hundred are a
+    step off, as the CPU's weights are rounded too.
+    """
+    if images.device.type == "cpu":
+        return F.interpolate(images, (RESOLUTION,) * 2, mode="bicubic", antialias=True)
+    for size in ((images.shape[2], RESOLUTION), (RESOLUTION, RESOLUTION)):
+        values = F.interpolate(images.float(), size, mode="bicubic", antialias=True)
+        images = values.round().clamp(0, 255).byte()
+    return images
 
 
 class VisionTransformer(nn.Module):

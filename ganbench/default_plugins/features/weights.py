@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -181,36 +180,26 @@ def in_colour(images: Tensor) -> Tensor:
 
 
 def frozen(
-    net: nn.Module, features: Callable[[Tensor], Features], at_once: int = 16
+    net: nn.Module,
+    features: Callable[[Tensor], Features],
+    device: torch.device | str = "cpu",
+    at_once: int = 16,
 ) -> Callable[[Tensor], Features]:
-    """Return `features`, which uses `net`, for any number of images.
+    """Return `features`, which uses `net`, for any number of images on a device.
 
-    They are found without gradients, in full float32, on the images' device, and of `at_once`
-    images at a time, as large maps of a whole batch are slow and fill the memory.
+    They are found without gradients. The CPU takes `at_once` images at a time, as large maps of a
+    whole batch are slow there; a GPU takes as many as it is given.
     """
-    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    net.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def extract(images: Tensor) -> Features:
-        net.to(images.device)
-        with full_precision():
-            embeddings, probabilities = zip(*map(features, images.split(at_once)), strict=True)
+        parts = images.split(at_once) if images.device.type == "cpu" else (images,)
+        embeddings, probabilities = zip(*map(features, parts), strict=True)
         known = None if probabilities[0] is None else torch.cat(probabilities)
         return Features(torch.cat(embeddings), known)
 
     return extract
-
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Let float32 operations use no TF32 or bfloat16 inside, whatever training has switched on."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _megabytes(size: int) -> str:

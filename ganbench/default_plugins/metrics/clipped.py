@@ -31,7 +31,7 @@ def ideal_density(real: Tensor, radii: Tensor, k: int) -> float:
 
 def clipped_coverage(real: Tensor, fake: Tensor, radii: Tensor, k: int) -> float:
     """Return how many samples each open ball of a real point holds, of at most k: a mean share."""
-    counts = torch.zeros(len(real), dtype=torch.int64)
+    counts = real.new_zeros(len(real), dtype=torch.int64)
     for _, distances in blocks(fake, real):
         counts += (distances < radii).sum(0)
     return (counts.clamp(max=k).double() / k).mean().item()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -58,14 +58,22 @@ def rank(covariance: Tensor) -> int:
     return int((values > rounding * values.max().clamp_min(0)).sum())
 
 
-def fake_moments(features: Tensor, chosen: Tensor | None = None) -> Moments:
-    """Return the moments of samples' features (N, F), or of the chosen rows, two or more."""
+def fake_moments(
+    features: Tensor, chosen: Tensor | None = None, device: torch.device | str = "cpu"
+) -> Moments:
+    """Return the moments of samples' features (N, F), or of the chosen rows, two or more.
+
+    `device` adds them up; they are on the CPU.
+    """
     count = len(features) if chosen is None else len(chosen)
     if count < 2:
         raise Unavailable("a covariance needs at least two samples")
     if chosen is None:
-        return _finite(Moments.of(features.split(CHUNK)))
-    return _finite(Moments.of(features[part] for part in chosen.split(CHUNK)))
+        parts: Iterable[Tensor] = features.split(CHUNK)
+    else:
+        parts = (features[part] for part in chosen.split(CHUNK))
+    found = Moments.of(part.to(device) for part in parts)
+    return _finite(Moments(count, found.mean.cpu(), found.covariance.cpu()))
 
 
 def _finite(moments: Moments) -> Moments:
@@ -94,7 +102,8 @@ class FID(Metric):
     def compute(self, evaluation: Evaluation) -> dict[str, float]:
         if self.features is None:
             raise Unavailable("no feature extractor is named")
-        fake = fake_moments(evaluation.features(self.features).embedding)
+        features = evaluation.features(self.features).embedding
+        fake = fake_moments(features, device=evaluation.device)
         return {self.columns[0].name: frechet_distance(evaluation.real(self.features), fake)}
 
     def protocol(self) -> dict[str, Any]:
@@ -203,7 +212,8 @@ class IntraFID(Metric):
         features = evaluation.features(self.features).embedding
         distances = {
             class_name(evaluation.dataset, label): frechet_distance(
-                evaluation.real(self.features, label), fake_moments(features, rows)
+                evaluation.real(self.features, label),
+                fake_moments(features, rows, evaluation.device),
             )
             for label, rows in enumerate(members)
         }

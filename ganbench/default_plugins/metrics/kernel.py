@@ -102,6 +102,7 @@ class KID(Metric):
         _check(real, "the training set")
         _check(fake, "the samples")
         order = shuffled(evaluation.fake, self.seed)
+        real, fake = real.to(evaluation.device), fake.to(evaluation.device)
         found = [polynomial_mmd(real[i], fake[order[j]]) for i, j in self._draws(real, fake)]
         distances = torch.tensor(found, dtype=torch.float64)
         if not distances.isfinite().all():

@@ -49,12 +49,12 @@ def precision_recall(
     sides: Sides, fake_radii: Tensor, rows: int | None = None
 ) -> PrecisionRecallValues:
     """Return the shares of samples in balls of reals, and of reals in balls of samples; `<=`."""
-    precise = 0
-    recalled = torch.zeros(len(sides.real), dtype=torch.bool)
+    precise = sides.real.new_zeros((), dtype=torch.int64)
+    recalled = sides.real.new_zeros(len(sides.real), dtype=torch.bool)
     for part, distances in blocks(sides.fake, sides.real, rows):
-        precise += int((distances <= sides.radii).any(1).sum())
+        precise += (distances <= sides.radii).any(1).sum()
         recalled |= (distances <= fake_radii[part, None]).any(0)
-    return PrecisionRecallValues(precise / len(sides.fake), recalled.double().mean().item())
+    return PrecisionRecallValues(int(precise) / len(sides.fake), recalled.double().mean().item())
 
 
 def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCoverageValues:
@@ -62,13 +62,15 @@ def density_coverage(sides: Sides, k: int, rows: int | None = None) -> DensityCo
 
     The first is a mean over the samples, divided by k; the second is a share of the balls.
     """
-    inside = 0
-    covered = torch.zeros(len(sides.real), dtype=torch.bool)
+    inside = sides.real.new_zeros((), dtype=torch.int64)
+    covered = sides.real.new_zeros(len(sides.real), dtype=torch.bool)
     for _, distances in blocks(sides.fake, sides.real, rows):
         within = distances < sides.radii
-        inside += int(within.sum())
+        inside += within.sum()
         covered |= within.any(0)
-    return DensityCoverageValues(inside / (k * len(sides.fake)), covered.double().mean().item())
+    return DensityCoverageValues(
+        int(inside) / (k * len(sides.fake)), covered.double().mean().item()
+    )
 
 
 def blocks(a: Tensor, b: Tensor, rows: int | None = None) -> Iterator[tuple[slice, Tensor]]:
@@ -105,9 +107,9 @@ class Balls(Metric):
         real, fake = both_sides(evaluation, *chosen, self.k + 1, needed)
         radii = evaluation.remember(
             f"manifold-radii|{self.version}|{self.k}|{content(real)}",
-            lambda: {"radii": squared_radii(real, self.k)},
+            lambda: {"radii": squared_radii(real, self.k).cpu()},
         )
-        return Sides(real, fake, radii["radii"])
+        return Sides(real, fake, radii["radii"].to(real.device))
 
     def protocol(self) -> dict[str, Any]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ class Memorization(Metric):
             return manhattan.nearest(queries)[0][:, 0]
 
         def euclidean(queries: Tensor) -> Tensor:
-            return nearest(queries, train)[0][:, 0]
+            return nearest(queries, train, device=evaluation.device)[0][:, 0]
 
         l1 = Space("l1", lambda: absolute(images), lambda: absolute(test()))
         l2 = Space("l2", lambda: euclidean(images), lambda: euclidean(test()))
@@ -171,12 +172,13 @@ class Memorization(Metric):
             finite(train, "the features of the training set")
         except Unavailable as why:
             return dict.fromkeys((ratio, copied, auth, c_t), why)
-        distances, indices = (found[:, 0] for found in nearest(fake, train))
+        near = partial(nearest, device=evaluation.device)
+        distances, indices = (found[:, 0] for found in near(fake, train))
 
         def test() -> Tensor:
             return evaluation.real_features(extractor, "test", self.num_test).embedding
 
-        space = Space(content(train), lambda: distances, lambda: nearest(test(), train)[0][:, 0])
+        space = Space(content(train), lambda: distances, lambda: near(test(), train)[0][:, 0])
         return {
             **self._beside_test(evaluation, (ratio, copied), space),
             **_attempted((auth,), lambda: (_auth_pct(distances, indices, train),)),

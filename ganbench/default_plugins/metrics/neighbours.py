@@ -39,7 +39,7 @@ def finite(values: Tensor, what: str) -> Tensor:
 
 def content(values: Tensor) -> str:
     """Return a hash of the values, for the names of what is remembered about them."""
-    return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(values.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
@@ -66,23 +66,27 @@ def _rounded(squares: Tensor) -> Tensor:
     return squares.float().clamp_(min=0)
 
 
-def nearest(queries: Tensor, references: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
+def nearest(
+    queries: Tensor, references: Tensor, k: int = 1, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor]:
     """Return Euclidean distances to the k nearest references, and their indices: (N, k).
 
     The nearest come first. Either side is anything that flattens to vectors, such as images.
+    `device` computes them; like what is given, they are on the CPU.
     """
-    found = [_nearest(part.flatten(1).double(), references, k) for part in queries.split(2048)]
+    parts = (part.to(device).flatten(1).double() for part in queries.split(2048))
+    found = [_nearest(part, references, k) for part in parts]
     values, indices = zip(*found, strict=True)
-    return torch.cat(values).sqrt_(), torch.cat(indices)
+    return torch.cat(values).sqrt_().cpu(), torch.cat(indices).cpu()
 
 
 def _nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return squared distances and indices, as `nearest` does of any number of queries."""
-    values = torch.empty(len(queries), 0, dtype=torch.float64)
-    indices = torch.empty(len(queries), 0, dtype=torch.int64)
+    values = queries.new_empty(len(queries), 0)
+    indices = queries.new_empty(len(queries), 0, dtype=torch.int64)
     rows = max(1, PAIRS // max(queries.shape))
     for start, part in zip(range(0, len(references), rows), references.split(rows), strict=True):
-        squares = _less_norms(queries, part.flatten(1).double())
+        squares = _less_norms(queries, part.to(queries.device).flatten(1).double())
         near = squares.topk(min(k, len(part)), largest=False)
         values, order = torch.cat([values, near.values], 1).sort(dim=1, stable=True)
         indices = torch.cat([indices, near.indices + start], 1).gather(1, order)[:, :k]

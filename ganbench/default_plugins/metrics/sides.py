@@ -19,6 +19,7 @@ def both_sides(
 ) -> tuple[Tensor, Tensor]:
     """Return features of real images and of as many samples, of at most so many: (N, F) each.
 
+    They are on the device that computes fastest.
     Raises Unavailable where they are not finite, or fewer than `fewest`, which `needed` tells.
     """
     if features is None:
@@ -30,7 +31,8 @@ def both_sides(
         raise Unavailable(f"{needed}, found {count}")
     fake = evaluation.features(features).embedding[chosen[:count]]
     finite(real, "the features of the training set")
-    return real, finite(fake, "the features of the samples")
+    finite(fake, "the features of the samples")
+    return real.to(evaluation.device), fake.to(evaluation.device)
 
 
 @dataclass(kw_only=True)

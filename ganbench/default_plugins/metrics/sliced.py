@@ -30,7 +30,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, lines: Tensor) -> float:
     x, y = x.double(), y.double()
     total = 0.0
     for part in lines.split(max(1, AT_ONCE // len(x))):
-        a, b = ((side @ part.T).sort(dim=0).values for side in (x, y))
+        a, b = ((side @ part.T.to(side.device)).sort(dim=0).values for side in (x, y))
         total += (a - b).square().mean(0).sum().item()
     return total / len(lines)
 

@@ -94,10 +94,13 @@ class Judge(FeatureExtractor):
             return f"the judge sees images of {own}, and these are {image}"
         return None
 
-    def load(self, image: ImageSpec, root: Path) -> Callable[[Tensor], Features]:
+    def load(
+        self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
+    ) -> Callable[[Tensor], Features]:
         """Return a function of images that gives the last maps' means, and probabilities."""
         net = ResidualNet(self.card.image).eval()
         net.load_state_dict(self.weights)
+        net.to(device)
 
         @torch.inference_mode()
         def features(images: Tensor) -> Features:

@@ -6,6 +6,7 @@ import contextlib
 import copy
 import dataclasses
 import typing
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 
 from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
 from ganbench.contracts.images import ImageSpec
+from ganbench.evaluation.extraction import NO_DEVICE, takes_device
+from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import random_pixels
 from ganbench.testing.fixtures.seeding import seeded
 from ganbench.testing.rulebook import Rulebook
@@ -146,6 +149,26 @@ def features_carry_no_graph(extractor: FeatureExtractor) -> None:
             assert tensor is None or not tensor.requires_grad, (
                 "features carry a graph, which fills the memory; use torch.inference_mode()"
             )
+
+
+@rules.rule
+def stays_on_the_device(extractor: FeatureExtractor) -> None:
+    """On the meta device, where shapes are computed and nothing else.
+
+    One whose load takes no device works on the CPU, which the next release refuses.
+    """
+    if not takes_device(extractor):
+        warnings.warn(NO_DEVICE.format(extractor.name), FutureWarning, stacklevel=2)
+        return
+    for image in _smallest(extractor):
+        with on_meta("it"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* meta parameter", UserWarning)  # of its weights
+            function = extractor.load(image, files.data(), "meta")
+            for tensor in function(random_pixels(COUNT, image).to("meta")):
+                assert tensor is None or tensor.device.type == "meta", (
+                    "its features are not on the images' device; leave them there, where all "
+                    "batches are brought to the CPU at once"
+                )
 
 
 @rules.rule

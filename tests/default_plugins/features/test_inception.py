@@ -3,6 +3,7 @@ that are drawn here: the real ones cannot come with the tests."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import math
@@ -207,7 +208,8 @@ def smallest(stand_in, known) -> nn.Module:
 @pytest.fixture
 def small(given, monkeypatch, known, smallest):
     """A network that resizes to the smallest size it takes: seconds instead of minutes."""
-    monkeypatch.setattr(inception, "_network", lambda state: smallest)
+    net = copy.deepcopy(smallest)  # which a rule brings to another device
+    monkeypatch.setattr(inception, "_network", lambda state: net)
     monkeypatch.setattr(type(known), "load", lambda self, root: {})
 
 

@@ -67,6 +67,8 @@ def test_mmd_is_not_biased():
 class Sets:
     """Features of both sides: an Evaluation for KID."""
 
+    device = torch.device("cpu")
+
     def __init__(self, real: Tensor, fake: Tensor) -> None:
         self._real, self._fake = real, fake
         self.fake = LabeledImages(fake.float().view(*fake.shape, 1, 1), None)
