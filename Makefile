@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-integration lint format docs docs-site docs-links docs-seen bench clean
+.PHONY: demo test test-integration lint format docs docs-site docs-links docs-seen bench prove-gpu clean
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
@@ -34,6 +34,10 @@ $(VENV)/.dev: $(VENV)/.installed
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/perf/bench.py
+
+# Ten minutes of an NVIDIA GPU; `--device cpu --quick` tries the script without one.
+prove-gpu: $(VENV)/.dev
+	$(BIN)/python benchmarks/gpu/prove.py
 
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
