@@ -201,6 +201,8 @@ class TrialResult:
         for name in ("samplers", "drawn", "cause"):
             if not found[name]:
                 del found[name]
+        if self.environment and not self.environment.gpu:
+            del found["environment"]["gpu"]
         if self.data and not self.data.remarks:
             del found["data"]["remarks"]
         if self.training is None:
