@@ -68,13 +68,10 @@ def test_interrupted_run_leaves_no_job(cluster, python, tmp_path, request):
 
 
 def test_training_longer_than_a_job_goes_on_in_the_next(python, slurm, tmp_path):
-    many = made(tmp_path, python, slurm, minutes=1, notice=30)
+    many = made(tmp_path, python, slurm, minutes=3, notice=60)
     process = many.begin(1, 100_000)
-    kept = many.run / "trials"
-    wait_until(lambda: list(kept.glob("*/checkpoint.pt")), process, seconds=300)
-    wait_until(lambda: sum(many.begun().values()) >= 2, process, seconds=300)
-    window = (next(kept.glob("*/metrics.jsonl"))).read_text("utf-8").splitlines()
-    assert len(window) > 1
+    wait_until(lambda: list(many.run.glob("trials/*/checkpoint.pt")), process, seconds=300)
+    wait_until(lambda: sum(many.begun().values()) >= 2, process, seconds=600)
     process.send_signal(signal.SIGTERM)
     assert process.wait(120) == 143, many.log
 
