@@ -28,6 +28,8 @@ NOT_TYPED = {
     "python -m build ": "as `pip install`",
     "python -m twine ": "publishes",
     "ganbench datasets prepare cifar10": "downloads; tests/default_plugins/datasets have stand-ins",
+    "ganbench run my-benchmark.yaml --out /shared": "on a cluster; plugins/ganbench-submitit/tests",
+    "ganbench watch /shared": "the same",
     "ganbench ab ": "measures checkouts of the repository; tests/gate/test_ab.py has small ones",
     "ganbench cancel ": "whether it comes in time is a matter of luck; test_cli_detached.py",
     "ganbench datasets preview FILE.yaml": "wants pages of pictures; test_cli_datasets_preview.py",
