@@ -22,6 +22,8 @@ from ganbench import (
     save_neighbours,
 )
 from ganbench.default_plugins.metrics.neighbours import (
+    Blocks,
+    Euclidean,
     Manhattan,
     cells_of,
     content,
@@ -140,7 +142,8 @@ class Memorization(Metric):
 
     def _of_pixels(self, evaluation: Evaluation, chosen: Tensor, images: Tensor) -> Values:
         train = evaluation.reals("train").images
-        manhattan = Manhattan(train)
+        blocks = Blocks(train)
+        manhattan, by_blocks = Manhattan(blocks), Euclidean(blocks)
         if evaluation.directory is not None and images.dtype == torch.uint8:
             fake = evaluation.fake.take(chosen[:ROWS])
             _picture(evaluation, fake, manhattan, evaluation.directory / "nearest.png")
@@ -152,6 +155,8 @@ class Memorization(Metric):
             return manhattan.nearest(queries)[0][:, 0]
 
         def euclidean(queries: Tensor) -> Tensor:
+            if evaluation.device.type == "cpu":
+                return by_blocks.nearest(queries)
             return nearest(queries, train, device=evaluation.device)[0][:, 0]
 
         l1 = Space("l1", lambda: absolute(images), lambda: absolute(test()))

@@ -94,6 +94,14 @@ def _nearest(queries: Tensor, references: Tensor, k: int) -> tuple[Tensor, Tenso
     return _rounded(values + _norms(queries)[:, None]), indices
 
 
+class Blocks:
+    """Images with their sums over blocks of pixels, from coarse blocks to single pixels."""
+
+    def __init__(self, images: Tensor) -> None:  # (N, C, H, W)
+        self.sizes = tuple(_block_sizes(images))
+        self.tables = [_blocks(images, size) for size in self.sizes]
+
+
 class Manhattan:
     """The nearest of some images by the sum of absolute differences: exact, and seldom exhaustive.
 
@@ -101,9 +109,9 @@ class Manhattan:
     that images whose blocks are farther away than one known image need no look at their pixels.
     """
 
-    def __init__(self, references: Tensor) -> None:  # (N, C, H, W)
-        self._sizes = tuple(_block_sizes(references))
-        self._tables = [_blocks(references, size) for size in self._sizes]
+    def __init__(self, references: Tensor | Blocks) -> None:  # (N, C, H, W)
+        blocks = references if isinstance(references, Blocks) else Blocks(references)
+        self._sizes, self._tables = blocks.sizes, blocks.tables
 
     def nearest(self, queries: Tensor, k: int = 1) -> tuple[Tensor, Tensor]:
         """Return distances (N, k), nearest first, and indices, of at most as many as there are."""
@@ -120,7 +128,7 @@ class Manhattan:
             return bounds.topk(k, largest=False)
         limits = self._limits(rows[-1], bounds, k)
         within = bounds <= limits[:, None]
-        if within.double().mean() > EXHAUSTIVE:
+        if _share(within) > EXHAUSTIVE:
             return _absolute(rows[-1], self._tables[-1]).topk(k, largest=False)
         found = [
             self._refined([row[i : i + 1] for row in rows], within[i], limits[i], k)
@@ -131,8 +139,7 @@ class Manhattan:
 
     def _limits(self, pixels: Tensor, bounds: Tensor, k: int) -> Tensor:
         """Return how far the k-th neighbour of each can be: as that of a few likely ones, (N,)."""
-        likely = bounds.topk(min(k + GUESSES, bounds.shape[1]), largest=False).indices
-        guesses = self._tables[-1][likely].float()
+        guesses = self._tables[-1][_likely(bounds, k + GUESSES)].float()
         distances = torch.cdist(pixels[:, None].float(), guesses, p=1)[:, 0]
         return distances.kthvalue(k).values * (1 + 1e-6)
 
@@ -147,6 +154,69 @@ class Manhattan:
             kept, bounds = kept[near], bounds[near]
         best = bounds.topk(k, largest=False)
         return best.values, kept[best.indices]
+
+
+class Euclidean:
+    """Distances to the nearest of some images: those of `nearest` to the bit, seldom exhaustive.
+
+    Sums over blocks of n pixels differ by at most √n times what the pixels do (Cauchy and Schwarz).
+    Of bytes all products are whole numbers, which no order of adding up changes.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        *sums, self._pixels = blocks.tables
+        self._size = blocks.sizes[-2] if sums else 1
+        self._sums = sums[-1] if sums else torch.empty(0, 0)
+        self._squares = self._sums.square().sum(1)
+        # Of the squared norms, what products in float32 can lose (Higham, 2002, section 3.1).
+        self._lost = (2 * self._sums.shape[1] + 8) * 2.0**-24
+
+    def nearest(self, queries: Tensor) -> Tensor:
+        """Return the distance of each image to the nearest, (N,)."""
+        if self._size == 1:
+            return nearest(queries, self._pixels)[0][:, 0]
+        parts = queries.split(max(1, PAIRS // len(self._sums)))
+        return torch.cat([self._nearest(part) for part in parts])
+
+    def _nearest(self, queries: Tensor) -> Tensor:
+        pixels, sums = queries.flatten(1), _blocks(queries, self._size)
+        squares = sums.square().sum(1)
+        bounds = torch.addmm(self._squares, sums, self._sums.T, alpha=-2)  # less the queries' own
+        gaps = self._pixels[_likely(bounds, GUESSES)].float() - pixels[:, None].float()
+        limits = self._size**2 * gaps.square_().sum(2).amin(1) * (1 + 1e-4)
+        limits += self._lost * (squares + self._squares.max()) - squares
+        within = bounds <= limits[:, None]
+        if _share(within) > EXHAUSTIVE:
+            return nearest(queries, self._pixels)[0][:, 0]
+        found = torch.full((len(queries),), torch.inf, dtype=torch.float64)
+        pairs, size = within.nonzero(), max(1, PAIRS // pixels.shape[1])
+        for query, near in (part.unbind(1) for part in pairs.split(size)):
+            found.scatter_reduce_(0, query, self._squared(pixels[query], near), "amin")
+        return _rounded(found).sqrt_()
+
+    def _squared(self, pixels: Tensor, near: Tensor) -> Tensor:
+        """Return the squared distances of pairs as `nearest` finds them, in float64."""
+        a, b = pixels.int(), self._pixels[near].int()
+        products = (a * b).sum(1).double()
+        return _norms_of(b) - 2 * products + _norms_of(a)
+
+
+def _norms_of(pixels: Tensor) -> Tensor:
+    """Return what `_norms` does, of whole numbers."""
+    return pixels.square().sum(1).double() * (1 - ROUNDING)
+
+
+def _share(chosen: Tensor) -> float:
+    return int(chosen.count_nonzero()) / chosen.numel()
+
+
+def _likely(bounds: Tensor, count: int) -> Tensor:
+    """Return the places of `count` small values of each row, from all over it: (N, count)."""
+    width = bounds.shape[1] // count
+    if width < 2:
+        return bounds.topk(min(count, bounds.shape[1]), largest=False).indices
+    parts = bounds[:, : width * count].view(len(bounds), count, width)
+    return parts.argmin(2) + width * torch.arange(count)
 
 
 def _block_sizes(images: Tensor) -> Iterator[int]:

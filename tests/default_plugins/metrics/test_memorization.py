@@ -14,7 +14,7 @@ from ganbench.default_plugins.datasets.mixtures import Ring
 from ganbench.default_plugins.datasets.mnist import MNIST
 from ganbench.default_plugins.metrics import memorization, neighbours
 from ganbench.default_plugins.metrics.memorization import Memorization, authentic, principal, rank_z
-from ganbench.default_plugins.metrics.neighbours import Manhattan, nearest
+from ganbench.default_plugins.metrics.neighbours import Blocks, Euclidean, Manhattan, nearest
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
 from ganbench.testing import parametrize_with_checks
@@ -72,6 +72,42 @@ def test_blocks_spare_most_pixels(monkeypatch):
     Manhattan(pictures(1000, 3)).nearest(pictures(20, 4))
     assert len(compared) == 20
     assert sum(compared) / 20 < 100
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 28, 28), (3, 32, 32), (1, 13, 13), (2, 5, 5), (3, 1, 1)], ids=str
+)
+@pytest.mark.parametrize("exhaustive", [-1.0, 2.0], ids=["all pixels", "blocks first"])
+def test_euclidean_distances_are_those_of_all_pixels_to_the_bit(monkeypatch, shape, exhaustive):
+    monkeypatch.setattr(neighbours, "EXHAUSTIVE", exhaustive)
+    references = pictures(400, 1, shape)
+    near = references[5:15].clone()
+    near[:, 0, 0, 0] ^= 1
+    extremes = torch.zeros(2, *shape, dtype=torch.uint8)
+    extremes[1] = 255
+    queries = torch.cat([pictures(15, 2, shape), references[:5], near, 255 - near, extremes])
+    found = Euclidean(Blocks(references)).nearest(queries)
+    assert torch.equal(found, nearest(queries, references)[0][:, 0])
+    assert found[15:20].tolist() == [0] * 5
+    assert shape[1] == 1 or found[20:30].tolist() == pytest.approx([1] * 10, abs=1e-3)
+
+
+def test_euclidean_distances_of_points_are_those_of_all():
+    a, b = normal(20, 2, seed=5).view(-1, 2, 1, 1), normal(90, 2, seed=6).view(-1, 2, 1, 1)
+    assert torch.equal(Euclidean(Blocks(b)).nearest(a), nearest(a, b)[0][:, 0])
+
+
+def test_squares_of_blocks_spare_most_pixels(monkeypatch):
+    compared = []
+    exact = Euclidean._squared
+
+    def counted(self, pixels, near):
+        compared.append(len(near))
+        return exact(self, pixels, near)
+
+    monkeypatch.setattr(Euclidean, "_squared", counted)
+    Euclidean(Blocks(pictures(1000, 3))).nearest(pictures(20, 4))
+    assert 20 <= sum(compared) < 20 * 100
 
 
 def test_nearest_of_points_by_absolute_differences():
