@@ -160,6 +160,7 @@ if TYPE_CHECKING:
     )
     from ganbench.registry.hookspecs import hookimpl as hookimpl
     from ganbench.runs.benchmark import plan as plan, run as run
+    from ganbench.runs.evaluating_here import evaluate as evaluate
     from ganbench.util.downloads import download as download, offline as offline
     from ganbench.util.files import cache as cache, write_atomically as write_atomically
     from ganbench.util.machine import free_memory_bytes as free_memory_bytes
@@ -206,6 +207,7 @@ _HOMES = {
     "records.spread": "Spread",
     "records.table": "Note Row Summary Table",
     "runs.benchmark": "plan run",
+    "runs.evaluating_here": "evaluate",
     "util.machine": "free_memory_bytes",
     "util.progress": "tracked",
     "util.terminal": "terminal_text",

@@ -20,8 +20,10 @@ from ganbench.config.workshop import Workshop
 from ganbench.config.yaml_document import Document
 from ganbench.errors import ConfigError
 from ganbench.evaluation.judges import choice as judges
+from ganbench.models.saved.files import read_config
 from ganbench.records.cells import JudgeChoice, Plan, Reference, Spec, slug
 from ganbench.records.training_settings import Control
+from ganbench.registry.registry import Registry
 from ganbench.runs import outside
 from ganbench.runs.benchmark import Prepared
 from ganbench.runs.outside import Reading
@@ -95,6 +97,18 @@ def with_samples(
                 )
             rows[row.id] = row
     return replace(prepared, plan=replace(plan, references=(*plan.references, *rows.values())))
+
+
+def own_data(path: Path, registry: Registry) -> DatasetChoice:
+    """Return the data set that a trained model learnt. Raises ConfigError for other samples."""
+    if (model := outside.model_in(path)) is None:
+        raise ConfigError(
+            f"{path}: which images are real ones? Name their data set with --data, as in --data "
+            "mnist or --data ~/pictures"
+        )
+    spec = read_config(model).networks.dataset
+    registry.lookup("dataset", spec.name)
+    return DatasetChoice.model_validate({"name": spec.name, **spec.options})
 
 
 Way = tuple[Spec, str, int, tuple[Spec, ...], JudgeChoice | None]

@@ -205,19 +205,11 @@ def _dataset(
     """Return the data that samples are judged beside. Raises ConfigError where none is named."""
     from ganbench.cli.commands.datasets.chosen import as_mapping, chosen
     from ganbench.config.choices import DatasetChoice
-    from ganbench.models.saved.files import read_config
-    from ganbench.runs.outside import model_in
+    from ganbench.runs import evaluating
 
-    if data is not None:
-        return DatasetChoice.model_validate(as_mapping(chosen(data, (), plugins).dataset))
-    if (model := model_in(samples)) is None:
-        raise ConfigError(
-            f"{samples}: which images are real ones? Name their data set with --data, as in "
-            "--data mnist or --data ~/pictures"
-        )
-    spec = read_config(model).networks.dataset
-    registry.lookup("dataset", spec.name)
-    return DatasetChoice.model_validate({"name": spec.name, **spec.options})
+    if data is None:
+        return evaluating.own_data(samples, registry)
+    return DatasetChoice.model_validate(as_mapping(chosen(data, (), plugins).dataset))
 
 
 def _read_by(settings: tuple[str, ...]) -> dict[str, Any]:
