@@ -12,7 +12,7 @@ from helpers import fake_gpu
 
 from ganbench import FeatureExtractor, Features, ImageSpec, LabeledImages
 from ganbench.default_plugins.datasets.mnist import MNIST
-from ganbench.default_plugins.features import dinov2
+from ganbench.default_plugins.features.weights import as_pil_resizes
 from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.kernel import KID
 from ganbench.default_plugins.metrics.manifold import DensityCoverage, PrecisionRecall
@@ -72,12 +72,12 @@ def test_extractors_compute_on_the_device_and_are_copied_once(plugins, name, gpu
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_dinov2_resizes_on_the_device_as_on_the_cpu(gpu):
+def test_images_are_resized_on_the_device_as_on_the_cpu(gpu):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (3, 3, 40, 40), dtype=torch.uint8, generator=generator)
     images[2] = images[2] // 200 * 255  # whose curves leave the range of bytes
-    expected = dinov2._resized(images).int()
-    found = dinov2._resized(images.to(fake_gpu.device()))
+    expected = as_pil_resizes(images, 224).int()
+    found = as_pil_resizes(images.to(fake_gpu.device()), 224)
     assert not gpu.to_host
     steps = (found.cpu().int() - expected).abs()
     assert steps.max() <= 2

@@ -1,3 +1,3 @@
 """Fixed maps from images to features."""
 
-ORDER = ("builtin", "inception", "efficientnet", "random_conv", "dinov2")
+ORDER = ("builtin", "inception", "efficientnet", "random_conv", "dinov2", "clip")

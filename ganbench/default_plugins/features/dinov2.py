@@ -1,4 +1,4 @@
-"""DINOv2's large vision transformer, whose features follow what people see."""
+"""DINOv2's vision transformers, whose features follow what people see."""
 
 from __future__ import annotations
 
@@ -6,81 +6,109 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import FeatureExtractor, Features, ImageSpec, hookimpl
-from ganbench.default_plugins.features.weights import DINOV2_L14, frozen, in_colour, no_picture
+from ganbench.default_plugins.features.weights import (
+    DINOV2_B14,
+    DINOV2_L14,
+    DINOV2_S14,
+    Weights,
+    as_pil_resizes,
+    frozen,
+    in_colour,
+    no_picture,
+    standardised,
+)
 
-WEIGHTS = DINOV2_L14
 RESOLUTION = 224
 PATCH = 14
-LARGE = {"width": 1024, "depth": 24, "heads": 16, "grid": 37}
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
 
-@dataclass(kw_only=True)
-class DINOv2L14(FeatureExtractor):
-    """DINOv2's ViT-L/14: the class token, of 1,024 (Oquab et al., 2023; Stein et al., 2023)."""
+class Sizes(TypedDict):
+    """What tells one of the published networks from another."""
 
-    name = "dinov2-l14"
+    width: int
+    depth: int
+    heads: int
+    grid: int  # of the patches that it was trained on
+
+
+class DINOv2(FeatureExtractor):
+    """What DINOv2's networks of all sizes share."""
+
     slow = True
+    weights: ClassVar[Weights]
+    sizes: ClassVar[Sizes]
 
     def unsupported(self, image: ImageSpec) -> str | None:
         return no_picture(image)
 
     def missing(self, root: Path) -> str | None:
-        return WEIGHTS.missing(root)
+        return self.weights.missing(root)
 
     def fetch(self, root: Path) -> Path:
-        return WEIGHTS.fetch()
+        return self.weights.fetch()
 
     def load(
         self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
     ) -> Callable[[Tensor], Features]:
-        state = WEIGHTS.load(root)
+        state = self.weights.load(root)
         with torch.device("meta"):  # the state's own tensors become the parameters
-            net = VisionTransformer(**LARGE)
+            net = VisionTransformer(**self.sizes)
         net.load_state_dict(state, assign=True)
         return frozen(net, lambda images: Features(net(normalised(in_colour(images)))), device)
 
     def fingerprint(self) -> str:
-        return f"dinov2-l14:cls:bicubic-224:{WEIGHTS.sha256}"
+        return f"{self.name}:cls:bicubic-224:{self.weights.sha256}"
 
     def protocol(self) -> dict[str, Any]:
         return {
-            "weights": WEIGHTS.protocol(),
+            "weights": self.weights.protocol(),
             "layer": "class token after the last norm",
-            "dim": LARGE["width"],
+            "dim": self.sizes["width"],
             "resize": "bicubic as PIL: antialias, rounded to uint8, to 224×224",
             "values": "x / 255 of uint8, then ImageNet's mean and deviation",
             "channels": "grey three times",
         }
 
 
+@dataclass(kw_only=True)
+class DINOv2S14(DINOv2):
+    """DINOv2's small ViT-S/14: the class token, of 384 (Oquab et al., 2023)."""
+
+    name = "dinov2-s14"
+    weights = DINOV2_S14
+    sizes: ClassVar[Sizes] = {"width": 384, "depth": 12, "heads": 6, "grid": 37}
+
+
+@dataclass(kw_only=True)
+class DINOv2B14(DINOv2):
+    """DINOv2's ViT-B/14: the class token, of 768 (Oquab et al., 2023)."""
+
+    name = "dinov2-b14"
+    weights = DINOV2_B14
+    sizes: ClassVar[Sizes] = {"width": 768, "depth": 12, "heads": 12, "grid": 37}
+
+
+@dataclass(kw_only=True)
+class DINOv2L14(DINOv2):
+    """DINOv2's ViT-L/14: the class token, of 1,024 (Oquab et al., 2023; Stein et al., 2023)."""
+
+    name = "dinov2-l14"
+    weights = DINOV2_L14
+    sizes: ClassVar[Sizes] = {"width": 1024, "depth": 24, "heads": 16, "grid": 37}
+
+
 def normalised(images: Tensor) -> Tensor:
     """Return uint8 images as (N, 3, 224, 224), as dgm-eval prepares them with PIL."""
-    pixels = _resized(images).float() / 255
-    mean, deviation = (pixels.new_tensor(v).view(1, 3, 1, 1) for v in (MEAN, DEVIATION))
-    return (pixels - mean) / deviation
-
-
-def _resized(images: Tensor) -> Tensor:
-    """Return uint8 images (N, 3, 224, 224), rounded and clipped between rows and columns as PIL's.
-
-    So torch does of bytes on the CPU. Elsewhere it takes none, and a few values in a hundred are a
-    step off, as the CPU's weights are rounded too.
-    """
-    if images.device.type == "cpu":
-        return F.interpolate(images, (RESOLUTION,) * 2, mode="bicubic", antialias=True)
-    for size in ((images.shape[2], RESOLUTION), (RESOLUTION, RESOLUTION)):
-        values = F.interpolate(images.float(), size, mode="bicubic", antialias=True)
-        images = values.round().clamp(0, 255).byte()
-    return images
+    return standardised(as_pil_resizes(images, RESOLUTION), MEAN, DEVIATION)
 
 
 class VisionTransformer(nn.Module):
@@ -167,4 +195,5 @@ class Scale(nn.Module):
 
 @hookimpl
 def register_feature_extractors(register: Callable[[type[FeatureExtractor]], None]) -> None:
-    register(DINOv2L14)
+    for network in (DINOv2S14, DINOv2B14, DINOv2L14):
+        register(network)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ganbench import DataError, Features, ImageSpec, Unavailable, download, offline
@@ -153,12 +154,23 @@ INCEPTION = Weights(
         "weights-inception-2015-12-05-6726825d.pth",
     ),
 )
-DINOV2_L14 = Weights(
-    "dinov2-l14",
-    ("dinov2_vitl14_pretrain.pth",),
-    1_217_586_395,
-    "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428",
-    ("https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",),
+
+
+def _dinov2(letter: str, size: int, sha256: str) -> Weights:
+    """Return DINOv2's of one size, which lie side by side where they are published."""
+    name = f"dinov2_vit{letter}14"
+    url = f"https://dl.fbaipublicfiles.com/dinov2/{name}/{name}_pretrain.pth"
+    return Weights(f"dinov2-{letter}14", (f"{name}_pretrain.pth",), size, sha256, (url,))
+
+
+DINOV2_S14 = _dinov2(
+    "s", 88_283_115, "b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9"
+)
+DINOV2_B14 = _dinov2(
+    "b", 346_378_731, "0b8b82f85de91b424aded121c7e1dcc2b7bc6d0adeea651bf73a13307fad8c73"
+)
+DINOV2_L14 = _dinov2(
+    "l", 1_217_586_395, "d5383ea8f4877b2472eb973e0fd72d557c7da5d3611bd527ceeb1d7162cbf428"
 )
 
 
@@ -177,6 +189,27 @@ def no_picture(image: ImageSpec, least: int = 2) -> str | None:
 def in_colour(images: Tensor) -> Tensor:
     """Return images as (N, 3, H, W), grey ones three times."""
     return images.expand(-1, 3, -1, -1)
+
+
+def as_pil_resizes(images: Tensor, size: int) -> Tensor:
+    """Return uint8 images of size × size by PIL's bicubic, rounded between rows and columns too.
+
+    So torch does of bytes on the CPU. Elsewhere it takes none, and a few values in a hundred are a
+    step off, as the CPU's weights are rounded too.
+    """
+    if images.device.type == "cpu":
+        return F.interpolate(images, (size, size), mode="bicubic", antialias=True)
+    for shape in ((images.shape[2], size), (size, size)):
+        values = F.interpolate(images.float(), shape, mode="bicubic", antialias=True)
+        images = values.round().clamp(0, 255).byte()
+    return images
+
+
+def standardised(images: Tensor, mean: tuple[float, ...], deviation: tuple[float, ...]) -> Tensor:
+    """Return uint8 images as floats, less a mean and by a deviation of each colour from 0 to 1."""
+    pixels = images.float() / 255
+    center, width = (pixels.new_tensor(v).view(1, 3, 1, 1) for v in (mean, deviation))
+    return (pixels - center) / width
 
 
 def frozen(

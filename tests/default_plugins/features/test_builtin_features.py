@@ -155,7 +155,8 @@ def test_pixels_of_large_images_are_refused():
     assert Pixels(max_values=3267).unsupported(ImageSpec(3, 33)) is None
 
 
-BUILT_IN = ["mnist-cnn-v1", "pixels", "inception", "effnet-lite0", "random-conv", "dinov2-l14"]
+BUILT_IN = ["mnist-cnn-v1", "pixels", "inception", "effnet-lite0", "random-conv"]
+BUILT_IN += ["dinov2-s14", "dinov2-b14", "dinov2-l14", "clip"]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

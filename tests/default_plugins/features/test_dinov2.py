@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from helpers.drawn_weights import drawn_for_good, pictures_for_good
 from PIL import Image
 from torch import Tensor, nn
 
 from ganbench import DataError, ImageSpec
-from ganbench.default_plugins.features import dinov2
 from ganbench.default_plugins.features.dinov2 import (
     DEVIATION,
-    LARGE,
     MEAN,
     Block,
+    DINOv2B14,
     DINOv2L14,
+    DINOv2S14,
     VisionTransformer,
     normalised,
 )
@@ -27,6 +28,10 @@ from ganbench.default_plugins.features.weights import DINOV2_L14
 from ganbench.testing import parametrize_with_checks
 from ganbench.testing.fixtures.networks import random_pixels
 
+TRANSFORMERS = [  # the first eight of 32, of two images
+    [0.638809, -1.124235, 2.540959, 1.185567, 0.057260, -0.889989, 0.691807, -1.386878],
+    [0.635800, -0.871130, 2.035712, 0.982050, -0.054895, -1.725791, 0.430639, -1.325013],
+]
 SMALL = {"width": 16, "depth": 2, "heads": 4, "grid": 37}
 
 
@@ -45,8 +50,8 @@ def given(monkeypatch, tmp_path):
     torch.save(drawn(VisionTransformer(**SMALL)).state_dict(), path)
     content = path.read_bytes()
     known = replace(DINOV2_L14, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(dinov2, "WEIGHTS", known)
-    monkeypatch.setattr(dinov2, "LARGE", SMALL)
+    monkeypatch.setattr(DINOv2L14, "weights", known)
+    monkeypatch.setattr(DINOv2L14, "sizes", SMALL)
     monkeypatch.setenv("GANBENCH_WEIGHTS", str(tmp_path))
     return path
 
@@ -77,21 +82,36 @@ def test_missing_weights_are_a_sentence(monkeypatch, tmp_path):
     assert "dinov2_vitl14_pretrain.pth, are not on this machine" in DINOv2L14().missing(tmp_path)
 
 
-def test_large_network_fills_the_published_file():
+@pytest.mark.parametrize(
+    ("extractor", "width", "depth"),
+    [(DINOv2S14, 384, 12), (DINOv2B14, 768, 12), (DINOv2L14, 1024, 24)],
+)
+def test_network_fills_the_published_file(extractor, width, depth):
     with torch.device("meta"):
-        net = VisionTransformer(**LARGE)
-    assert len(net.state_dict()) == 343
+        net = VisionTransformer(**extractor.sizes)
+    tensors = 14 * depth + 7
+    assert len(net.state_dict()) == tensors
     size = 4 * sum(p.numel() for p in net.parameters())
-    assert 0 < DINOV2_L14.size - size < 400 * 343  # what a file needs beside the numbers
+    beside = extractor.weights.size - size  # what a file needs beside the numbers
+    assert 0 < beside < 400 * tensors
     for name, shape in (
-        ("pos_embed", (1, 1370, 1024)),
-        ("mask_token", (1, 1024)),
-        ("patch_embed.proj.weight", (1024, 3, 14, 14)),
-        ("blocks.23.attn.qkv.weight", (3072, 1024)),
-        ("blocks.0.ls1.gamma", (1024,)),
-        ("blocks.0.mlp.fc1.weight", (4096, 1024)),
+        ("pos_embed", (1, 1370, width)),
+        ("mask_token", (1, width)),
+        ("patch_embed.proj.weight", (width, 3, 14, 14)),
+        (f"blocks.{depth - 1}.attn.qkv.weight", (3 * width, width)),
+        ("blocks.0.ls1.gamma", (width,)),
+        ("blocks.0.mlp.fc1.weight", (4 * width, width)),
     ):
         assert net.state_dict()[name].shape == shape
+    assert net.blocks[0].attn.heads == width // 64
+
+
+def test_outputs_are_those_of_transformers():
+    """Of its Dinov2Model with the same weights, drawn by NumPy, which promises them for good."""
+    net = drawn_for_good(VisionTransformer(32, 2, 4, grid=16))
+    with torch.no_grad():
+        found = net(pictures_for_good(2, 224))
+    torch.testing.assert_close(found[:, :8], torch.tensor(TRANSFORMERS), atol=1e-5, rtol=0)
 
 
 def as_torchs(block: Block, width: int, heads: int) -> nn.Module:
@@ -179,3 +199,26 @@ def test_protocol_names_the_published_weights():
     assert found["weights"]["sha256"].startswith("d5383ea8f487")
     assert found["dim"] == 1024
     assert found["weights"]["sha256"] in DINOv2L14().fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("extractor", "file", "sha256", "dim"),
+    [
+        (DINOv2S14, "dinov2_vits14_pretrain.pth", "b938bf1bc15c", 384),
+        (DINOv2B14, "dinov2_vitb14_pretrain.pth", "0b8b82f85de9", 768),
+        (DINOv2L14, "dinov2_vitl14_pretrain.pth", "d5383ea8f487", 1024),
+    ],
+)
+def test_each_size_has_its_own_file(monkeypatch, tmp_path, extractor, file, sha256, dim):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("GANBENCH_WEIGHTS", raising=False)
+    found = extractor().protocol()
+    assert (found["weights"]["file"], found["dim"]) == (file, dim)
+    assert found["weights"]["sha256"].startswith(sha256)
+    assert (
+        extractor().fingerprint()
+        == f"{extractor.name}:cls:bicubic-224:" + (found["weights"]["sha256"])
+    )
+    (url,) = extractor.weights.urls
+    assert url.endswith(f"/{file.removesuffix('_pretrain.pth')}/{file}")
+    assert f"`ganbench weights {extractor.name}`" in extractor().missing(tmp_path)
