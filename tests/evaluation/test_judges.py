@@ -79,7 +79,7 @@ def test_what_anyone_tells_apart_it_tells_apart(trained, bars):
     function = trained.load(bars[0].image_spec(), Path())
     found = function(bars[1].images[:70])
     assert torch.allclose(found.probabilities.sum(1), torch.ones(70))
-    assert found.embedding.shape == (70, 96)
+    assert found.embedding.shape == (70, 128)
     assert (found.probabilities.argmax(1) == bars[1].labels[:70]).double().mean() > 0.9
 
 

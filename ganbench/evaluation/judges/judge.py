@@ -31,7 +31,7 @@ from ganbench.records import stored
 from ganbench.records.judges import weakness
 from ganbench.util import files, sealed
 
-FORMAT, FORMAT_VERSION = "ganbench-judge", 1
+FORMAT, FORMAT_VERSION = "ganbench-judge", 2
 WEIGHTS, CARD, TOLD = "judge.safetensors", "judge.json", "README.md"
 NAME = "judge"
 
@@ -104,8 +104,8 @@ class Judge(FeatureExtractor):
 
         @torch.inference_mode()
         def features(images: Tensor) -> Features:
-            found = net.features(seen(images))
-            return Features(found, net.head(found).softmax(1))
+            found, logits = net.features_and_logits(seen(images))
+            return Features(found, logits.softmax(1))
 
         return features
 

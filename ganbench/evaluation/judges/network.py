@@ -9,20 +9,19 @@ from torch import Tensor, nn
 from ganbench.contracts.images import ImageSpec
 
 SIDE = 64  # pixels, to which larger images are reduced
-LARGE = 40  # beyond which the first convolution halves the resolution
-WIDTHS = (24, 48, 96)  # maps of the stem, and of each level
+WIDTHS = (32, 64, 128)  # maps of the stem, and of each level
+PLACES = 4  # a side, of which the last maps are told apart
 DROPPED = 0.2
 
 
 class ResidualNet(nn.Module):
-    """A convolution, then levels at half the resolution each; the means of the last maps."""
+    """A convolution, then two levels, at half the resolution each; what 4×4 places show."""
 
     def __init__(self, image: ImageSpec) -> None:
         super().__init__()
         stem, *widths = WIDTHS
-        stride = 2 if image.resolution > LARGE else 1
         layers: list[nn.Module] = [
-            nn.Conv2d(image.channels, stem, 3, stride, 1, bias=False),
+            nn.Conv2d(image.channels, stem, 4, 2, 1, bias=False),
             nn.BatchNorm2d(stem),
             nn.ReLU(),
         ]
@@ -31,15 +30,20 @@ class ResidualNet(nn.Module):
             layers.append(Block(channels, width, 2))
             channels = width
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(channels, image.num_classes)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return the means of the last maps, (N, F), of images that `seen` has prepared."""
-        return self.body(x).mean((2, 3))
+        self.head = nn.Linear(PLACES**2 * channels, image.num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of classes, (N, K)."""
-        return self.head(F.dropout(self.features(x), DROPPED, self.training))
+        """Return the logits of classes, (N, K), of images that `seen` has prepared."""
+        return self._logits(self.body(x))
+
+    def features_and_logits(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the means of the last maps, (N, F), beside the logits."""
+        maps = self.body(x)
+        return maps.mean((2, 3)), self._logits(maps)
+
+    def _logits(self, maps: Tensor) -> Tensor:
+        places = F.adaptive_avg_pool2d(maps, PLACES).flatten(1)
+        return self.head(F.dropout(places, DROPPED, self.training))
 
 
 class Block(nn.Module):
