@@ -78,16 +78,20 @@ def with_samples(
 ) -> Prepared:
     """Return a benchmark with rows for the samples of each `PATH` or `NAME=PATH`.
 
-    Raises GanbenchError where they could not stand beside its cells, and says what differs.
+    `options` say how they are read, all but trained models. Raises GanbenchError where they could
+    not stand beside its cells, and says what differs.
     """
     plan = prepared.plan
     reading = Reading(prepared.registry, prepared.plugins, plan.device)
+    read = [one for one in given if outside.model_in(_named(one)[1]) is None]
+    if options and not read:
+        raise ConfigError(f"-o {next(iter(options))}: a trained model has no options to be read by")
     rows: dict[str, Reference] = {}
     for one in given:
-        found = WITH.fullmatch(one)
-        name, path = (found["name"], found["path"]) if found else (Path(one).resolve().name, one)
+        name, path = _named(one)
+        said = (options or {}) if one in read else {}
         for dataset, called, count, metrics, judge in _judged(plan, one):
-            samples, number = outside.samples_at(Path(path), options or {}, dataset, count, reading)
+            samples, number = outside.samples_at(path, said, dataset, count, reading)
             axes, title = {"dataset": called}, outside.title(name)
             row = Reference(title, axes, None, dataset, number, metrics, samples, judge)
             if any(row.label == other.label for other in rows.values() if other.dataset == dataset):
@@ -109,6 +113,13 @@ def own_data(path: Path, registry: Registry) -> DatasetChoice:
     spec = read_config(model).networks.dataset
     registry.lookup("dataset", spec.name)
     return DatasetChoice.model_validate({"name": spec.name, **spec.options})
+
+
+def _named(given: str) -> tuple[str, Path]:
+    """Return the name and the path of `PATH` or `NAME=PATH`."""
+    if found := WITH.fullmatch(given):
+        return found["name"], Path(found["path"])
+    return Path(given).resolve().name, Path(given)
 
 
 Way = tuple[Spec, str, int, tuple[Spec, ...], JudgeChoice | None]

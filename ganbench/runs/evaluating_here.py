@@ -39,6 +39,7 @@ def evaluate(
     options: Mapping[str, Any] | None = None,
     plugins: Sequence[str] = (),
     device: str = "auto",
+    allow_other_versions: bool = False,
 ) -> TrialResult:
     """Judge samples beside real images, and return the values of metrics with their protocols.
 
@@ -55,7 +56,8 @@ def evaluate(
     """
     found = registry.load(plugins)
     wanted = tuple(metrics.split(",")) if isinstance(metrics, str) else tuple(metrics)
-    reading = Reading(found, tuple(plugins), machine.resolve_device(device))
+    where = machine.resolve_device(device)
+    reading = Reading(found, tuple(plugins), where, allow_other_versions)
     with as_in_a_new_process(), _placed(samples, labels) as (path, folder):
         dataset = evaluating.own_data(path, found) if data is None else _chosen(data)
         asked = Asked(path, dataset, wanted, "samples", count, dict(options or {}), (), judge)

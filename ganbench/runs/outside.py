@@ -41,6 +41,7 @@ class Reading:
     registry: Registry
     plugins: tuple[str, ...] = ()  # of --plugin
     device: str = "cpu"
+    allow_other_versions: bool = False  # of the plugins of a trained model
 
 
 def title(name: str) -> str:
@@ -143,13 +144,14 @@ def _of_model(
         made = reading.registry.build_spec(trained_on).protocol()
         if told := _differing(made, built.protocol()):
             raise DataError(f"{directory}: its training images were prepared otherwise: {told}")
-    source = Spec(
-        MODEL,
-        str(directory),
-        {"seed": config.seed, "trained_on": trained_on.name},
-        f"weights {config.weights_sha256}",
-    )
-    told_of = {"model": config.weights_sha256, "seed": config.seed}
+    others = reading.allow_other_versions
+    model = load_model(directory, plugins=reading.plugins, allow_other_versions=others)
+    about: dict[str, Any] = {"seed": config.seed, "trained_on": trained_on.name}
+    told_of: dict[str, Any] = {"model": config.weights_sha256, "seed": config.seed}
+    if others and model.notes:
+        about["allow_other_versions"] = True
+        told_of["versions"] = list(model.notes)
+    source = Spec(MODEL, str(directory), about, f"weights {config.weights_sha256}")
     return Samples(source, "", told_of), count or int(config.cell["num_samples"])
 
 
@@ -164,7 +166,12 @@ def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
 
 def _drawn(source: Spec, count: int, reading: Reading) -> LabeledImages:
     """Return what a trained model draws with its own seed: of its trial, the same images."""
-    model = load_model(source.name, device=reading.device, plugins=reading.plugins)
+    model = load_model(
+        source.name,
+        device=reading.device,
+        plugins=reading.plugins,
+        allow_other_versions=source.options.get("allow_other_versions", False),
+    )
     if f"weights {model.config.weights_sha256}" != source.source:
         raise DataError(f"{source.name}: the model is not the one that the run began with")
     drawn = model.sample(count, seed=source.options["seed"])
@@ -192,14 +199,13 @@ def _check_pictures(source: Any, dataset: Dataset, asked: Mapping[str, Any]) -> 
                 width, height = picture.size
                 raise DataError(
                     f"{listing.root / name}: {width}×{height}, and images of data set "
-                    f"'{dataset.name}' are {side}×{side}; prepare them as its own were; ganbench "
-                    f"evaluate resizes them with -o resolution={side}, which protocols tell"
+                    f"'{dataset.name}' are {side}×{side}; prepare them as its own were, or have "
+                    f"them resized with -o resolution={side}, which protocols tell"
                 )
             if image.channels == 1 and "channels" not in asked and _is_coloured(picture):
                 raise DataError(
                     f"{listing.root / name}: a coloured picture, and data set '{dataset.name}' is "
-                    "grey; ganbench evaluate makes them grey with -o channels=1, which protocols "
-                    "tell"
+                    "grey; have them made grey with -o channels=1, which protocols tell"
                 )
 
 
@@ -244,7 +250,7 @@ def _check_shape(path: str, images: Tensor, dataset: Dataset) -> None:
         told = "×".join(map(str, found))
         raise DataError(
             f"{path}: images of {told}, and those of data set '{dataset.name}' are {image}; "
-            "prepare them as its own were; ganbench evaluate resizes them with -o "
+            "prepare them as its own were, or have them resized with -o "
             f"resolution={image.resolution}, which protocols tell"
         )
     if len(images) < 2:

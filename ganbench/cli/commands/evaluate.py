@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-other-versions",
     is_flag=True,
-    help="Of a run: go on with other versions of plugins than at training.",
+    help="Of a run or a model: go on with other versions of plugins than at training.",
 )
 @options.offline
 @options.plugin
@@ -132,7 +132,8 @@ def command(
             judge=judge,
             statistics=evaluating.statistics(stats, features),
         )
-        reading = Reading(found, plugins, machine.resolve_device(device))
+        where = machine.resolve_device(device)
+        reading = Reading(found, plugins, where, allow_other_versions)
         prepared = evaluating.prepare(asked, reading)
     check_columns(prepared.plan, found, columns)
     arguments = BenchmarkArguments(samples, plugins=plugins, device=device)
@@ -213,6 +214,6 @@ def _dataset(
 
 
 def _read_by(settings: tuple[str, ...]) -> dict[str, Any]:
-    from ganbench.cli.commands.datasets.chosen import options_of
+    from ganbench.cli.commands.datasets.chosen import reading_options
 
-    return options_of(settings, ("images", "labels", "layout", "crop", "filter", "condition"))
+    return reading_options(settings)

@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     metavar="[NAME=]SAMPLES",
     help="Judge these samples from elsewhere as a row of the same table; may be repeated.",
 )
+@click.option(
+    "-o",
+    "--option",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="How samples of --with are read, as in resolution=32, range=[0,1] or labels=none.",
+)
 @options.offline
 @options.fail_fast
 @options.max_time
@@ -47,6 +55,7 @@ def command(
     out: Path | None,
     listed: bool,
     samples: tuple[str, ...],
+    settings: tuple[str, ...],
     fail_fast: bool,
     max_time: float | None,
     detach: bool,
@@ -61,7 +70,8 @@ def command(
     `ganbench resume`. With --continue each cell goes on from where RUN, whose file had
     execution.keep_state: true, ended with the same one at a smaller budget. Samples that
     others made stand in the table where their number, shape and classes are those of the benchmark;
-    they are read as `ganbench evaluate` reads them.
+    they are read as `ganbench evaluate` reads them, and all of them as -o says, but for trained
+    models.
     """
     if listed:
         shipped_files.show(as_json=as_json)
@@ -70,11 +80,14 @@ def command(
 
     if detach and (as_json or columns):
         raise click.UsageError("--detach prints no table; --json and --columns are for `show`")
+    if settings and not samples:
+        raise click.UsageError(f"-o {settings[0]}: says how samples of --with are read; name some")
     prepared = benchmark.prepare(arguments, tell)
     if samples:
+        from ganbench.cli.commands.datasets.chosen import reading_options
         from ganbench.runs.evaluating import with_samples
 
-        prepared = with_samples(prepared, samples)
+        prepared = with_samples(prepared, samples, reading_options(settings))
     check_columns(prepared.plan, prepared.registry, columns)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
     if detach:

@@ -224,6 +224,11 @@ def _built(registry: Registry, name: str, settings: Sequence[str], **given: Any)
     return registry.build("dataset", name, given)
 
 
+def reading_options(settings: Sequence[str]) -> dict[str, Any]:
+    """Return how samples from elsewhere are read, as `-o` says it."""
+    return options_of(settings, ("images", "labels", "layout", "crop", "filter", "condition"))
+
+
 def options_of(settings: Sequence[str], texts: Container[str]) -> dict[str, Any]:
     """Return the options' values; of those that are texts, a pattern such as {id} is no mapping."""
     from ganbench.config.yaml_document import Document
