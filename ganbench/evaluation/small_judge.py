@@ -6,7 +6,7 @@ For images of any kind and size, in minutes on one core; it needs no trained wei
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import DataError
-from ganbench.util.progress import tracked
+from ganbench.evaluation.judges.network import SIDE, seen
+from ganbench.evaluation.one_cycle import trained_steps, whole_batches
 from ganbench.util.random_streams import stream_seed, undisturbed
 
 FOLDS = 3
-SIDE = 64  # pixels, to which larger images are reduced
 BATCH, EPOCHS = 64, 14
 LEAST_STEPS, MOST_STEPS = 60, 1500  # of a training, whatever the number of images
 WIDTHS = (16, 32, 64, 64)  # maps of each convolution
@@ -104,38 +104,20 @@ def trained(
         net = _Net(images.shape[1], min(images.shape[-1], SIDE), classes)
         size = min(BATCH, len(rows))
         steps = min(MOST_STEPS, max(LEAST_STEPS, EPOCHS * len(rows) // size))
-        optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-        for batch in tracked(whole_batches(rows, size, steps), f"training {what}", steps):
-            seen = _moved(_reduced(images[batch]))
-            optimizer.zero_grad()
-            F.cross_entropy(net(seen), labels[batch]).backward()
-            optimizer.step()
-            schedule.step()
+        batches = whole_batches(rows, size, steps)
+
+        def shown(batch: Tensor) -> Tensor:
+            return _moved(seen(images[batch]))
+
+        for _ in trained_steps(net, shown, labels, batches, steps, RATE, DECAY, what):
+            pass
     net.eval()
 
     @torch.inference_mode()
     def judge(these: Tensor) -> Tensor:
-        return torch.cat([net(_reduced(part)).softmax(1) for part in these.split(AT_ONCE)])
+        return torch.cat([net(seen(part)).softmax(1) for part in these.split(AT_ONCE)])
 
     return judge
-
-
-def whole_batches(rows: Tensor, size: int, steps: int) -> Iterator[Tensor]:
-    """Yield so many batches of so many rows each, in an order of its own in each epoch."""
-    while True:
-        for batch in rows[torch.randperm(len(rows))].split(size):
-            if len(batch) == size:
-                yield batch
-                steps -= 1
-            if not steps:
-                return
-
-
-def _reduced(images: Tensor) -> Tensor:
-    """Return values in [-1, 1], of images that are not larger than is looked at."""
-    values = images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
-    return F.interpolate(values, SIDE, mode="area") if values.shape[-1] > SIDE else values
 
 
 def _moved(images: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,8 @@ from ganbench.errors import DataError
 from ganbench.evaluation.judges.judge import Card, ClassCard, Judge
 from ganbench.evaluation.judges.network import ResidualNet, seen
 from ganbench.evaluation.loading import load
+from ganbench.evaluation.one_cycle import trained_steps, whole_batches
 from ganbench.evaluation.real_data import digest
-from ganbench.evaluation.small_judge import whole_batches
-from ganbench.util.progress import tracked
 from ganbench.util.random_streams import stream, stream_seed, undisturbed
 
 RECIPE = 2  # raise it when the same images would give another judge
@@ -157,17 +157,11 @@ def _trained(
         net = ResidualNet(dataset.image_spec())
         net = net.to(memory_format=torch.channels_last)  # a quarter faster on CPUs
         average = AveragedModel(net, multi_avg_fn=_averaged, use_buffers=True)
-        optimizer = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
         best, best_at, kept = (-1.0, 0.0), 0, copy.deepcopy(net.state_dict())
-        batches = tracked(whole_batches(split.learnt, size, steps), "training the judge", steps)
-        for step, rows in enumerate(batches, 1):
-            optimizer.zero_grad()
-            shown = _moved(seen(images[rows]), mirrored)
-            said = net(shown.contiguous(memory_format=torch.channels_last))
-            F.cross_entropy(said, labels[rows]).backward()
-            optimizer.step()
-            schedule.step()
+        batches = whole_batches(split.learnt, size, steps)
+        shown = partial(_shown, images, mirrored)
+        taken = trained_steps(net, shown, labels, batches, steps, RATE, DECAY, "the judge")
+        for step in taken:
             average.update_parameters(net)
             if step % every == 0 or step == steps:
                 found = _held_out(average.module, images, labels, split.held)
@@ -188,6 +182,11 @@ def _averaged(averages: Sequence[Tensor], weights: Sequence[Tensor], number: Ten
             average.lerp_(weight, 1 - kept)
         else:  # a count
             average.copy_(weight)
+
+
+def _shown(images: Tensor, mirrored: bool, rows: Tensor) -> Tensor:
+    moved = _moved(seen(images[rows]), mirrored)
+    return moved.contiguous(memory_format=torch.channels_last)
 
 
 def _moved(images: Tensor, mirrored: bool) -> Tensor:
