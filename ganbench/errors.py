@@ -59,6 +59,10 @@ class Diverged(GanbenchError):
     """Training produced a loss that is not finite."""
 
 
+class ProcessLost(GanbenchError):
+    """Another of the processes that train one trial together has ended."""
+
+
 class Terminated(BaseException):
     """SIGTERM, as an exception, so that workers are stopped on the way out."""
 

@@ -30,16 +30,18 @@ from ganbench.errors import (
 from ganbench.models.parts import check_sources
 from ganbench.records import results
 from ganbench.records.results import Environment, Gpu, TrialResult
-from ganbench.records.run_folder import FORESEEN, RESULT, TRIAL, Trial
+from ganbench.records.run_folder import END, FORESEEN, RESULT, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
+from ganbench.runs import processes
 from ganbench.runs.cell_trial import CellTrial
 from ganbench.runs.clock import Clock
 from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints, torch_settings
-from ganbench.util import ending, gpus, lingering
+from ganbench.training.ranks import LOST
+from ganbench.util import ending, files, gpus, lingering
 from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
@@ -70,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
     ending.listen()
     try:
-        code = run(arguments.directory)
+        code = run(arguments.directory, forks=sys.platform == "linux")
     except Terminated:
         code = ENDED  # once a checkpoint was kept
     lingering.end_soon(code)
@@ -88,11 +90,46 @@ def preload() -> None:
         importlib.import_module(module)
 
 
-def run(directory: Path) -> int:
-    """Run the trial and write its result. Return 0 when the trial is `ok`, else 3."""
+def run(directory: Path, *, forks: bool = False) -> int:
+    """Run the trial and write its result. Return 0 when the trial is `ok`, else 3.
+
+    `forks`: whether this process, which has computed nothing, is there for the trial alone.
+    """
     directory = directory.absolute()  # whatever folder a plugin goes to
+    count, device = processes.asked_for(directory)
+    if count > 1:
+        return _ended(
+            directory, processes.together(count, device, _one_of_them, directory, forks=forks)
+        )
     with as_in_a_new_process():  # and as it was before, for the next trial of this one
         return _run(directory)
+
+
+def _ended(directory: Path, why: str) -> int:
+    """Write down why one of a trial's processes ended early, if any did; return the exit code."""
+    found = results.read(directory / RESULT)
+    if why and (not found.status.is_final or LOST in found.reason):
+        (directory / RESULT).unlink(missing_ok=True)
+        files.write_json(directory / END, {"status": "failed", "reason": why})
+        print(why, file=sys.stderr, flush=True)  # as the log's last word
+    return 0 if found.status is Status.OK else 3
+
+
+def _one_of_them(number: int, directory: Path) -> None:
+    with as_in_a_new_process():
+        if number == 0:
+            _run(directory)
+        else:
+            trial = Trial.read(directory / TRIAL)
+            torch.set_num_threads(_threads(trial))
+            plugins = registry.load(trial.plugins, rehearse=False)
+            processes.follow(trial, plugins, directory, number)
+    lingering.end_soon(0)
+
+
+def _threads(trial: Trial) -> int:
+    """Return the threads of one of the trial's processes."""
+    return max(1, trial.threads // (trial.cell.schedule.processes if trial.cell else 1))
 
 
 def _run(directory: Path) -> int:
@@ -137,7 +174,7 @@ def _failed(result: TrialResult, error: BaseException, whose: str = "") -> Trial
 
 def _work(trial: Trial, directory: Path, callbacks: list[Callback], clock: Clock) -> TrialResult:
     """Return what the trial found; fill `callbacks` with those that were told of its beginning."""
-    torch.set_num_threads(trial.threads)
+    torch.set_num_threads(_threads(trial))
     gpus.forget_peaks(trial.device)  # of the trial before, where it was in this process
     with clock.part("plugins"):
         plugins = registry.load(trial.plugins, rehearse=False)  # the runner has done that

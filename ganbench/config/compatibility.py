@@ -11,6 +11,7 @@ from ganbench.contracts.architectures import Architecture
 from ganbench.contracts.conditionings import Conditioning
 from ganbench.contracts.images import ImageSpec, LabelKind
 from ganbench.contracts.losses import Loss, Regularizer
+from ganbench.contracts.transforms import Transform
 from ganbench.errors import INTERRUPTIONS, Incompatible, told
 from ganbench.models import initial_weights, networks
 from ganbench.models.parts import Parts
@@ -191,25 +192,30 @@ def _check_pairs(parts: Parts) -> None:
 
 
 def _check_pieces(parts: Parts, settings: TrainingSettings) -> None:
-    if settings.micro_batch in (None, settings.batch_size):
+    if settings.at_once == settings.batch_size:
         return
+    key = "training.micro_batch" if settings.processes == 1 else "execution.processes"
+    why = f"{key} gives it pieces; leave {key.partition('.')[2]} out, or use a smaller batch_size"
     for loss in parts.losses:
         if loss.whole_batch:
-            raise Incompatible(
-                f"'{loss.name}' needs the whole batch at once, and training.micro_batch gives it "
-                "pieces; leave micro_batch out, or use a smaller batch_size"
-            )
+            raise Incompatible(f"'{loss.name}' needs the whole batch at once, and {why}")
     if not parts.architecture.per_sample:
         raise Incompatible(
-            f"D of architecture '{parts.architecture.name}' looks at the whole batch, and "
-            "training.micro_batch gives it pieces; leave micro_batch out, or use a smaller "
-            "batch_size"
+            f"D of architecture '{parts.architecture.name}' looks at the whole batch, and {why}"
         )
+    if settings.processes == 1:
+        return
+    for transform in parts.transforms:
+        if type(transform).observe is not Transform.observe:
+            raise Incompatible(
+                f"transform '{transform.name}' goes by the whole batches that it is shown, and "
+                f"{why}"
+            )
 
 
 def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:
     image = parts.image
-    at_once = settings.micro_batch or settings.batch_size
+    at_once = settings.at_once
     for transform in parts.transforms:
         if why := transform.unsupported(image, at_once):
             raise Incompatible(f"transform '{transform.name}': {why}")

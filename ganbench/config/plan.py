@@ -47,7 +47,7 @@ def make(config: Config, registry: Registry, *, device: str, seeds: Sequence[int
     workshop = Workshop(registry)
     for request in config.cells:
         try:
-            cell = _resolve(request, workshop, device)
+            cell = _resolve(request, workshop, device, config.run.execution.processes)
         except DataError as error:  # a data set that is not there has no shape either
             raise DataError(f"{config.place_of_dataset}: {error}") from error
         if why := watches.unsupported([*map(workshop.build, cell.metrics)]):
@@ -91,13 +91,14 @@ def _unclear(cells: Sequence[Cell], workshop: Workshop) -> Iterator[str]:
             yield f"metric '{metric.name}': {why}"
 
 
-def _resolve(request: CellRequest, workshop: Workshop, device: str) -> Cell:
+def _resolve(request: CellRequest, workshop: Workshop, device: str, processes: int) -> Cell:
     asked = request.settings
     dataset = workshop.spec(asked.dataset)
     built: Dataset = workshop.build(dataset)
     players = Players(request, workshop)
     units = _units(request, built, players.batches_per_step)
     settings = _settings(request, players, units, built, device)
+    settings = _shared_out(request, settings, processes, device)
     planned = partial(_planned, request, workshop, units)
     losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
     axes = cell_labels.axes_of(request)
@@ -197,11 +198,6 @@ def _settings(
     request: CellRequest, players: Players, units: Units, dataset: Dataset, device: str
 ) -> TrainingSettings:
     training = request.settings.training
-    if training.micro_batch and training.batch_size % training.micro_batch:
-        raise ConfigError(
-            f"{request.where}: a batch of {training.batch_size} makes no whole pieces of "
-            f"{training.micro_batch}; use a divisor of it as training.micro_batch"
-        )
     in_kimg = partial(_in_kimg, units, f"{request.where}: training.")
     kimg = units.kimg
     return TrainingSettings(
@@ -220,6 +216,37 @@ def _settings(
         init_from=_initial_weights(request),
         **players.settings(in_kimg),
     )
+
+
+def _shared_out(
+    request: CellRequest, settings: TrainingSettings, processes: int, device: str
+) -> TrainingSettings:
+    """Return the settings for so many processes. Raises ConfigError where batches don't divide."""
+    if processes > 1 and device == "mps":
+        raise ConfigError(
+            f"{request.where}: execution.processes is of CPUs and CUDA's GPUs, and mps is one "
+            "device; leave it out, or add --device cpu"
+        )
+    size, piece, kind = settings.batch_size, settings.micro_batch, request.settings.training
+    if size % processes:
+        raise ConfigError(
+            f"{request.where}: a batch of {size} makes no equal shares for {processes} processes; "
+            "use a divisor of it as execution.processes"
+        )
+    if piece and size // processes % piece:
+        whose = f"a batch of {size}" if processes == 1 else f"a share of {size // processes}"
+        raise ConfigError(
+            f"{request.where}: {whose} makes no whole pieces of {piece}; use a divisor of it as "
+            "training.micro_batch"
+        )
+    if processes == 1:  # batch norm is of what all have
+        return settings
+    if kind.batch_norm == "synchronised" and settings.compile != "none":
+        raise ConfigError(
+            f"{request.where}: batch_norm: synchronised asks other processes amid a network, "
+            "which training.compile cannot do; leave one of them out"
+        )
+    return replace(settings, processes=processes, batch_norm=kind.batch_norm)
 
 
 def _initial_weights(request: CellRequest) -> InitialWeights | None:

@@ -168,7 +168,7 @@ Seconds = Annotated[
 
 
 class Execution(Settings):
-    """How trials are run; none of it changes what they give."""
+    """How trials are run; but for `processes`, none of it changes what they give."""
 
     executor: ExecutorChoice = Field(
         default=ExecutorChoice(name="local"), description="what trials are started by"
@@ -176,6 +176,12 @@ class Execution(Settings):
     jobs: PositiveInt = Field(default=1, le=MOST_AT_ONCE, description="trials at once")
     threads: PositiveInt | None = Field(
         default=None, le=MOST_AT_ONCE, description="of each trial; null: a share of the cores"
+    )
+    processes: PositiveInt = Field(
+        default=1,
+        le=MOST_AT_ONCE,
+        description="that train each cell together, each on a GPU of its own where there are GPUs, "
+        "with an equal share of every batch; counts in ids",
     )
     timeout: Seconds = Field(default=None, description="of each trial, in seconds or like 30m")
     checkpoint: Seconds = Field(

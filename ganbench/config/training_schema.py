@@ -21,6 +21,7 @@ from ganbench.records.schedules import (
 )
 from ganbench.records.training_settings import (
     BatchesOf,
+    BatchNorm,
     Compile,
     CriticBatches,
     FakeLabels,
@@ -145,6 +146,11 @@ class Training(Settings):
         default=None,
         description="images at once: a batch is worked through in such pieces to save memory, and "
         "batch norm takes its statistics of each piece",
+    )
+    batch_norm: BatchNorm = Field(
+        default="local",
+        description="statistics of each process's share of a batch, or synchronised: of what all "
+        "`execution.processes` have",
     )
     optimizer: OptimizerChoice | None = Field(default=None, description="of both players")
     g_lr: Rate | None = Field(default=None, description="learning rate of G, or a schedule")

@@ -31,6 +31,11 @@ def logit_per_image(logits: Tensor) -> Tensor:
     return logits if logits.ndim == 1 else logits.flatten(1).mean(1)
 
 
+def at_least_float32(values: Tensor) -> Tensor:
+    """Return values in float32, or in float64 where they are that."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
 Judge = Callable[[Tensor, Tensor | None], DiscriminatorOutput]
 """D, called as discriminator(images, labels)."""
 
@@ -77,7 +82,7 @@ class Scored:
     @property
     def features(self) -> Tensor:
         """What D's head saw, (N, F), in float32."""
-        return self.output.features.float()  # only where they are read
+        return at_least_float32(self.output.features)  # only where they are read
 
     @property
     def class_logits(self) -> Tensor | None:
@@ -94,7 +99,7 @@ class Scored:
         """
         self._check_tracked("input_gradient")
         (gradient,) = torch.autograd.grad(self.logits.sum(), self.images, create_graph=True)
-        return gradient.float()
+        return at_least_float32(gradient)
 
     @cached_property
     def shown_gradient(self) -> Tensor:
@@ -118,7 +123,7 @@ class Scored:
         finally:
             hook.remove()
         (gradient,) = torch.autograd.grad(output.logits.sum(), shown[0], create_graph=True)
-        return gradient.float()
+        return at_least_float32(gradient)
 
     def layers(self, *names: str) -> dict[str, Tensor]:
         """Return what D's modules of these names made of the images, (N, ...), in float32.
@@ -184,7 +189,7 @@ def _noted(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     def note(name: str) -> Callable[[nn.Module, object, object], None]:
         def hook(module: nn.Module, given: object, output: object) -> None:
             if isinstance(output, Tensor):
-                made[name] = output.float()
+                made[name] = at_least_float32(output)
 
         return hook
 

@@ -17,7 +17,7 @@ from ganbench.contracts.conditionings import (
     GeneratorConditioner,
 )
 from ganbench.contracts.images import ImageSpec
-from ganbench.contracts.steps import DiscriminatorOutput
+from ganbench.contracts.steps import DiscriminatorOutput, at_least_float32
 from ganbench.contracts.transforms import Transform
 
 
@@ -40,7 +40,8 @@ class ConditionalGenerator(nn.Module):
             return self.of_styles(self.styles(z, labels))
         latent, condition = self.conditioner.latent(z, labels), self.conditioner.condition(labels)
         noise = (z,) if self.sees_noise else ()
-        return self.backbone(latent, condition, *noise).float()  # float32, also under autocast
+        made = self.backbone(latent, condition, *noise)
+        return at_least_float32(made)  # also under autocast
 
     def styles(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return styles (N, L, W) of latents and labels; of a backbone that has them."""
@@ -51,7 +52,7 @@ class ConditionalGenerator(nn.Module):
     def of_styles(self, styles: Tensor) -> Tensor:
         """Return images (N, C, H, W) in float32 of styles (N, L, W)."""
         images: Tensor = self.backbone.synthesise(styles)  # type: ignore[operator]
-        return images.float()
+        return at_least_float32(images)
 
 
 def has_styles(backbone: nn.Module) -> bool:
@@ -82,7 +83,9 @@ class ConditionalDiscriminator(nn.Module):
         output = self.head(self.backbone(self.conditioner.image(images, labels)), labels)
         logits, features, classes = output
         return DiscriminatorOutput(
-            logits.float(), features, classes if classes is None else classes.float()
+            at_least_float32(logits),
+            features,
+            None if classes is None else at_least_float32(classes),
         )
 
 

@@ -246,6 +246,11 @@ class Plan:
     seeds: tuple[int, ...]
     device: str
 
+    @property
+    def processes(self) -> int:
+        """How many train a cell together."""
+        return max((cell.schedule.processes for cell in self.cells), default=1)
+
     @cached_property
     def id(self) -> str:
         """Changes when what will be run changes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ Compile = Literal["none", "default", "reduce-overhead"]
 Updates = Literal["alternating", "simultaneous"]
 CriticBatches = Literal["own", "shared"]
 BatchesOf = Literal["shuffled", "balanced"]
+BatchNorm = Literal["local", "synchronised"]
 PlayerName = Literal["generator", "discriminator"]
 
 
@@ -149,6 +150,8 @@ class TrainingSettings:
     critic_batches: CriticBatches = "own"  #: of each step of D, or one that an iteration's share
     continues: Continued | None = None  #: where another run ended
     deterministic: bool = False  #: whether torch may only compute what comes out the same each time
+    processes: int = 1  #: that train together, each with an equal share of every batch
+    batch_norm: BatchNorm = "local"  #: of each process's share, or of what all have
 
     @property
     def iterations(self) -> int:
@@ -159,6 +162,16 @@ class TrainingSettings:
     def images(self) -> int:
         """Real images that D has been shown at the end, each counted once."""
         return self.iterations * self.images_per_iteration
+
+    @property
+    def of_one_process(self) -> TrainingSettings:
+        """The same, but for one process that has all of every batch."""
+        return replace(self, processes=1, batch_norm="local")
+
+    @property
+    def at_once(self) -> int:
+        """Images that go through a network of one process at once."""
+        return self.micro_batch or self.batch_size // self.processes
 
     @property
     def images_per_iteration(self) -> int:

@@ -313,7 +313,7 @@ def _large_inputs(planned: Plan, registry: Registry) -> Iterator[str]:
 
     asked = {}
     for cell in planned.cells:
-        at_once = cell.schedule.micro_batch or cell.schedule.batch_size
+        at_once = cell.schedule.at_once
         options = json.dumps([fields_of(cell.dataset), fields_of(cell.d_conditioning)])
         asked[options, at_once] = cell
     for (_, at_once), cell in asked.items():

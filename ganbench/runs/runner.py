@@ -245,7 +245,7 @@ def _run_trials(
     resources = Resources(
         jobs=execution.jobs,
         threads=execution.threads,
-        devices=_gpus(run.plan.device, execution.jobs),
+        devices=_gpus(run.plan.device, execution.jobs, run.plan.processes),
         timeout_seconds=execution.timeout,
         cwd=cwd,
     )
@@ -304,9 +304,13 @@ def _each(finished: Iterable[TrialRef]) -> Iterator[TrialRef]:
         yield trial
 
 
-def _gpus(device: str, jobs: int) -> tuple[str, ...]:
-    """Return the GPUs to deal out, where trials run side by side and there are several."""
-    if jobs == 1 or not device.startswith("cuda"):
+def _gpus(device: str, jobs: int, each: int = 1) -> tuple[str, ...]:
+    """Return the GPUs to deal out, where trials run side by side and there are several.
+
+    `each`: how many a trial takes, which are dealt out as one. Raises RunError where there are not
+    as many.
+    """
+    if not device.startswith("cuda"):
         return ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = (
@@ -314,7 +318,14 @@ def _gpus(device: str, jobs: int) -> tuple[str, ...]:
         if visible
         else [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
     )
-    return tuple(names) if len(names) > 1 and device == "cuda:0" else ()
+    first = int(device.partition(":")[2] or 0)
+    if each > 1 and first + each > len(names):
+        raise RunError(
+            f"execution.processes: {each} asks for GPUs {first} to {first + each - 1}, and there "
+            f"are {len(names)}; lower it, or add --device cpu"
+        )
+    sets = [",".join(names[i : i + each]) for i in range(0, len(names) - each + 1, each)]
+    return tuple(sets) if jobs > 1 and len(sets) > 1 and first == 0 else ()
 
 
 def _same(run: Run, planned: Plan, order: Order) -> Run:

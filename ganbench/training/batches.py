@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import DataError
+from ganbench.training.ranks import ALONE, Ranks
 from ganbench.training.state import PlainState
 
 MOST_ON_DEVICE = 2**30  # bytes; larger data stays where it is, and batches come one by one
@@ -26,6 +27,7 @@ class Batches:
     generator: torch.Generator
     device: torch.device
     channels_last: bool
+    ranks: Ranks = ALONE  # of which each has its rows of a batch
     balanced: bool = False  # each class as often as any other that has images; of class ids
     _order: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # of an epoch
     _taken: int = field(default=0, init=False)  # batches of it
@@ -47,12 +49,15 @@ class Batches:
         return self._labels.index_select(0, rows.to(self._labels.device)).to(self.device)
 
     def next(self) -> tuple[Tensor, Tensor | None]:
-        """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch."""
+        """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch.
+
+        Of several processes each has its share of these.
+        """
         if self._taken == len(self._order):
             order = self._balanced_order() if self.balanced else self._shuffled_order()
             self._order = order.view(-1, self.batch_size).to(self._images.device)
             self._taken = 0
-        index = self._order[self._taken]
+        index = self.ranks.share(self._order[self._taken])
         self._taken += 1
         labels = None if self._labels is None else self.labels_of(index)
         return self._scaled(self._images.index_select(0, index).to(self.device)), labels

@@ -49,10 +49,17 @@ class Checkpoints:
     _last: float = field(default_factory=time.monotonic, init=False)
 
     def save_in_time(self, trainer: Trainer, more: PlainState) -> None:
-        """Keep the training and `more`, which belongs to it, if the last was long enough ago."""
-        if self.every_seconds is None or time.monotonic() - self._last < self.every_seconds:
+        """Keep the training and `more`, which belongs to it, if the last was long enough ago.
+
+        Of several processes all have to ask, and the first decides and writes.
+        """
+        every = self.every_seconds
+        is_time = every is not None and time.monotonic() - self._last >= every
+        if not trainer.ranks.decided(is_time):
             return
-        self.save(trainer.state(), more)
+        state = trainer.state()
+        if trainer.ranks.is_first:
+            self.save(state, more)
 
     def save(self, state: TrainerState, more: PlainState) -> None:
         """Keep a state of the training and `more`, which belongs to it, if any are to be kept.

@@ -20,7 +20,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ganbench.contracts.losses import InputGradients, Loss, Terms
-from ganbench.contracts.steps import Generate, Player, PlayerParameters, Score, Scored, Step
+from ganbench.contracts.steps import (
+    Generate,
+    Player,
+    PlayerParameters,
+    Score,
+    Scored,
+    Step,
+    at_least_float32,
+)
 from ganbench.contracts.transforms import Transform
 from ganbench.models.networks import frozen
 from ganbench.models.owned import OwnedNetworks, label_of
@@ -215,11 +223,7 @@ class Game:
 
 def total(terms: Terms) -> Tensor:
     """Return the sum of a player's terms, a scalar in float32 or float64."""
-    return reduce(add, [_at_least_float32(term) for term in terms.values()])
-
-
-def _at_least_float32(term: Tensor) -> Tensor:
-    return term if term.dtype in (torch.float32, torch.float64) else term.float()
+    return reduce(add, [at_least_float32(term) for term in terms.values()])
 
 
 def _tracked(inputs: InputGradients) -> tuple[bool, bool]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ganbench.contracts.losses import Terms
 from ganbench.contracts.steps import Player, Scored, Step
 from ganbench.errors import Diverged
+from ganbench.training.ranks import Ranks
 
 
 class Meter:
@@ -25,6 +26,10 @@ class Meter:
         for name, term in terms.items():
             self._sums[name] = self._sums[name] + term if name in self._sums else term
             self._counts[name] = self._counts.get(name, 0) + 1
+
+    def average(self, ranks: Ranks) -> None:
+        """Take the means over all processes' values in the place of this one's."""
+        self._sums = ranks.mean(self._sums)
 
     def means(self) -> dict[str, float]:
         """Return the means since the last reading, waiting for the device, and go on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ganbench.models.trained import Progress
 from ganbench.records.windows import Window
+from ganbench.training.ranks import ALONE, Ranks
 from ganbench.util.random_streams import (
     accelerators,
     device_state,
@@ -83,6 +84,8 @@ class TrainerState:
     seconds: float
     snapshots_at: Sequence[int]
     plugins_on_cpu: Sequence[Sequence[str]] = ()  # places, as files do not tell devices
+    others: Sequence[PlainState] = ()
+    """The random streams of each of several processes; the first's are those above too."""
 
     def plain(self) -> PlainState:
         """Return the state as plain values, which `from_plain` takes."""
@@ -118,6 +121,7 @@ class Stateful:
     latents: torch.Generator
     fake_labels: torch.Generator
     device: torch.device
+    ranks: Ranks = ALONE
 
     def state(
         self,
@@ -127,7 +131,15 @@ class Stateful:
         seconds: float,
         snapshots_at: Sequence[int],
     ) -> TrainerState:
-        """Return the state of all these, with how far the training is beside it."""
+        """Return the state of all these, with how far the training is beside it.
+
+        Of several processes all have to ask.
+        """
+        drawn_from = {
+            "random": torch.get_rng_state(),
+            "other_random": others_state(),
+            "device_random": [device_state(device) for device in accelerators(self.device)],
+        }
         return TrainerState(
             networks=[net.state_dict() for net in self.networks],
             optimizers=[optimizer.state_dict() for optimizer in self.optimizers],
@@ -135,18 +147,19 @@ class Stateful:
             batches=self.batches.state(),
             latents=self.latents.get_state(),
             fake_labels=self.fake_labels.get_state(),
-            random=torch.get_rng_state(),
-            other_random=others_state(),
-            device_random=[device_state(device) for device in accelerators(self.device)],
+            **drawn_from,
             progress=progress,
             windows=windows,
             seconds=seconds,
             snapshots_at=snapshots_at,
             plugins_on_cpu=[list(places_on_cpu(vars(plugin))) for plugin in self.plugins],
+            others=self.ranks.gathered(drawn_from) if self.ranks.count > 1 else (),
         )
 
     def restore(self, state: TrainerState) -> None:
         """Take all of them, and everybody's random streams, back to where `state` was taken."""
+        if state.others:
+            state = replace(state, **state.others[self.ranks.rank])
         for net, found in zip(self.networks, state.networks, strict=True):
             net.load_state_dict(found)
         for optimizer, found in zip(self.optimizers, state.optimizers, strict=True):

@@ -88,7 +88,7 @@ class Estimator:
         """
         n_gen = min(cell.schedule.n_gen, MOST_GEN)
         longer = cell.schedule.n_gen / n_gen
-        schedule = dataclasses.replace(cell.schedule, n_gen=n_gen)
+        schedule = dataclasses.replace(cell.schedule.of_one_process, n_gen=n_gen)
         cell = dataclasses.replace(cell, schedule=schedule)
         key = pace_key(cell)
         if key not in self._measured:

@@ -21,7 +21,7 @@ from ganbench.models.parts import ScheduledOption
 from ganbench.models.trained import Progress, Snapshot, TrainingResult
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
-from ganbench.training import torch_settings
+from ganbench.training import batch_norm, torch_settings
 from ganbench.training.averages import Average
 from ganbench.training.batches import Batches
 from ganbench.training.changes import Changes
@@ -31,6 +31,7 @@ from ganbench.training.meters import gradient_norm, signals_of
 from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
+from ganbench.training.ranks import Ranks
 from ganbench.training.state import Stateful, TrainerState
 from ganbench.training.terms import TermSums
 from ganbench.util.random_streams import accelerators, seed_all, stream, undisturbed
@@ -89,6 +90,7 @@ class Trainer:
         for networks in self.owned:
             networks.to(device).train()
         self.iterations = settings.iterations
+        self.ranks = Ranks.of(settings)
         self.game = Game(
             self.generator, self.discriminator, losses, self.owned, iterations=self.iterations
         )
@@ -113,8 +115,10 @@ class Trainer:
             self.changes.follow(option.schedule, partial(setattr, option.plugin, option.name))
         players = (self.generator, self.discriminator, *self.owned)
         self.changes.tell(players, self.discriminator.transforms)
-        self._autocast = torch_settings.autocast(settings, device)
         self._rounding = torch_settings.rounding(settings)
+        self._forward = torch_settings.autocast(settings, device)
+        if settings.batch_norm == "synchronised" and self.ranks.count > 1:
+            self._forward = batch_norm.synchronised(self._forward, self.ranks)
         self._now = partial(torch_settings.synchronized_seconds, device)
         self.batches = Batches(
             data,
@@ -122,12 +126,13 @@ class Trainer:
             stream(seed, "data"),
             device,
             settings.channels_last,
+            ranks=self.ranks,
             balanced=settings.batches == "balanced",
         )
         self.log = Log(settings, self.batches.per_epoch, self.iterations)
         self.latents = stream(seed, "latents", device)
         self.fake_labels = stream(seed, "fake labels", device)
-        seed_all(seed, "losses")  # what losses draw themselves
+        seed_all(seed, self.ranks.stream("losses"))  # what losses draw themselves
         self.stateful = self._all_that_changes()
 
     @property
@@ -234,6 +239,7 @@ class Trainer:
             latents=self.latents,
             fake_labels=self.fake_labels,
             device=self.device,
+            ranks=self.ranks,
         )
 
     def _take_snapshot(self, seconds: float) -> float:
@@ -294,6 +300,7 @@ class Trainer:
             with self.game.turn("discriminator"):  # so that fakes carry no graph
                 terms = self._gradients("discriminator", micro_batch, self._generated(micro_batch))
             sums.add(terms, micro_batch.weight)
+        self.ranks.average_gradients(self.game.d_parameters)
         self._update_discriminator()
         return sums.terms
 
@@ -308,6 +315,7 @@ class Trainer:
             with self.game.turn("generator"):
                 terms = self._gradients("generator", micro_batch, self._generated(micro_batch))
             sums.add(terms, micro_batch.weight)
+        self.ranks.average_gradients(self.game.g_parameters)
         self._update_generator()
         return sums.terms
 
@@ -347,6 +355,8 @@ class Trainer:
             d_sums.add(d_terms, weight)
             with self.game.turn("generator"):
                 g_sums.add(self._gradients("generator", micro_batch, fakes), weight)
+        self.ranks.average_gradients(self.game.d_parameters)
+        self.ranks.average_gradients(self.game.g_parameters)
         return d_sums.terms, g_sums.terms
 
     def _next_batch(self) -> tuple[Tensor, Tensor | None]:
@@ -357,16 +367,17 @@ class Trainer:
     def _micro_batches(self, images: Tensor, labels: Tensor | None) -> Iterator[MicroBatch]:
         """Yield what goes through the networks at once.
 
-        Latents and fakes' labels are drawn for the whole batch.
+        Latents and fakes' labels are drawn for the whole batch, of which each process takes its
+        share.
         """
-        count = len(images)
+        count = len(images) * self.ranks.count
         with self.phase("latents"):
-            latents = self.prior(count, self.latents, self.device)
+            latents = self.ranks.share(self.prior(count, self.latents, self.device))
         fake_labels = labels
         if self.settings.fake_labels == "random" and labels is not None:
-            fake_labels = self._drawn_labels(count)
+            fake_labels = self.ranks.share(self._drawn_labels(count))
         whole = MicroBatch(images, labels, latents, fake_labels, 1.0)
-        yield from whole.split(self.settings.micro_batch or count)
+        yield from whole.split(self.settings.micro_batch or len(images))
 
     def _drawn_labels(self, count: int) -> Tensor:
         """Return class ids, uniform over the classes, or the vectors of any images of the data."""
@@ -376,16 +387,16 @@ class Trainer:
         return self.batches.labels_of(drawn) if image.condition_dim else drawn
 
     def _generated(self, micro_batch: MicroBatch) -> Tensor:
-        with self._autocast():
+        with self._forward():
             return self.generator(micro_batch.latents, micro_batch.fake_labels)
 
     def _gradients(self, player: Player, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
-        with self._autocast():
+        with self._forward():
             step = self.game.step(player, micro_batch, fakes)
             terms = self.game.terms(player, step)
         self._backward(terms, micro_batch.weight)
         if player == "discriminator" and self.game.observers:
-            with self._autocast():
+            with self._forward():
                 self.game.observe(step)
         if self.samples_signals:
             self.log.signals.add(signals_of(player, step, self.losses[0].boundary))
@@ -422,7 +433,12 @@ class Trainer:
     def close_window(self, seconds: float, iterations: int) -> Window:
         """Return a window of the log of the last iterations, which took so long.
 
-        Raises Diverged where one of its means is not finite.
+        Raises Diverged where one of its means is not finite, ContractError where the processes have
+        come apart.
         """
         with self.phase("logging"):
-            return self.log.close(self.progress, seconds, iterations)
+            for meter in (self.log.d_meter, self.log.g_meter, self.log.signals):
+                meter.average(self.ranks)
+            window = self.log.close(self.progress, seconds, iterations)
+            self.ranks.check_alike([*self.game.g_parameters, *self.game.d_parameters])
+        return window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,7 @@ def _profiled(
     from ganbench.training.build import make_trainer
     from ganbench.util import files
 
+    cell = replace(cell, schedule=cell.schedule.of_one_process)
     parts = Parts.of(cell, registry)
     data = load(parts.dataset, "train", files.data())
     traced = None

@@ -133,7 +133,8 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
         _stop([worker], grace=0)
         worker.trial.leave_end("timeout", f"stopped after {timeout:g} s")
         return True
-    if not (worker.trial.directory / "result.json").is_file():
+    said = ("result.json", "end.json")  # the latter by a worker that survived its own processes
+    if not any((worker.trial.directory / name).is_file() for name in said):
         worker.trial.leave_end("failed", worker.trial.cause(code))
     return True
 
