@@ -201,9 +201,8 @@ class ProjectionHead(LinearHead):
         _begin(self.embedding, 0.0, feature_dim**-0.5)
 
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
-        features = features.to(
-            torch.promote_types(features.dtype, torch.float32)
-        )  # a long sum: too coarse in bfloat16
+        # A long sum: too coarse in bfloat16.
+        features = features.to(torch.promote_types(features.dtype, torch.float32))
         with torch.autocast(features.device.type, enabled=False):
             logits = self.linear(features).squeeze(1)
             return DiscriminatorOutput(

@@ -5,6 +5,7 @@ The first runs the trial as one process would; the others train with it, and end
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,7 +27,7 @@ from ganbench.runs import continuing, held_data
 from ganbench.runs.held_data import Held
 from ganbench.training import checkpoints, readahead
 from ganbench.training.build import make_trainer
-from ganbench.util import files
+from ganbench.util import ending, files
 
 GRACE_SECONDS = 5.0  # for the others to end by themselves, once one has died
 PATIENCE = timedelta(days=7)  # while the first looks and keeps: who died is seen at once otherwise
@@ -107,6 +108,9 @@ def follow(trial: Trial, plugins: Registry, directory: Path, number: int) -> Non
 def _one(
     number: int, count: int, device: str, meeting: str, work: Callable[..., None], args: Any
 ) -> None:
+    for name in ("SIGINT", *ending.PATIENCE_SECONDS):  # all end at once, and none tells of another
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     backend = "gloo"
     if device.startswith("cuda"):
         torch.cuda.set_device(device_of(device, number))

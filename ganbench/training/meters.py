@@ -27,10 +27,6 @@ class Meter:
             self._sums[name] = self._sums[name] + term if name in self._sums else term
             self._counts[name] = self._counts.get(name, 0) + 1
 
-    def average(self, ranks: Ranks) -> None:
-        """Take the means over all processes' values in the place of this one's."""
-        self._sums = ranks.mean(self._sums)
-
     def means(self) -> dict[str, float]:
         """Return the means since the last reading, waiting for the device, and go on."""
         return {name: total.item() / self._counts[name] for name, total in self._sums.items()}
@@ -40,6 +36,13 @@ class Meter:
         means = self.means()
         self._sums, self._counts = {}, {}
         return means
+
+
+def average(meters: Sequence[Meter], ranks: Ranks) -> None:
+    """Put the means over all processes in the place of what each has measured."""
+    sums = {(i, name): sum for i, m in enumerate(meters) for name, sum in m._sums.items()}
+    for (i, name), mean in ranks.mean(sums).items():
+        meters[i]._sums[name] = mean
 
 
 def signals_of(player: Player, step: Step, boundary: float | None) -> Terms:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed
 
 from ganbench.errors import ContractError, ProcessLost, RunError
 from ganbench.records.training_settings import TrainingSettings
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class Ranks:
             for dtype in dict.fromkeys(p.dtype for p in parameters):
                 self._average([p for p in parameters if p.dtype == dtype])
 
-    def mean(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the means over all processes of scalars that each has under the same names."""
+    def mean(self, values: Mapping[K, Tensor]) -> dict[K, Tensor]:
+        """Return the means over all processes of scalars that each has under the same keys."""
         if self.count == 1 or not values:
             return dict(values)
         stacked = torch.stack([value.detach().double() for value in values.values()])

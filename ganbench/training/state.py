@@ -135,7 +135,7 @@ class Stateful:
 
         Of several processes all have to ask.
         """
-        drawn_from = {
+        drawn_from: PlainState = {
             "random": torch.get_rng_state(),
             "other_random": others_state(),
             "device_random": [device_state(device) for device in accelerators(self.device)],

@@ -27,7 +27,7 @@ from ganbench.training.batches import Batches
 from ganbench.training.changes import Changes
 from ganbench.training.game import Game, total
 from ganbench.training.log import Log
-from ganbench.training.meters import gradient_norm, signals_of
+from ganbench.training.meters import average, gradient_norm, signals_of
 from ganbench.training.micro_batches import MicroBatch
 from ganbench.training.optimizers import PlayerOptimizer
 from ganbench.training.phases import Phase
@@ -437,8 +437,7 @@ class Trainer:
         come apart.
         """
         with self.phase("logging"):
-            for meter in (self.log.d_meter, self.log.g_meter, self.log.signals):
-                meter.average(self.ranks)
+            average((self.log.d_meter, self.log.g_meter, self.log.signals), self.ranks)
             window = self.log.close(self.progress, seconds, iterations)
             self.ranks.check_alike([*self.game.g_parameters, *self.game.d_parameters])
         return window

@@ -15,6 +15,7 @@ from ganbench.config import benchmark_file, compatibility, plan
 from ganbench.contracts.losses import InputGradients, Regularizer
 from ganbench.default_plugins.architectures import DCGAN, MLP, ResNet
 from ganbench.default_plugins.losses import BCE, WGANGP
+from ganbench.default_plugins.transforms import TranslationCutout
 from ganbench.errors import ConfigError, DataError, GanbenchError, Incompatible
 from ganbench.models.parts import Parts, num_parameters
 from ganbench.records import cells, run_folder
@@ -262,6 +263,8 @@ LATER = {
     "init_from": InitialWeights(weights_sha256="0", players=("discriminator",)),
     "continues": Continued(training="0", kimg=1.0),
     "deterministic": True,
+    "processes": 2,
+    "batch_norm": "synchronised",
 }
 
 
@@ -316,6 +319,56 @@ def test_batch_that_makes_no_whole_pieces_is_refused(planned):
     text = changed(training="{batch_size: 10, micro_batch: 4}")
     with pytest.raises(ConfigError, match="a batch of 10 makes no whole pieces of 4"):
         planned(text)
+
+
+PROCESSES = "execution: {processes: 2}\n"
+
+
+def test_processes_count_in_ids_and_batch_norm_only_beside_them(planned):
+    alone = only(planned(TEXT))
+    assert only(planned(TEXT + "execution: {processes: 1}\n")).id == alone.id
+    synchronised = changed(training="{batch_size: 8, batch_norm: synchronised}")
+    local = changed(training="{batch_size: 8}")
+    assert only(planned(synchronised)).id == only(planned(local)).id
+    ids = {only(planned(text + PROCESSES)).id for text in (synchronised, local)}
+    assert len({*ids, only(planned(local)).id}) == 3
+    shared = only(planned(synchronised + PROCESSES)).schedule
+    assert (shared.processes, shared.batch_norm, shared.at_once) == (2, "synchronised", 4)
+
+
+@pytest.mark.parametrize(
+    ("training", "why"),
+    [
+        ("{batch_size: 9}", "a batch of 9 makes no equal shares for 2 processes; use a divisor"),
+        ("{batch_size: 12, micro_batch: 4}", "a share of 6 makes no whole pieces of 4; use a"),
+        (
+            "{batch_size: 8, batch_norm: synchronised, compile: default}",
+            "batch_norm: synchronised asks other processes amid a network, which training.compile",
+        ),
+    ],
+)
+def test_batches_that_processes_cannot_share_are_refused(planned, training, why):
+    with pytest.raises(ConfigError, match=why):
+        planned(changed(training=training) + PROCESSES)
+
+
+def test_what_needs_the_whole_batch_refuses_processes(planned, plugins):
+    cell = only(planned(TEXT))
+    parts = Parts.of(cell, plugins)
+    schedule = dataclasses.replace(cell.schedule, processes=2)
+    compatibility.check_parts(parts, schedule)
+    whole = type("Whole", (BCE,), {"whole_batch": True})()
+    mixing = type("Mixing", (DCGAN,), {"per_sample": False})()
+    watching = type(
+        "Watching", (TranslationCutout,), {"name": "watching", "observe": lambda self, step: None}
+    )
+    for part, why in (
+        ({"losses": (whole,)}, "^'bce' needs the whole batch at once, and execution.processes"),
+        ({"architecture": mixing}, "^D of architecture 'dcgan' looks at the whole batch, and exec"),
+        ({"transforms": (watching(),)}, "^transform 'watching' goes by the whole batches"),
+    ):
+        with pytest.raises(Incompatible, match=why):
+            compatibility.check_parts(dataclasses.replace(parts, **part), schedule)
 
 
 # What cells share

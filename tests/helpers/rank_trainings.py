@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganbench import LabeledImages, Loss, Step, Terms
 from ganbench.runs import processes
 from ganbench.training.ranks import Ranks
+from ganbench.training.state import TrainerState
 from ganbench.training.trainer import Trainer
 from helpers.tiny_trainer import data_of, trainer_of
 
@@ -35,15 +36,36 @@ class Hinge(Loss):
         return {"fooled": -step.fake.logits.mean()}
 
 
-def trained(count: int, folder: Path, make: Callable[..., Trainer], **how: Any) -> dict[str, Any]:
-    """Return windows and weights of a training by so many processes, as the first has them."""
+class Straying(Hinge):
+    """Moves weights by what each process draws for itself."""
+
+    name = "straying"
+
+    def after_generator_step(self, generator: nn.Module) -> None:
+        with torch.no_grad():
+            next(generator.parameters()).add_(torch.randn(()))
+
+
+def trained(
+    count: int,
+    folder: Path,
+    make: Callable[..., Trainer],
+    *,
+    draws: str = "whole",
+    again_at: int | None = None,
+    **how: Any,
+) -> dict[str, Any]:
+    """Return windows and weights of a training by so many processes, as the first has them.
+
+    `draws`: `whole` for losses that draw for the whole batch, or `own`. `again_at`: the iteration
+    after which another trainer goes on.
+    """
     kept = folder / f"{count}.pt"
     if count == 1:
-        _train(0, make, how, kept)
+        _train(0, make, how, kept, draws, again_at)
     else:
-        why = processes.together(
-            count, "cpu", _train, make, {**how, "processes": count}, kept, forks=True
-        )
+        how["processes"] = count
+        why = processes.together(count, "cpu", _train, make, how, kept, draws, again_at, forks=True)
         assert not why, why
     found: dict[str, Any] = torch.load(kept, weights_only=True)
     return found
@@ -63,11 +85,22 @@ def in_single(*losses: Any, **how: Any) -> Trainer:
     return trainer_of(*losses, **{"log_every": 1, "kimg": 0.008, **how})
 
 
-def _train(number: int, make: Callable[..., Trainer], how: dict[str, Any], kept: Path) -> None:
+def _train(
+    number: int,
+    make: Callable[..., Trainer],
+    how: dict[str, Any],
+    kept: Path,
+    draws: str,
+    again_at: int | None,
+) -> None:
     torch.set_num_threads(1)
     try:
         trainer = make(**how)
-        with _whole_draws(trainer.ranks):
+        with _whole_draws(trainer.ranks) if draws == "whole" else nullcontext():
+            if again_at is not None:
+                state = _state_after(trainer, again_at)
+                trainer = make(**how)
+                trainer.restore(state)
             result = trainer.run()
     finally:
         torch.set_default_dtype(torch.float32)
@@ -77,6 +110,13 @@ def _train(number: int, make: Callable[..., Trainer], how: dict[str, Any], kept:
         buffers = [b for player in players for b in player.buffers()]
         weights = [p.detach() for player in players for p in player.parameters()]
         torch.save({"windows": windows, "weights": weights, "buffers": buffers}, kept)
+
+
+def _state_after(trainer: Trainer, iterations: int) -> TrainerState:
+    for _ in range(iterations):
+        trainer.iterate()
+        trainer.close_window(1.0, 1)
+    return TrainerState.from_plain(trainer.state().plain())
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def test_run_outlives_what_a_loss_does_to_its_trial(text: str, tmp_path: Path) -
 def test_workers_and_commands_bound_their_wait_for_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[int] = []
     monkeypatch.setattr(lingering, "end_soon", told.append)
-    monkeypatch.setattr(worker, "run", lambda directory: 3)
+    monkeypatch.setattr(worker, "run", lambda directory, **how: 3)
     monkeypatch.setattr(worker.gc, "freeze", lambda: None)
     assert worker.main(["anywhere"]) == 3
     monkeypatch.setattr(cli.signal, "signal", lambda *of: None)

@@ -157,6 +157,19 @@ def test_gpus_are_dealt_out_where_trials_run_side_by_side(
     assert runner._gpus(device, jobs) == dealt
 
 
+@pytest.mark.parametrize(
+    ("visible", "jobs", "dealt"),
+    [("0,1,2,3", 2, ("0,1", "2,3")), ("4,5,6", 2, ()), ("0,1", 1, ())],
+)
+def test_processes_of_a_trial_have_a_gpu_each(
+    monkeypatch: pytest.MonkeyPatch, visible: str, jobs: int, dealt: tuple
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert runner._gpus("cuda:0", jobs, each=2) == dealt
+    with pytest.raises(RunError, match=r"^execution.processes: 5 asks for GPUs 0 to 4, and there"):
+        runner._gpus("cuda:0", jobs, each=5)
+
+
 def test_threads_are_the_trial_s_share_of_cores(
     tmp_path: Path, plugins: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
