@@ -123,7 +123,8 @@ def _one_of_them(number: int, directory: Path) -> None:
             trial = Trial.read(directory / TRIAL)
             torch.set_num_threads(_threads(trial))
             plugins = registry.load(trial.plugins, rehearse=False)
-            processes.follow(trial, plugins, directory, number)
+            with yielding(trial.threads):
+                processes.follow(trial, plugins, directory, number)
     lingering.end_soon(0)
 
 

@@ -25,7 +25,7 @@ from ganbench.records.run_folder import TRIAL, Trial
 from ganbench.registry.registry import Registry
 from ganbench.runs import continuing, held_data
 from ganbench.runs.held_data import Held
-from ganbench.training import checkpoints, readahead
+from ganbench.training import checkpoints, readahead, torch_settings
 from ganbench.training.build import make_trainer
 from ganbench.util import ending, files
 
@@ -82,6 +82,8 @@ def follow(trial: Trial, plugins: Registry, directory: Path, number: int) -> Non
     """Train with the first process, from wherever that goes on, and leave all else to it."""
     cell = trial.cell
     assert cell is not None
+    if cell.schedule.deterministic:
+        torch_settings.be_deterministic()
     parts = Parts.of(cell, plugins)
     data = load(parts.dataset, "train", files.data())
     trainer = make_trainer(cell, parts, data, trial.seed, device_of(trial.device, number))
