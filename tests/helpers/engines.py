@@ -13,7 +13,7 @@ import sysconfig
 import tempfile
 import venv
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -185,14 +185,20 @@ class Many:
         return Counter(self.count.read_text("utf-8").split() if self.count.exists() else [])
 
 
-def nothing_is_lost_or_done_twice(many: Many, workers: Callable[[], list[int]]) -> None:
+def nothing_is_lost_or_done_twice(many: Many) -> None:
     """Kill a worker of the engine in the middle of many trials, and count them at the end."""
+
+    def at_work() -> list[int]:
+        return processes_with("ganbench.worker", str(many.run))
+
     process = many.begin(TRIALS)
     try:
         wait_until(lambda: len(many.results()) >= TRIALS // 4, process, seconds=3600)
         before = set(many.results())
-        wait_until(workers, process)
-        os.kill(workers()[0], signal.SIGKILL)
+        ended = at_work()
+        wait_until(lambda: set(at_work()) - set(ended), process, seconds=300)
+        (begun_since, *_) = set(at_work()) - set(ended)
+        os.kill(parent_of(begun_since), signal.SIGKILL)
         code = process.wait(timeout=3600)
     finally:
         end(process)

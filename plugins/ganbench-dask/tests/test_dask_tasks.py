@@ -45,16 +45,12 @@ def made(folder, python, **options):
     return engines.Many(folder, python, "ganbench-dask", execution, {})
 
 
-def workers():
-    return engines.processes_with("multiprocessing", "spawn_main")
-
-
 def test_kit(python, tmp_path):
     engines.passes_the_kit(python, "ganbench-dask", "Dask()", tmp_path)
 
 
 def test_nothing_is_lost(python, tmp_path):
-    engines.nothing_is_lost_or_done_twice(made(tmp_path, python), workers)
+    engines.nothing_is_lost_or_done_twice(made(tmp_path, python))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

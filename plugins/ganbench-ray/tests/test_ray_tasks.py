@@ -21,16 +21,12 @@ def made(folder, python):
     return engines.Many(folder, python, "ganbench-ray", execution, SURROUNDINGS)
 
 
-def workers():
-    return engines.processes_with("ray::trial_of_ganbench")
-
-
 def test_kit(python, tmp_path):
     engines.passes_the_kit(python, "ganbench-ray", "Ray()", tmp_path, **SURROUNDINGS)
 
 
 def test_nothing_is_lost(python, tmp_path):
-    engines.nothing_is_lost_or_done_twice(made(tmp_path, python), workers)
+    engines.nothing_is_lost_or_done_twice(made(tmp_path, python))
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -34,10 +34,6 @@ def queued(surroundings):
     return found.stdout.decode().split()
 
 
-def workers():
-    return engines.processes_with("submitit.core._submit")
-
-
 def test_kit_with_local_jobs(python, tmp_path):
     plugin = 'Submitit(cluster="local", minutes=5)'
     engines.passes_the_kit(python, "ganbench-submitit", plugin, tmp_path)
@@ -45,12 +41,14 @@ def test_kit_with_local_jobs(python, tmp_path):
 
 def test_local_jobs_lose_nothing(python, tmp_path):
     many = made(tmp_path, python, cluster="local", minutes=30)
-    engines.nothing_is_lost_or_done_twice(many, workers)
+    engines.nothing_is_lost_or_done_twice(many)
+    assert "it is sent once more" in many.log
 
 
 def test_slurm_loses_nothing(python, slurm, tmp_path):
     many = made(tmp_path, python, slurm, minutes=30, memory_gb=0.5)
-    engines.nothing_is_lost_or_done_twice(many, workers)
+    engines.nothing_is_lost_or_done_twice(many)
+    assert "it is sent once more" in many.log
 
 
 @pytest.mark.parametrize("cluster", ["local", "slurm"])
