@@ -33,6 +33,8 @@ class Execution:
     callbacks: tuple[PluginChoice, ...] = ()
     keep: Kept = "model"  #: of a trial that is done
     keep_state: bool = False  #: of each training that ended, to be gone on from
+    named_device: bool = False  #: whether one GPU was asked for by its number
+    own_gpus: bool = False  #: whether each of the trials at a time has GPUs to itself
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,7 @@ def begin(
         arguments.overrides,
         prepared.plugins,
         jobs or prepared.config.run.execution.jobs,
+        named_device=":" in arguments.device,
     )
     directory = out or runner.default_directory(prepared.plan.name)
     return runner.create(directory, prepared.plan, order, prepared.registry)

@@ -57,6 +57,7 @@ class Order:
     overrides: tuple[str, ...]
     plugins: tuple[str, ...]
     jobs: int
+    named_device: bool = False  #: whether one GPU was asked for by its number
 
 
 class Observer:
@@ -245,7 +246,9 @@ def _run_trials(
     resources = Resources(
         jobs=execution.jobs,
         threads=execution.threads,
-        devices=_gpus(run.plan.device, execution.jobs, run.plan.processes),
+        devices=_gpus(
+            run.plan.device, execution.jobs, run.plan.processes, named=execution.named_device
+        ),
         timeout_seconds=execution.timeout,
         cwd=cwd,
     )
@@ -304,20 +307,22 @@ def _each(finished: Iterable[TrialRef]) -> Iterator[TrialRef]:
         yield trial
 
 
-def _gpus(device: str, jobs: int, each: int = 1) -> tuple[str, ...]:
+def _gpus(device: str, jobs: int, each: int = 1, *, named: bool = False) -> tuple[str, ...]:
     """Return the GPUs to deal out, where trials run side by side and there are several.
 
-    `each`: how many a trial takes, which are dealt out as one. Raises RunError where there are not
-    as many.
+    `each`: how many a trial takes, which are dealt out as one. `named`: whether the device was
+    asked for by its number, which then has all trials. Raises RunError where there are not as many.
     """
     if not device.startswith("cuda"):
         return ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = (
-        visible.split(",")
-        if visible
-        else [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
-    )
+    here = [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
+    names = visible.split(",") if visible else here
+    if len(names) > len(here):
+        raise RunError(
+            f"CUDA_VISIBLE_DEVICES={visible}: names {len(names)} GPUs, and torch finds "
+            f"{len(here)} of them; leave out those that are not there"
+        )
     first = int(device.partition(":")[2] or 0)
     if each > 1 and first + each > len(names):
         raise RunError(
@@ -325,7 +330,13 @@ def _gpus(device: str, jobs: int, each: int = 1) -> tuple[str, ...]:
             f"are {len(names)}; lower it, or add --device cpu"
         )
     sets = [",".join(names[i : i + each]) for i in range(0, len(names) - each + 1, each)]
-    return tuple(sets) if jobs > 1 and len(sets) > 1 and first == 0 else ()
+    return tuple(sets) if jobs > 1 and len(sets) > 1 and not (named or first) else ()
+
+
+def _own_gpus(planned: Plan, order: Order) -> bool:
+    """Return whether each of the trials at a time has GPUs to itself, of several."""
+    dealt = _gpus(planned.device, order.jobs, planned.processes, named=order.named_device)
+    return order.jobs <= len(dealt)
 
 
 def _same(run: Run, planned: Plan, order: Order) -> Run:
@@ -335,7 +346,7 @@ def _same(run: Run, planned: Plan, order: Order) -> Run:
             f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is "
             f"plan {planned.id}); nothing was overwritten: name another folder with --out"
         )
-    then, now = map(_beside_the_plan, (run.info, replace(run.info, **_as_asked(order))))
+    then, now = map(_beside_the_plan, (run.info, replace(run.info, **_as_asked(order, planned))))
     if others := [name for name, value in now.items() if then[name] != value]:
         logger.warning(
             "%s: goes on with %s as it was begun, which is not what is asked for now; name another "
@@ -348,12 +359,16 @@ def _same(run: Run, planned: Plan, order: Order) -> Run:
 
 def _beside_the_plan(info: RunInfo) -> dict[str, str]:
     """Return what a run is begun with beside what decides its cells, as texts that compare."""
-    execution = {k: v for k, v in asdict(info.execution).items() if k not in ("plugins", "threads")}
+    execution = {
+        k: v
+        for k, v in asdict(info.execution).items()
+        if k not in ("plugins", "threads", "own_gpus")
+    }
     found = {"gate": info.gate, "reporters": list(map(asdict, info.reporters)), **execution}
     return {name: json.dumps(value, sort_keys=True, default=str) for name, value in found.items()}
 
 
-def _as_asked(order: Order) -> dict[str, Any]:
+def _as_asked(order: Order, planned: Plan) -> dict[str, Any]:
     """Return what the file and the command line say of a run beside its plan."""
     settings = order.config.run
     share = max(1, machine.cores() // order.jobs)
@@ -366,6 +381,8 @@ def _as_asked(order: Order) -> dict[str, Any]:
             checkpoint=settings.execution.checkpoint,
             keep=settings.execution.keep,
             keep_state=settings.execution.keep_state,
+            named_device=order.named_device,
+            own_gpus=_own_gpus(planned, order),
             plugins=tuple(map(_absolute, order.plugins)),
             callbacks=tuple(map(_choice, settings.callbacks)),
         ),
@@ -389,7 +406,7 @@ def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
         overrides=order.overrides,
         machine=provenance.hardware(planned.device),
         provenance=provenance.describe(registry, order.config_path),
-        **_as_asked(order),
+        **_as_asked(order, planned),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import runner
+from ganbench.runs.runner import Order
 from ganbench.util import machine
 
 
@@ -164,10 +165,51 @@ def test_gpus_are_dealt_out_where_trials_run_side_by_side(
 def test_processes_of_a_trial_have_a_gpu_each(
     monkeypatch: pytest.MonkeyPatch, visible: str, jobs: int, dealt: tuple
 ) -> None:
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", *(f"cuda:{i}" for i in range(4))])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert runner._gpus("cuda:0", jobs, each=2) == dealt
     with pytest.raises(RunError, match=r"^execution.processes: 5 asks for GPUs 0 to 4, and there"):
         runner._gpus("cuda:0", jobs, each=5)
+
+
+def test_a_gpu_that_was_named_has_all_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0", "cuda:1"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert runner._gpus("cuda:0", 2) == ("0", "1")
+    assert runner._gpus("cuda:0", 2, named=True) == ()
+
+
+def test_gpus_that_are_not_there_are_not_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
+    with pytest.raises(RunError, match=r"^CUDA_VISIBLE_DEVICES=0,7: names 2 GPUs, and torch finds"):
+        runner._gpus("cuda:0", 2)
+    assert runner._gpus("cpu", 2) == ()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "gpus", "named", "alone"),
+    [(1, 1, False, True), (2, 2, False, True), (3, 2, False, False), (2, 2, True, False)],
+)
+def test_a_trial_is_alone_that_has_its_gpu_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    plugins: Registry,
+    jobs: int,
+    gpus: int,
+    named: bool,
+    alone: bool,
+) -> None:
+    there = ["cpu", *(f"cuda:{i}" for i in range(gpus))]
+    monkeypatch.setattr(machine, "devices", lambda: there)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    run = started(tmp_path, plugins, tiny.TINY, jobs=jobs)
+    asked = Order(None, tmp_path, None, (), (), jobs, named)  # type: ignore[arg-type]
+    on_gpus = replace(run.plan, device="cuda:0")
+    execution = replace(run.info.execution, own_gpus=runner._own_gpus(on_gpus, asked))
+    assert {
+        trial.alone for trial in replace(run, info=replace(run.info, execution=execution)).trials
+    } == {alone}
 
 
 def test_threads_are_the_trial_s_share_of_cores(
