@@ -27,7 +27,7 @@ from ganbench.config import benchmark_file, plan
 from ganbench.records.run_folder import RESULT
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
-from ganbench.runs import runner
+from ganbench.runs import beginning, runner
 from ganbench.testing.fixtures import trials
 from ganbench.util import files
 
@@ -76,7 +76,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Planned:
-    order: runner.Order
+    order: beginning.Order
     plan: plan.Plan
     plugins: Registry
 
@@ -94,11 +94,11 @@ def planned(
     seconds = time.perf_counter() - started
     if tell:
         common.say("plan", cells=len(made.cells), seconds=seconds, imports="not counted")
-    return Planned(runner.Order(asked, file, None, (), (), 1), made, plugins)
+    return Planned(beginning.Order(asked, file, None, (), (), 1), made, plugins)
 
 
 def shown(out: Path, asked: Planned) -> None:
-    run = runner.create(out, asked.plan, asked.order, asked.plugins)
+    run = beginning.create(out, asked.plan, asked.order, asked.plugins)
     for number, outcome in enumerate(run.outcomes()):
         outcome.directory.mkdir()
         finish(outcome.directory, number)
@@ -118,7 +118,7 @@ def shown(out: Path, asked: Planned) -> None:
 
 def carried_out(plugins: Registry, out: Path, folder: Path, count: int) -> None:
     asked = planned(plugins, folder, count // 10, 10, tell=False)
-    run = runner.create(out, asked.plan, asked.order, plugins)
+    run = beginning.create(out, asked.plan, asked.order, plugins)
     began = time.perf_counter()
     runner.execute(run, _Instantly(plugins))  # type: ignore[arg-type]
     seconds = time.perf_counter() - began

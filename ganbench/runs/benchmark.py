@@ -192,11 +192,11 @@ def begin(
     prepared: Prepared, arguments: BenchmarkArguments, *, jobs: int | None, out: Path | None
 ) -> Run:
     """Write the run's folder with everything but results in it, and return the run."""
-    from ganbench.runs import runner
+    from ganbench.runs import beginning
 
     if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1):
         raise ConfigError(f"jobs: expected a whole number of at least 1, found {shown(jobs)}")
-    order = runner.Order(
+    order = beginning.Order(
         prepared.config,
         arguments.file,
         arguments.profile,
@@ -205,8 +205,8 @@ def begin(
         jobs or prepared.config.run.execution.jobs,
         named_device=":" in arguments.device,
     )
-    directory = out or runner.default_directory(prepared.plan.name)
-    return runner.create(directory, prepared.plan, order, prepared.registry)
+    directory = out or beginning.default_directory(prepared.plan.name)
+    return beginning.create(directory, prepared.plan, order, prepared.registry)
 
 
 def report(

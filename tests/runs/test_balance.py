@@ -11,7 +11,7 @@ from helpers import tiny
 from ganbench import ImageSpec
 from ganbench.config import benchmark_file, compatibility, plan
 from ganbench.models.label_source import LabelSource
-from ganbench.runs import runner
+from ganbench.runs import beginning, runner
 
 TEXT = tiny.INLINE
 
@@ -66,8 +66,8 @@ def test_a_cell_with_both_is_judged_and_its_protocol_says_so(tmp_path, plugins):
         overrides=(CONCAT, "training.batches=balanced", "evaluation.labels=uniform"),
     )
     planned = plan.make(asked, plugins, device="cpu")
-    order = runner.Order(asked, path, None, (), (), 1)
-    run = runner.create(tmp_path / "run", planned, order, plugins)
+    order = beginning.Order(asked, path, None, (), (), 1)
+    run = beginning.create(tmp_path / "run", planned, order, plugins)
     for outcome in runner.execute(run, plugins):
         assert outcome.status == "ok", outcome.reason
         said = [protocol.get("sampler") for protocol in outcome.result.protocols.values()]

@@ -13,7 +13,7 @@ from ganbench.errors import ConfigError, DataError
 from ganbench.models.saved import files as saved
 from ganbench.records.run_folder import Run
 from ganbench.registry.registry import Registry
-from ganbench.runs import leaving, runner
+from ganbench.runs import beginning, leaving, runner
 
 MODEL = {"model.safetensors", "config.json", "README.md"}
 PICTURES = {"samples.png", "curves.png", "progress.gif"}
@@ -26,8 +26,8 @@ def started(tmp_path: Path, plugins: Registry, keep: str) -> Run:
     path = tiny.write(tmp_path, ONE.replace("KEPT", keep))
     found = benchmark_file.load(path, plugins)
     planned = plan.make(found, plugins, device="cpu")
-    asked = runner.Order(found, path, None, (), (), 1)
-    return runner.create(tmp_path / "run", planned, asked, plugins)
+    asked = beginning.Order(found, path, None, (), (), 1)
+    return beginning.create(tmp_path / "run", planned, asked, plugins)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,7 @@ from ganbench.records import run_folder
 from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
-from ganbench.runs import runner
-from ganbench.runs.runner import Order
+from ganbench.runs import beginning, dealing, runner
 from ganbench.util import machine
 
 
@@ -28,8 +27,8 @@ def started(tmp_path: Path, plugins: Registry, text: str = tiny.INLINE, **order:
     path = tiny.write(tmp_path, text)
     found = benchmark_file.load(path, plugins)
     planned = plan.make(found, plugins, device="cpu")
-    asked = runner.Order(found, path, None, (), (), order.get("jobs", 1))
-    return runner.create(tmp_path / "run", planned, asked, plugins)
+    asked = beginning.Order(found, path, None, (), (), order.get("jobs", 1))
+    return beginning.create(tmp_path / "run", planned, asked, plugins)
 
 
 def test_run_with_the_inline_executor_gives_every_trial_a_result(
@@ -138,56 +137,6 @@ def test_executor_gets_paths_and_resources_alone(tmp_path: Path, plugins: Regist
 
 
 @pytest.mark.parametrize(
-    ("device", "jobs", "visible", "dealt"),
-    [
-        ("cpu", 2, None, ()),
-        ("cuda:0", 1, None, ()),
-        ("cuda:0", 2, None, ("0", "1")),
-        ("cuda:0", 2, "4,7", ("4", "7")),
-        ("cuda:0", 2, "4", ()),
-        ("cuda:1", 2, None, ()),  # one GPU was asked for by name
-    ],
-)
-def test_gpus_are_dealt_out_where_trials_run_side_by_side(
-    monkeypatch: pytest.MonkeyPatch, device: str, jobs: int, visible: str | None, dealt: tuple
-) -> None:
-    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0", "cuda:1"])
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert runner._gpus(device, jobs) == dealt
-
-
-@pytest.mark.parametrize(
-    ("visible", "jobs", "dealt"),
-    [("0,1,2,3", 2, ("0,1", "2,3")), ("4,5,6", 2, ()), ("0,1", 1, ())],
-)
-def test_processes_of_a_trial_have_a_gpu_each(
-    monkeypatch: pytest.MonkeyPatch, visible: str, jobs: int, dealt: tuple
-) -> None:
-    monkeypatch.setattr(machine, "devices", lambda: ["cpu", *(f"cuda:{i}" for i in range(4))])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert runner._gpus("cuda:0", jobs, each=2) == dealt
-    with pytest.raises(RunError, match=r"^execution.processes: 5 asks for GPUs 0 to 4, and there"):
-        runner._gpus("cuda:0", jobs, each=5)
-
-
-def test_a_gpu_that_was_named_has_all_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0", "cuda:1"])
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert runner._gpus("cuda:0", 2) == ("0", "1")
-    assert runner._gpus("cuda:0", 2, named=True) == ()
-
-
-def test_gpus_that_are_not_there_are_not_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0"])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,7")
-    with pytest.raises(RunError, match=r"^CUDA_VISIBLE_DEVICES=0,7: names 2 GPUs, and torch finds"):
-        runner._gpus("cuda:0", 2)
-    assert runner._gpus("cpu", 2) == ()
-
-
-@pytest.mark.parametrize(
     ("jobs", "gpus", "named", "alone"),
     [(1, 1, False, True), (2, 2, False, True), (3, 2, False, False), (2, 2, True, False)],
 )
@@ -204,9 +153,8 @@ def test_a_trial_is_alone_that_has_its_gpu_to_itself(
     monkeypatch.setattr(machine, "devices", lambda: there)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     run = started(tmp_path, plugins, tiny.TINY, jobs=jobs)
-    asked = Order(None, tmp_path, None, (), (), jobs, named)  # type: ignore[arg-type]
-    on_gpus = replace(run.plan, device="cuda:0")
-    execution = replace(run.info.execution, own_gpus=runner._own_gpus(on_gpus, asked))
+    own_gpus = dealing.own_gpus("cuda:0", jobs, named=named)
+    execution = replace(run.info.execution, own_gpus=own_gpus)
     assert {
         trial.alone for trial in replace(run, info=replace(run.info, execution=execution)).trials
     } == {alone}
@@ -230,10 +178,10 @@ def test_default_directory_is_counted_on_where_it_is_taken(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("ganbench.runs.provenance.now", lambda: "2026-01-02T03:04:05+00:00")
-    first = runner.default_directory("x")
+    first = beginning.default_directory("x")
     assert str(first) == "results/x/2026-01-02-030405"
     assert first.is_dir()
-    assert runner.default_directory("x").name == "2026-01-02-030405-2"
+    assert beginning.default_directory("x").name == "2026-01-02-030405-2"
 
 
 def test_run_directory_reads_back_as_it_was_planned(tmp_path: Path, plugins: Registry) -> None:

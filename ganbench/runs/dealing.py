@@ -1,0 +1,52 @@
+"""Which GPUs a run's trials are dealt, where there are several."""
+
+from __future__ import annotations
+
+import os
+
+from ganbench.errors import RunError
+from ganbench.records.run_folder import Run
+from ganbench.util import machine
+
+
+def require_device(run: Run) -> None:
+    """Raise RunError where the run's device is not here, before the first trial fails for it."""
+    device, here = run.plan.device, machine.devices()
+    if device not in here:
+        name = run.info.machine.device_name
+        raise RunError(
+            f"{run.directory}: it was begun on {device} ({name}), and this machine has "
+            f"{', '.join(here)}; go on with it where there is such a device, or begin a new run "
+            "with another --out"
+        )
+
+
+def gpus(device: str, jobs: int, each: int = 1, *, named: bool = False) -> tuple[str, ...]:
+    """Return the GPUs to deal out, where trials run side by side and there are several.
+
+    `each`: how many a trial takes, which are dealt out as one. `named`: whether the device was
+    asked for by its number, which then has all trials. Raises RunError where there are not as many.
+    """
+    if not device.startswith("cuda"):
+        return ()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    here = [d.removeprefix("cuda:") for d in machine.devices() if d.startswith("cuda:")]
+    names = visible.split(",") if visible else here
+    if len(names) > len(here):
+        raise RunError(
+            f"CUDA_VISIBLE_DEVICES={visible}: names {len(names)} GPUs, and torch finds "
+            f"{len(here)} of them; leave out those that are not there"
+        )
+    first = int(device.partition(":")[2] or 0)
+    if each > 1 and first + each > len(names):
+        raise RunError(
+            f"execution.processes: {each} asks for GPUs {first} to {first + each - 1}, and there "
+            f"are {len(names)}; lower it, or add --device cpu"
+        )
+    sets = [",".join(names[i : i + each]) for i in range(0, len(names) - each + 1, each)]
+    return tuple(sets) if jobs > 1 and len(sets) > 1 and not (named or first) else ()
+
+
+def own_gpus(device: str, jobs: int, each: int = 1, *, named: bool = False) -> bool:
+    """Return whether each of the trials at a time has GPUs to itself, of several."""
+    return jobs <= len(gpus(device, jobs, each, named=named))
