@@ -104,6 +104,7 @@ class TrainerState:
         by_name = {FORMER_KEYS.get(key, key): value for key, value in found.items()}
         by_name.setdefault("other_random", {})
         by_name.setdefault("plugins_on_cpu", ())
+        by_name.setdefault("others", ())
         values = {field.name: by_name[field.name] for field in fields(cls)}
         progress = Progress(**values.pop("progress"))
         windows = [Window(**window) for window in values.pop("windows")]

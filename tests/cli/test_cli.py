@@ -275,8 +275,8 @@ def test_doctor_and_datasets_speak_json(tmp_path: Path) -> None:
 def test_doctor_says_that_a_device_does_not_compute(monkeypatch) -> None:
     monkeypatch.setattr(gpus, "fault", lambda device: "AcceleratorError: no kernel image")
     monkeypatch.setattr(gpus, "remarks", lambda: ["cuda:1 is used by other programs"])
-    done = CliRunner().invoke(cli, ["doctor"])
-    assert done.exit_code == 2
+    done = CliRunner().invoke(cli, ["doctor"], standalone_mode=False)
+    assert done.return_value == 2
     assert (
         "cpu does not compute (AcceleratorError: no kernel image): install a torch" in done.output
     )

@@ -1,8 +1,15 @@
-"""A whole trial on a disguised device: trained, drawn, looked at, judged and gone on with."""
+"""A whole trial on a disguised device: trained, drawn, looked at, judged and gone on with.
+
+Autograd counts the devices at its first backward, so that all of this happens in a process of its
+own, which the last test starts.
+"""
 
 from __future__ import annotations
 
 import copy
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +31,12 @@ ONE = tiny.INLINE.replace("loss: [bce, lsgan]", "loss: [bce]").replace(
 )
 
 
+OWN_PROCESS = "GANBENCH_TEST_FAKE_GPU"
+in_a_process_of_its_own = pytest.mark.skipif(
+    OWN_PROCESS not in os.environ, reason="in the process that the last test of the file starts"
+)
+
+
 @pytest.fixture
 def beside_the_cpu(monkeypatch) -> str:
     name = str(fake_gpu.device())
@@ -42,6 +55,7 @@ def run(folder: Path, device: str) -> dict[str, Any]:
     return found
 
 
+@in_a_process_of_its_own
 def test_a_trial_finds_on_a_device_what_it_finds_on_the_cpu(tmp_path, beside_the_cpu):
     expected = run(tmp_path / "cpu", "cpu")
     with fake_gpu.working() as log:
@@ -58,6 +72,7 @@ def test_a_trial_finds_on_a_device_what_it_finds_on_the_cpu(tmp_path, beside_the
         assert one["values"] == pytest.approx(other["values"], rel=1e-4)
 
 
+@in_a_process_of_its_own
 def test_a_run_whose_device_is_gone_is_refused_before_its_first_trial(
     tmp_path, beside_the_cpu, monkeypatch
 ):
@@ -92,6 +107,7 @@ def as_a_file_gives_it(state: TrainerState) -> dict[str, Any]:
     return copy.deepcopy(on_device(state.plain(), torch.device("cpu")))
 
 
+@in_a_process_of_its_own
 def test_what_plugins_keep_comes_back_where_it_was():
     where = fake_gpu.device()
     with fake_gpu.working():
@@ -112,6 +128,7 @@ def test_what_plugins_keep_comes_back_where_it_was():
         assert all(torch.equal(a.detach().cpu(), b.detach().cpu()) for a, b in pairs)
 
 
+@in_a_process_of_its_own
 def test_checkpoints_of_before_bring_everything_to_the_device():
     where = fake_gpu.device()
     with fake_gpu.working():
@@ -132,6 +149,7 @@ HOWS = [
 ]
 
 
+@in_a_process_of_its_own
 @pytest.mark.parametrize("how", HOWS, ids=str)
 def test_iterations_copy_nothing_and_wait_for_nothing(how):
     with fake_gpu.working() as log:
@@ -145,3 +163,13 @@ def test_iterations_copy_nothing_and_wait_for_nothing(how):
     assert not log.to_device
     assert not log.waits
     assert log.convolutions
+
+
+@pytest.mark.skipif(OWN_PROCESS in os.environ, reason="it is this process that is started")
+def test_all_of_this_in_a_process_of_its_own():
+    fake_gpu.device()  # skips where torch has no such backends
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__]
+    surroundings = {**os.environ, OWN_PROCESS: "1"}
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "9 passed, 1 skipped" in done.stdout

@@ -20,7 +20,8 @@ LOW_DISK = 2e9
 def command(as_json: bool) -> int:
     """Show versions, device, threads, cores, disk, data, plugins, and what would be slow.
 
-    Exit code 2 where a plugin cannot be loaded or a data set is damaged.
+    Exit code 2 where a plugin cannot be loaded, a data set is damaged or the device does not
+    compute.
     """
     found = examine()
     if as_json:
