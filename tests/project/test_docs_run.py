@@ -139,6 +139,10 @@ def typed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     home = tiny.surroundings(HOME=str(folder), GITHUB_STEP_SUMMARY=str(folder / "summary.md"))
     if program == "ganbench" and words[0] == "run":
         words += [part for setting in SHORT for part in ("--set", setting)]
+    if program == "pytest" and any(word.startswith("--ganbench=") for word in words):
+        asked = [word.partition("=")[2] for word in words if word.startswith("--ganbench-args=")]
+        asked += [f"--set {setting}" for setting in SHORT]
+        words.append(f"--ganbench-args={' '.join(asked)}")
     if words[:2] == ["baseline", "update"]:
         committed(folder / words[2])
     if program == "python":
