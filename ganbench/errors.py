@@ -80,7 +80,8 @@ def noting(note: Callable[[], str]) -> Iterator[None]:
     except (Diverged, *INTERRUPTIONS):
         raise
     except BaseException as error:
-        error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # add_note is Python 3.11's
+        # As `add_note` does, which Python 3.10 has not.
+        error.__notes__ = [*getattr(error, "__notes__", ()), note()]  # type: ignore[attr-defined]
         raise
 
 

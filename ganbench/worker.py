@@ -18,6 +18,7 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
+from ganbench.contracts.executors import ASKED_TO_END
 from ganbench.errors import (
     INTERRUPTIONS,
     OUT_OF_MEMORY,
@@ -55,9 +56,6 @@ IMPORTED_LATE = (  # by most trials, beside the built-in plugins
 )
 
 
-ENDED = 128 + 15  # the exit code of a worker that was asked to end, and did so by itself
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the trial that the command line names, and return the exit code: 0, 3, or 143."""
     parser = argparse.ArgumentParser(prog="python -m ganbench.worker", description=__doc__)
@@ -74,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code = run(arguments.directory, forks=sys.platform == "linux")
     except Terminated:
-        code = ENDED  # once a checkpoint was kept
+        code = ASKED_TO_END  # once a checkpoint was kept
     lingering.end_soon(code)
     gc.freeze()  # else Python looks for cycles among all objects as it ends, for half a second
     return code

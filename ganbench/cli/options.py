@@ -46,6 +46,11 @@ def names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
     return [name.strip() for name in re.split(r",(?![^()]*\))", value)]
 
 
+def key_values(what: str) -> Callable[[F], F]:
+    """Return `-o KEY=VALUE` as `settings`; `what` says what it is of."""
+    return click.option("-o", "--option", "settings", multiple=True, metavar="KEY=VALUE", help=what)
+
+
 columns = click.option(
     "--columns",
     callback=names,

@@ -30,6 +30,7 @@ RUN_MODULE = (
     "import runpy, sys; sys.path[:] = sys.path[not sys.path[0]:]; "
     "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
 )
+ASKED_TO_END = 128 + signal.SIGTERM  # exit code of a worker that was, and did so by itself
 _log = logging.getLogger(__name__)
 
 
@@ -76,7 +77,7 @@ class TrialRef:
             name = signal.Signals(-code).name if known else f"signal {-code}"
             hint = ", perhaps by the kernel for want of memory" if name == "SIGKILL" else ""
             return f"the worker was ended by {name}{hint}"
-        if code == 128 + signal.SIGTERM:
+        if code == ASKED_TO_END:
             return "the worker was asked by a signal to end; a training goes on where it was kept"
         try:
             lines = self.log.read_text("utf-8", "replace").strip().splitlines()

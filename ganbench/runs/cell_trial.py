@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ from ganbench.records.run_folder import (
     FORESEEN,
     OPEN_WINDOW,
     STATE,
-    TRIAL,
     WINDOWS,
     Trial,
     pictures_in,
@@ -54,7 +53,7 @@ from ganbench.runs.judging import judged, loading
 from ganbench.runs.looks import Looks
 from ganbench.runs.sampled import Sampled, Samplers, beside
 from ganbench.runs.trial_pictures import Gallery
-from ganbench.training import checkpoints, diagnosis, readahead
+from ganbench.training import diagnosis, readahead
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import ending, files, gpus
@@ -113,13 +112,7 @@ class CellTrial:
         self.callbacks = Callbacks(callbacks, accelerators(self.trainer.device))
         for kind in calibration.not_renewed(self.trainer.generator):
             logger.warning("%s: %s", kind, calibration.NOT_RENEWED)
-        self.kept = checkpoints.Checkpoints(
-            directory / checkpoints.NAME,
-            (directory / TRIAL).read_text("utf-8"),
-            trial.checkpoint,
-            asdict(held),
-            lambda known: held_data.check(Held(**known), held),
-        )
+        self.kept = continuing.kept(trial, directory, held)
         self.state = replace(self.kept, path=directory / STATE, every_seconds=math.inf)
 
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -23,14 +23,14 @@ from ganbench.errors import ConfigError, DataChanged, RunError
 from ganbench.models.parts import Parts
 from ganbench.records.cells import CONTINUED, JUDGING, NAMES, Cell, Plan, canonical_json, fields_of
 from ganbench.records.results import Environment
-from ganbench.records.run_folder import STATE, TRIAL, Run, TrialOutcome
+from ganbench.records.run_folder import STATE, TRIAL, Run, Trial, TrialOutcome
 from ganbench.records.schedules import Schedule
 from ganbench.records.status import Status
 from ganbench.records.training_settings import Continued
 from ganbench.registry.registry import Registry
-from ganbench.runs.held_data import Held
+from ganbench.runs.held_data import Held, check
 from ganbench.training.changes import PROGRESS, has_progress, progress_buffers
-from ganbench.training.checkpoints import DAMAGED, Checkpoints
+from ganbench.training.checkpoints import DAMAGED, NAME, Checkpoints
 from ganbench.training.state import PlainState, TrainerState
 from ganbench.util import files
 
@@ -54,6 +54,20 @@ def planned(plan: Plan, directory: Path, registry: Registry) -> Plan:
         for cell in plan.cells
     ]
     return replace(plan, cells=tuple(cells))
+
+
+def kept(trial: Trial, directory: Path, held: Held) -> Checkpoints:
+    """Return what keeps a trial's training from time to time, and goes on from there.
+
+    A checkpoint of other data than `held` is refused.
+    """
+    return Checkpoints(
+        directory / NAME,
+        (directory / TRIAL).read_text("utf-8"),
+        trial.checkpoint,
+        asdict(held),
+        lambda known: check(Held(**known), held),
+    )
 
 
 def state_of(continued: Continued, seed: int, held: Held) -> tuple[TrainerState, PlainState]:

@@ -9,7 +9,6 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,9 @@ from ganbench.evaluation.real_data import digest
 from ganbench.models.parts import Parts
 from ganbench.records.run_folder import TRIAL, Trial
 from ganbench.registry.registry import Registry
-from ganbench.runs import continuing, held_data
+from ganbench.runs import continuing
 from ganbench.runs.held_data import Held
-from ganbench.training import checkpoints, readahead, torch_settings
+from ganbench.training import readahead, torch_settings
 from ganbench.training.build import make_trainer
 from ganbench.util import ending, files
 
@@ -88,13 +87,7 @@ def follow(trial: Trial, plugins: Registry, directory: Path, number: int) -> Non
     data = load(parts.dataset, "train", files.data())
     trainer = make_trainer(cell, parts, data, trial.seed, device_of(trial.device, number))
     held = Held.of(cell.dataset, "train", digest(data), len(data))
-    kept = checkpoints.Checkpoints(
-        directory / checkpoints.NAME,
-        (directory / TRIAL).read_text("utf-8"),
-        trial.checkpoint,
-        asdict(held),
-        lambda known: held_data.check(Held(**known), held),
-    )
+    kept = continuing.kept(trial, directory, held)
     trainer.on_window = lambda window: kept.save_in_time(trainer, {})
     if kept.resume(trainer) is None:
         if (continued := cell.schedule.continues) is not None:

@@ -15,17 +15,8 @@ import ganbench
 from ganbench.cli import cli
 from ganbench.errors import BaselineError, ConfigError, DataError, RunError
 
-DATA = """\
-dataset:
-  name: tensor
-  path: {path}
-  images: images
-  labels: labels
-  test_images: test_images
-  test_labels: test_labels
-"""
 BENCHMARK = (
-    DATA
+    made.DATA
     + """\
 version: 1
 name: small
@@ -44,7 +35,7 @@ reporters: [json]
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     path = made.write_data(tmp_path)
-    (tmp_path / "data.yaml").write_text(DATA.format(path=path))
+    (tmp_path / "data.yaml").write_text(made.DATA.format(path=path))
     (tmp_path / "small.yaml").write_text(BENCHMARK.format(path=path))
     made.write_folder(tmp_path / "theirs")
     return tmp_path

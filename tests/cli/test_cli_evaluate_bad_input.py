@@ -24,16 +24,11 @@ from ganbench.errors import ConfigError, DataError, GanbenchError, PluginError
 from ganbench.evaluation.judges import judge, training
 from ganbench.registry import registry
 
-BENCHMARK = """\
+BENCHMARK = (
+    made.DATA
+    + """\
 version: 1
 name: small
-dataset:
-  name: tensor
-  path: {path}
-  images: images
-  labels: labels
-  test_images: test_images
-  test_labels: test_labels
 loss: bce
 conditioning: embed-mul
 architecture: {{name: dcgan, width: 4, latent_dim: 6}}
@@ -42,6 +37,7 @@ evaluation: {{num_samples: 60, metrics: [fid], controls: []}}
 execution: {{threads: 1, executor: inline}}
 reporters: [json]
 """
+)
 SIDE = 28
 
 

@@ -10,6 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE, CLASSES = 8, 3
+DATA = """\
+dataset:
+  name: tensor
+  path: {path}
+  images: images
+  labels: labels
+  test_images: test_images
+  test_labels: test_labels
+"""
+"""Of a benchmark file: what `write_data` has written."""
 
 
 def images(

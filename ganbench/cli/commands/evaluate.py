@@ -49,14 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option("--name", metavar="NAME", help="What tables call them.  [default: of the path]")
 @click.option("-n", "count", type=int, metavar="N", help="Judge so many, always the same ones.")
-@click.option(
-    "-o",
-    "--option",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="How samples are read, as in resolution=32, range=[0,1] or labels=none.",
-)
+@options.key_values("How samples are read, as in resolution=32, range=[0,1] or labels=none.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option(
     "--device",
@@ -151,9 +144,10 @@ def _asked(
     registry: Registry,
 ) -> Asked:
     """Return the samples, and what they are judged beside and by."""
+    from ganbench.cli.commands.datasets.chosen import reading_options
     from ganbench.runs import evaluating, outside
 
-    read_by = _read_by(settings)
+    read_by = reading_options(settings)
     if stats and data is None and outside.model_in(samples) is None:
         if metrics:
             raise ConfigError(f"--metrics {','.join(metrics)}: name the real images with --data")
@@ -211,9 +205,3 @@ def _dataset(
     if data is None:
         return evaluating.own_data(samples, registry)
     return DatasetChoice.model_validate(as_mapping(chosen(data, (), plugins).dataset))
-
-
-def _read_by(settings: tuple[str, ...]) -> dict[str, Any]:
-    from ganbench.cli.commands.datasets.chosen import reading_options
-
-    return reading_options(settings)

@@ -34,13 +34,8 @@ if TYPE_CHECKING:
     metavar="[NAME=]SAMPLES",
     help="Judge these samples from elsewhere as a row of the same table; may be repeated.",
 )
-@click.option(
-    "-o",
-    "--option",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="How samples of --with are read, as in resolution=32, range=[0,1] or labels=none.",
+@options.key_values(
+    "How samples of --with are read, as in resolution=32, range=[0,1] or labels=none."
 )
 @options.offline
 @options.fail_fast

@@ -133,8 +133,7 @@ def _has_ended(worker: _Worker, timeout: float | None) -> bool:
         _stop([worker], grace=0)
         worker.trial.leave_end("timeout", f"stopped after {timeout:g} s")
         return True
-    said = ("result.json", "end.json")  # the latter by a worker that survived its own processes
-    if not any((worker.trial.directory / name).is_file() for name in said):
+    if not worker.trial.has_ended:
         worker.trial.leave_end("failed", worker.trial.cause(code))
     return True
 

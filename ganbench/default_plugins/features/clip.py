@@ -106,8 +106,11 @@ class CLIP(FeatureExtractor):
 @lru_cache
 def _sha256(path: Path, changed: int, size: int) -> str:
     """Return that of a file, which is read once as long as it is neither changed nor resized."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
