@@ -50,12 +50,22 @@ def title(name: str) -> str:
 
 
 def model_in(path: Path) -> Path | None:
-    """Return the folder of a trained model that a path means, or None. Raises RunError."""
+    """Return the folder of a trained model that a path means; None: it is something else.
+
+    Raises DataError where there is nothing, and RunError where no one model is meant.
+    """
     if path.is_dir():
         marks = (CONFIG, WEIGHTS, TRIAL, TRIALS)
         return find.find(path) if any((path / name).exists() for name in marks) else None
+    if path.exists():
+        return None
     run = path.parent.parent if path.parent.name == TRIALS else path.parent
-    return find.find(path) if not path.exists() and (run / TRIALS).is_dir() else None
+    if (run / TRIALS).is_dir():
+        return find.find(path)
+    raise DataError(
+        f"{path}: there is no such file or folder; samples are a folder of pictures, a .npz, .npy "
+        "or .pt file, or a trained model"
+    )
 
 
 def samples_at(
@@ -74,11 +84,6 @@ def samples_at(
         raise DataError(f"{path}: expected two samples or more, found {shown(count)}")
     if (model := model_in(path)) is not None:
         return _of_model(model, options, dataset, count, reading)
-    if not path.exists():
-        raise DataError(
-            f"{path}: there is no such file or folder; samples are a folder of pictures, a .npz, "
-            ".npy or .pt file, or a trained model"
-        )
     built = reading.registry.build_spec(dataset)
     if built.image_spec().resolution == 1:
         raise DataError(

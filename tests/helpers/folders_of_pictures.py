@@ -86,7 +86,7 @@ def shipped(folder: Path) -> None:
 def textbook(folder: Path) -> None:
     """All that the files of benchmarks/textbook name below `data`, in `folder`."""
     bricks(folder / "lego-brick-images")
-    hair = {f"{i:06d}.jpg": {"Bald": -1, "Blond_Hair": 1 - 2 * (i % 2)} for i in range(1, 13)}
+    hair = {f"{i:06d}.jpg": {"Bald": -1, "Blond_Hair": 1 - 2 * (i % 2)} for i in range(1, 21)}
     celeba(folder / "celeba", hair)
     glasses(folder / "glasses", [i % 2 for i in range(8)])
     kaggle = folder / "glasses" / "faces-spring-2020"

@@ -30,6 +30,8 @@ NOT_TYPED = {
     "ganbench datasets prepare cifar10": "downloads; tests/default_plugins/datasets have stand-ins",
     "ganbench run my-benchmark.yaml --out /shared": "on a cluster; plugins/ganbench-submitit/tests",
     "ganbench watch /shared": "the same",
+    "ganbench run FILE.yaml --out RUN --detach": "trains on by itself; test_cli_detached.py",
+    "ganbench evaluate theirs.npz --data cifar10": "wants CIFAR-10; docs/commands.md has MNIST",
     "ganbench ab ": "measures checkouts of the repository; tests/gate/test_ab.py has small ones",
     "ganbench cancel ": "whether it comes in time is a matter of luck; test_cli_detached.py",
     "ganbench datasets preview FILE.yaml": "wants pages of pictures; test_cli_datasets_preview.py",
@@ -78,10 +80,12 @@ STANDS_FOR = {
     "RUN/TRIAL": "RUN",
     "my-run/bce-concat": "RUN",
     "BENCH.yaml": "banked.yaml",
+    "results/mnist/bce": "OTHER",
+    "judge train fashion-mnist": "judge train digits.npz",
     "ganbench run ring_modes ": "ganbench run banked.yaml ",
     "ganbench profile ring_modes": "ganbench profile banked.yaml",
 }
-ENDS: dict[str, int] = {}
+ENDS = {"ganbench report my-run --published": 5}  # of what stands for it nothing is published
 """Lines that are to end otherwise than with 0, and with what."""
 
 
@@ -112,6 +116,7 @@ def reader(tmp_path: Path, trained: Path) -> Path:
     smiling = {f"{i:06d}.jpg": {"Smiling": 1 - i % 2 * 2} for i in range(8)}
     layouts.celeba(tmp_path / "celeba", smiling)
     layouts.digits(tmp_path / "digits.npz")
+    samples(tmp_path)
     for folder in ("pictures", "birds", "bricks", "sorted", "lego-brick-images/dataset"):
         pictures(tmp_path / folder)
     git = ("git", "-c", "user.name=reader", "-c", "user.email=reader@example.org", "-C", tmp_path)
@@ -119,6 +124,16 @@ def reader(tmp_path: Path, trained: Path) -> Path:
     for words in (("init", "-q"), ("add", "-f", ".gitignore"), ("commit", "-qm", "first")):
         subprocess.run([*git, *words], check=True)
     return tmp_path
+
+
+def samples(folder: Path) -> None:
+    """Somebody's samples of MNIST, as files and as pictures."""
+    drawn = np.random.default_rng(1).integers(0, 255, (100, 28, 28), dtype=np.uint8)
+    (folder / "theirs").mkdir()
+    for i, image in enumerate(drawn):
+        Image.fromarray(image).save(folder / "theirs" / f"{i}.png")
+    for file in ("theirs.npz", "samples.npz"):
+        np.savez(folder / file, images=drawn)
 
 
 def pictures(folder: Path) -> None:

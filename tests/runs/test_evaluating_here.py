@@ -104,7 +104,7 @@ def test_what_the_caller_has_set_is_left_and_changes_nothing(data):
         (np.full((9, 8, 8), object(), object), {}, "samples: expected a path, a tensor or"),
         ([{"a": 1}], {}, "expected a path, a tensor or an array of numbers, found list"),
         ("gone", {}, "gone: there is no such file or folder"),
-        ("gone", {"data": None}, "gone: which images are real ones"),
+        ("gone", {"data": None}, "gone: there is no such file or folder"),
         ("gone", {"data": 3}, "data: expected a data set's name, or a mapping .* found 3"),
         ("gone", {"labels": [1]}, "labels: of gone they are read from its folders or arrays"),
         ("gone", {"metrics": ["fd"]}, "unknown metric 'fd'"),

@@ -26,12 +26,12 @@ from ganbench.contracts.feature_extractors import FeatureExtractor, Features
 from ganbench.contracts.images import ImageSpec
 from ganbench.contracts.reporters import markdown_cell
 from ganbench.errors import ConfigError, DataError
-from ganbench.evaluation.judges.network import ResidualNet, seen
+from ganbench.evaluation.judges.network import JudgeNet, seen
 from ganbench.records import stored
 from ganbench.records.judges import weakness
 from ganbench.util import files, sealed
 
-FORMAT, FORMAT_VERSION = "ganbench-judge", 2
+FORMAT, FORMAT_VERSION = "ganbench-judge", 3
 WEIGHTS, CARD, TOLD = "judge.safetensors", "judge.json", "README.md"
 NAME = "judge"
 
@@ -97,8 +97,8 @@ class Judge(FeatureExtractor):
     def load(
         self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
     ) -> Callable[[Tensor], Features]:
-        """Return a function of images that gives the last maps' means, and probabilities."""
-        net = ResidualNet(self.card.image).eval()
+        """Return a function of images that gives what the hidden layer finds, and probabilities."""
+        net = JudgeNet(self.card.image).eval()
         net.load_state_dict(self.weights)
         net.to(device)
 
