@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ganbench.errors import ConfigError, DataError, GanbenchError, PluginError, RunError
 from ganbench.models.saved import card, files, find
@@ -100,6 +101,44 @@ def test_the_card_points_to_the_numbers_then_holds_them(folder):
     text = (folder / files.CARD).read_text("utf-8")
     assert "| `fid@pixels` | 12.35 | `ab12` |" in text
     assert r"| `kid` | — (no \| weights) | `cd34` |" in text
+
+
+def test_the_hub_reads_the_numbers_from_the_card(folder):
+    numbers = [
+        MetricValue(Column("fid@pixels", title="FID"), 12.3456, "ab12"),
+        MetricValue(Column("kid"), None, "cd34", "no weights"),
+    ]
+    files.write_card(folder, numbers)
+    (model,) = metadata(folder)["model-index"]
+    assert model["name"] == "toys: bce/cbn/dcgan"
+    (result,) = model["results"]
+    assert result["task"]["type"] == "unconditional-image-generation"
+    assert result["dataset"]["type"]
+    assert result["metrics"] == [
+        {
+            "type": "fid@pixels",
+            "name": "FID @pixels",
+            "value": 12.3456,
+            "args": {"protocol": "ab12"},
+        }
+    ]
+    files.write_card(folder, [])
+    assert metadata(folder) == {"library_name": "ganbench", "tags": ["gan", "ganbench"]}
+
+
+def test_the_hubs_own_library_takes_the_card(folder):
+    hub = pytest.importorskip("huggingface_hub")
+    files.write_card(folder, [MetricValue(Column("fid@pixels"), 12.3456, "ab12")])
+    data = hub.ModelCard.load(folder / files.CARD).data
+    (result,) = data.eval_results
+    assert (result.metric_type, result.metric_value) == ("fid@pixels", 12.3456)
+    assert result.metric_args == {"protocol": "ab12"}
+
+
+def metadata(folder) -> dict[str, Any]:
+    _, written, _ = (folder / files.CARD).read_text("utf-8").split("---\n", 2)
+    found: dict[str, Any] = yaml.safe_load(written)
+    return found
 
 
 def test_the_code_of_the_card_works(folder, monkeypatch):

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 MODELS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
 """Formats of a trained generator, each with its file."""
+TABLES = {"latex": "table.tex"}
+"""Formats of a run's table, with means over seeds."""
 
 
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.models)
-@click.option("--to", required=True, type=click.Choice([*FILES, *MODELS]), help="The format.")
+@click.option(
+    "--to", required=True, type=click.Choice([*FILES, *TABLES, *MODELS]), help="The format."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -36,23 +40,43 @@ MODELS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
     metavar="BASELINE",
     help="For junit: cases end as the verdicts of `ganbench compare BASELINE RUN` do.",
 )
+@click.option(
+    "--columns",
+    callback=options.names,
+    metavar="fid,modes|all",
+    help="For latex: these columns; by default the first of quality that a page has room for.",
+)
 @options.as_json
-def command(run: Path, to: str, out: Path | None, against: Path | None, as_json: bool) -> int:
+def command(
+    run: Path,
+    to: str,
+    out: Path | None,
+    against: Path | None,
+    columns: list[str] | None,
+    as_json: bool,
+) -> int:
     """Write what RUN, a run's directory or a banked file, measured for another tool to read.
 
     With --to torchscript or onnx RUN is RUN/TRIAL or a model's folder, and its generator is written
     as one file that runs without ganbench; it is run, and its images are compared.
 
-    Numbers are medians over seeds and are named BENCHMARK/CELL/METRIC. What has no value is left
-    out. Ends with 3 where nothing was measured.
+    With --to latex it is the run's table: booktabs, means ± standard errors, the best in bold and
+    ties marked, with a caption that names budget, protocols and seeds.
+
+    Else numbers are medians over seeds and are named BENCHMARK/CELL/METRIC. What has no value is
+    left out. Ends with 3 where nothing was measured.
     """
     from ganbench.reports import exporters
     from ganbench.reports.exporters.named_measurements import left_out
 
-    if to in MODELS:
-        return _model(run, to, out, against, as_json)
     if against is not None and to != "junit":
         raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
+    if columns is not None and to not in TABLES:
+        raise ConfigError(f"--columns are of tables, as --to {', '.join(TABLES)} writes one")
+    if to in MODELS:
+        return _model(run, to, out, as_json)
+    if to in TABLES:
+        return _table(run, to, out, columns, as_json)
     source = _source(run, against)
     written: list[Path] = []
     notes: tuple[str, ...] = ()
@@ -66,12 +90,26 @@ def command(run: Path, to: str, out: Path | None, against: Path | None, as_json:
     return TRIAL_FAILED if nothing else OK
 
 
-def _model(path: Path, to: str, out: Path | None, against: Path | None, as_json: bool) -> int:
+def _table(path: Path, to: str, out: Path | None, columns: list[str] | None, as_json: bool) -> int:
+    from ganbench.records.report import Report
+    from ganbench.records.run_folder import Run
+    from ganbench.reports import latex
+
+    report = Report.of(Run.read(path))
+    measured = any(s.mean is not None for row in report.table.rows for s in row.values.values())
+    target = Path(TABLES[to]) if out is None else out / TABLES[to] if out.is_dir() else out
+    found = latex.table(report, columns)
+    if measured:
+        _write({target: found.text})
+    written, numbers = ([target], len(report.table.rows)) if measured else ([], 0)
+    _say(to, numbers, written, found.notes, "" if measured else _nothing(path), as_json)
+    return OK if measured else TRIAL_FAILED
+
+
+def _model(path: Path, to: str, out: Path | None, as_json: bool) -> int:
     from ganbench.cli.model_options import load
     from ganbench.models.saved import exported
 
-    if against is not None:
-        raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
     exported.check_can(to)  # type: ignore[arg-type]
     model = load(path, "cpu", (), False)
     name = MODELS[to]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import yaml
+
+from ganbench.records.columns import title_with_space
 from ganbench.records.results import MetricValue
 from ganbench.records.schedules import Schedule, text_of
 from ganbench.records.training_settings import Continued
@@ -14,6 +18,7 @@ from ganbench.util.messages import counted
 from ganbench.util.terminal import terminal_text
 
 PROJECT = "ganbench"
+TASK = "unconditional-image-generation"  # the Hub's only one for what GANs do
 LISTED = 3  # files that were left out
 
 
@@ -31,8 +36,7 @@ def text(
     return "\n".join(
         [
             "---",
-            "library_name: ganbench",
-            "tags: [gan, ganbench]",
+            *_metadata(config, metrics or ()),
             "---",
             "",
             f"# {_escaped(config['benchmark'] or 'model')}: {_escaped(config['cell']['label'])}",
@@ -59,6 +63,34 @@ def text(
             "",
         ]
     )
+
+
+def _metadata(config: Mapping[str, Any], metrics: Sequence[MetricValue]) -> list[str]:
+    """Return what the Hugging Face Hub reads of a card, with the numbers as its model-index."""
+    found: dict[str, Any] = {"library_name": PROJECT, "tags": ["gan", PROJECT]}
+    cell = config["cell"]
+    numbers = [
+        {
+            "type": m.column.name,
+            "name": title_with_space(m.column),
+            "value": m.value,
+            **({"args": {"protocol": m.protocol}} if m.protocol else {}),
+        }
+        for m in metrics
+        if m.value is not None and math.isfinite(m.value)
+    ]
+    if numbers:
+        called = cell["axes"].get("dataset", cell["dataset"]["name"])
+        kind = "Class-conditional" if config["labelled"] else "Unconditional"
+        result = {
+            "task": {"type": TASK, "name": f"{kind} image generation"},
+            "dataset": {"type": cell["dataset"]["name"], "name": _plain(called)},
+            "metrics": numbers,
+        }
+        name = _plain(f"{config['benchmark'] or 'model'}: {cell['label']}")
+        found["model-index"] = [{"name": name, "results": [result]}]
+    text: str = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=1000)
+    return text.splitlines()
 
 
 def _what(config: Mapping[str, Any]) -> Iterator[str]:
