@@ -35,6 +35,22 @@ plugin = click.option(
 
 run_dir = click.argument("run_dir", type=click.Path(path_type=Path), shell_complete=completion.runs)
 
+run_dirs = click.argument(
+    "places",
+    metavar="RUN...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    shell_complete=completion.runs,
+)
+duplicates = click.option(
+    "--duplicates",
+    type=click.Choice(["refuse", "first"]),
+    default="refuse",
+    show_default=True,
+    help="Where a cell and seed are in several runs and do not agree; first takes the first's.",
+)
+
 
 def names(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Return a list of an option's words between commas; None where it is left out.

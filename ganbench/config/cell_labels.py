@@ -9,7 +9,7 @@ from typing import Any
 
 from ganbench.config.benchmark_file import CellRequest
 from ganbench.config.choices import Choice
-from ganbench.records.cells import Cell, axis_word
+from ganbench.records.cells import Cell, axis_word, label
 
 
 def axes_of(request: CellRequest) -> dict[str, str]:
@@ -27,12 +27,6 @@ def axes_of(request: CellRequest) -> dict[str, str]:
             axes[axis] = "+".join(choice.label for choice in chosen) or "none"
     others = {key: value for key, value in request.axes.items() if key not in axes}
     return {**axes, **{key: f"{axis_word(key)}={v}" for key, v in others.items()}}
-
-
-def label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
-    """Join the values of the axes; the data set's only where there are several."""
-    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
-    return "/".join(shown)
 
 
 def named(cells: Sequence[Cell], requests: Sequence[CellRequest]) -> list[Cell]:

@@ -20,7 +20,7 @@ from ganbench.errors import ConfigError, DataError, Incompatible, RunError
 from ganbench.evaluation import controls, watches
 from ganbench.evaluation.judges import choice as judges
 from ganbench.models import initial_weights
-from ganbench.records.cells import PLAIN, Cell, JudgeChoice, Plan, Reference, Spec
+from ganbench.records.cells import PLAIN, Cell, JudgeChoice, Plan, Reference, Spec, label
 from ganbench.records.columns import unclear
 from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
@@ -103,7 +103,7 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str, processes: i
     losses = tuple(map(planned, (asked.loss, *asked.regularizers)))
     axes = cell_labels.axes_of(request)
     cell = Cell(
-        label=cell_labels.label(axes),
+        label=label(axes),
         axes=axes,
         dataset=dataset,
         loss=losses[0],

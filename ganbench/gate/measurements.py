@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -10,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganbench.errors import BaselineError
-from ganbench.records.cells import NAMES, counted_of, settings_of
+from ganbench.records import platforms
+from ganbench.records.cells import settings_as_json
 from ganbench.records.columns import Column
 from ganbench.records.run_folder import Run, TrialOutcome
-from ganbench.records.run_info import RunInfo
 from ganbench.records.status import Status
 
 
@@ -83,37 +82,21 @@ class Measurements:
         return cls(
             run.plan.name,
             {id: _measured(id, outcomes) for id, outcomes in found.items()},
-            platform_of(run.info),
+            platforms.of_run(run.info),
             protocols,
         )
-
-
-def platform_of(info: RunInfo) -> dict[str, str]:
-    """Return what decides the last digits of numbers and every timing.
-
-    Clock speed and host name do not.
-    """
-    gpu = info.machine.gpu
-    return {
-        **({"driver": gpu.driver, "cudnn": str(gpu.cudnn)} if gpu else {}),
-        "device": info.machine.device_name,
-        "threads": str(info.execution.threads),
-        "torch": str(info.provenance.packages.get("torch")),
-        "python": info.provenance.python,
-    }
 
 
 def _measured(id: str, outcomes: list[TrialOutcome]) -> Measured:
     cell = outcomes[0].trial.cell
     assert cell is not None
     statuses = Counter(outcome.status.value for outcome in outcomes)
-    settings = {name: value for name, value in counted_of(cell).items() if name not in NAMES}
     digests = {o.result.data.sha256 for o in outcomes if o.result.data}
     return Measured(
         id,
         cell.label,
         cell.axes.get("dataset", cell.dataset.name),
-        json.loads(json.dumps(settings, default=settings_of)),  # as a baseline's file gives it back
+        settings_as_json(cell),  # as a baseline's file gives it back
         dict(statuses),
         _series(outcomes),
         "+".join(sorted(digests)),

@@ -29,11 +29,25 @@ def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
         return 1.0
     order = sorted([*candidate, *baseline])
     observed = sum(_doubled_rank(order, value) for value in candidate)
-    has_ties = len(set(order)) < len(order)
-    ranks = (
-        [_doubled_rank(order, x) for x in order] if has_ties else range(2, 2 * len(order) + 2, 2)
-    )
-    return _share_at_least(tuple(ranks), len(candidate), observed)
+    return _share_at_least(_doubled_ranks(order), len(candidate), observed)
+
+
+def stratified_p(strata: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
+    """Return the exact one-sided p-value of rank sums that several strata add up to.
+
+    In each, values of the candidate and of the baseline are exchanged at random, whatever the
+    others hold (van Elteren, 1960, with all strata's ranks of one weight). Of a single stratum it
+    is `larger_p`.
+    """
+    shares, observed = np.ones(1), 0
+    for candidate, baseline in strata:
+        if not candidate or not baseline:
+            continue
+        order = sorted([*candidate, *baseline])
+        observed += sum(_doubled_rank(order, value) for value in candidate)
+        ways = _ways(_doubled_ranks(order), len(candidate))
+        shares = np.convolve(shares, ways / ways.sum())
+    return min(1.0, float(shares[observed:].sum()))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -49,6 +63,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - place) * p_values[i]))
         adjusted[i] = largest
     return adjusted
+
+
+def _doubled_ranks(order: Sequence[float]) -> tuple[int, ...]:
+    """Return the doubled ranks of sorted values; without ties the same for all of a length."""
+    if len(set(order)) == len(order):
+        return tuple(range(2, 2 * len(order) + 2, 2))
+    return tuple(_doubled_rank(order, x) for x in order)
 
 
 def _doubled_rank(order: Sequence[float], value: float) -> int:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Literal, get_args
 
@@ -245,6 +245,8 @@ class Plan:
     references: tuple[Reference, ...]
     seeds: tuple[int, ...]
     device: str
+    seeds_of: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """By cell's id, of a merged run, in which not every cell has every seed; else empty."""
 
     @property
     def processes(self) -> int:
@@ -254,7 +256,10 @@ class Plan:
     @cached_property
     def id(self) -> str:
         """Changes when what will be run changes."""
-        parts = [*(c.id for c in self.cells), *(r.id for r in self.references), *self.seeds]
+        parts: list[object] = [*(c.id for c in self.cells), *(r.id for r in self.references)]
+        parts += self.seeds
+        if self.seeds_of:
+            parts.append(json.dumps(self.seeds_of, sort_keys=True))
         text = json.dumps([self.name, self.device, *parts])
         return hashlib.sha256(text.encode()).hexdigest()[:10]
 
@@ -279,6 +284,12 @@ UNCOUNTED = {
     Continued: ("cell", "label", "run"),
 }
 """Fields that are no setting: where a model lay that a training began with, say."""
+
+
+def label(axes: Mapping[str, str], several_datasets: bool = False) -> str:
+    """Join the values of the axes; the data set's only where there are several."""
+    shown = (v for axis, v in axes.items() if several_datasets or axis != "dataset")
+    return "/".join(shown)
 
 
 def axis_word(axis: str) -> str:
@@ -366,6 +377,13 @@ def settings_of(value: Any) -> dict[str, Any]:
     return found
 
 
+def settings_as_json(cell: Cell) -> dict[str, Any]:
+    """Return a resolved cell as JSON has it, without its names, for saying what differs."""
+    counted = {name: part for name, part in counted_of(cell).items() if name not in NAMES}
+    found: dict[str, Any] = json.loads(json.dumps(counted, default=settings_of))
+    return found
+
+
 def fields_of(value: Any) -> dict[str, Any]:
     """Return a dataclass as a mapping, one level deep. Raises TypeError where it is none.
 
@@ -392,4 +410,4 @@ def as_written(value: Any) -> Any:
 @cache
 def _defaults(cls: type) -> dict[str, Any]:
     """Return the default of each field of a dataclass, or MISSING."""
-    return {field.name: field.default for field in dataclasses.fields(cls)}
+    return {one.name: one.default for one in dataclasses.fields(cls)}

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ganbench.records.columns import Column
+from ganbench.records.platforms import PLATFORM
 from ganbench.records.table import Mark, Row, Summary
 
 
@@ -43,10 +44,12 @@ def best(
 def _best_of(rows: Mapping[int, Row], column: Column, alike: Mapping[str, str]) -> list[int]:
     """Return the best row and those that tie with it within error; nothing where none is ranked.
 
-    Nor is any by speeds of which some were measured beside other programs.
+    Nor is any by speeds of which some were measured beside other programs, or on other machines.
     """
-    if column.depends_on_machine and any(not row.alone for row in rows.values()):
-        return []
+    if column.depends_on_machine:
+        on = {row.axes.get(PLATFORM) for row in rows.values() if not row.is_reference}
+        if len(on) > 1 or any(not row.alone for row in rows.values()):
+            return []
     known = {i: row.values[column.name] for i, row in rows.items() if _is_ranked(row, column)}
     protocols = {alike.get(p, p) for summary in known.values() for p in summary.protocols}
     if column.direction == "none" or len(known) < 2 or len(protocols) > 1:

@@ -12,9 +12,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from ganbench.records import additions, judges, ranking, spread_notes
+from ganbench.records import additions, judges, origin_notes, ranking, spread_notes
 from ganbench.records.cells import CONTINUED, MAIN_AXES, PLAIN, SAMPLER, Plan
 from ganbench.records.columns import INCEPTION, MEANINGLESS, UNNAMED, Column, Name
+from ganbench.records.platforms import PLATFORM, SEVERAL
 from ganbench.records.results import MetricValue
 from ganbench.records.run_folder import Run, TrialOutcome
 from ganbench.records.run_info import RunInfo
@@ -100,10 +101,19 @@ class _Group:
                 found.setdefault(_with_space(number.column.name), []).append(number)
         return found
 
+    @cached_property
+    def platforms(self) -> list[str]:
+        """What its trials ran on, each once."""
+        ran = (o.platform for o in self.outcomes if o.status is not Status.INCOMPATIBLE)
+        return list(dict.fromkeys(filter(None, ran)))
+
     def summary(self, name: str) -> Summary:
         named = self.numbers.get(name, [])
         found = [m for m in named if m.value is not None]
         values = [float(m.value) for m in named if m.value is not None]
+        if found and found[0].column.depends_on_machine and len(self.platforms) > 1:
+            why = f"values of different platforms ({'; '.join(self.platforms)}) are not averaged"
+            return Summary(None, None, 0, reason=why)
         reasons = [m.reason for m in named if m.reason]
         reasons += [o.reason for o in self.outcomes if o.reason]
         if not values:
@@ -126,6 +136,7 @@ def summarize(run: Run, outcomes: Iterable[TrialOutcome]) -> Table:
         groups.setdefault(outcome.trial.subject.id, _Group()).outcomes.append(outcome)
     columns = _columns(groups.values())
     rows = _by_sampler([_row(group, columns) for group in groups.values()])
+    rows = _by_platform(rows, [*groups.values()])
     shown = tuple(c for c in columns if any(r.values[c.name].mean is not None for r in rows))
     alike = _measured_alike(groups.values())
     rows = ranking.marked(rows, shown, alike)
@@ -187,6 +198,18 @@ def _by_sampler(rows: list[Row]) -> list[Row]:
     ]
 
 
+def _by_platform(rows: list[Row], groups: Sequence[_Group]) -> list[Row]:
+    """Say of every cell what its trials ran on, where any ran elsewhere than another."""
+    if len({platform for group in groups for platform in group.platforms}) < 2:
+        return rows
+    return [
+        row
+        if row.is_reference
+        else replace(row, axes={**row.axes, PLATFORM: SEVERAL.join(group.platforms)})
+        for row, group in zip(rows, groups, strict=True)
+    ]
+
+
 def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the axes that say what a cell is, and any other with more than one value.
 
@@ -196,7 +219,7 @@ def _axes(rows: Sequence[Row]) -> tuple[str, ...]:
     if not cells:
         return ("samples",)
     names = dict.fromkeys(axis for row in cells for axis in row.axes)
-    always = (*MAIN_AXES[1:], SAMPLER, CONTINUED)
+    always = (*MAIN_AXES[1:], SAMPLER, CONTINUED, PLATFORM)
     return tuple(
         axis for axis in names if axis in always or len({row.axes.get(axis) for row in cells}) > 1
     )
@@ -239,14 +262,10 @@ def _notes(
         yield Note("ties", "≈: tied with the best within the standard errors of both.")
     yield from (Note("features", text) for text in _feature_notes(columns))
     yield from (Note("budget", text) for text in _budget_notes(groups))
-    precisions = dict.fromkeys(c.schedule.precision for c in run.plan.cells)
-    machine, execution = run.info.machine, run.info.execution
-    told = (
-        f"Device {machine.device} ({machine.device_name})",
-        f"{execution.threads} thread(s) per trial",
-        f"{execution.jobs} trial(s) at a time",
-    )
-    yield Note("device", f"{', '.join((*told, *precisions))}.")
+    yield Note("device", origin_notes.device(run))
+    yield from (Note("merged", text) for text in origin_notes.merged(run.info))
+    yield from (Note("reused", text) for text in origin_notes.reused(run))
+    yield from (Note("decided", text) for text in run.info.decided)
     if any(not row.alone for row in rows):
         yield Note("shared", "*: measured while other trials or programs shared the cores.")
     if listed := _protocols(rows, columns):

@@ -19,14 +19,15 @@ trials/ID/checkpoint.pt  of a training that has not ended: `resume` goes on from
 trials/ID/state.pt     of one that has, where `execution.keep_state` asks for it: `run --continue`
                        goes on from there
 results.csv            one line per trial and number; table.* the summary
+parts/ID/              of a merged run, what each of the runs that it is of had beside its trials
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,12 +35,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pydantic
 
 from ganbench.errors import RunError
-from ganbench.records import additions, results, stored, windows
+from ganbench.records import additions, platforms, results, stored, windows
 from ganbench.records.additions import Addition
 from ganbench.records.cells import PLAIN, SAMPLER, Cell, Plan, Reference, as_written, slug
 from ganbench.records.columns import Column
 from ganbench.records.results import SCHEMA_VERSION, DataSeen, MetricValue, TrialResult
-from ganbench.records.run_info import Execution, PluginChoice, RunInfo
+from ganbench.records.run_info import Execution, Part, PluginChoice, RunInfo
 from ganbench.records.status import Status
 from ganbench.records.windows import Window
 from ganbench.util import files, sealed
@@ -81,6 +82,7 @@ COLUMNS = (
     "reason",
     "sampler",
     "training",
+    "platform",
 )
 
 
@@ -156,6 +158,8 @@ class TrialOutcome:
     directory: Path
     result: TrialResult  #: of result.json, or of end.json; else unfinished; with what was added
     additions: tuple[Addition, ...] = ()  #: of added.json, by time
+    run: str = ""  #: the id of the run that it is of; in a merged one, of that which it came from
+    platform: str = ""  #: that it ran on, as tables call it
 
     @property
     def status(self) -> Status:
@@ -210,6 +214,8 @@ class Run:
     directory: Path
     info: RunInfo
     plan: Plan
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """By trial's id, the folders of those that lie elsewhere, as where runs are shown as one."""
 
     @classmethod
     def read(cls, directory: Path) -> Run:
@@ -260,20 +266,28 @@ class Run:
 
     def outcome(self, trial: Trial) -> TrialOutcome:
         """Return a trial with what its folder says now."""
-        directory = self.directory / TRIALS / trial.id
+        directory = self.places.get(trial.id) or self.directory / TRIALS / trial.id
         result = result_in(directory)
         added = additions.read(directory, result)
         for one in added:
             result = result.with_added(one.result)
-        return TrialOutcome(trial, directory, result, added)
+        part = self._parts.get(trial.id)
+        run, platform = (part.id, part.platform) if part else self._whole
+        return TrialOutcome(trial, directory, result, added, run, platform)
+
+    @cached_property
+    def _parts(self) -> dict[str, Part]:
+        return {trial: part for part in self.info.parts for trial in part.trials}
+
+    @cached_property
+    def _whole(self) -> tuple[str, str]:
+        return self.info.id, platforms.text(self.info)
 
     def frame(self) -> pd.DataFrame:
         """Return the long form: a row for each trial and number, with the columns of COLUMNS."""
         import pandas as pd
 
-        rows = [
-            row for outcome in self.outcomes_by_sampler() for row in _rows(self.info.id, outcome)
-        ]
+        rows = [row for outcome in self.outcomes_by_sampler() for row in _rows(outcome)]
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     @property
@@ -356,7 +370,9 @@ def _trials(plan: Plan, execution: Execution) -> Iterator[Trial]:
     subjects: list[tuple[Cell | None, Reference | None, int]] = [
         (None, reference, 0) for reference in plan.references
     ]
-    subjects += [(cell, None, seed) for cell in plan.cells for seed in plan.seeds]
+    subjects += [
+        (cell, None, seed) for cell in plan.cells for seed in plan.seeds_of.get(cell.id, plan.seeds)
+    ]
     for cell, reference, seed in subjects:
         yield Trial(
             cell,
@@ -373,10 +389,10 @@ def _trials(plan: Plan, execution: Execution) -> Iterator[Trial]:
         )
 
 
-def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
+def _rows(outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
     trial, subject = outcome.trial, outcome.trial.subject
     shared = {
-        "run": run,
+        "run": outcome.run,
         "cell": subject.id,
         "label": subject.label,
         **{axis: subject.axes.get(axis, "") for axis in COLUMNS[3:7]},
@@ -394,4 +410,5 @@ def _rows(run: str, outcome: TrialOutcome) -> Iterator[dict[str, Any]]:
             "reason": number.reason or outcome.reason,
             "sampler": subject.axes.get(SAMPLER, PLAIN) if trial.cell else None,
             "training": trial.cell.training_id if trial.cell else None,
+            "platform": outcome.platform,
         }

@@ -75,6 +75,23 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the runs that a merged run is of."""
+
+    id: str = ""
+    name: str = ""  #: of its benchmark
+    created: str = ""
+    config_sha256: str = ""
+    profile: str | None = None
+    overrides: tuple[str, ...] = ()
+    threads: int = 1
+    machine: Machine = Machine()
+    provenance: Provenance = Provenance()
+    platform: str = ""  #: as tables call it
+    trials: tuple[str, ...] = ()  #: their ids in the merged run
+
+
+@dataclass(frozen=True)
 class RunInfo:
     """All that run.json says. What a file lacks is at its default; what it has more is ignored."""
 
@@ -95,3 +112,8 @@ class RunInfo:
     machine: Machine = Machine()
     provenance: Provenance = Provenance()
     data: dict[str, DataSeen] = field(default_factory=dict)  #: by data set, once trials saw it
+    parts: tuple[Part, ...] = ()  #: of a merged run, the runs that it is of
+    reused: dict[str, str] = field(default_factory=dict)
+    """By trial's id, of those that were not trained here, the run that they are from."""
+    decided: tuple[str, ...] = ()  #: a sentence on each pair for which seeds were bought
+    left_out: tuple[str, ...] = ()  #: of a merged run, a sentence on each thing it could not take

@@ -29,6 +29,9 @@ NoteKind = Literal[
     "added",
     "judges",
     "spread",
+    "merged",
+    "reused",
+    "decided",
 ]
 
 
@@ -38,8 +41,9 @@ class Note(str):
     The kinds are errors (what ± is), ties, features (of distances), budget, device, shared (the
     machine), protocols, failure (why a trial came to nothing), missing (why a value is), classes
     (the worst), data (what may be wrong with it), samples (that were not made in the run),
-    added (columns that were measured later), judges (of classes) and spread (of training seeds
-    and of sampling seeds).
+    added (columns that were measured later), judges (of classes), spread (of training seeds
+    and of sampling seeds), merged (of which runs it is, and what of them was left out), reused
+    (which trials another run had trained) and decided (for which pairs seeds were bought).
     """
 
     kind: NoteKind  #: such as "ties" and "failure"

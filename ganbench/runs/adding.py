@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 import ganbench
+from ganbench.archive.long_form import write_records
 from ganbench.config.plan import metrics_of
 from ganbench.config.workshop import Workshop
 from ganbench.contracts.images import LabeledImages
@@ -91,7 +92,7 @@ def add(
             additions.write(outcome.directory, (*outcome.additions, addition))
             found.to.append(label)
             found.errors += addition.result.errors
-        runner.write_records(run)
+        write_records(run)
     if not found.to:
         reasons = {why: label for label, why in reversed(found.left_out.items())}
         told = "; ".join(f"{label}: {why}" for why, label in list(reasons.items())[:TOLD])

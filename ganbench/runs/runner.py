@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from ganbench.archive.long_form import write_records
+from ganbench.archive.merge import check_not_merged
 from ganbench.contracts.clusters import ClusterExecutor
 from ganbench.contracts.executors import Executor, Resources, TrialRef
-from ganbench.contracts.reporters import Reporter, own_copy, spreadsheet_cell, with_sections
+from ganbench.contracts.reporters import Reporter, own_copy, with_sections
 from ganbench.errors import INTERRUPTIONS, GanbenchError, PluginError, RunError, place, told
 from ganbench.pictures import progress
 from ganbench.records import results, run_folder
@@ -55,6 +57,7 @@ def execute(
     finished stays.
     """
     observer = observer or Observer()
+    check_not_merged(run, "nothing is trained in it")
     with locked(run):
         outcomes = run.outcomes()
         asked = run.info.execution.executor
@@ -209,19 +212,6 @@ def _each(finished: Iterable[TrialRef]) -> Iterator[TrialRef]:
         if trial is None:
             return
         yield trial
-
-
-def write_records(run: Run) -> None:
-    """results.csv, and in run.json the hashes of the data that trials have seen."""
-    frame = run.frame()
-    for name in frame.select_dtypes(exclude="number"):
-        frame[name] = frame[name].map(spreadsheet_cell)
-    files.write_atomically(
-        run.directory / "results.csv",
-        lambda path: frame.to_csv(path, index=False, lineterminator="\n"),
-    )
-    seen = {o.trial.subject.axes["dataset"]: o.result.data for o in run.outcomes()}
-    run.remember_data({name: found for name, found in seen.items() if found})
 
 
 @contextmanager

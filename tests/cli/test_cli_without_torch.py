@@ -21,12 +21,17 @@ COMMANDS = (
     *(["report", "run", "--format", name] for name in ("console", "markdown", "csv", "json")),
     ["report", "run", "--out", "page.html"],
     ["report", "run", "--published"],
+    ["report", "run", "other", "--out", "both.html"],
+    ["results", "merge", "run", "other", "--out", "all"],
+    ["results", "rank", "run", "other", "--diagram", "ranks.svg"],
 )
 
 
 def test_what_reads_finished_runs_imports_no_torch(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    trials.report(tmp_path / "run", {loss: [trials.finished()] * 2 for loss in ("bce", "lsgan")})
+    for name in ("run", "other"):
+        (tmp_path / name).mkdir()
+        found = {loss: [trials.finished()] * 2 for loss in ("bce", "lsgan")}
+        trials.report(tmp_path / name, found)
     code = f"""
 import sys
 import ganbench

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ganbench import markdown_cell, spreadsheet_cell
-from ganbench.runs import runner
+from ganbench.archive.long_form import write_records
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_results_csv_has_no_formulas(tmp_path) -> None:
         def remember_data(self, seen: dict) -> None:
             assert seen == {}
 
-    runner.write_records(Run())
+    write_records(Run())
     assert (tmp_path / "results.csv").read_text() == 'cell,value\n"\'=HYPERLINK(""x"")",-1.0\na,\n'

@@ -22,7 +22,7 @@ LAYERS = (
     "pictures",
     "registry",
     "models gate",
-    "evaluation",
+    "evaluation archive",
     "training config",
     "runs reports",
     "worker testing",

@@ -51,7 +51,7 @@ NOTE = (
 
 
 @click.command("report")
-@options.run_dir
+@options.run_dirs
 @click.option(
     "--format",
     "chosen",
@@ -67,26 +67,31 @@ NOTE = (
 @click.option(
     "--github-summary", is_flag=True, help="Append it to the step's summary in GitHub Actions too."
 )
+@options.duplicates
 @options.columns
 @options.as_json
 def command(
-    run_dir: Path,
+    places: tuple[Path, ...],
     chosen: str | None,
     published: bool,
     out: Path | None,
     github_summary: bool,
+    duplicates: str,
     columns: list[str] | None,
     as_json: bool,
 ) -> int:
-    """Print the table of the run in RUN_DIR again, or what others published beside it."""
+    """Print the table of a run again, or what others published beside it.
+
+    RUN is its folder. Several are shown as `ganbench results merge` would merge them, and nothing
+    is written into them.
+    """
     look_seldom_for_garbage()
+    from ganbench.cli.many_runs import merged
     from ganbench.records.report import Report
-    from ganbench.records.run_folder import Run
     from ganbench.reports import github
 
     page = github.place() if github_summary else None
-    run = Run.read(run_dir)
-    report = Report.of(run)
+    report = Report.of(merged(places, duplicates)[0])
     if as_json and chosen not in (None, "json"):
         raise ConfigError(f"--json and --format {chosen} exclude each other")
     chosen = "json" if as_json else chosen

@@ -1,0 +1,1 @@
+"""Many runs as one: merged, shown together, ranked. Nothing here imports torch."""
