@@ -89,14 +89,14 @@ def note(run: Path, outcomes: Iterable[TrialOutcome]) -> None:
     known = _read(run)
     before = len(known)
     for outcome in outcomes:
-        for found in _seen(outcome) if outcome.status.is_final else ():
+        for found in seen(outcome) if outcome.status.is_final else ():
             if not any(one.is_of(found) for one in known):
                 known.append(found)
     if len(known) > before:
         _write(run, known)
 
 
-def _seen(outcome: TrialOutcome) -> Iterator[Held]:
+def seen(outcome: TrialOutcome) -> Iterator[Held]:
     """Yield the splits that a trial's result tells of."""
     dataset, data = outcome.trial.subject.dataset, outcome.result.data
     if data and outcome.trial.cell:

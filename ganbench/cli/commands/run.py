@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ganbench.cli import detached, options, shipped_files
+from ganbench.cli import completion, detached, options, shipped_files
 from ganbench.cli.output import tell
-from ganbench.cli.running import check_columns, finish
+from ganbench.cli.running import check_columns, executed, finish
 
 if TYPE_CHECKING:
     from ganbench.runs.benchmark import BenchmarkArguments
@@ -37,6 +38,28 @@ if TYPE_CHECKING:
 @options.key_values(
     "How samples of --with are read, as in resolution=32, range=[0,1] or labels=none."
 )
+@click.option(
+    "--reuse",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    shell_complete=completion.runs,
+    help="Take trials that runs in it hold already, of this platform and data; may be repeated.",
+)
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Buy seeds, a batch at a time, for cells that are tied and within reach.",
+)
+@click.option(
+    "--max-seeds",
+    type=click.IntRange(min=2),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Of each cell, with --until-decided.",
+)
+@click.option("--metric", metavar="COLUMN", help="What --until-decided goes by; else the first.")
 @options.offline
 @options.fail_fast
 @options.max_time
@@ -51,6 +74,10 @@ def command(
     listed: bool,
     samples: tuple[str, ...],
     settings: tuple[str, ...],
+    reuse: tuple[Path, ...],
+    until_decided: bool,
+    max_seeds: int,
+    metric: str | None,
     fail_fast: bool,
     max_time: float | None,
     detach: bool,
@@ -66,13 +93,19 @@ def command(
     execution.keep_state: true, ended with the same one at a smaller budget. Samples that
     others made stand in the table where their number, shape and classes are those of the benchmark;
     they are read as `ganbench evaluate` reads them, and all of them as -o says, but for trained
-    models.
+    models. With --reuse a cell and seed that a finished run holds, of the same ids, versions,
+    platform and data, is linked or copied and not trained, which the table says.
+    With --until-decided as many seeds as the file begins with are bought again and again for the
+    cells that no test tells apart yet and that could be, with the chance of any false decision kept
+    below 0.05 over all looks and pairs.
     """
     if listed:
         shipped_files.show(as_json=as_json)
         return 0
     from ganbench.runs import benchmark
 
+    if detach and until_decided:
+        raise click.UsageError("--detach trains what is planned; --until-decided plans on the way")
     if detach and (as_json or columns):
         raise click.UsageError("--detach prints no table; --json and --columns are for `show`")
     if settings and not samples:
@@ -83,10 +116,28 @@ def command(
         from ganbench.runs.evaluating import with_samples
 
         prepared = with_samples(prepared, samples, reading_options(settings))
-    check_columns(prepared.plan, prepared.registry, columns)
+    check_columns(prepared.plan, prepared.registry, [*(columns or ()), *filter(None, [metric])])
+    if until_decided:
+        from ganbench.runs.deciding import Deciding
+
+        deciding = Deciding(metric, max_seeds)
+        deciding.check(prepared.plan)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
+    if reuse:
+        from ganbench.runs.reusing import reuse as taken_over
+
+        run, sentences = taken_over(run, reuse, prepared.registry)
+        for sentence in sentences:
+            tell(logging.INFO, sentence)
     if detach:
         return detached.leave(run.directory, fail_fast=fail_fast, max_time=max_time)
+    if until_decided:
+        run = deciding.decided(
+            run,
+            lambda one: executed(
+                one, prepared.registry, quiet=quiet, fail_fast=fail_fast, max_time=max_time
+            ),
+        )
     return finish(
         run,
         prepared.registry,
