@@ -25,6 +25,7 @@ ORIGINS = {
     "g_norm": "the architecture's first that the losses allow",
     "d_norm": "the architecture's first that the losses allow",
     "gate.metrics": "what metrics say of their columns",
+    "execution.jobs": "`auto`, or 1 where time, speed or memory is a column",
     "execution.threads": "a share of the cores",
     "training.budget.kimg": "100",
     **{f"training.{name}": "the loss's recipe"

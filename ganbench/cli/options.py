@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -103,6 +103,24 @@ max_time = click.option(
 )
 fail_fast = click.option("--fail-fast", is_flag=True, help="Stop at the first trial not ok.")
 
+
+def _jobs(
+    ctx: click.Context, parameter: click.Parameter, value: str | None
+) -> int | Literal["auto"] | None:
+    if value is None or value == "auto":
+        return value  # type: ignore[return-value]
+    if not value.removeprefix("-").isdecimal():
+        raise click.BadParameter(f"'{value}': expected a whole number of at least 1, or auto")
+    found: int = click.IntRange(min=1)(value, parameter, ctx)
+    return found
+
+
+jobs = click.option(
+    "--jobs",
+    callback=_jobs,
+    metavar="N|auto",
+    help="Trials at once; auto: as many as are fastest.",
+)
 offline = click.option(
     "--offline",
     is_flag=True,

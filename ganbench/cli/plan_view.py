@@ -94,13 +94,30 @@ def show_origins(document: Document) -> None:
     streams.console(pipe_width=PIPE_WIDTH).print(table)
 
 
-def durations(cells: list[dict[str, Any]], total: float, jobs: int, guessed: float) -> str:
+def counts(plan: Plan) -> str:
+    """Return how many cells, seeds and trials a plan has, on what device."""
+    cells, seeds = len(plan.cells), len(plan.seeds)
+    line = (
+        f"{counted(cells, 'cell')} × {counted(seeds, 'seed')} = "
+        f"{counted(cells * seeds, 'trial')} on {plan.device}"
+    )
+    if several := {cell.sampling_seeds for cell in plan.cells} - {1}:
+        drawn = f"{min(several)} to {max(several)}" if len(several) > 1 else f"{min(several)}"
+        line += f", samples of each drawn and judged {drawn} times"
+    return line
+
+
+def at_once(jobs: int, reason: str) -> str:
+    """Return how many trials run at once, and why, where nobody asked for so many."""
+    return ("one by one" if jobs == 1 else f"{jobs} at once") + (reason and f", as {reason}")
+
+
+def durations(cells: list[dict[str, Any]], total: float, at_once: str, guessed: float) -> str:
     """Return how long a run takes, what is not in it, and what of it is a guess of judging."""
     from ganbench.training.time_estimate import readable
 
     bounds = {cell["estimate_bound"] for cell in cells} - {None}
     bound = f"{bounds.pop()} " if len(bounds) == 1 else ""
-    at_once = "one by one" if jobs == 1 else f"{jobs} at once"
     said = f"the run takes {bound}about {readable(total)}, {at_once}"
     if left := sum(c["estimated_seconds"] is None and not c["incompatible"] for c in cells):
         said += f", without {counted(left, 'cell')} of networks too large to try out"

@@ -168,12 +168,16 @@ Seconds = Annotated[
 
 
 class Execution(Settings):
-    """How trials are run; but for `processes`, none of it changes what they give."""
+    """How trials are run; `processes` changes what they give, and `threads` its last digits."""
 
     executor: ExecutorChoice = Field(
         default=ExecutorChoice(name="local"), description="what trials are started by"
     )
-    jobs: PositiveInt = Field(default=1, le=MOST_AT_ONCE, description="trials at once")
+    jobs: Annotated[PositiveInt, Field(le=MOST_AT_ONCE)] | Literal["auto"] | None = Field(
+        default=None,
+        description="trials at once; auto: one for each free GPU, or as many as are fastest on "
+        "the cores; null: auto where no column is time, speed or memory, else 1",
+    )
     threads: PositiveInt | None = Field(
         default=None, le=MOST_AT_ONCE, description="of each trial; null: a share of the cores"
     )

@@ -380,7 +380,7 @@ def _trials(plan: Plan, execution: Execution) -> Iterator[Trial]:
             seed,
             plan.device,
             execution.threads,
-            execution.jobs == 1 or execution.own_gpus,
+            execution.alone,
             execution.plugins,
             plan.name,
             execution.callbacks,

@@ -35,6 +35,12 @@ class Execution:
     keep_state: bool = False  #: of each training that ended, to be gone on from
     named_device: bool = False  #: whether one GPU was asked for by its number
     own_gpus: bool = False  #: whether each of the trials at a time has GPUs to itself
+    jobs_reason: str = ""  #: why so many at a time; empty where they were asked for
+
+    @property
+    def alone(self) -> bool:
+        """Whether each trial has its device to itself."""
+        return self.jobs == 1 or self.own_gpus
 
 
 @dataclass(frozen=True)

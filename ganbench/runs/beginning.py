@@ -21,8 +21,8 @@ from ganbench.records.cells import Plan
 from ganbench.records.run_folder import Run
 from ganbench.records.run_info import Execution, PluginChoice, RunInfo
 from ganbench.registry.registry import Registry
-from ganbench.runs import dealing, provenance
-from ganbench.util import files, machine
+from ganbench.runs import at_once, provenance
+from ganbench.util import files
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Order:
     profile: str | None
     overrides: tuple[str, ...]
     plugins: tuple[str, ...]
-    jobs: int
+    jobs: at_once.Jobs | None  #: of the command line, or of nobody
     named_device: bool = False  #: whether one GPU was asked for by its number
 
 
@@ -53,7 +53,7 @@ def create(directory: Path, planned: Plan, order: Order, registry: Registry) -> 
         if directory.exists() and not directory.is_dir():
             raise RunError(f"{directory}: is a file; --out names a folder")
         if (directory / run_folder.RUN).exists():
-            return _same(Run.read(directory), planned, order)
+            return _same(Run.read(directory), planned, order, registry)
         there = [path.name for path in directory.iterdir()] if directory.exists() else []
     except OSError as error:
         raise RunError(f"{directory}: cannot be used: {error.strerror}") from error
@@ -101,14 +101,17 @@ def default_directory(name: str) -> Path:
     raise AssertionError("counting never ends")
 
 
-def _same(run: Run, planned: Plan, order: Order) -> Run:
+def _same(run: Run, planned: Plan, order: Order, registry: Registry) -> Run:
     """Return the run that is gone on with, as it was begun; what else is asked now is warned of."""
     if run.plan.id != planned.id:
         raise RunError(
             f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is "
             f"plan {planned.id}); nothing was overwritten: name another folder with --out"
         )
-    then, now = map(_beside_the_plan, (run.info, replace(run.info, **_as_asked(order, planned))))
+    if not isinstance(order.jobs or order.config.run.execution.jobs, int):
+        order = replace(order, jobs=run.info.execution.jobs)  # what was chosen then stays
+    asked = replace(run.info, **_as_asked(order, planned, registry))
+    then, now = map(_beside_the_plan, (run.info, asked))
     if others := [name for name, value in now.items() if then[name] != value]:
         logger.warning(
             "%s: goes on with %s as it was begun, which is not what is asked for now; name another "
@@ -124,32 +127,39 @@ def _beside_the_plan(info: RunInfo) -> dict[str, str]:
     execution = {
         k: v
         for k, v in asdict(info.execution).items()
-        if k not in ("plugins", "threads", "own_gpus")
+        if k not in ("plugins", "threads", "own_gpus", "jobs_reason")
     }
     found = {"gate": info.gate, "reporters": list(map(asdict, info.reporters)), **execution}
     return {name: json.dumps(value, sort_keys=True, default=str) for name, value in found.items()}
 
 
-def _as_asked(order: Order, planned: Plan) -> dict[str, Any]:
+def execution(order: Order, planned: Plan, registry: Registry) -> Execution:
+    """Return how the trials of a plan are run."""
+    settings = order.config.run
+    shared = at_once.chosen(
+        planned, registry, settings.execution, order.jobs, named=order.named_device
+    )
+    return Execution(
+        executor=_choice(settings.execution.executor),
+        jobs=shared.jobs,
+        threads=shared.threads,
+        timeout=settings.execution.timeout,
+        checkpoint=settings.execution.checkpoint,
+        keep=settings.execution.keep,
+        keep_state=settings.execution.keep_state,
+        named_device=order.named_device,
+        own_gpus=shared.own_gpus,
+        jobs_reason=shared.reason,
+        plugins=tuple(map(_absolute, order.plugins)),
+        callbacks=tuple(map(_choice, settings.callbacks)),
+    )
+
+
+def _as_asked(order: Order, planned: Plan, registry: Registry) -> dict[str, Any]:
     """Return what the file and the command line say of a run beside its plan."""
     settings = order.config.run
-    share = max(1, machine.cores() // order.jobs)
     return {
-        "execution": Execution(
-            executor=_choice(settings.execution.executor),
-            jobs=order.jobs,
-            threads=settings.execution.threads or share,
-            timeout=settings.execution.timeout,
-            checkpoint=settings.execution.checkpoint,
-            keep=settings.execution.keep,
-            keep_state=settings.execution.keep_state,
-            named_device=order.named_device,
-            own_gpus=dealing.own_gpus(
-                planned.device, order.jobs, planned.processes, named=order.named_device
-            ),
-            plugins=tuple(map(_absolute, order.plugins)),
-            callbacks=tuple(map(_choice, settings.callbacks)),
-        ),
+        "execution": execution(order, planned, registry),
         "gate": settings.gate.model_dump(),
         "reporters": tuple(map(_choice, settings.reporters)),
     }
@@ -170,7 +180,7 @@ def _info(planned: Plan, order: Order, registry: Registry) -> RunInfo:
         overrides=order.overrides,
         machine=provenance.hardware(planned.device),
         provenance=provenance.describe(registry, order.config_path),
-        **_as_asked(order, planned),
+        **_as_asked(order, planned, registry),
     )
 
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ganbench.errors import ConfigError, DataError, NothingSelected
 from ganbench.records.cells import fields_of
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ganbench.records.report import Report
     from ganbench.records.run_folder import Run
     from ganbench.registry.registry import Registry
+    from ganbench.runs.at_once import Jobs
+    from ganbench.runs.beginning import Order
     from ganbench.runs.runner import Observer
 
 _log = logging.getLogger(__name__)
@@ -122,7 +124,7 @@ def run(
     plugins: Sequence[str] = (),
     device: str = "auto",
     allow_config_plugins: bool = False,
-    jobs: int | None = None,
+    jobs: int | Literal["auto"] | None = None,
     out: str | Path | None = None,
     fail_fast: bool = False,
     observer: Observer | None = None,
@@ -189,24 +191,38 @@ def _planned(
 
 
 def begin(
-    prepared: Prepared, arguments: BenchmarkArguments, *, jobs: int | None, out: Path | None
+    prepared: Prepared,
+    arguments: BenchmarkArguments,
+    *,
+    jobs: Jobs | None,
+    out: Path | None,
 ) -> Run:
     """Write the run's folder with everything but results in it, and return the run."""
     from ganbench.runs import beginning
 
-    if jobs is not None and (not isinstance(jobs, int) or isinstance(jobs, bool) or jobs < 1):
-        raise ConfigError(f"jobs: expected a whole number of at least 1, found {shown(jobs)}")
-    order = beginning.Order(
+    is_count = isinstance(jobs, int) and not isinstance(jobs, bool) and jobs > 0
+    if not is_count and jobs not in (None, "auto"):
+        raise ConfigError(
+            f"jobs: expected a whole number of at least 1, or 'auto', found {shown(jobs)}"
+        )
+    directory = out or beginning.default_directory(prepared.plan.name)
+    order = ordered(prepared, arguments, jobs)
+    return beginning.create(directory, prepared.plan, order, prepared.registry)
+
+
+def ordered(prepared: Prepared, arguments: BenchmarkArguments, jobs: Jobs | None = None) -> Order:
+    """Return how a run is asked for, beside its plan."""
+    from ganbench.runs import beginning
+
+    return beginning.Order(
         prepared.config,
         arguments.file,
         arguments.profile,
         arguments.overrides,
         prepared.plugins,
-        jobs or prepared.config.run.execution.jobs,
+        jobs,
         named_device=":" in arguments.device,
     )
-    directory = out or beginning.default_directory(prepared.plan.name)
-    return beginning.create(directory, prepared.plan, order, prepared.registry)
 
 
 def report(

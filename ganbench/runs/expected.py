@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench.config.schema import Execution
 from ganbench.records.cells import Cell, Plan, Reference
 from ganbench.records.run_folder import Trial
+from ganbench.records.run_info import Execution
 from ganbench.registry.registry import Registry
 from ganbench.runs.costs import Cost, Costs
 from ganbench.runs.neighbours import yielding
 from ganbench.training.time_estimate import Bound, Estimator
-from ganbench.util import machine
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,16 @@ class ExpectedRun:
     references: list[Expected]
     around: float
 
+    def seconds(self, seeds: int, jobs: int) -> float:
+        """Return how long all of it takes, with so many seeds of a cell and trials at once."""
+        trials = [one.cost.total or 0.0 for one in (*self.cells * seeds, *self.references)]
+        return self.around + max(sum(trials) / jobs, *trials, 0.0)
+
+    def guessed(self, seeds: int, jobs: int) -> float:
+        """Return what of that is for judging as nothing was judged on this machine yet."""
+        trials = [one.cost for one in (*self.cells * seeds, *self.references)]
+        return sum(cost.judging for cost in trials if not cost.judging_is_timed) / jobs
+
 
 def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRun:
     """Return what a run of a plan costs.
@@ -40,14 +49,13 @@ def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRu
     What was timed on this machine before counts; else some steps are trained here and now, and
     what they took is kept for the run's own forecast.
     """
-    costs, jobs = Costs.kept(), execution.jobs
-    threads = execution.threads or max(1, machine.cores() // jobs)
-    estimator = Estimator(registry, plan.device, threads)
-    with yielding(threads):  # as a trial's threads do
-        cells = [_of_cell(cell, plan, threads, jobs, costs, estimator) for cell in plan.cells]
+    costs = Costs.kept()
+    estimator = Estimator(registry, plan.device, execution.threads)
+    with yielding(execution.threads):  # as a trial's threads do
+        cells = [_of_cell(cell, plan, execution, costs, estimator) for cell in plan.cells]
     costs.keep()
     references = [
-        Expected(costs.of(_trial(plan, threads, jobs, reference=one))) for one in plan.references
+        Expected(costs.of(_trial(plan, execution, reference=one))) for one in plan.references
     ]
     trials = len(cells) * len(plan.seeds) + len(references)
     around = costs.opening(execution.executor.name) + costs.closing(trials)
@@ -55,9 +63,9 @@ def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRu
 
 
 def _of_cell(
-    cell: Cell, plan: Plan, threads: int, jobs: int, costs: Costs, estimator: Estimator
+    cell: Cell, plan: Plan, execution: Execution, costs: Costs, estimator: Estimator
 ) -> Expected:
-    trial = _trial(plan, threads, jobs, cell=cell)
+    trial = _trial(plan, execution, cell=cell)
     if cell.incompatible or costs.was_timed(trial):
         return Expected(costs.of(trial))
     estimate = estimator.estimate(cell)
@@ -69,10 +77,11 @@ def _of_cell(
 
 def _trial(
     plan: Plan,
-    threads: int,
-    jobs: int,
+    execution: Execution,
     *,
     cell: Cell | None = None,
     reference: Reference | None = None,
 ) -> Trial:
-    return Trial(cell, reference, 0, plan.device, threads, alone=jobs == 1, plugins=())
+    return Trial(
+        cell, reference, 0, plan.device, execution.threads, alone=execution.alone, plugins=()
+    )

@@ -166,7 +166,11 @@ def _run_trials(
         jobs=execution.jobs,
         threads=execution.threads,
         devices=dealing.gpus(
-            run.plan.device, execution.jobs, run.plan.processes, named=execution.named_device
+            run.plan.device,
+            execution.jobs,
+            run.plan.processes,
+            named=execution.named_device,
+            chosen=bool(execution.jobs_reason),
         ),
         timeout_seconds=execution.timeout,
         cwd=cwd,

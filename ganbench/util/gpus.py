@@ -15,6 +15,7 @@ from ganbench.util import float32, machine
 
 DRIVER = Path("/proc/driver/nvidia/version")
 BUSY = 0.1  # of a GPU's memory, taken by other programs
+BEGINNING = 2**30  # bytes; what CUDA takes for this program itself is less
 
 
 def described(device: str) -> dict[str, Any] | None:
@@ -82,19 +83,36 @@ def remarks() -> Iterator[str]:
             "an NVIDIA GPU is here, and this torch was built without CUDA: install torch from "
             "https://download.pytorch.org/whl, as docs/install.md says"
         )
-    for device in there:
-        free, total = torch.cuda.mem_get_info(device)
-        own = torch.cuda.memory_reserved(device)
-        if total - free - own > BUSY * total:
-            yield (
-                f"{device} is used by other programs ({(total - free - own) / 2**30:.1f} of "
-                f"{total / 2**30:.1f} GiB): timings will suffer"
-            )
+    for device in filter(is_busy, there):
+        yield f"{device} is used by other programs{_how_much(device)}: timings will suffer"
     if len(there) > 1:
         yield (
-            f"{len(there)} GPUs are here, and a run uses one at a time unless it is told --jobs "
-            f"{len(there)}"
+            f"{len(there)} GPUs are here, and a run that measures speed uses one unless it is told "
+            "--jobs auto, which takes all that are free"
         )
+
+
+def is_busy(device: str) -> bool:
+    """Whether other programs use a GPU: they have much of its memory, or it is theirs alone."""
+    try:
+        taken, total = _taken(device)
+    except RuntimeError:  # one program at a time may compute on it, and another does
+        return True
+    return taken > max(BUSY * total, BEGINNING)
+
+
+def _how_much(device: str) -> str:
+    try:
+        taken, total = _taken(device)
+    except RuntimeError:
+        return ""
+    return f" ({taken / 2**30:.1f} of {total / 2**30:.1f} GiB)"
+
+
+def _taken(device: str) -> tuple[int, int]:
+    """Return what of a GPU's memory this process has not reserved, and is not free; and all."""
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free - torch.cuda.memory_reserved(device), total
 
 
 def _has_nvidia() -> bool:

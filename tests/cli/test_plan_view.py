@@ -61,12 +61,15 @@ def test_a_list_says_once_what_all_cells_have_in_common(
 
 
 @pytest.mark.parametrize(
-    ("jobs", "guessed", "said"),
+    ("jobs", "reason", "guessed", "said"),
     [
-        (1, 0.0, "the run takes at most about 66 s, one by one"),
-        (2, 0.0, "the run takes at most about 66 s, 2 at once"),
-        (1, 5.0, "one by one; 5 s of it for judging are a guess, as nothing was judged so on"),
+        (1, "", 0.0, "the run takes at most about 66 s, one by one"),
+        (2, "they fit", 0.0, "the run takes at most about 66 s, 2 at once, as they fit"),
+        (1, "", 5.0, "one by one; 5 s of it for judging are a guess, as nothing was judged so on"),
     ],
 )
-def test_durations_say_what_they_hold(shown: Any, jobs: int, guessed: float, said: str) -> None:
-    assert said in plan_view.durations(shown[1], 66.0, jobs, guessed)
+def test_durations_say_what_they_hold(
+    shown: Any, jobs: int, reason: str, guessed: float, said: str
+) -> None:
+    at_once = plan_view.at_once(jobs, reason)
+    assert said in plan_view.durations(shown[1], 66.0, at_once, guessed)

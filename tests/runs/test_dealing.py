@@ -6,7 +6,15 @@ import pytest
 
 from ganbench.errors import RunError
 from ganbench.runs import dealing
-from ganbench.util import machine
+from ganbench.util import gpus, machine
+
+
+@pytest.fixture(autouse=True)
+def busy(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The GPUs that other programs use: none, unless the test adds some."""
+    found: set[str] = set()
+    monkeypatch.setattr(gpus, "is_busy", found.__contains__)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -57,3 +65,41 @@ def test_gpus_that_are_not_there_are_not_dealt_out(monkeypatch: pytest.MonkeyPat
     with pytest.raises(RunError, match=r"^CUDA_VISIBLE_DEVICES=0,7: names 2 GPUs, and torch finds"):
         dealing.gpus("cuda:0", 2)
     assert dealing.gpus("cpu", 2) == ()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "each", "chosen", "dealt"),
+    [
+        (3, 1, True, ("1", "3", "0", "2")),
+        (2, 2, False, ("1,3", "0,2")),
+        (1, 1, False, ()),  # as was asked: on the first
+        (1, 1, True, ("1", "3", "0", "2")),
+    ],
+)
+def test_gpus_that_others_use_come_last(
+    monkeypatch: pytest.MonkeyPatch,
+    busy: set[str],
+    jobs: int,
+    each: int,
+    chosen: bool,
+    dealt: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", *(f"cuda:{i}" for i in range(4))])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    busy |= {"cuda:0", "cuda:2"}
+    assert dealing.gpus("cuda:0", jobs, each, chosen=chosen) == dealt
+    assert dealing.free("cuda:0", each) == (2 // each, 4 // each)
+    busy.clear()
+    assert dealing.gpus("cuda:0", 1, chosen=True) == ()
+
+
+def test_gpus_of_which_there_is_one_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(device: str) -> bool:
+        raise AssertionError(device)
+
+    monkeypatch.setattr(gpus, "is_busy", never)
+    monkeypatch.setattr(machine, "devices", lambda: ["cpu", "cuda:0"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert dealing.free("cuda:0") == (1, 1)
+    assert dealing.free("cpu") == dealing.free("mps") == (0, 0)
+    assert dealing.gpus("cuda:0", 2, chosen=True) == ()

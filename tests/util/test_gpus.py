@@ -71,13 +71,32 @@ def test_a_device_that_computes_has_no_fault_and_one_that_cannot_says_why(monkey
 
 def test_idle_and_busy_gpus_are_told(card):
     (idle,) = gpus.remarks()
-    assert idle.startswith("2 GPUs are here, and a run uses one at a time unless it is told --jobs")
+    assert idle.startswith("2 GPUs are here, and a run that measures speed uses one unless it is")
     card.setattr(torch.cuda, "mem_get_info", lambda device: (40 * GIB, 80 * GIB))
     first, second, _ = gpus.remarks()
     assert first.startswith("cuda:0 is used by other programs (39.0 of 80.0 GiB)")
     assert second.startswith("cuda:1 ")
     card.setattr(machine, "devices", lambda: ["cpu", "cuda:0"])
     assert len(list(gpus.remarks())) == 1
+
+
+def test_a_gpu_is_busy_that_others_hold_or_that_lets_nobody_in(card):
+    assert not gpus.is_busy("cuda:0")
+
+    def refuse(device):
+        raise RuntimeError("CUDA error: CUDA-capable device(s) is/are busy or unavailable")
+
+    card.setattr(torch.cuda, "mem_get_info", refuse)
+    assert gpus.is_busy("cuda:0")
+    first, *_ = gpus.remarks()
+    assert first == "cuda:0 is used by other programs: timings will suffer"
+
+
+def test_what_this_program_needs_itself_makes_no_small_gpu_busy(card):
+    card.setattr(torch.cuda, "mem_get_info", lambda device: (2.2 * GIB, 4 * GIB))
+    assert not gpus.is_busy("cuda:0")
+    card.setattr(torch.cuda, "mem_get_info", lambda device: (1.8 * GIB, 4 * GIB))
+    assert gpus.is_busy("cuda:0")
 
 
 def test_a_torch_without_cuda_beside_a_gpu_is_told(card, tmp_path):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ganbench.gate.comparison import Tolerance
     from ganbench.gate.sensitivity import Analysis, FalseAlarms, Sensitivity
     from ganbench.records.run_folder import Run
+    from ganbench.runs.at_once import Jobs
     from ganbench.runs.benchmark import BenchmarkArguments
 
 ASSUMES = (
@@ -37,7 +38,7 @@ ASSUMES = (
 )  # fmt: skip
 @click.option("--gate", "metrics", multiple=True, metavar="METRIC", help="As with `compare`.")
 @click.option("--alpha", type=click.FloatRange(0, 1, True, True), help="Else the file's, 0.05.")
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
+@options.jobs
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option("--all", "everything", is_flag=True, help="Show the numbers that are not gated too.")
 @options.as_json
@@ -48,7 +49,7 @@ def command(
     power: float,
     metrics: tuple[str, ...],
     alpha: float | None,
-    jobs: int | None,
+    jobs: Jobs | None,
     out: Path | None,
     everything: bool,
     as_json: bool,
@@ -83,7 +84,7 @@ def command(
     return 0
 
 
-def _refuse(arguments: BenchmarkArguments, jobs: int | None, out: Path | None) -> None:
+def _refuse(arguments: BenchmarkArguments, jobs: Jobs | None, out: Path | None) -> None:
     """Refuse what decides a run, where one is there already."""
     given = {
         "--profile": arguments.profile,
@@ -103,7 +104,7 @@ def _refuse(arguments: BenchmarkArguments, jobs: int | None, out: Path | None) -
         )
 
 
-def _run(arguments: BenchmarkArguments, jobs: int | None, out: Path | None, *, quiet: bool) -> Run:
+def _run(arguments: BenchmarkArguments, jobs: Jobs | None, out: Path | None, *, quiet: bool) -> Run:
     """As `ganbench run` does, without its tables. Raises MeasurementError unless all went well."""
     from ganbench.runs import benchmark
 

@@ -12,16 +12,16 @@ import click
 from ganbench.cli import options, plan_view
 from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.cli.output import print_json, tell
-from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
     from ganbench.config.yaml_document import Document
     from ganbench.models.layers import Layers
     from ganbench.models.parts import ParameterCounts
     from ganbench.records.cells import Cell, Plan
+    from ganbench.records.run_info import Execution
     from ganbench.registry.registry import Registry
     from ganbench.runs.benchmark import BenchmarkArguments, Prepared
-    from ganbench.runs.expected import Expected, ExpectedRun
+    from ganbench.runs.expected import Expected
 
 
 @click.command("plan")
@@ -50,57 +50,43 @@ def command(
     """
     look_seldom_for_garbage()
     began = time.monotonic()
-    from ganbench.runs.benchmark import prepare
-
-    loaded = prepare(arguments, tell)
+    from ganbench.runs import beginning
+    from ganbench.runs.benchmark import ordered, prepare
+    from ganbench.runs.expected import expected
     from ganbench.util import machine
 
-    cells: list[dict[str, Any]] = []
+    loaded = prepare(arguments, tell)
+    execution = beginning.execution(ordered(loaded, arguments), loaded.plan, loaded.registry)
+    seeds, jobs = len(loaded.plan.seeds), execution.jobs
     total: float | None = None
     guessed = 0.0  # of judging
     if no_estimate:
         cells = _described(loaded, [None] * len(loaded.plan.cells))
     else:
         starting = time.monotonic() - began  # as the run's own process will
-        expected = _expected(loaded)
-        cells = _described(loaded, expected.cells)
-        jobs = loaded.config.run.execution.jobs
-        trials = [*expected.cells * len(loaded.plan.seeds), *expected.references]
-        total = starting + expected.around + sum(one.cost.total or 0 for one in trials) / jobs
-        guessed = sum(o.cost.judging for o in trials if not o.cost.judging_is_timed) / jobs
+        found = expected(loaded.plan, loaded.registry, execution)
+        cells = _described(loaded, found.cells)
+        total, guessed = starting + found.seconds(seeds, jobs), found.guessed(seeds, jobs)
     shown = _networks(loaded.plan, loaded.registry) if networks else {}
     for described in cells:
         if described["label"] in shown:
             described["layers"] = asdict(shown[described["label"]])
     if as_json:
-        print_json(_document(loaded.plan, cells, total) | _written(loaded.config.document))
+        document = _document(loaded.plan, execution, cells, total)
+        print_json(document | _written(loaded.config.document))
         return 0
     plan_view.show(loaded.plan, cells)
     if origins or loaded.config.document.parent:
         plan_view.show_origins(loaded.config.document)
-    for label, found in shown.items():
-        plan_view.show_layers(label, found)
-    count = len(loaded.plan.seeds)
-    line = (
-        f"{counted(len(cells), 'cell')} × {counted(count, 'seed')} = "
-        f"{counted(len(cells) * count, 'trial')} on {loaded.plan.device}"
-    )
-    if several := {cell.sampling_seeds for cell in loaded.plan.cells} - {1}:
-        drawn = f"{min(several)} to {max(several)}" if len(several) > 1 else f"{min(several)}"
-        line += f", samples of each drawn and judged {drawn} times"
-    if total is not None:
-        line += f"; {plan_view.durations(cells, total, jobs, guessed)}"
-    print(line)
+    for label, layers in shown.items():
+        plan_view.show_layers(label, layers)
+    at_once = plan_view.at_once(jobs, execution.jobs_reason)
+    told = at_once if total is None else plan_view.durations(cells, total, at_once, guessed)
+    print(f"{plan_view.counts(loaded.plan)}; {told}")
     if any(request.settings.training.precision == "auto" for request in loaded.config.cells):
         said = machine.auto_precision(loaded.plan.device)
         print(f"training.precision auto is {said}; for points always float32")
     return 0
-
-
-def _expected(loaded: Prepared) -> ExpectedRun:
-    from ganbench.runs.expected import expected
-
-    return expected(loaded.plan, loaded.registry, loaded.config.run.execution)
 
 
 def _described(loaded: Prepared, expected: Sequence[Expected | None]) -> list[dict[str, Any]]:
@@ -154,11 +140,16 @@ def _networks(plan: Plan, registry: Registry) -> dict[str, Layers]:
     return {cell.label: layers(cell, registry) for cell in cells if cell in first.values()}
 
 
-def _document(plan: Plan, cells: list[dict[str, Any]], total: float | None) -> dict[str, Any]:
+def _document(
+    plan: Plan, execution: Execution, cells: list[dict[str, Any]], total: float | None
+) -> dict[str, Any]:
     return {
         "name": plan.name,
         "plan": plan.id,
         "device": plan.device,
+        "jobs": execution.jobs,
+        "jobs_reason": execution.jobs_reason,
+        "threads": execution.threads,
         "seeds": list(plan.seeds),
         "references": list(plan.references),
         "cells": cells,

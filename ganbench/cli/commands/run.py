@@ -13,13 +13,14 @@ from ganbench.cli.output import tell
 from ganbench.cli.running import check_columns, executed, finish
 
 if TYPE_CHECKING:
+    from ganbench.runs.at_once import Jobs
     from ganbench.runs.benchmark import BenchmarkArguments
 
 
 @click.command("run")
 @options.benchmark
 @options.continues
-@click.option("--jobs", type=click.IntRange(min=1), metavar="N", help="Trials at once.")
+@options.jobs
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.")
 @click.option(
     "--list",
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 @options.quiet
 def command(
     arguments: BenchmarkArguments,
-    jobs: int | None,
+    jobs: Jobs | None,
     out: Path | None,
     listed: bool,
     samples: tuple[str, ...],

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganbench import Cell, DataSeen, GitState, Machine
+from ganbench import Cell, DataSeen, Execution, GitState, Machine
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element, listing
 from ganbench.default_plugins.reporters.html.rows import ReportView
@@ -30,7 +30,7 @@ def asked(view: ReportView) -> list[Markup]:
         ("seeds", ", ".join(map(str, view.report.run.plan.seeds[:100]))),
         ("device", _device(info.machine)),
         ("threads", str(execution.threads)),
-        ("trials at a time", str(execution.jobs)),
+        ("trials at a time", _at_a_time(execution)),
         ("time limit", f"{execution.timeout:g} s" if execution.timeout is not None else ""),
         ("plugins named", "\n".join(execution.plugins)),
         ("continued", _continued(view.report.run.plan.cells)),
@@ -157,6 +157,11 @@ def _columns(view: ReportView) -> dict[str, str]:
 def _device(machine: Machine) -> str:
     name, device = machine.device_name, machine.device
     return f"{device} ({name})" if name and device else device or name
+
+
+def _at_a_time(execution: Execution) -> str:
+    reason = execution.jobs_reason
+    return f"{execution.jobs}{reason and f', as {reason}'}"
 
 
 def _command(argv: Sequence[str]) -> str:
