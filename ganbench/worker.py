@@ -18,7 +18,7 @@ import torch
 
 import ganbench
 from ganbench.contracts.callbacks import Callback
-from ganbench.contracts.executors import ASKED_TO_END
+from ganbench.contracts.executors import ASKED_TO_END, TrialRef
 from ganbench.errors import (
     INTERRUPTIONS,
     OUT_OF_MEMORY,
@@ -31,7 +31,7 @@ from ganbench.errors import (
 from ganbench.models.parts import check_sources
 from ganbench.records import results
 from ganbench.records.results import Environment, Gpu, TrialResult
-from ganbench.records.run_folder import END, FORESEEN, RESULT, TRIAL, Trial
+from ganbench.records.run_folder import FORESEEN, RESULT, TRIAL, Trial
 from ganbench.records.status import Status
 from ganbench.registry import registry
 from ganbench.registry.registry import Registry
@@ -42,7 +42,7 @@ from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints, torch_settings
 from ganbench.training.ranks import LOST
-from ganbench.util import ending, files, gpus, lingering
+from ganbench.util import ending, gpus, lingering
 from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
@@ -108,7 +108,7 @@ def _ended(directory: Path, why: str) -> int:
     found = results.read(directory / RESULT)
     if why and (not found.status.is_final or LOST in found.reason):
         (directory / RESULT).unlink(missing_ok=True)
-        files.write_json(directory / END, {"status": "failed", "reason": why})
+        TrialRef(directory, directory.name).leave_end("failed", why)
         print(why, file=sys.stderr, flush=True)  # as the log's last word
     return 0 if found.status is Status.OK else 3
 

@@ -39,11 +39,7 @@ _OPTIONS = [
     options.device("Where to make them."),
     options.force,
     options.plugin,
-    click.option(
-        "--allow-other-versions",
-        is_flag=True,
-        help="Go on with other versions of plugins than at training.",
-    ),
+    options.allow_other_versions(),
 ]
 
 

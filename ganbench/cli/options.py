@@ -151,6 +151,13 @@ allow_config_plugins = click.option(
 force = click.option("--force", is_flag=True, help="Replace what is there already.")
 
 
+def allow_other_versions(whose: str = "") -> Callable[[F], F]:
+    """Return the option that lets a model be built with other plugins; `whose` says of what."""
+    what = "go on with other versions of plugins than at training."
+    told = f"{whose}: {what}" if whose else what.capitalize()
+    return click.option("--allow-other-versions", is_flag=True, help=told)
+
+
 def device(what: str) -> Callable[[F], F]:
     """Return the option of a device, on which `what` is done."""
     return click.option(

@@ -117,7 +117,7 @@ _ALL = (
     ),
     Kind("dataset", "datasets", "Dataset", "data sets", declares=("splits", "features", "judge")),
     Kind("feature extractor", "feature_extractors", "FeatureExtractor", "feature extractors"),
-    Kind("metric", "metrics", "Metric", "metrics", declares=("version",)),
+    Kind("metric", "metrics", "Metric", "metrics", declares=("version", "cheap", "claims")),
     Kind("reporter", "reporters", "Reporter", "reporters"),
     Kind("executor", "executors", "Executor", "executors"),
     Kind("callback", "callbacks", "Callback", "callbacks that follow trials"),

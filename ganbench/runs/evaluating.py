@@ -74,15 +74,20 @@ def prepare(asked: Asked, reading: Reading) -> Prepared:
 
 
 def with_samples(
-    prepared: Prepared, given: Sequence[str], options: Mapping[str, Any] | None = None
+    prepared: Prepared,
+    given: Sequence[str],
+    options: Mapping[str, Any] | None = None,
+    *,
+    allow_other_versions: bool = False,
 ) -> Prepared:
     """Return a benchmark with rows for the samples of each `PATH` or `NAME=PATH`.
 
-    `options` say how they are read, all but trained models. Raises GanbenchError where they could
-    not stand beside its cells, and says what differs.
+    `options` say how they are read, all but trained models, whose plugins may be of other versions
+    where that is allowed. Raises GanbenchError where they could not stand beside its cells, and
+    says what differs.
     """
     plan = prepared.plan
-    reading = Reading(prepared.registry, prepared.plugins, plan.device)
+    reading = Reading(prepared.registry, prepared.plugins, plan.device, allow_other_versions)
     read = [one for one in given if outside.model_in(_named(one)[1]) is None]
     if options and not read:
         raise ConfigError(f"-o {next(iter(options))}: a trained model has no options to be read by")

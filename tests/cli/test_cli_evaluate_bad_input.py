@@ -128,11 +128,16 @@ def test_a_model_of_another_plugin_version(command, place):
     toys.change_source(trial, "architecture", "ganbench-extras 1.0 sha256:0123456789ab")
     told = r"trained with ganbench-extras 1.0 .*; install the former again"
     refused(command, trial, PluginError, told)
-    if command == "evaluate":
-        call(*asked(command, trial), "--allow-other-versions", "--out", "out", "-q")
-        (found,) = (o for o in ganbench.load_run("out").outcomes if o.trial.subject.samples)
-        (protocol,) = found.result.protocols.values()
-        assert "was trained with ganbench-extras 1.0" in protocol["sampler"]["versions"][0]
+    call(*asked(command, trial), "--allow-other-versions", "--out", "out", "-q")
+    rows = [o for o in ganbench.load_run("out").outcomes if o.trial.reference]
+    (found,) = (o for o in rows if o.trial.reference.samples)
+    (protocol,) = found.result.protocols.values()
+    assert "was trained with ganbench-extras 1.0" in protocol["sampler"]["versions"][0]
+
+
+def test_other_versions_are_of_models_that_are_named(place):
+    output = call("run", "small.yaml", "--allow-other-versions", "--out", "out", code=2)
+    assert "--allow-other-versions: of a model of --with; name one" in output
 
 
 @both

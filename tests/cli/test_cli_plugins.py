@@ -109,6 +109,16 @@ def test_show_tells_what_defaults_declare_where_options_decide() -> None:
     assert (about["constrains"], about["unasked_norms"]) == (True, ["spectral"])
 
 
+def test_show_tells_what_a_metric_claims() -> None:
+    about = shown("fid")["declares"]
+    passed = "mode-dropping-invention/purpose"
+    assert about["claims"] == {"fid": {"measures": "distance", "passes": [passed]}}
+    assert (about["version"], about["cheap"]) == (2, True)
+    text = invoke("show", "fid").stdout
+    assert f"claims: fid measures distance, passes {passed}\n" in text
+    assert "claims: none\n" in invoke("show", "cas").stdout
+
+
 def test_show_of_a_file_has_its_hash_and_its_types(wrong: Path) -> None:
     about = shown("wrong", "--plugin", wrong)
     assert [option["type"] for option in about["options"]] == ["float", "tuple[int, ...]"]

@@ -58,11 +58,7 @@ if TYPE_CHECKING:
     metavar="auto|cpu|cuda|cuda:N|mps",
     help="Where a model draws.",
 )
-@click.option(
-    "--allow-other-versions",
-    is_flag=True,
-    help="Of a run or a model: go on with other versions of plugins than at training.",
-)
+@options.allow_other_versions("Of a run or a model")
 @options.offline
 @options.plugin
 @options.columns

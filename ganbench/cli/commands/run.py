@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @options.key_values(
     "How samples of --with are read, as in resolution=32, range=[0,1] or labels=none."
 )
+@options.allow_other_versions("Of a model of --with")
 @click.option(
     "--reuse",
     multiple=True,
@@ -79,6 +80,7 @@ def command(
     until_decided: bool,
     max_seeds: int,
     metric: str | None,
+    allow_other_versions: bool,
     fail_fast: bool,
     max_time: float | None,
     detach: bool,
@@ -111,12 +113,17 @@ def command(
         raise click.UsageError("--detach prints no table; --json and --columns are for `show`")
     if settings and not samples:
         raise click.UsageError(f"-o {settings[0]}: says how samples of --with are read; name some")
+    if allow_other_versions and not samples:
+        raise click.UsageError("--allow-other-versions: of a model of --with; name one")
     prepared = benchmark.prepare(arguments, tell)
     if samples:
         from ganbench.cli.commands.datasets.chosen import reading_options
         from ganbench.runs.evaluating import with_samples
 
-        prepared = with_samples(prepared, samples, reading_options(settings))
+        read_by = reading_options(settings)
+        prepared = with_samples(
+            prepared, samples, read_by, allow_other_versions=allow_other_versions
+        )
     check_columns(prepared.plan, prepared.registry, [*(columns or ()), *filter(None, [metric])])
     if until_decided:
         from ganbench.runs.deciding import Deciding

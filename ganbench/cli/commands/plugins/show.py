@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,7 +86,9 @@ def _plain(value: Any) -> Any:
     from enum import Flag
 
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
     if isinstance(value, Flag):
         return [member.name for member in type(value) if member.value and member in value]
     if isinstance(value, property):
