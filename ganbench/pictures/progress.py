@@ -96,7 +96,8 @@ class ProgressFrames:
         return self.directory / FOLDER
 
     @cached_property
-    def _plot(self) -> ScatterPlot:
+    def plot(self) -> ScatterPlot:
+        """The plot that points of the plane are drawn into."""
         return ScatterPlot(self.mixture)
 
     def _kept(self) -> list[tuple[int, Path]]:
@@ -110,7 +111,7 @@ class ProgressFrames:
             tiles = _fitting(samples, self.columns)
             picture = draw_grid(tiles, self.columns, self.row_names, self.caption)
         else:
-            picture = self._plot.drawn(samples.flatten(1))
+            picture = self.plot.drawn(samples.flatten(1))
         picture.thumbnail((WIDEST, TALLEST), Image.Resampling.LANCZOS)
         return picture
 

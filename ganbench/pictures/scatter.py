@@ -19,8 +19,7 @@ MOST_POINTS = 5000
 
 def save_scatter(points: Tensor, mixture: Mixture | None, path: Path) -> None:
     """Write a PNG of generated points (N, 2) over the centres of the real ones."""
-    picture = ScatterPlot(mixture).drawn(points)
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+    ScatterPlot(mixture).save(points, path)
 
 
 class ScatterPlot:
@@ -60,3 +59,8 @@ class ScatterPlot:
             self._axes.draw_artist(artist)
         size = canvas.get_width_height()
         return Image.frombytes("RGBA", size, canvas.buffer_rgba()).convert("RGB")
+
+    def save(self, points: Tensor, path: Path) -> None:
+        """Write a PNG of the plot with these points (N, 2) in it."""
+        picture = self.drawn(points)
+        write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))

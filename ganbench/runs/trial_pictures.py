@@ -118,7 +118,7 @@ class Gallery:
         images, path = self._drawn(generator), self.directory / SAMPLES
         self.checkerboard = None if self.is_plane else diagnosis.checkerboard(images)
         if self.is_plane:
-            pictures.save_scatter(images.flatten(1), self.mixture, path)
+            self._frames.plot.save(images.flatten(1), path)
         else:
             pictures.save_grid(images, COLUMNS, path, self.names, self.caption)
         self.end_early(windows, probes)
@@ -127,7 +127,7 @@ class Gallery:
         """Write a picture of the first of what a sampler drew."""
         path, first = directory / SAMPLES, drawn.images[: POINTS if self.is_plane else COLUMNS**2]
         if self.is_plane:
-            pictures.save_scatter(first.flatten(1), self.mixture, path)
+            self._frames.plot.save(first.flatten(1), path)
         elif len(first):
             images = quantise(first) if first.is_floating_point() else first
             pictures.save_grid(images, COLUMNS, path)

@@ -104,9 +104,13 @@ class MNIST(Dataset):
         return _parse(content)
 
 
-def _content(path: Path) -> bytes:
-    content = path.read_bytes()
-    return gzip.decompress(content) if path.suffix == ".gz" else content
+def _content(path: Path) -> bytearray:
+    if path.suffix == ".gz":
+        return bytearray(gzip.decompress(path.read_bytes()))
+    with path.open("rb") as file:
+        content = bytearray(os.fstat(file.fileno()).st_size)
+        del content[file.readinto(content) :]
+    return content
 
 
 def _hashes() -> dict[str, str]:
@@ -127,15 +131,18 @@ def _unpack(name: str, path: Path) -> None:
         ) from error
 
 
-def _sha256(content: bytes) -> str:
+def _sha256(content: bytes | bytearray) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _parse(content: bytes) -> Tensor:
-    """Return the array of an IDX file: two zeros, type 8, the rank, the sizes, the values."""
+def _parse(content: bytearray) -> Tensor:
+    """Return the array of an IDX file: two zeros, type 8, the rank, the sizes, the values.
+
+    It is that memory, and no copy of it.
+    """
     rank = content[3]
     shape = [int.from_bytes(content[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank)]
-    return torch.frombuffer(bytearray(content[4 + 4 * rank :]), dtype=torch.uint8).view(*shape)
+    return torch.frombuffer(content, dtype=torch.uint8, offset=4 + 4 * rank).view(*shape)
 
 
 @hookimpl

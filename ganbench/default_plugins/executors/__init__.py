@@ -68,7 +68,7 @@ class Local(Executor):
                     free.append(worker.slot)
                     yield worker.trial
                 if not ended:
-                    time.sleep(POLL_SECONDS)
+                    workers.rest()
         finally:
             _stop(running)
             workers.close()
@@ -116,6 +116,9 @@ class _Workers:
             self._make(Cold)
             process = self._made[-1].start(trial, changes)
         return _Worker(trial, process, slot)
+
+    def rest(self) -> None:
+        self._made[-1].rest(POLL_SECONDS)
 
     def close(self) -> None:
         for processes in self._made:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ class Processes(Protocol):
 
     def start(self, trial: TrialRef, environment: Mapping[str, str]) -> Process:
         """Start a trial's worker, which finds the variables of `environment` beside the usual."""
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or less where a worker has ended meanwhile."""
 
     def close(self) -> None:
         """Let go of what is kept for workers to come; those that run are to be stopped before."""
@@ -80,6 +84,10 @@ class Cold:
                 env={**self._environment, **environment},
                 start_new_session=True,  # the terminal's Ctrl-C is for the runner alone
             )
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long."""
+        time.sleep(seconds)
 
     def close(self) -> None:
         """Close the pipe that workers hold on to."""
@@ -143,6 +151,13 @@ class Warm:
             self._codes[pid] = -signal.SIGKILL
         return self._codes[pid]
 
+    def rest(self, seconds: float) -> None:
+        """Wait so long, or until that process says something."""
+        if self._has_ended:
+            time.sleep(seconds)
+        else:
+            self._is_heard(seconds)
+
     def close(self) -> None:
         """End that process."""
         os.close(self._lifeline)
@@ -153,7 +168,7 @@ class Warm:
     def _hear(self, *, wait: bool) -> bool:
         """Take in what the server said; whether there was anything."""
         assert self._server.stdout
-        if not select.select([self._server.stdout], [], [], None if wait else 0)[0]:
+        if not self._is_heard(None if wait else 0):
             return False
         said = os.read(self._server.stdout.fileno(), 2**16)
         self._has_ended = not said
@@ -166,6 +181,10 @@ class Warm:
                 self._codes.pop(pid, None)  # another's, that had its number
                 self._born = pid
         return bool(said)
+
+    def _is_heard(self, seconds: float | None) -> bool:
+        """Whether the server says something, or has ended, within so long."""
+        return bool(select.select([self._server.stdout], [], [], seconds)[0])
 
 
 @dataclass(frozen=True)
