@@ -167,9 +167,9 @@ class Warm:
 
     def _hear(self, *, wait: bool) -> bool:
         """Take in what the server said; whether there was anything."""
-        assert self._server.stdout
         if not self._is_heard(None if wait else 0):
             return False
+        assert self._server.stdout
         said = os.read(self._server.stdout.fileno(), 2**16)
         self._has_ended = not said
         *lines, self._heard = (self._heard + said).split(b"\n")
@@ -184,6 +184,7 @@ class Warm:
 
     def _is_heard(self, seconds: float | None) -> bool:
         """Whether the server says something, or has ended, within so long."""
+        assert self._server.stdout
         return bool(select.select([self._server.stdout], [], [], seconds)[0])
 
 
