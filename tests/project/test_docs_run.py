@@ -81,7 +81,7 @@ STANDS_FOR = {
     "my-run/bce-concat": "RUN",
     "BENCH.yaml": "banked.yaml",
     "results/mnist/bce": "OTHER",
-    "judge train fashion-mnist": "judge train digits.npz",
+    "judge train fashion-mnist": "judge train birds",
     "ganbench run ring_modes ": "ganbench run banked.yaml ",
     "ganbench profile ring_modes": "ganbench profile banked.yaml",
 }
