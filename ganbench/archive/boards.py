@@ -96,8 +96,10 @@ def boards(runs: Sequence[Run]) -> tuple[list[Board], list[str]]:
 
 
 def _alone(run: Run) -> _Cluster:
-    found = _Cluster([run])
-    for outcome in run.outcomes():
+    outcomes = run.outcomes()
+    read = {outcome.trial.id: outcome for outcome in outcomes}
+    found = _Cluster([replace(run, known=read)])  # which are not read once more
+    for outcome in outcomes:
         if outcome.trial.cell is None:
             continue
         key = canonical_json(outcome.trial.cell.dataset, outcome.trial.cell.label)
@@ -117,8 +119,11 @@ def _alone(run: Run) -> _Cluster:
 def _of(report: Report) -> Iterator[Board]:
     for dataset in report.table.values("dataset"):
         trials = [o for o in report.outcomes if o.trial.subject.axes.get("dataset") == dataset]
-        table = summarize(report.run, trials)
-        own = replace(report, outcomes=tuple(trials), table=table)
+        mine = {outcome.run for outcome in trials}
+        parts = tuple(part for part in report.run.info.parts if part.id in mine)
+        run = replace(report.run, info=replace(report.run.info, parts=parts))
+        table = summarize(run, trials)
+        own = replace(report, run=run, outcomes=tuple(trials), table=table)
         standings, why = None, ""
         try:
             standings = rank(scores(own))

@@ -171,6 +171,10 @@ def _as_one(
         if mine is None:
             order.append((part, mine := []))
         mine.append(trial.id)
+    named = {
+        trial.id: replace(ended[trial.subject.id, trial.seed].outcome, trial=trial)
+        for trial in trials
+    }
     parts = platforms.named([replace(part, trials=tuple(ids)) for part, ids in order])
     return Run(
         _directory(runs),
@@ -197,8 +201,9 @@ def _as_one(
         ),
         plan,
         {
-            trial.id: ended[trial.subject.id, trial.seed].outcome.directory.resolve()
-            for trial in trials
+            trial: replace(named[trial], run=part.id, platform=part.platform)
+            for part in parts
+            for trial in part.trials
         },
     )
 

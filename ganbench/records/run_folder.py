@@ -214,8 +214,8 @@ class Run:
     directory: Path
     info: RunInfo
     plan: Plan
-    places: Mapping[str, Path] = field(default_factory=dict)
-    """By trial's id, the folders of those that lie elsewhere, as where runs are shown as one."""
+    known: Mapping[str, TrialOutcome] = field(default_factory=dict)
+    """By trial's id, what was read before, wherever it lies, as where runs are shown as one."""
 
     @classmethod
     def read(cls, directory: Path) -> Run:
@@ -266,7 +266,9 @@ class Run:
 
     def outcome(self, trial: Trial) -> TrialOutcome:
         """Return a trial with what its folder says now."""
-        directory = self.places.get(trial.id) or self.directory / TRIALS / trial.id
+        if trial.id in self.known:
+            return self.known[trial.id]
+        directory = self.directory / TRIALS / trial.id
         result = result_in(directory)
         added = additions.read(directory, result)
         for one in added:

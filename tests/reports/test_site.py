@@ -49,6 +49,7 @@ def test_there_is_a_board_for_each_data_set_and_protocol(folder, tmp_path):
     assert len([path for path in found if path.startswith("boards/")]) == 3
     (board,) = [text for path, text in found.items() if path.startswith("boards/ring-protocol-1")]
     assert "bce beats lsgan" in board
+    assert "Merged of 2 runs: kit-a (4 trials), kit-b (4 trials)." in board
     assert 'class="best">1.150</span>' in board or "1.150" in board
     (variant,) = [text for path, text in found.items() if path.startswith("variants/bce-none-mlp")]
     assert variant.count("<h2>") == 3  # of each board that it is on
@@ -58,6 +59,7 @@ def test_there_is_a_board_for_each_data_set_and_protocol(folder, tmp_path):
 def test_links_lead_to_files_and_pages_load_nothing(folder, tmp_path):
     site = tmp_path / "site"
     for path, text in made(folder, site).items():
+        assert text.startswith("<!doctype html>\n<html lang")
         assert "default-src &#39;none&#39;" in text
         assert "<script" not in text
         for target in re.findall(r'(?:href|src)="([^"]+)"', text):

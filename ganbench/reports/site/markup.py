@@ -68,8 +68,8 @@ def page(title: str, about: str, content: Iterable[Markup], up: str = "") -> str
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     policy = f"default-src 'none'; img-src 'self'; style-src 'sha256-{digest}'; base-uri 'none'"
     home = link("All boards", f"{up}index.html") if up else Markup("")
-    return "<!doctype html>\n" + Markup(
-        '<html lang="en"><head><meta charset="utf-8">'
+    found = Markup(
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="generator" '
@@ -84,6 +84,7 @@ def page(title: str, about: str, content: Iterable[Markup], up: str = "") -> str
         about=text(about),
         content=joined(content),
     )
+    return str(found)
 
 
 @cache
