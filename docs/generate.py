@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -101,7 +103,56 @@ def _default(key: str, field: Any) -> str:
     return f"`{text.strip().removesuffix('...').strip()}`"
 
 
+def field() -> str:
+    """The cells of the benchmark that trains every method, under the names that it gives them."""
+    cells = (ROOT / "benchmarks" / "field_smoke.yaml").read_text("utf-8")
+    found = re.findall(r"^    # (.+)\n    - (\{.+\})$", cells, re.MULTILINE)
+    lines = ["| method | cell |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {name} | `{cell[1:-1]}` |" for name, cell in found)])
+
+
+def methods() -> str:
+    """Every method of a package, with its papers and what its tests hold it to."""
+    os.environ["GANBENCH_LOAD_PLUGINS"] = ""
+    lines = ["| method | what it is | paper | file | held to |", "|---|---|---|---|---|"]
+    for package in PACKAGES:
+        module = package / f"{package.name.replace('-', '_')}.py"
+        length = len(module.read_text("utf-8").splitlines())
+        tests = next((package / "tests").glob("test_*.py"))
+        held, _, _ = (ast.get_docstring(ast.parse(tests.read_text("utf-8"))) or "").partition("\n")
+        readme = (package / "README.md").read_text("utf-8")
+        for entry in manifest.listing([str(module)]):
+            if entry.distribution == "ganbench" or entry.kind not in METHODS:
+                continue
+            file = f"`{module.relative_to(ROOT).as_posix()}`, {length}"
+            paper = _paper(entry.summary, readme)
+            lines.append(
+                f"| {entry.kind} `{entry.name}` | {entry.summary} | {paper} | {file} | {held} |"
+            )
+    return "\n".join(lines)
+
+
+METHODS = ("loss", "conditioning", "architecture", "transform")
+"""The kinds of plugins that are methods of the field."""
+
+
+def _paper(summary: str, readme: str) -> str:
+    """Return the address of the paper that a class names by author and year, of its README's."""
+    cited = re.search(r"\((\w[\w-]*)[^()]* (\d{4})\)", summary)
+    found = [
+        (cited[2] in entry, number[1])
+        for entry in re.split(r"\n>?\n", readme)
+        if cited and cited[1] in entry.partition("*")[0]
+        if (number := re.search(r"arXiv:(\d{4}\.\d{5})", entry))
+    ]
+    if not found:
+        return "its README"
+    _, number = max(found, key=lambda one: one[0])
+    return f"[{number}](https://arxiv.org/abs/{number})"
+
+
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/methods.md": {"field": field, "methods": methods},
     "docs/reference/contracts.md": {"hooks": hooks},
     "docs/reference/keys.md": {"keys": keys},
     "docs/reference/plugins.md": {"plugins": plugins, "packages": packages},

@@ -1,4 +1,4 @@
-"""Trainers and steps of the methods in tests/methods."""
+"""Trainers and steps of the methods in tests/methods and in packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published methods, each a plugin file of tests/methods/, for the contracts to prove."""
+"""Published methods, files of tests/methods/ or packages, for the contracts to prove."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ from types import ModuleType
 FOLDER = Path(__file__).parents[1] / "methods"
 PACKAGES = Path(__file__).parents[2] / "plugins"
 FILES = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+PACKAGED = {
+    "ada": ("ada", "ADA"),
+    "apa": ("ada", "APA"),
+    "bigan": ("bigan", "BiGAN"),
+    "gradient_normalised": ("gngan", "GradientNormalised"),
+    "infogan": ("infogan", "InfoGAN"),
+    "logan": ("logan", "LOGAN"),
+    "path_length": ("stylegan2", "PathLength"),
+    "top_k": ("topk", "TopK"),
+    "unrolled": ("unrolled", "Unrolled"),
+}
+"""Those that are classes of packages, which have their conformance tested there."""
 
 
 def module(name: str) -> ModuleType:
@@ -20,8 +32,13 @@ def module(name: str) -> ModuleType:
 
 def package(name: str) -> ModuleType:
     """Import the module of a package in plugins/, without its `ganbench-`."""
-    file = f"ganbench_{name.replace('-', '_')}"
-    return _imported(file, PACKAGES / f"ganbench-{name}" / f"{file}.py")
+    file = package_file(name)
+    return _imported(file.stem, file)
+
+
+def package_file(name: str) -> Path:
+    """Return the module of a package in plugins/, without its `ganbench-`."""
+    return PACKAGES / f"ganbench-{name}" / f"ganbench_{name.replace('-', '_')}.py"
 
 
 @cache
@@ -36,7 +53,10 @@ def _imported(name: str, path: Path) -> ModuleType:
 
 
 def plugins(name: str) -> list[type]:
-    """Return the classes that a method's file registers, whatever their kind."""
+    """Return the classes that a method's file registers, whatever their kind, or a package's."""
+    if name in PACKAGED:
+        short, cls = PACKAGED[name]
+        return [getattr(package(short), cls)]
     found: list[type] = []
     for attribute, hook in vars(module(name)).items():
         if attribute.startswith("register_"):

@@ -14,7 +14,7 @@ TEXT = tiny.INLINE.replace("loss: [bce, lsgan]", "loss: [bce]").replace(
 
 def test_owned_networks_are_counted_trained_and_saved(tmp_path):
     tiny.write(tmp_path, TEXT)
-    plugin = ("--plugin", methods.FILES["infogan"])
+    plugin = ("--plugin", methods.package_file("infogan"))
     planned = tiny.ganbench("plan", "tiny.yaml", *plugin, "--json", cwd=tmp_path)
     assert planned.returncode == 0, planned.stderr
     (cell,) = json.loads(planned.stdout)["cells"]

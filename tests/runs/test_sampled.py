@@ -83,7 +83,7 @@ NAMES = (
     *("plain", "truncation", "ddls", "rejection", "coded"),
     *("breaks(kindly=false)", "breaks(kindly=true)"),
 )
-DDLS, INFOGAN = methods.FILES["ddls"], methods.FILES["infogan"]
+DDLS, INFOGAN = methods.FILES["ddls"], methods.package_file("infogan")
 
 
 @pytest.fixture(scope="module")

@@ -149,7 +149,7 @@ class IdleLayer(TinyConv):
         return net
 
 
-StyledMLP = methods.plugins("path_length")[0]
+StyledMLP = methods.plugins("styled")[0]
 
 
 @dataclass(kw_only=True)
@@ -160,7 +160,7 @@ class StylesOfTheBatch(StyledMLP):
     caught_by = {"styles_are_of_each_image"}
 
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
-        class Mixing(methods.module("path_length").Styled):
+        class Mixing(methods.module("styled").Styled):
             def synthesise(self, styles: Tensor) -> Tensor:
                 return super().synthesise(styles + styles.mean(0, keepdim=True))
 

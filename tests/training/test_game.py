@@ -77,12 +77,12 @@ def test_path_length_is_that_of_styles():
 
 
 def of_styles():
-    architecture, plain = methods.plugins("path_length")[0](), Conditioning()
+    architecture, plain = methods.plugins("styled")[0](), Conditioning()
     return build(architecture, plain, plain, IMAGE, g_norm="none", d_norm="none")[0]
 
 
 def of_path_length():
-    return methods.plugins("path_length")[1]()
+    return of("path_length")
 
 
 def stage_step(generator: nn.Module, z: Tensor) -> Step:

@@ -1,3 +1,5 @@
+"""DiffAugment's three operations one by one, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_diffaugment import DiffAugment, cut_out, recoloured, translated

@@ -1,3 +1,5 @@
+"""DRAGAN's penalty in closed form, and the conformance kit."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Distances of mean features by hand, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_feature_matching import FeatureMatching

@@ -1,3 +1,5 @@
+"""The hinge by hand, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_hinge import Hinge

@@ -1,3 +1,5 @@
+"""Ratios of distances in closed form, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_mode_seeking import ModeSeeking

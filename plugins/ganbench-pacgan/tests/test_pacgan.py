@@ -1,3 +1,5 @@
+"""Packed samples in their order, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_pacgan import Maxout, PacGAN, PacGANMLP

@@ -1,3 +1,5 @@
+"""Relativistic averages by hand, and the conformance kit."""
+
 import math
 
 import pytest

@@ -1,3 +1,5 @@
+"""Clipped weights and the recipe's, and the conformance kit."""
+
 import pytest
 import torch
 from ganbench_wgan_clip import WGANClip
