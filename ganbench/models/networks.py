@@ -205,7 +205,7 @@ def _normalise(
 
 def _normalise_spectrally(module: nn.Module) -> None:
     """As torch does it; without values, as of a plan, its iteration takes seconds for nothing."""
-    if not module.weight.is_meta:  # type: ignore[union-attr]
+    if not module.weight.is_meta:
         spectral_norm(module)
         return
     with patch.object(parametrizations._SpectralNorm, "_power_method", lambda *given: None):

@@ -20,7 +20,6 @@ ROOT = Path(__file__).parents[2]
 SMOKE = ROOT / "benchmarks" / "field_smoke.yaml"
 KINDS = {"loss", "conditioning", "architecture", "transform"}
 METHODS = {name: brings for name, brings in PACKAGES.items() if KINDS & set(brings)}
-ELSEWHERE = {"pacgan-mlp", "gradient-penalty"}  # for points; built in
 
 
 def names_of(cells) -> set[str]:
