@@ -96,6 +96,7 @@ if TYPE_CHECKING:
         PlayerParameters as PlayerParameters,
         Scored as Scored,
         Step as Step,
+        at_least_float32 as at_least_float32,
         logit_per_image as logit_per_image,
     )
     from ganbench.contracts.trackers import TrackedTable as TrackedTable, Tracker as Tracker
@@ -183,7 +184,8 @@ _HOMES = {
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",
     "contracts.samplers": "Sampling truncated",
-    "contracts.steps": "DiscriminatorOutput Generate PlayerParameters Scored Step logit_per_image",
+    "contracts.steps": "DiscriminatorOutput Generate PlayerParameters Scored Step at_least_float32 "
+    "logit_per_image",
     "contracts.trackers": "TrackedTable Tracker",
     "util.downloads": "download offline",
     "errors": "ContractError DataError GanbenchError",

@@ -16,6 +16,7 @@ from ganbench import (
     ImageSpec,
     LinearHead,
     PlainNorm,
+    at_least_float32,
     hookimpl,
 )
 
@@ -201,8 +202,7 @@ class ProjectionHead(LinearHead):
         _begin(self.embedding, 0.0, feature_dim**-0.5)
 
     def forward(self, features: Tensor, labels: Tensor) -> DiscriminatorOutput:
-        # A long sum: too coarse in bfloat16.
-        features = features.to(torch.promote_types(features.dtype, torch.float32))
+        features = at_least_float32(features)  # a long sum: too coarse in bfloat16
         with torch.autocast(features.device.type, enabled=False):
             logits = self.linear(features).squeeze(1)
             return DiscriminatorOutput(
