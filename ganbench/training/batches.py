@@ -9,17 +9,21 @@ from torch import Tensor
 
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import DataError
+from ganbench.training.fetching import Fetcher
 from ganbench.training.ranks import ALONE, Ranks
 from ganbench.training.state import PlainState
+from ganbench.util import machine
 
-MOST_ON_DEVICE = 2**30  # bytes; larger data stays where it is, and batches come one by one
+SHARE = 0.5  # of a device's free memory: as much may images take, the rest is the networks'
+MOST_ON_DEVICE = 2**30  # bytes, where it is not known how much is free
 
 
 @dataclass
 class Batches:
     """Shuffled batches without end, on the training device, scaled to [-1, 1].
 
-    The rest of an epoch that fills no batch is dropped.
+    The rest of an epoch that fills no batch is dropped. Images lie on the device where it has room;
+    else each batch is fetched from the host.
     """
 
     data: LabeledImages
@@ -30,6 +34,7 @@ class Batches:
     ranks: Ranks = ALONE  # of which each has its rows of a batch
     balanced: bool = False  # each class as often as any other that has images; of class ids
     _order: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # of an epoch
+    _rows: Tensor = field(default_factory=lambda: torch.empty(0, 0), init=False)  # on the device
     _taken: int = field(default=0, init=False)  # batches of it
 
     def __post_init__(self) -> None:
@@ -38,15 +43,15 @@ class Batches:
                 f"the data set has {len(self.data)} images, fewer than one batch of "
                 f"{self.batch_size}; lower training.batch_size"
             )
-        images = self.data.images
-        stays = images.device if images.nbytes > MOST_ON_DEVICE else self.device
-        self._images = images.to(stays)
-        self._labels = None if self.data.labels is None else self.data.labels.to(stays)
+        images, labels = self.data.images, self.data.labels
+        self._fetcher = None if self._has_room(images) else Fetcher(images, self.device)
+        self._images = images if self._fetcher else images.to(self.device)
+        self._labels = None if labels is None else labels.to(self.device)
 
     def labels_of(self, rows: Tensor) -> Tensor:
         """Return the labels of these of its images; of data that has labels."""
         assert self._labels is not None
-        return self._labels.index_select(0, rows.to(self._labels.device)).to(self.device)
+        return self._labels.index_select(0, rows)
 
     def next(self) -> tuple[Tensor, Tensor | None]:
         """Return images (batch_size, C, H, W) and their labels, shuffled anew after an epoch.
@@ -55,12 +60,24 @@ class Batches:
         """
         if self._taken == len(self._order):
             order = self._balanced_order() if self.balanced else self._shuffled_order()
-            self._order = order.view(-1, self.batch_size).to(self._images.device)
-            self._taken = 0
-        index = self.ranks.share(self._order[self._taken])
+            self._begin(order.view(-1, self.batch_size), taken=0)
+        rows = self.ranks.share(self._rows[self._taken])
+        if self._fetcher:
+            here, *following = map(self.ranks.share, self._order[self._taken : self._taken + 2])
+            images = self._fetcher.fetched(here, following[0] if following else None)
+        else:
+            images = self._images.index_select(0, rows)
         self._taken += 1
-        labels = None if self._labels is None else self.labels_of(index)
-        return self._scaled(self._images.index_select(0, index).to(self.device)), labels
+        return self._scaled(images), None if self._labels is None else self.labels_of(rows)
+
+    def _has_room(self, images: Tensor) -> bool:
+        """Whether the device has room for all images."""
+        free = machine.free_device_bytes(self.device)
+        most = MOST_ON_DEVICE if free is None else SHARE * free
+        return images.device == self.device or images.nbytes <= most
+
+    def _begin(self, order: Tensor, taken: int) -> None:
+        self._order, self._rows, self._taken = order, order.to(self.device), taken
 
     def _shuffled_order(self) -> Tensor:
         order = torch.randperm(len(self.data), generator=self.generator)
@@ -96,14 +113,14 @@ class Batches:
         """Return what `restore` needs to go on with the same images in the same order."""
         return {
             "generator": self.generator.get_state(),
-            "order": self._order.cpu(),
+            "order": self._order,
             "taken": self._taken,
         }
 
     def restore(self, state: PlainState) -> None:
         """Go back to where `state` was taken."""
         self.generator.set_state(state["generator"])
-        self._order, self._taken = state["order"].to(self._images.device), state["taken"]
+        self._begin(state["order"].cpu(), state["taken"])
 
     def _scaled(self, images: Tensor) -> Tensor:
         if images.dtype == torch.uint8:

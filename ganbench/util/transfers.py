@@ -1,4 +1,4 @@
-"""Rows that a device computes, brought to the CPU in few large copies, as each waits for it."""
+"""Copies between the host and a device: few large ones where they wait, else none that waits."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ def on_cpu(parts: Iterable[Rows], at_once: int = AT_ONCE) -> Iterator[Rows]:
             waiting, size = [], 0
     if waiting:
         yield _joined(waiting)
+
+
+def to_be_fetched(shape: Sequence[int], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return room on the host for values that a device fetches while the host goes on."""
+    return torch.empty(tuple(shape), dtype=dtype, pin_memory=device.type == "cuda")
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

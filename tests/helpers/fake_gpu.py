@@ -34,6 +34,7 @@ class Log:
     def __init__(self) -> None:
         self.to_device: Counter[str] = Counter()  # by operation
         self.to_host: Counter[str] = Counter()
+        self.blocking: Counter[str] = Counter()  # of both, those for which the host waits
         self.waits: Counter[str] = Counter()
         self.computed: Counter[str] = Counter()
 
@@ -190,7 +191,10 @@ def _computed(op: Any, args: Any, kwargs: dict[str, Any], log: Log) -> Any:
     name, asked = op.overloadpacket.__name__, kwargs.get("device")
     given = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
     there = [x for x in given if isinstance(x, OnDevice)]
+    copied = log.to_device.total() + log.to_host.total()
     _note(name, args, asked, there, [x for x in given if not isinstance(x, OnDevice)], log)
+    if log.to_device.total() + log.to_host.total() > copied and not _goes_on(name, args, kwargs):
+        log.blocking[name] += 1
     args, kwargs = pytree.tree_map_only(OnDevice, lambda x: x.held, (args, kwargs))
     kwargs.pop("pin_memory", None)
     if _is_device(asked):
@@ -205,6 +209,11 @@ def _computed(op: Any, args: Any, kwargs: dict[str, Any], log: Log) -> Any:
         return same[id(x)] if id(x) in same else x if host else OnDevice(x)
 
     return pytree.tree_map_only(Tensor, wrapped, found)
+
+
+def _goes_on(name: str, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a copy is asked for that does not keep the host waiting."""
+    return bool(kwargs.get("non_blocking") or (name == "copy_" and len(args) > 2 and args[2]))
 
 
 def _note(

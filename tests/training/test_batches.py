@@ -8,6 +8,8 @@ from helpers.tiny_trainer import CPU, data_of
 
 from ganbench import ImageSpec, LabeledImages
 from ganbench.training.batches import Batches
+from ganbench.training.ranks import Ranks
+from ganbench.util import machine
 
 
 def test_batches_show_every_image_once_an_epoch():
@@ -90,3 +92,44 @@ def test_balanced_batches_go_on_from_a_state():
     other.restore(one.state())
     for _ in range(20):
         assert all(map(torch.equal, one.next(), other.next()))
+
+
+def fetching(monkeypatch: pytest.MonkeyPatch, seed: int, **how: object) -> Batches:
+    """Batches of images for which the device has no room; here it is the CPU's."""
+    monkeypatch.setattr(Batches, "_has_room", lambda self, images: False)
+    generator = torch.Generator().manual_seed(seed)
+    return Batches(uneven(30, 5), 4, generator, CPU, False, **how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("how", [{}, {"balanced": True}, {"ranks": Ranks(1, 2)}], ids=str)
+def test_batches_that_are_fetched_are_the_same(monkeypatch, how):
+    plain = Batches(uneven(30, 5), 4, torch.Generator().manual_seed(0), CPU, False, **how)
+    expected = [plain.next() for _ in range(30)]
+    fetched = fetching(monkeypatch, 0, **how)
+    for images, labels in expected:
+        mine = fetched.next()
+        assert torch.equal(mine[0], images)
+        assert torch.equal(mine[1], labels)
+
+
+def test_batches_that_are_fetched_go_on_from_a_state(monkeypatch):
+    one, other = fetching(monkeypatch, 0), fetching(monkeypatch, 1)
+    for _ in range(3):
+        one.next()
+        other.next()  # which has gathered another ahead
+    other.restore(one.state())
+    for _ in range(20):
+        assert all(map(torch.equal, one.next(), other.next()))
+
+
+@pytest.mark.parametrize(
+    ("free", "stays"), [(None, False), (10_000, False), (2 * 35 - 1, True), (2 * 35, False)]
+)
+def test_images_stay_on_the_host_that_take_more_than_half_of_what_is_free(monkeypatch, free, stays):
+    monkeypatch.setattr(machine, "free_device_bytes", lambda device: free)
+    there = torch.device("meta")  # no host
+    data = uneven(30, 5)  # of a byte each
+    found = Batches(data, 4, torch.Generator(), there, False)
+    assert (found._fetcher is not None) == stays
+    assert found._labels.device == there
+    assert (found._images.device == there) != stays
