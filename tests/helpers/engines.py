@@ -13,7 +13,7 @@ import sysconfig
 import tempfile
 import venv
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from helpers import tiny
-from helpers.hanging import wait_until
+from helpers.hanging import alive, wait_until
 
 ROOT = Path(__file__).parents[2]
 TRIALS = int(os.environ.get("GANBENCH_TEST_TRIALS", "200"))  # of a run in which a worker is killed
@@ -187,18 +187,11 @@ class Many:
 
 def nothing_is_lost_or_done_twice(many: Many) -> None:
     """Kill a worker of the engine in the middle of many trials, and count them at the end."""
-
-    def at_work() -> list[int]:
-        return processes_with("ganbench.worker", str(many.run))
-
     process = many.begin(TRIALS)
     try:
         wait_until(lambda: len(many.results()) >= TRIALS // 4, process, seconds=3600)
         before = set(many.results())
-        ended = at_work()
-        wait_until(lambda: set(at_work()) - set(ended), process, seconds=300)
-        (begun_since, *_) = set(at_work()) - set(ended)
-        os.kill(parent_of(begun_since), signal.SIGKILL)
+        killed_under(many, process, ended=processes_with("ganbench.worker", str(many.run)))
         code = process.wait(timeout=3600)
     finally:
         end(process)
@@ -210,6 +203,39 @@ def nothing_is_lost_or_done_twice(many: Many) -> None:
     begun = many.begun()
     assert len(begun) == TRIALS
     assert sum(begun.values()) <= TRIALS + many.execution["jobs"], begun.most_common(5)
+
+
+def a_trial_under_which_workers_die_is_a_row(many: Many, reason: str) -> None:
+    """Kill the engine's worker of a long trial, and then that of its second try."""
+    process = many.begin(1, 100_000)
+    try:
+        for _ in range(2):
+            worker = killed_under(many, process)
+            wait_until(lambda worker=worker: not alive(worker), seconds=60)
+        code = process.wait(120)
+    finally:
+        end(process)
+    assert code == 3, many.log
+    (said,) = many.run.glob("trials/*/end.json")
+    assert reason in said.read_text("utf-8")
+
+
+def killed_under(many: Many, process: subprocess.Popen[str], ended: Sequence[int] = ()) -> int:
+    """Kill the engine's worker that runs a trial, and return the trial's process.
+
+    Those of trials that have `ended` or are about to are not waited for.
+    """
+
+    found: list[int] = []
+
+    def have_begun() -> bool:
+        now = processes_with("ganbench.worker", str(many.run))
+        found[:] = [pid for pid in now if pid not in ended]
+        return bool(found)
+
+    wait_until(have_begun, process, seconds=300)
+    os.kill(parent_of(found[0]), signal.SIGKILL)
+    return found[0]
 
 
 def end(process: subprocess.Popen[str]) -> None:

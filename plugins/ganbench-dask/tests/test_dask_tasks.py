@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from helpers import engines
-from helpers.hanging import alive, wait_until
+from helpers.hanging import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.install]
 
@@ -66,13 +66,5 @@ def test_end_of_the_command_ends_its_trials(number, python, scheduler, tmp_path)
 
 
 def test_trial_under_which_workers_die_is_a_row(python, tmp_path):
-    many = made(tmp_path, python)
-    process = many.begin(1, 100_000)
-    for _ in range(2):
-        wait_until(lambda: engines.processes_with("ganbench.worker", str(many.run)), process, 300)
-        (worker,) = engines.processes_with("ganbench.worker", str(many.run))
-        os.kill(engines.parent_of(worker), signal.SIGKILL)
-        wait_until(lambda worker=worker: not alive(worker), seconds=60)
-    assert process.wait(120) == 3, many.log
-    (end,) = many.run.glob("trials/*/end.json")
-    assert "its workers died, one after the other" in end.read_text("utf-8")
+    reason = "its workers died, one after the other"
+    engines.a_trial_under_which_workers_die_is_a_row(made(tmp_path, python), reason)

@@ -1,11 +1,10 @@
 """Tasks of Ray itself, on this machine."""
 
-import os
 import signal
 
 import pytest
 from helpers import engines
-from helpers.hanging import alive, wait_until
+from helpers.hanging import wait_until
 
 SURROUNDINGS = {"RAY_ADDRESS": "", "RAY_raylet_start_wait_time_s": "300"}  # on a busy machine
 pytestmark = [pytest.mark.integration, pytest.mark.install]
@@ -41,13 +40,5 @@ def test_end_of_the_command_ends_its_trials(number, python, tmp_path):
 
 
 def test_trial_under_which_workers_die_is_a_row(python, tmp_path):
-    many = made(tmp_path, python)
-    process = many.begin(1, 100_000)
-    for _ in range(2):
-        wait_until(lambda: engines.processes_with("ganbench.worker", str(many.run)), process, 300)
-        (worker,) = engines.processes_with("ganbench.worker", str(many.run))
-        os.kill(engines.parent_of(worker), signal.SIGKILL)
-        wait_until(lambda worker=worker: not alive(worker), seconds=60)
-    assert process.wait(120) == 3, many.log
-    (end,) = many.run.glob("trials/*/end.json")
-    assert "Ray lost its worker: WorkerCrashedError" in end.read_text("utf-8")
+    reason = "Ray lost its worker: WorkerCrashedError"
+    engines.a_trial_under_which_workers_die_is_a_row(made(tmp_path, python), reason)
