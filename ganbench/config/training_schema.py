@@ -183,7 +183,8 @@ class Training(Settings):
     compile: Compile = Field(
         default="none",
         description="torch.compile both networks, D only where no loss differentiates twice; "
-        "reduce-overhead captures CUDA graphs",
+        "reduce-overhead captures CUDA graphs of them. graph: nothing is compiled, and a whole "
+        "iteration is captured as one CUDA graph",
     )
     log_every: PositiveInt | Literal["epoch"] = Field(
         default=50, description="iterations between two log lines; epoch: at the end of each"

@@ -85,7 +85,7 @@ class GradientPenalty(Regularizer):
         return self.at == "dragan" or self.reduce == "max"
 
     def discriminator_loss(self, step: Step) -> Terms:
-        if step.iteration % self.every:
+        if self.every > 1 and step.iteration % self.every:
             return {}
         penalty = gradient_penalty(
             self._scored(step),

@@ -32,6 +32,7 @@ class TrainingResult:
     windows: tuple[Window, ...]
     seconds: float
     own: Mapping[Player, nn.Module]  # networks of plugins' own, by the player that trained them
+    without_graph: str = ""  # why iterations were not captured as a graph, where that was asked for
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,8 @@ class TrialResult:
                 del found[name]
         if self.environment and not self.environment.gpu:
             del found["environment"]["gpu"]
+        if self.timings and not self.timings.without_graph:
+            del found["timings"]["without_graph"]
         if self.data and not self.data.remarks:
             del found["data"]["remarks"]
         if self.training is None:

@@ -14,7 +14,7 @@ from ganbench.records.windows import Unit
 Precision = Literal["float32", "tf32", "bfloat16"]
 Control = Literal["test", "train-half", "drop-class", "memorised"]
 FakeLabels = Literal["real", "random"]
-Compile = Literal["none", "default", "reduce-overhead"]
+Compile = Literal["none", "default", "reduce-overhead", "graph"]
 Updates = Literal["alternating", "simultaneous"]
 CriticBatches = Literal["own", "shared"]
 BatchesOf = Literal["shuffled", "balanced"]
@@ -140,7 +140,7 @@ class TrainingSettings:
     log_every: int | Literal["epoch"]  #: iterations per window, or as many as end an epoch
     fake_labels: FakeLabels = "real"  #: of the real batch, or drawn anew, uniform over the classes
     micro_batch: int | None = None  #: images that go through the networks at once; None: all
-    compile: Compile = "none"  #: the mode of `torch.compile`; reduce-overhead captures CUDA graphs
+    compile: Compile = "none"  #: the mode of `torch.compile`, or whole iterations as CUDA graphs
     n_gen: int = 1  #: generator steps per iteration
     extrapolates: bool = False  #: whether an iteration takes a second gradient, of the next batch
     generator: OwnSettings = OwnSettings()

@@ -67,6 +67,8 @@ class Timings:
     peak_host_bytes: int | None = None  #: of the process, beside a GPU too
     alone: bool = True  #: no other trial shared the machine, and no program its cores
     kept_waiting: float | None = None  #: share of a core, by other programs; None: not known
+    without_graph: str = ""
+    """Why iterations were not captured as a graph, where `training.compile` asked for that."""
 
 
 def distance_and_quality(

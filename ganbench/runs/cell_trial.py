@@ -152,6 +152,8 @@ class CellTrial:
                 with files.folder_put_back(), may_end:
                     trained = self.trainer.run()
                 at_end = self.trainer.state()
+                if trained.without_graph:
+                    logger.warning("no graph of its iterations: %s", trained.without_graph)
                 if self.trial.keep_state and self.trainer.progress.iteration > before:
                     self.state.save(at_end, self._beside())  # sampling changes what norms keep
             except Diverged as error:
@@ -172,6 +174,7 @@ class CellTrial:
             **gpus.peaks(self.trial.device),
             alone=self.trial.alone and (kept_waiting or 0.0) <= DISTURBED,
             kept_waiting=kept_waiting,
+            without_graph=trained.without_graph,
         )
         whole = partial(self._with_training, trained, timings)
 

@@ -1,1 +1,1 @@
-"""Training of one cell. Only trainer.py calls backward or steps an optimiser."""
+"""Training of one cell. Only steps.py calls backward or steps an optimiser."""

@@ -75,6 +75,7 @@ class Game:
         self.progress = Progress() if progress is None else progress
         self.iterations = iterations
         self.phase: Phase = unobserved
+        self.watch_numbers: Callable[[float], float] | None = None  # those that change with steps
         # Listed once: walking through the modules takes a small network's step much longer.
         self.g_parameters: list[Tensor] = [
             *generator.parameters(),
@@ -196,14 +197,18 @@ class Game:
         self, batch: MicroBatch, fakes: Tensor, tracked: InputGradients, score: Score
     ) -> Step:
         real, fake = _tracked(tracked)
+        iteration: int = self.progress.iteration
+        progress = iteration / self.iterations
+        if self.watch_numbers is not None:
+            iteration, progress = self.watch_numbers(iteration), self.watch_numbers(progress)  # type: ignore[assignment]
         return Step(
             real=score(batch.images, batch.labels, track_inputs=real),
             fake=score(fakes, batch.fake_labels, track_inputs=fake),
             latents=batch.latents,
-            iteration=self.progress.iteration,
+            iteration=iteration,
             score=score,
             generate=self._generate,
-            progress=self.progress.iteration / self.iterations,
+            progress=progress,
             parameters=self.parameters,
             lookahead=self,
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ganbench.models.trained import Progress
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
@@ -25,6 +28,22 @@ class Log:
         self._batches = batches_per_epoch if every == "epoch" else every * each  # of D, in a window
         # An odd stride meets every phase of what happens at each 2nd, 4th, 8th, … iteration.
         self._stride = self._batches // each // SIGNAL_SAMPLES | 1
+
+    @contextmanager
+    def apart(self) -> Iterator[tuple[Meter, Meter, Meter]]:
+        """Have what is measured inside go to meters of its own: of D, of G and of signals."""
+        before = self.d_meter, self.g_meter, self.signals
+        self.d_meter, self.g_meter, self.signals = found = Meter(), Meter(), Meter()
+        try:
+            yield found
+        finally:
+            self.d_meter, self.g_meter, self.signals = before
+
+    def include(self, measured: tuple[Meter, Meter, Meter]) -> None:
+        """Count what other meters have measured, of D, of G and of signals."""
+        mine = self.d_meter, self.g_meter, self.signals
+        for meter, other in zip(mine, measured, strict=True):
+            meter.include(other)
 
     def samples(self, iteration: int) -> bool:
         """Whether an iteration is one of those whose outputs and gradients are measured."""

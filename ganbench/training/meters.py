@@ -27,6 +27,12 @@ class Meter:
             self._sums[name] = self._sums[name] + term if name in self._sums else term
             self._counts[name] = self._counts.get(name, 0) + 1
 
+    def include(self, other: Meter) -> None:
+        """Count all that another has measured, whose tensors may be overwritten later."""
+        for name, total in other._sums.items():
+            self._sums[name] = self._sums[name] + total if name in self._sums else total.clone()
+            self._counts[name] = self._counts.get(name, 0) + other._counts[name]
+
     def means(self) -> dict[str, float]:
         """Return the means since the last reading, waiting for the device, and go on."""
         return {name: total.item() / self._counts[name] for name, total in self._sums.items()}

@@ -17,6 +17,7 @@ from ganbench.models.networks import transformed
 from ganbench.models.parts import Parts, num_parameters
 from ganbench.records.cells import Cell, pace_key
 from ganbench.registry.registry import Registry
+from ganbench.training import graphs
 from ganbench.training.build import make_trainer
 from ganbench.training.trainer import Trainer
 from ganbench.util import machine
@@ -166,6 +167,8 @@ def _timed(
     schedule = cell.schedule
     trainer = make_trainer(cell, parts, _noise(parts.image, schedule.batch_size), 0, device)
     images = schedule.images_per_iteration
+    if schedule.compile == "graph":  # which is captured after a while
+        warm_up += graphs.WARM_UP
     for _ in range(warm_up):
         started = time.perf_counter()
         ended = _iterated(trainer, started + GIVEN_UP_SECONDS)

@@ -56,7 +56,7 @@ def compile_networks(
     Not D where losses differentiate it by its images: a compiled module cannot be differentiated
     twice. Neither where one asks for a step at other weights.
     """
-    if settings.compile == "none" or any(loss.looks_ahead for loss in losses):
+    if settings.compile in ("none", "graph") or any(loss.looks_ahead for loss in losses):
         return
     mode = None if settings.compile == "default" else settings.compile
     generator.compile(mode=mode)

@@ -1,48 +1,43 @@
-"""The only file that calls backward, and has optimisers step."""
+"""A training from its first iteration to its last: what is around the steps of both players."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ganbench.contracts.images import LabeledImages
-from ganbench.contracts.losses import Loss, Terms
+from ganbench.contracts.losses import Loss
 from ganbench.contracts.optimizers import Optimizer
 from ganbench.contracts.steps import Player
 from ganbench.models import calibration, initial_weights
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.owned import OwnedNetworks
 from ganbench.models.parts import ScheduledOption
-from ganbench.models.trained import Progress, Snapshot, TrainingResult
+from ganbench.models.trained import Snapshot, TrainingResult
 from ganbench.records.training_settings import TrainingSettings
 from ganbench.records.windows import Window
-from ganbench.training import batch_norm, torch_settings
+from ganbench.training import batch_norm, graphs, torch_settings
 from ganbench.training.averages import Average
 from ganbench.training.batches import Batches
 from ganbench.training.changes import Changes
-from ganbench.training.game import Game, total
+from ganbench.training.game import Game
 from ganbench.training.log import Log
-from ganbench.training.meters import average, gradient_norm, signals_of
-from ganbench.training.micro_batches import MicroBatch
+from ganbench.training.meters import average
 from ganbench.training.optimizers import PlayerOptimizer
-from ganbench.training.phases import Phase
 from ganbench.training.ranks import Ranks
 from ganbench.training.state import Stateful, TrainerState
-from ganbench.training.terms import TermSums
+from ganbench.training.steps import Prior, Steps
 from ganbench.util.random_streams import accelerators, seed_all, stream, undisturbed
 
 LOOK_SECONDS = 5.0  # between two looks at a window that is open
 
-Prior = Callable[[int, torch.Generator, torch.device], Tensor]
-"""As an architecture's `latents`: (count, latent_dim) drawn with a generator of that device."""
 
-
-class Trainer:
+class Trainer(Steps):
     """Trains both players for one trial's budget.
 
     `phase` opens each named part of an iteration (see phases.py); who wants to time them sets it.
@@ -134,20 +129,7 @@ class Trainer:
         self.fake_labels = stream(seed, "fake labels", device)
         seed_all(seed, self.ranks.stream("losses"))  # what losses draw themselves
         self.stateful = self._all_that_changes()
-
-    @property
-    def progress(self) -> Progress:
-        """How far the training is."""
-        return self.game.progress
-
-    @property
-    def phase(self) -> Phase:
-        """What opens each named part of an iteration."""
-        return self.game.phase
-
-    @phase.setter
-    def phase(self, phase: Phase) -> None:
-        self.game.phase = phase
+        self.whole = graphs.of(self, self.changes)
 
     @property
     def judged_generator(self) -> ConditionalGenerator:
@@ -205,6 +187,7 @@ class Trainer:
             tuple(self.log.windows),
             self.log.seconds,
             self.judged_owned,
+            self.whole.why_not if self.whole else "",
         )
 
     def state(self) -> TrainerState:
@@ -222,6 +205,8 @@ class Trainer:
         self.game.progress = replace(state.progress)
         self.log.windows, self.log.seconds = list(state.windows), state.seconds
         self.snapshots_at = list(state.snapshots_at)
+        # What was captured holds what optimisers kept then.
+        self.whole = graphs.of(self, self.changes)
 
     def _all_that_changes(self) -> Stateful:
         networks: list[nn.Module] = [self.generator, self.discriminator]
@@ -262,173 +247,14 @@ class Trainer:
             self.changes.apply(self.progress.images)
         if self.settings.compile == "reduce-overhead":
             torch.compiler.cudagraph_mark_step_begin()  # what the last iteration made may go
-        if self.settings.updates == "simultaneous":
-            images, labels = self._next_batch()
-            with self.phase("simultaneous step"):
-                if self.settings.extrapolates:
-                    self.extrapolate(images, labels)
-                    images, labels = self._next_batch()
-                d_terms, g_terms = self.simultaneous_step(images, labels)
-            self.log.d_meter.add(d_terms)
-            self.log.g_meter.add(g_terms)
-        else:
-            for step in range(self.settings.n_critic):
-                if not step or self.settings.critic_batches == "own":
-                    images, labels = self._next_batch()
-                with self.phase("discriminator step"):
-                    d_terms = self.discriminator_step(images, labels)
-                self.log.d_meter.add(d_terms)
-            for _ in range(self.settings.n_gen):
-                with self.phase("generator step"):
-                    g_terms = self.generator_step(images, labels)
-                self.log.g_meter.add(g_terms)
+        if self.whole is None or not self.whole.iterate():
+            self.play(self.next_batch)
         if self.average is not None:
             with self.phase("average of weights"):
                 self.average.update(self.progress)
         self.progress.iteration += 1
         if self.changes and self.progress.iteration == self.iterations:
             self.changes.apply(self.progress.images)  # as it is judged: all of the budget is spent
-
-    def discriminator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
-        """Update D once by a batch (N, C, H, W) of real images and as many fakes.
-
-        Returns the detached terms of D's losses.
-        """
-        self.d_optimizer.zero_grad()
-        sums = TermSums()
-        for micro_batch in self._micro_batches(images, labels):
-            with self.game.turn("discriminator"):  # so that fakes carry no graph
-                terms = self._gradients("discriminator", micro_batch, self._generated(micro_batch))
-            sums.add(terms, micro_batch.weight)
-        self.ranks.average_gradients(self.game.d_parameters)
-        self._update_discriminator()
-        return sums.terms
-
-    def generator_step(self, images: Tensor, labels: Tensor | None) -> Terms:
-        """Update G once, by fakes for the labels of a batch (N, C, H, W) of real images.
-
-        Returns the detached terms of G's losses.
-        """
-        self.g_optimizer.zero_grad()
-        sums = TermSums()
-        for micro_batch in self._micro_batches(images, labels):
-            with self.game.turn("generator"):
-                terms = self._gradients("generator", micro_batch, self._generated(micro_batch))
-            sums.add(terms, micro_batch.weight)
-        self.ranks.average_gradients(self.game.g_parameters)
-        self._update_generator()
-        return sums.terms
-
-    def simultaneous_step(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
-        """Take both gradients at the same weights and for the same fakes, and then update both.
-
-        Returns the detached terms of D's losses and of G's.
-        """
-        terms = self._both_gradients(images, labels)
-        self._update_discriminator()
-        self._update_generator()
-        return terms
-
-    def extrapolate(self, images: Tensor, labels: Tensor | None) -> None:
-        """Take both gradients and move to where the next ones are to be taken.
-
-        A player whose optimiser does not extrapolate stays where it is.
-        """
-        self._both_gradients(images, labels)
-        if self.d_optimizer.extrapolates:
-            self.d_optimizer.extrapolate()
-            for loss in self.losses:
-                loss.after_discriminator_step(self.discriminator)
-        if self.g_optimizer.extrapolates:
-            self.g_optimizer.extrapolate()
-            for loss in self.losses:
-                loss.after_generator_step(self.generator)
-
-    def _both_gradients(self, images: Tensor, labels: Tensor | None) -> tuple[Terms, Terms]:
-        self.d_optimizer.zero_grad()
-        self.g_optimizer.zero_grad()
-        d_sums, g_sums = TermSums(), TermSums()
-        for micro_batch in self._micro_batches(images, labels):
-            fakes, weight = self._generated(micro_batch), micro_batch.weight
-            with self.game.turn("discriminator"):
-                d_terms = self._gradients("discriminator", micro_batch, fakes.detach())
-            d_sums.add(d_terms, weight)
-            with self.game.turn("generator"):
-                g_sums.add(self._gradients("generator", micro_batch, fakes), weight)
-        self.ranks.average_gradients(self.game.d_parameters)
-        self.ranks.average_gradients(self.game.g_parameters)
-        return d_sums.terms, g_sums.terms
-
-    def _next_batch(self) -> tuple[Tensor, Tensor | None]:
-        self.progress.images += self.settings.batch_size
-        with self.phase("data"):
-            return self.batches.next()
-
-    def _micro_batches(self, images: Tensor, labels: Tensor | None) -> Iterator[MicroBatch]:
-        """Yield what goes through the networks at once.
-
-        Latents and fakes' labels are drawn for the whole batch, of which each process takes its
-        share.
-        """
-        count = len(images) * self.ranks.count
-        with self.phase("latents"):
-            latents = self.ranks.share(self.prior(count, self.latents, self.device))
-        fake_labels = labels
-        if self.settings.fake_labels == "random" and labels is not None:
-            fake_labels = self.ranks.share(self._drawn_labels(count))
-        whole = MicroBatch(images, labels, latents, fake_labels, 1.0)
-        yield from whole.split(self.settings.micro_batch or len(images))
-
-    def _drawn_labels(self, count: int) -> Tensor:
-        """Return class ids, uniform over the classes, or the vectors of any images of the data."""
-        image, data = self.generator.image, self.batches.data
-        among = len(data) if image.condition_dim else image.num_classes
-        drawn = torch.randint(among, (count,), generator=self.fake_labels, device=self.device)
-        return self.batches.labels_of(drawn) if image.condition_dim else drawn
-
-    def _generated(self, micro_batch: MicroBatch) -> Tensor:
-        with self._forward():
-            return self.generator(micro_batch.latents, micro_batch.fake_labels)
-
-    def _gradients(self, player: Player, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
-        with self._forward():
-            step = self.game.step(player, micro_batch, fakes)
-            terms = self.game.terms(player, step)
-        self._backward(terms, micro_batch.weight)
-        if player == "discriminator" and self.game.observers:
-            with self._forward():
-                self.game.observe(step)
-        if self.samples_signals:
-            self.log.signals.add(signals_of(player, step, self.losses[0].boundary))
-        return {name: term.detach() for name, term in terms.items()}
-
-    def _backward(self, terms: Terms, weight: float) -> None:
-        with self.phase("backward"):
-            value = total(terms)
-            (value if weight == 1 else value * weight).backward()
-
-    @property
-    def samples_signals(self) -> bool:
-        """Whether this iteration is one of those whose outputs and gradients are measured."""
-        return self.log.samples(self.progress.iteration + 1)
-
-    def _update_discriminator(self) -> None:
-        if self.samples_signals:
-            self.log.signals.add({"d_gradient_norm": gradient_norm(self.game.d_parameters)})
-        with self.phase("optimiser"):
-            self.d_optimizer.step()
-        for loss in self.losses:
-            loss.after_discriminator_step(self.discriminator)
-        self.progress.d_updates += 1
-
-    def _update_generator(self) -> None:
-        if self.samples_signals:
-            self.log.signals.add({"g_gradient_norm": gradient_norm(self.game.g_parameters)})
-        with self.phase("optimiser"):
-            self.g_optimizer.step()
-        for loss in self.losses:
-            loss.after_generator_step(self.generator)
-        self.progress.g_updates += 1
 
     def close_window(self, seconds: float, iterations: int) -> Window:
         """Return a window of the log of the last iterations, which took so long.

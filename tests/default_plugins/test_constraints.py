@@ -31,7 +31,7 @@ def told(trainer: Trainer) -> list[tuple[dict[str, Tensor], list[Tensor], list[T
     """The terms of both players and all weights, iteration by iteration."""
     found = []
     for _ in range(ITERATIONS):
-        batch = trainer._next_batch()
+        batch = trainer.next_batch()
         d_terms = trainer.discriminator_step(*batch).items()
         terms = {f"d {k.removesuffix('_dragan')}": v.detach() for k, v in d_terms}
         terms |= {f"g {k}": v.detach() for k, v in trainer.generator_step(*batch).items()}
@@ -200,7 +200,7 @@ def test_symmetric_noise_stays_among_images_and_positive_noise_is_as_it_was():
 def test_penalties_at_reals_and_at_fakes_go_side_by_side():
     both = [GradientPenalty(at=at, target=0.0) for at in ("real", "fake")]
     trainer = trainer_of(BCE(), *both)
-    terms = trainer.discriminator_step(*trainer._next_batch())
+    terms = trainer.discriminator_step(*trainer.next_batch())
     assert {"gradient_penalty_real", "gradient_penalty_fake"} <= terms.keys()
 
 
@@ -253,7 +253,7 @@ def test_bad_options_are_refused(plugins, name, options, why):
 def test_clipped_weights_stay_within_the_clip():
     trainer = trainer_of(WGAN(), WeightClipping(clip=0.02), optimizer="rmsprop", d_lr=1e-2)
     for _ in range(3):
-        trainer.discriminator_step(*trainer._next_batch())
+        trainer.discriminator_step(*trainer.next_batch())
         largest = max(p.detach().abs().max().item() for p in trainer.discriminator.parameters())
         assert largest == pytest.approx(0.02)
 
@@ -285,7 +285,7 @@ def test_penalties_beside_any_loss_are_finite(loss):
             continue  # two terms of one name
         trainer = trainer_of(loss, constraint)
         for _ in range(3):
-            batch = trainer._next_batch()
+            batch = trainer.next_batch()
             terms = {**trainer.discriminator_step(*batch), **trainer.generator_step(*batch)}
             assert all(math.isfinite(term) for term in terms.values())
         for network in (trainer.discriminator, trainer.generator):

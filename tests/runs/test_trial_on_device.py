@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import fake_gpu, tiny
+from helpers import fake_gpu, recorded_graph, tiny
 from helpers.tiny_trainer import data_of, trainer_of
 from torch import Tensor
 
 import ganbench
 from ganbench.default_plugins.losses import BCE
 from ganbench.errors import RunError
+from ganbench.training import batches, graphs
 from ganbench.training.state import TrainerState, on_device
 from ganbench.util import machine
 
@@ -165,6 +166,48 @@ def test_iterations_copy_nothing_and_wait_for_nothing(how):
     assert log.convolutions
 
 
+@in_a_process_of_its_own
+@pytest.mark.parametrize("how", [{}, {"n_critic": 2}, {"fake_labels": "random"}], ids=str)
+def test_images_that_a_device_has_no_room_for_are_fetched_without_waiting(how, monkeypatch):
+    monkeypatch.setattr(batches, "MOST_ON_DEVICE", 0)
+    with fake_gpu.working() as log:
+        trainer = trainer_of(device=fake_gpu.device(), log_every=100, data=data_of(480), **how)
+        trainer.iterate()
+        for counter in (log.to_device, log.to_host, log.waits, log.blocking):
+            counter.clear()
+        for _ in range(13):
+            trainer.iterate()
+    assert log.to_device.total() == 13 * trainer.settings.n_critic
+    assert not log.to_host
+    assert not log.blocking
+    assert not log.waits
+
+
+@in_a_process_of_its_own
+@pytest.mark.parametrize("how", [{}, {"n_critic": 2, "ema": 0.9}], ids=str)
+def test_replayed_iterations_are_those_of_python_and_copy_nothing(how, monkeypatch):
+    monkeypatch.setitem(graphs.KINDS, fake_gpu.NAME, recorded_graph.KIND)
+    how = {"device": fake_gpu.device(), "log_every": 100, "data": data_of(480), **how}
+    with fake_gpu.working() as log:
+        captured, plain = trainer_of(compile="graph", **how), trainer_of(**how)
+        for _ in range(6):
+            captured.iterate()
+            plain.iterate()
+        for counter in (log.to_device, log.to_host, log.waits):
+            counter.clear()
+        for _ in range(4):
+            captured.iterate()
+        assert not captured.whole.why_not
+        assert not log.to_host
+        assert not log.to_device
+        assert not log.waits
+        for _ in range(4):
+            plain.iterate()
+        of_both = (one.game.g_parameters + one.game.d_parameters for one in (captured, plain))
+        for mine, theirs in zip(*of_both, strict=True):
+            torch.testing.assert_close(mine.detach().cpu(), theirs.detach().cpu())
+
+
 @pytest.mark.skipif(OWN_PROCESS in os.environ, reason="it is this process that is started")
 def test_all_of_this_in_a_process_of_its_own():
     fake_gpu.device()  # skips where torch has no such backends
@@ -172,4 +215,4 @@ def test_all_of_this_in_a_process_of_its_own():
     surroundings = {**os.environ, OWN_PROCESS: "1"}
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 passed, 1 skipped" in done.stdout
+    assert "14 passed, 1 skipped" in done.stdout
