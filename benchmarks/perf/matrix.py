@@ -2,12 +2,13 @@
 
     python benchmarks/perf/matrix.py                      # cgan_mnist as it stands: half an hour
     python benchmarks/perf/matrix.py --profile smoke
+    python benchmarks/perf/matrix.py --file benchmarks/perf/short_trials.yaml --seeds 1000 --jobs 2
 
 Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
 per run: its wall time, beside the seconds that its trials trained, sampled and judged; what it took
-for anything else (its own start, pictures, saved models, the report), a trial; and, one at a time,
-what a trial took to begin: from the end of the one before to its first step. Leave the machine
-alone meanwhile.
+for anything else (its own start, pictures, saved models, the report), a trial; the mean of each
+part of a trial; and, one at a time, what a trial took to begin: from the end of the one before to
+its first step. Leave the machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,23 @@ def main() -> None:
     parser.add_argument("--file", type=Path, default=common.ROOT / "benchmarks/cgan_mnist.yaml")
     parser.add_argument("--profile")
     parser.add_argument("--only", action="append", default=[], help="as of `ganbench run`")
+    parser.add_argument("--seeds", type=int, help="so many, not the file's own")
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ganbench-matrix-") as temporary:
         for jobs in asked.jobs:
             out = Path(temporary) / f"jobs-{jobs}"
             cache = common.own_cache(Path(temporary) / f"cache-{jobs}")  # none finds the other's
-            seconds = run(asked.file.resolve(), asked.profile, asked.only, jobs, out, cache)
+            seconds = run(asked, jobs, out, cache)
             what = {"file": asked.file.name, "profile": asked.profile, "only": asked.only}
             common.say("matrix", **what, jobs=jobs, **measured(out, seconds))
 
 
-def run(
-    file: Path,
-    profile: str | None,
-    only: Sequence[str],
-    jobs: int,
-    out: Path,
-    environment: dict[str, str],
-) -> float:
-    chosen = ["--profile", profile] if profile else []
-    chosen += [part for rule in only for part in ("--only", rule)]
-    started = time.perf_counter()
+def run(asked: argparse.Namespace, jobs: int, out: Path, environment: dict[str, str]) -> float:
+    chosen = ["--profile", asked.profile] if asked.profile else []
+    chosen += [part for rule in asked.only for part in ("--only", rule)]
+    chosen += ["--seeds", ",".join(map(str, range(asked.seeds)))] if asked.seeds else []
+    file, started = asked.file.resolve(), time.perf_counter()
     common.run(file, "--out", out, "--jobs", jobs, *chosen, environment=environment)
     return time.perf_counter() - started
 
@@ -73,6 +68,11 @@ def measured(out: Path, wall: float) -> dict[str, Any]:
         "trained_and_judged_seconds": work,
         "wall_for_work": wall * jobs / work,
         "else_seconds_a_trial": (wall * jobs - work) / len(seconds),
+        "seconds_a_trial": wall * jobs / len(seconds),
+        "parts": {
+            part: statistics.mean(found.get(part, 0.0) for found in seconds)
+            for part in (*BEFORE, *WORK)
+        },
         "seconds_to_begin": statistics.median(beginnings) if jobs == 1 and beginnings else None,
     }
 
