@@ -388,7 +388,7 @@ def test_every_field_of_a_cell_either_trains_judges_or_names(plugins: Registry) 
 def test_training_ids_are_written_beside_cell_ids(runs) -> None:
     run = runs.write({"bce/none/mlp": [runs.result({"modes": 5.0})]})
     frame = run.frame()
-    assert frame.columns[-1] == "training"
+    assert [*frame.columns[-2:]] == ["training", "platform"]
     (trial, *_) = [t for t in run.trials if t.cell and t.cell.loss.name == "bce"]
     row = frame[frame["cell"] == trial.cell.id].iloc[0]
     assert row["training"] == trial.cell.training_id
