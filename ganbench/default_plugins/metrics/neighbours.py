@@ -42,7 +42,7 @@ def finite(values: Tensor, what: str) -> Tensor:
 
 def content(values: Tensor) -> str:
     """Return a hash of the values, for the names of what is remembered about them."""
-    return hashlib.sha256(values.cpu().contiguous().numpy().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(values.cpu().contiguous().numpy().data).hexdigest()[:16]
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
