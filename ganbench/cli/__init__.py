@@ -15,11 +15,13 @@ from ganbench import __version__
 from ganbench.cli import exit_codes, streams
 from ganbench.cli.lazy_group import LazyGroup
 from ganbench.errors import (
+    OUT_OF_MEMORY,
     BaselineError,
     GanbenchError,
     MeasurementError,
     NothingSelected,
     Terminated,
+    cause,
     place,
     told,
 )
@@ -130,6 +132,9 @@ def _unforeseen(error: BaseException, wants_json: bool) -> int:
         raise error
     if isinstance(error, OSError) and error.filename:  # a folder that may not be read, say
         message = f"{brief(str(error.filename))}: cannot be used: {(error.strerror or '').lower()}"
+        return _told(message, exit_codes.USAGE, wants_json)
+    if cause(error) == OUT_OF_MEMORY:
+        message = f"the memory does not suffice; ask for less at a time: {brief(told(error))}"
         return _told(message, exit_codes.USAGE, wants_json)
     traceback.print_exception(error)
     message = f"this is an error of ganbench, please report it: {told(error)}"

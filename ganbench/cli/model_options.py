@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ganbench.cli import completion, options
+from ganbench.cli.places import check_writable
 from ganbench.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def check_out(out: Path, endings: Sequence[str], force: bool, option: str = "--o
         raise ConfigError(f"{option} {out}: this is a folder")
     if out.suffix and out.exists() and not force:
         raise ConfigError(f"{option} {out}: there is such a file; --force replaces it")
+    check_writable(out.parent, out, option)
 
 
 def at_least(least: int, **values: int | None) -> None:

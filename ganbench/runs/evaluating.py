@@ -58,7 +58,7 @@ def prepare(asked: Asked, reading: Reading) -> Prepared:
     metrics = metrics_of(chosen, dataset, workshop, "--metrics")
     name = asked.name or asked.path.resolve().name
     samples, count = outside.samples_at(asked.path, asked.options, dataset, asked.count, reading)
-    called = dataset.name
+    called = asked.dataset.called
     judge = judges.planned(asked.judge, workshop.build(dataset))
     rows = references_of(asked.controls, dataset, called, count, metrics, workshop, judge)
     axes, title = {"dataset": called}, outside.title(name)
@@ -180,11 +180,12 @@ def statistics(given: Sequence[str], features: str | None) -> tuple[MetricChoice
 
 def _document(asked: Asked, name: str, count: int) -> Document:
     """Return what was asked as a mapping, for whoever looks into the run's folder."""
+    title = {"title": asked.dataset.title} if asked.dataset.title else {}
     about = {
         "version": 1,
         "name": name,
         "description": f"ganbench evaluate {asked.path}: nothing was trained",
-        "dataset": {"name": asked.dataset.name, **asked.dataset.options},
+        "dataset": {"name": asked.dataset.name, **title, **asked.dataset.options},
         "evaluation": {
             "num_samples": count,
             "metrics": [

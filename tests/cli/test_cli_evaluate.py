@@ -60,7 +60,7 @@ def values(report: ganbench.Report, label: str) -> dict[str, Any]:
 def test_a_folder_of_pictures_becomes_a_row_of_a_run(place):
     report = evaluate("theirs", "--data", "data.yaml", "--metrics", "fid,intra-fid")
     test, theirs = report.table.rows
-    assert test.label == "real test set (tensor)"
+    assert test.label == "real test set (real)"  # as the file is called
     assert theirs.label == "theirs (not trained here)"
     assert theirs.is_outside
     assert not test.is_outside
@@ -68,6 +68,14 @@ def test_a_folder_of_pictures_becomes_a_row_of_a_run(place):
     assert theirs.values["intra-fid@pixels"].mean is not None
     (told,) = (note for note in report.table.notes if note.kind == "samples")
     assert "60 images from theirs; what made them is not known here" in told
+
+
+def test_own_data_is_called_by_its_title(place):
+    text = (place / "data.yaml").read_text().replace("tensor", "tensor\n  title: Thirds")
+    (place / "titled.yaml").write_text(text)
+    test, _ = evaluate("theirs", "--data", "titled.yaml", "--metrics", "fid").table.rows
+    assert test.label == "real test set (Thirds)"
+    assert "title: Thirds" in (place / "out" / "config.source.yaml").read_text("utf-8")
 
 
 def test_what_was_written_is_a_run_for_other_commands(place):

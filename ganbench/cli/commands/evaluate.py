@@ -200,4 +200,5 @@ def _dataset(
 
     if data is None:
         return evaluating.own_data(samples, registry)
-    return DatasetChoice.model_validate(as_mapping(chosen(data, (), plugins).dataset))
+    found = chosen(data, (), plugins)
+    return DatasetChoice.model_validate({**as_mapping(found.dataset), "title": found.title})

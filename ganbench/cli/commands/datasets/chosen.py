@@ -52,6 +52,7 @@ class Chosen:
 
     label: str  # for the user, and for file names
     dataset: Dataset
+    title: str | None = None  # what a benchmark file has tables call it
 
 
 def chosen(
@@ -202,7 +203,8 @@ def _of_file(
         ) from error
     trust = BenchmarkArguments(path, plugins=tuple(plugins), trusts_file=trusts_file)
     found = registry.load([*plugins, *config_plugins(document, trust)])
-    return Chosen(path.stem, _built(found, choice.name, settings, **choice.options))
+    built = _built(found, choice.name, settings, **choice.options)
+    return Chosen(path.stem, built, choice.title)
 
 
 def _built(registry: Registry, name: str, settings: Sequence[str], **given: Any) -> Dataset:

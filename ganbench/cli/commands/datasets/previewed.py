@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganbench.cli.commands.datasets import bars
+from ganbench.cli.places import check_writable
 from ganbench.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def check_place(path: Path, option: str, ending: str, force: bool) -> None:
         raise ConfigError(f"{option} {path}: this is a folder")
     if path.exists() and not force:
         raise ConfigError(f"{path} is there already; --force replaces it, {option} names another")
+    check_writable(path.parent, path, option)
 
 
 def loaded(dataset: Dataset, split: str, quiet: bool) -> LabeledImages:

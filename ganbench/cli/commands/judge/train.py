@@ -9,6 +9,7 @@ import click
 from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.output import print_json
+from ganbench.cli.places import check_writable
 from ganbench.errors import ConfigError
 
 
@@ -82,10 +83,11 @@ def _check_place(directory: Path, force: bool) -> None:
     """Refuse a place before any work is done for it."""
     from ganbench.evaluation.judges.judge import CARD, TOLD, WEIGHTS
 
+    if directory.exists() and not directory.is_dir():
+        raise ConfigError(f"--out {directory}: this is a file; name a folder")
+    check_writable(directory, directory)
     if not directory.exists():
         return
-    if not directory.is_dir():
-        raise ConfigError(f"--out {directory}: this is a file; name a folder")
     there = sorted(path.name for path in directory.iterdir())
     if there and not force:
         raise ConfigError(f"--out {directory}: the folder is not empty; --force replaces a judge")
