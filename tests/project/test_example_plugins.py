@@ -90,9 +90,18 @@ def test_benchmark_of_the_package_uses_it(package: Path) -> None:
 
 
 # Where networks of the file's own width take most of the time.
+DCGAN = "architecture={name: dcgan, width: 4, init_std: null}"
 NARROW = {
     "ganbench-acgan": "matrix.architecture=[{name: dcgan, width: 4, init_std: null}]",
-    "ganbench-diffaugment": "architecture={name: dcgan, width: 4, init_std: null}",
+    **dict.fromkeys(
+        (
+            *("ganbench-ada", "ganbench-consistency", "ganbench-contrastive"),
+            *("ganbench-diffaugment", "ganbench-infogan", "ganbench-ssgan"),
+        ),
+        DCGAN,
+    ),
+    "ganbench-biggan": "matrix.architecture=[{name: biggan, width: 4, most: 1, latent_dim: 8}]",
+    "ganbench-progressive": "architecture={name: progressive, latent_dim: 8, width: 4}",
 }
 AS_IT_IS = pytest.param(True, marks=pytest.mark.integration, id="as it is")
 
