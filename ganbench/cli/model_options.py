@@ -101,6 +101,9 @@ def require_pictures(model: SavedModel, command: str) -> None:
         )
 
 
+MOST = 10_000_000  # images, steps or rows; more would take days
+
+
 def check_out(out: Path, endings: Sequence[str], force: bool, option: str = "--out") -> None:
     """Refuse a path before any work is done for it; without an ending, it means a folder."""
     if out.suffix.lower() not in endings:
@@ -115,13 +118,14 @@ def check_out(out: Path, endings: Sequence[str], force: bool, option: str = "--o
     check_writable(out.parent, out, option)
 
 
-def at_least(least: int, **values: int | None) -> None:
-    """Raise ConfigError where a number of the command line is too small."""
+def counts(least: int, **values: int | None) -> None:
+    """Raise ConfigError where a number of the command line is too small, or beyond reason."""
     for name, value in values.items():
-        if value is not None and value < least:
-            dashes = "-" if name == "n" else "--"
-            option = f"{dashes}{name.replace('_', '-')} {value}"
-            raise ConfigError(f"{option}: expected at least {least}")
+        if value is None or least <= value <= MOST:
+            continue
+        dashes = "-" if name == "n" else "--"
+        bound = f"at least {least}" if value < least else f"at most {MOST:,}"
+        raise ConfigError(f"{dashes}{name.replace('_', '-')} {value}: expected {bound}")
 
 
 @contextmanager

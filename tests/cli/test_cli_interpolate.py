@@ -181,6 +181,7 @@ def test_a_chosen_sample_is_walked_between_labels(call, toy_runs):
         ("toys/bce-cbn", ["--labels", "0:7"], "no class '7'"),
         ("toys/bce-cbn", ["--labels", "0:1", "--label", "2"], "exclude each other"),
         ("toys/bce-cbn", ["--steps", "1"], "--steps 1: expected at least 2"),
+        ("toys/bce-cbn", ["--steps", str(10**12)], "--steps 1000000000000: expected at most 10,0"),
         ("toys/bce-cbn", ["--rows", "0"], "--rows 0: expected at least 1"),
     ],
 )

@@ -65,6 +65,7 @@ def test_more_neighbours_than_there_are_images_are_all_of_them(call, toy_plugin)
         (["--by", "features", "--features", "mnist-cnn-v1"], "it sees images of 1×28×28"),
         (["--by", "features", "--features", "pixls"], "unknown feature extractor 'pixls'"),
         (["-n", "0"], "-n 0: expected at least 1"),
+        (["-n", "10000001"], "-n 10000001: expected at most 10,000,000"),
         (["--k", "0"], "--k 0: expected at least 1"),
         (["--label", "9"], "no class '9'"),
     ],

@@ -191,6 +191,7 @@ def test_folders_are_replaced_only_where_all_is_ours(call):
         ("bare", ["--enlarge", "0"], "--enlarge 0: expected at least 1"),
         ("toys/bce-cbn", ["--columns", "0"], "--columns 0: expected at least 1"),
         ("toys/bce-cbn", ["-n", "0"], "-n 0: expected at least 1"),
+        ("toys/bce-cbn", ["-n", str(10**23)], f"-n {10**23}: expected at most 10,000,000"),
         ("toys/bce-cbn", ["--per-label", "-2"], "--per-label -2: expected at least 1"),
         ("toys/bce-cbn", ["--truncation", "0"], "expected a truncation greater than 0"),
         ("toys/bce-cbn", ["--truncation", "1e-5"], "keeps 0.00% of this prior's values"),

@@ -68,7 +68,7 @@ def command(
     ganbench arithmetic results/faces/bce --plus 3,17,20 --minus 1,2,9 --plus 5,8 --out page.png
     ganbench arithmetic results/mnist/bce --plus label:5 --minus label:3 --plus label:8 --out p.png
     """  # noqa: D205
-    model_options.at_least(1, n=count)
+    model_options.counts(1, n=count)
     _check_options(sheet, plus, minus, noise, out, force)
     found = model_options.load(model, **loading)
     model_options.require_pictures(found, "ganbench arithmetic")

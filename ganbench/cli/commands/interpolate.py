@@ -101,8 +101,8 @@ def command(
     ganbench interpolate results/faces/bce --from 12 --to 31-4+9 --out chosen.png
     ganbench interpolate results/faces/bce --from 12 --to 31 --labels no:glasses --out both.png
     """  # noqa: D205
-    model_options.at_least(2, steps=steps)
-    model_options.at_least(1, rows=rows, n=count)
+    model_options.counts(2, steps=steps)
+    model_options.counts(1, rows=rows, n=count)
     _check_options(between, labels, label, begin, end)
     model_options.check_out(out, tuple(STEPS), force)
     found = model_options.load(model, **loading)

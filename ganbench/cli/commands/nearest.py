@@ -65,7 +65,7 @@ def command(
     ganbench nearest results/mnist/bce --out nearest.png
     ganbench nearest results/mnist/bce --by features --features mnist-cnn-v1 --out nearest.png
     """  # noqa: D400
-    model_options.at_least(1, n=count, k=k)
+    model_options.counts(1, n=count, k=k)
     if features and by != "features":
         raise ConfigError(f"--features {features}: add --by features")
     model_options.check_out(out, (".png",), force)

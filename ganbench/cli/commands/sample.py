@@ -106,7 +106,7 @@ def command(
     ganbench sample results/bricks --beside results/upsampling -n 8 --enlarge 3 --out both.png
     ganbench sample results/mnist/bce -n 50000 --seed 1 --out samples.npz
     """  # noqa: D205
-    model_options.at_least(1, n=count, per_label=per_label, columns=columns, enlarge=enlarge)
+    model_options.counts(1, n=count, per_label=per_label, columns=columns, enlarge=enlarge)
     if sum(option is not None for option in (label, per_label)) > 1:
         raise ConfigError("--label and --per-label exclude each other")
     if count is not None and per_label is not None:
