@@ -26,10 +26,20 @@ def counted(count: int, noun: str) -> str:
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest known name, or nothing where none is near."""
+    """Return `; did you mean 'x'?` for the nearest known name, or nothing where none is near.
+
+    Of names that are equally near, the first is told.
+    """
     lower = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(str(name).lower(), lower, n=1)
-    return f"; did you mean '{lower[near[0]]}'?" if near else ""
+    told = str(name).lower()
+    near = difflib.get_close_matches(told, lower, n=len(lower) or 1)
+    if not near:
+        return ""
+    found = max(
+        (candidate for candidate in lower if candidate in near),
+        key=lambda candidate: difflib.SequenceMatcher(None, candidate, told).ratio(),
+    )
+    return f"; did you mean '{lower[found]}'?"
 
 
 def known(names: Iterable[str]) -> str:

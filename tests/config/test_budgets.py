@@ -15,6 +15,7 @@ from ganbench.errors import ConfigError
 from ganbench.models.parts import ParameterCounts
 from ganbench.records import stored
 from ganbench.records.cells import Plan, as_written
+from ganbench.records.run_info import Execution
 from ganbench.records.schedules import Schedule
 
 
@@ -146,7 +147,7 @@ def test_plan_with_schedules_is_read_back_as_it_was(planned):
 def test_plan_shows_and_tells_schedules(planned, capsys):
     found = planned(of(f"g_lr: {SCHEDULED}, d_lr: {{from: 2e-4, to: 0, after: 0.5}}"))
     described = [_of_cell(found.cells[0], ParameterCounts(1, 1), None)]
-    print_json(_document(found, described, None))
+    print_json(_document(found, Execution(), described, None))
     (cell,) = json.loads(capsys.readouterr().out)["cells"]
     assert cell["schedule"]["g_lr"] == {"from": 2e-4, "to": 5e-5, "curve": "cosine"}
     assert cell["schedule"]["d_lr"] == {"from": 2e-4, "to": 0.0, "after": 0.5}

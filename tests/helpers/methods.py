@@ -43,6 +43,9 @@ def package_file(name: str) -> Path:
 
 @cache
 def _imported(name: str, path: Path) -> ModuleType:
+    there = sys.modules.get(name)
+    if there and there.__file__ == str(path):  # a second one's classes would not be pickled
+        return there
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader

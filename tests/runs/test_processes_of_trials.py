@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from helpers import tiny
 from helpers.hanging import alive, processes_of, start_hanging, wait_until
 
@@ -47,6 +48,7 @@ def test_whatever_ends_one_process_ends_the_trial_as_a_row(tmp_path: Path) -> No
     assert all(trial["cell"]["schedule"]["processes"] == 2 for trial in (one, *others))
 
 
+@pytest.mark.integration  # test_ranks.py has the state of each process, test_checkpoints.py a kill
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     """With what each process would have drawn: the numbers are those of a run without a stop."""
     run = tmp_path / "run"
@@ -73,6 +75,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
         assert tiny.without_clock(mine) == tiny.without_clock(result)
 
 
+@pytest.mark.integration  # of one process, test_interruption.py
 def test_a_stopped_run_leaves_no_process(tmp_path: Path) -> None:
     run = tmp_path / "run"
     with start_hanging(tmp_path, run, TEXT) as process:

@@ -24,6 +24,11 @@ def test_nearest_name_is_suggested_whatever_its_case():
     assert messages.suggestion(3, []) == ""
 
 
+def test_of_equally_near_names_the_first_is_suggested():
+    for names in (["wgan-gp", "wgan-lp"], ["wgan-lp", "wgan-gp"]):
+        assert messages.suggestion("wgan-pg", names) == f"; did you mean '{names[0]}'?"
+
+
 def test_what_was_possible_is_listed():
     assert messages.known(["a", "b"]) == "\n  known: a, b"
     assert messages.known([]) == "\n  known: none"
