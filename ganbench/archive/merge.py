@@ -53,7 +53,7 @@ def folders(place: Path) -> list[Path]:
     """Return the folder, where it is a run's, whole or not, or those of the runs below it."""
     if any((place / name).exists() for name in (run_folder.RUN, run_folder.PLAN, TRIALS)):
         return [place]
-    return sorted(path.parent for path in place.rglob(run_folder.RUN)) if place.is_dir() else []
+    return run_folder.below(place)
 
 
 def merged(runs: Sequence[Run], damaged: Sequence[str] = (), *, first_wins: bool = False) -> Run:

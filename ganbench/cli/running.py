@@ -15,7 +15,7 @@ from ganbench.cli.output import print_json
 from ganbench.errors import INTERRUPTIONS, ConfigError
 
 if TYPE_CHECKING:
-    from ganbench.records.cells import Cell, Plan, Reference
+    from ganbench.records.cells import Plan
     from ganbench.records.run_folder import Run, TrialOutcome
     from ganbench.registry.registry import Registry
 
@@ -90,15 +90,13 @@ def finish(
 
 def check_columns(plan: Plan, registry: Registry, names: list[str] | None) -> None:
     """Raise ConfigError for a column that no metric of a plan gives, before anything is trained."""
+    from ganbench.config.plan import columns_of
     from ganbench.records.report import SIZES_AND_TIME
     from ganbench.records.table import Table
 
     if not names or "all" in names:
         return
-    rows: tuple[Cell | Reference, ...] = (*plan.cells, *plan.references)
-    specs = {spec.name: spec for row in rows for spec in row.metrics}
-    given = [column for spec in specs.values() for column in registry.build_spec(spec).columns]
-    columns = tuple(dict.fromkeys([*given, *SIZES_AND_TIME]))
+    columns = tuple(dict.fromkeys([*columns_of(plan, registry), *SIZES_AND_TIME]))
     try:
         Table("", (), columns, (), ()).chosen(names)
     except ConfigError as error:

@@ -20,8 +20,17 @@ from ganbench.errors import ConfigError, DataError, Incompatible, RunError
 from ganbench.evaluation import controls, watches
 from ganbench.evaluation.judges import choice as judges
 from ganbench.models import initial_weights
-from ganbench.records.cells import PLAIN, Cell, JudgeChoice, Plan, Reference, Spec, label
-from ganbench.records.columns import unclear
+from ganbench.records.cells import (
+    PLAIN,
+    Cell,
+    JudgeChoice,
+    Plan,
+    Reference,
+    Spec,
+    canonical_json,
+    label,
+)
+from ganbench.records.columns import Column, unclear
 from ganbench.records.schedules import Amount, Schedule, Units
 from ganbench.records.training_settings import (
     Control,
@@ -140,6 +149,13 @@ def _resolve(request: CellRequest, workshop: Workshop, device: str, processes: i
     except Incompatible as error:
         return replace(cell, incompatible=str(error))
     return cell
+
+
+def columns_of(plan: Plan, registry: Registry) -> list[Column]:
+    """Return the columns of all metrics of a plan, each metric asked once with the same options."""
+    rows: tuple[Cell | Reference, ...] = (*plan.cells, *plan.references)
+    specs = {canonical_json(spec, row.label): spec for row in rows for spec in row.metrics}
+    return [column for spec in specs.values() for column in registry.build_spec(spec).columns]
 
 
 def metrics_of(

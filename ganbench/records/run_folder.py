@@ -330,6 +330,11 @@ def result_in(directory: Path) -> TrialResult:
     return results.read(directory / RESULT, directory / END)
 
 
+def below(place: Path) -> list[Path]:
+    """Return the folders of the runs in a folder and below it, sorted."""
+    return sorted(path.parent for path in place.rglob(RUN)) if place.is_dir() else []
+
+
 def info_in(directory: Path) -> RunInfo | None:
     """Return what run.json in a folder says; None where it is missing or damaged."""
     found = files.read_json(directory / RUN)

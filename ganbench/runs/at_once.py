@@ -6,14 +6,14 @@ anything runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from ganbench.config.plan import columns_of
 from ganbench.config.schema import Execution
 from ganbench.models.parts import num_parameters
-from ganbench.records.cells import Cell, Plan, Reference, networks_key
+from ganbench.records.cells import Cell, Plan, networks_key
 from ganbench.registry.registry import Registry
 from ganbench.runs import dealing
 from ganbench.util import machine
@@ -79,17 +79,8 @@ def _by_rule(
 
 def _timed_column(planned: Plan, registry: Registry) -> str | None:
     """Return the first column that is time, speed or memory, if any is."""
-    seen = set()
-    rows: tuple[Cell | Reference, ...] = (*planned.cells, *planned.references)
-    for row in rows:
-        for spec in row.metrics:
-            key = (spec.name, json.dumps(spec.options, sort_keys=True))
-            if key not in seen:
-                seen.add(key)
-                for column in registry.build_spec(spec).columns:
-                    if column.depends_on_machine:
-                        return str(column.name)
-    return None
+    columns = columns_of(planned, registry)
+    return next((column.name for column in columns if column.depends_on_machine), None)
 
 
 def _of_gpus(planned: Plan, named: bool) -> tuple[int, str]:

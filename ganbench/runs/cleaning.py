@@ -59,7 +59,7 @@ def of_runs(places: Sequence[Path], older_than_days: float | None = None) -> lis
         latest = datetime.now(timezone.utc) - timedelta(days=older_than_days)
     found: dict[Path, Leftover] = {}
     for place in places:
-        runs = [place] if (place / RUN).is_file() else [p.parent for p in _below(place)]
+        runs = [place] if (place / RUN).is_file() else run_folder.below(place)
         if not runs:
             raise RunError(f"{place}: no run, and no run below it; `ganbench list` shows where")
         for directory in runs:
@@ -94,10 +94,6 @@ def remove(leftover: Leftover) -> None:
 def size_of(directory: Path) -> int:
     """Return how many bytes the files below a folder have; links are not followed."""
     return sum(path.lstat().st_size for path in _files(directory))
-
-
-def _below(place: Path) -> list[Path]:
-    return sorted(place.rglob(RUN)) if place.is_dir() else []
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 Loc = tuple[str | int, ...]
+NEAR = 0.6  # of a name that may have been meant: twice the letters in common, of all of both
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -30,16 +31,13 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 
     Of names that are equally near, the first is told.
     """
-    lower = {candidate.lower(): candidate for candidate in known}
     told = str(name).lower()
-    near = difflib.get_close_matches(told, lower, n=len(lower) or 1)
-    if not near:
-        return ""
-    found = max(
-        (candidate for candidate in lower if candidate in near),
-        key=lambda candidate: difflib.SequenceMatcher(None, candidate, told).ratio(),
-    )
-    return f"; did you mean '{lower[found]}'?"
+    likeness = {
+        candidate: difflib.SequenceMatcher(None, candidate.lower(), told).ratio()
+        for candidate in known
+    }
+    near = max(likeness, key=likeness.__getitem__, default="")
+    return f"; did you mean '{near}'?" if likeness.get(near, 0) >= NEAR else ""
 
 
 def known(names: Iterable[str]) -> str:

@@ -395,3 +395,13 @@ def test_an_option_that_is_no_plain_data_is_named(planned):
     odd = dataclasses.replace(cell.loss, options={"folder": Path("x")})
     with pytest.raises(GanbenchError, match=r"plain data: .*Path\('x'\) is of type PosixPath"):
         assert dataclasses.replace(cell, loss=odd).id
+
+
+def test_columns_of_a_plan_are_those_of_one_metric_in_all_its_features(planned, plugins):
+    found = planned(
+        "version: 1\nname: x\ndataset: mnist\nloss: bce\nconditioning: none\n"
+        "architecture: dcgan\ntraining: {budget: {kimg: 1}}\n"
+        "evaluation: {metrics: [fid@mnist-cnn-v1, fid@pixels]}\n"
+    )
+    names = [column.name for column in plan.columns_of(found, plugins)]
+    assert names == ["fid@mnist-cnn-v1", "fid@pixels"]

@@ -17,10 +17,9 @@ from ganbench.cli.output import print_json
 @options.as_json
 def command(root: Path, as_json: bool) -> int:
     """List the runs under ROOT (results), the newest last."""
-    from ganbench.records.run_folder import RUN
+    from ganbench.records.run_folder import below
 
-    found = sorted(path.parent for path in root.rglob(RUN)) if root.is_dir() else []
-    runs = sorted((_summary(path) for path in found), key=lambda run: run["created"])
+    runs = sorted((_summary(path) for path in below(root)), key=lambda run: run["created"])
     if as_json:
         print_json(runs)
         return 0
