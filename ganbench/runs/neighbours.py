@@ -19,10 +19,10 @@ from pathlib import Path
 
 from ganbench.util import machine
 
-LOOK_SECONDS = 0.25
-BUSY = 0.1  # of a core: kept waiting that much, this process has neighbours
-QUIET = 0.02  # and has none any more, once it was kept waiting less than this for as long as:
+LOOK_SECONDS = 1.0
+BUSY = 0.3  # of a core: kept waiting that much for one look, this process has neighbours
 QUIET_SECONDS = 3.0
+QUIET = 0.1  # and has none any more, once it was kept waiting less than this for so long
 
 
 def waited_seconds() -> float | None:
@@ -90,15 +90,13 @@ def how_threads_wait() -> str:
 
 def _watch(openmp: ctypes.CDLL, threads: int, ended: threading.Event) -> None:
     crowd: _Crowd | None = None
-    quiet = 0.0  # seconds
     waiting = Waiting(threads)
-    while not ended.wait(LOOK_SECONDS):
+    while not ended.wait(QUIET_SECONDS if crowd else LOOK_SECONDS):
         share = waiting.share() or 0.0
         waiting = Waiting(threads)
-        quiet = 0.0 if share > QUIET else quiet + LOOK_SECONDS
         if crowd is None and share > BUSY:
             crowd = _Crowd(openmp)
-        elif crowd and quiet > QUIET_SECONDS:
+        elif crowd and share < QUIET:
             crowd.scatter()
             crowd = None
     if crowd:

@@ -154,7 +154,8 @@ def _inside(folder: Path) -> Iterator[None]:
 
 def _by_pixels(samples: Tensor, train: Tensor, by: str, k: int) -> tuple[Tensor, Tensor]:
     """Distances per value, (N, k), and indices."""
-    from ganbench.default_plugins.metrics.neighbours import Manhattan, nearest
+    from ganbench.default_plugins.metrics.neighbours import nearest
+    from ganbench.default_plugins.metrics.pixel_neighbours import Manhattan
 
     values = samples[0].numel()
     levels = 127.5 if samples.is_floating_point() else 1.0

@@ -22,9 +22,6 @@ from ganbench import (
     save_neighbours,
 )
 from ganbench.default_plugins.metrics.neighbours import (
-    Blocks,
-    Euclidean,
-    Manhattan,
     cells_of,
     content,
     drawn,
@@ -32,6 +29,7 @@ from ganbench.default_plugins.metrics.neighbours import (
     k_means,
     nearest,
 )
+from ganbench.default_plugins.metrics.pixel_neighbours import Euclidean, Manhattan
 
 Values = dict[str, float | Unavailable]
 
@@ -142,8 +140,7 @@ class Memorization(Metric):
 
     def _of_pixels(self, evaluation: Evaluation, chosen: Tensor, images: Tensor) -> Values:
         train = evaluation.reals("train").images
-        blocks = Blocks(train)
-        manhattan, by_blocks = Manhattan(blocks), Euclidean(blocks)
+        manhattan, by_directions = Manhattan(train), Euclidean(train)
         if evaluation.directory is not None and images.dtype == torch.uint8:
             fake = evaluation.fake.take(chosen[:ROWS])
             _picture(evaluation, fake, manhattan, evaluation.directory / "nearest.png")
@@ -156,7 +153,7 @@ class Memorization(Metric):
 
         def euclidean(queries: Tensor) -> Tensor:
             if evaluation.device.type == "cpu":
-                return by_blocks.nearest(queries)
+                return by_directions.nearest(queries)
             return nearest(queries, train, device=evaluation.device)[0][:, 0]
 
         l1 = Space("l1", lambda: absolute(images), lambda: absolute(test()))
