@@ -186,8 +186,9 @@ def _alike(data: LabeledImages) -> Iterator[str]:
     if not again:
         return
     known, i = again[0]
+    are = "is" if len(again) == 1 else "are"
     yield (
-        f"{len(again):,} of {len(data):,} images are exactly like another one, such as "
+        f"{len(again):,} of {len(data):,} images {are} exactly like another one, such as "
         f"{shown(data.ids[i])} and {shown(data.ids[known])}{_disagreeing(data, again)}"
     )
 

@@ -200,10 +200,8 @@ class ImageCSV(PicturesOfYourOwn):
             beside = (posixpath.join(below, name) for name in there if not name.startswith("."))
             found += [n for n in beside if posixpath.splitext(n)[1].lower() in endings]
         if left := sorted(set(found) - named):
-            yield (
-                f"{len(left):,} pictures have no row in {self._csv.name} and are left out, such as "
-                f"'{left[0]}'"
-            )
+            some = "1 picture has" if len(left) == 1 else f"{len(left):,} pictures have"
+            yield f"{some} no row in {self._csv.name}, such as '{left[0]}'"
 
     @cached_property
     def _words(self) -> dict[str, str]:

@@ -105,7 +105,7 @@ def test_pictures_without_a_row_are_remarked_on(tmp_path):
     chosen = pictures(tmp_path, "0,cat", "1,dog", "2,cat", "3,dog", where={"label": "cat"})
     assert chosen.load("train", Path()).remarks == ()  # which were left out on purpose
     (remark,) = pictures(tmp_path, "0,cat", "1,dog").load("train", Path()).remarks
-    assert remark == "2 pictures have no row in a.csv and are left out, such as '2.png'"
+    assert remark == "2 pictures have no row in a.csv, such as '2.png'"
 
 
 def test_the_same_id_with_another_label_is_a_problem(tmp_path):

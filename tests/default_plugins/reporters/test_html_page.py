@@ -267,4 +267,4 @@ def test_cards_that_take_more_than_was_thought_go_without_pictures(report, tmp_p
     assert (tmp_path / "report.html").stat().st_size <= 120_000
     assert cells.all("figure", "curve")
     assert not cells.all("img")
-    assert "1 pictures were left out" in cells.text
+    assert "1 picture was left out" in cells.text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.cli.commands.datasets import state_of
 from ganbench.cli.commands.datasets.chosen import Chosen
+from ganbench.util.messages import counted
 from ganbench.util.terminal import one_line
 
 if TYPE_CHECKING:
@@ -198,5 +199,5 @@ def _balance(found: Findings) -> str:
     named = sorted(zip(counts, found.shown_classes, strict=True))
     few, many = named[0], named[-1]
     if few[0] == many[0]:
-        return f"{len(counts):,}, of {few[0]:,} training images each"
+        return f"{len(counts):,}, of {counted(few[0], 'training image')} each"
     return f"{len(counts):,}, of {few[0]:,} ({few[1]}) to {many[0]:,} ({many[1]}) training images"

@@ -67,4 +67,5 @@ class OddSizes:
             if count:
                 told = ", ".join(f"{names[s.place]} of {s.width}×{s.height}" for s in first)
                 more = ", …" if count > len(first) else ""
-                yield f"{count:,} of {len(names):,} pictures are {what}: {told}{more}"
+                are = "is" if count == 1 else "are"
+                yield f"{count:,} of {len(names):,} pictures {are} {what}: {told}{more}"

@@ -163,6 +163,10 @@ def _whose(row: ReportRow, outcome: TrialOutcome) -> str:
     return f"{row.in_table.label}, seed {outcome.trial.seed}"
 
 
+def _pictures(count: int) -> str:
+    return "1 picture was" if count == 1 else f"{count:,} pictures were"
+
+
 def _left_out(view: ReportView, cells: Sequence[ReportRow], album: Album) -> list[Markup]:
     said = []
     if len(view.cells) > MOST_CELLS:
@@ -170,9 +174,9 @@ def _left_out(view: ReportView, cells: Sequence[ReportRow], album: Album) -> lis
         said.append(f"{len(cells)} of {len(view.cells):,} cells are shown{by}.")
     if album.left_out:
         said.append(
-            f"{album.left_out:,} pictures were left out to keep this file small; they are in the "
-            "folders below trials/, beside this file."
+            f"{_pictures(album.left_out)} left out to keep this file small: see the folders below "
+            "trials/, beside this file."
         )
     if album.unreadable:
-        said.append(f"{album.unreadable:,} pictures cannot be read or are too large.")
+        said.append(f"{_pictures(album.unreadable)} unreadable or too large.")
     return [element("p", " ".join(said), class_="more")] if said else []
