@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from ganbench import DataError, Dataset, DatasetStatus, ImageSpec, LabeledImages
+from ganbench.cli.commands.judge import train
 from ganbench.errors import ConfigError
 from ganbench.evaluation.judges import choice, judge, training
 from ganbench.evaluation.judges.judge import Judge
@@ -158,6 +161,23 @@ def test_a_folder_holds_it_and_what_people_read(trained, tmp_path):
     assert f"{trained.card.accuracy:.2%}" in card
     assert "| b | 60 |" in card
     assert trained.card.data["sha256"] in card
+
+
+def test_one_that_finds_no_room_is_kept_in_the_cache(trained, tmp_path, monkeypatch):
+    """A disk that filled up while it was trained, which is stood in for."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    write_bytes = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.is_relative_to(tmp_path / "full"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_bytes(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(DataError, match=r"full: cannot be written: No space left.* is in (.*)$"):
+        train._write(tmp_path / "full", trained)
+    (kept,) = (tmp_path / "cache/kept").iterdir()
+    assert judge.read(kept).card == trained.card
 
 
 @pytest.mark.parametrize(

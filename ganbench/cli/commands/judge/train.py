@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +11,10 @@ from ganbench.cli import options
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.output import print_json
 from ganbench.cli.places import check_writable
-from ganbench.errors import ConfigError
+from ganbench.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from ganbench.evaluation.judges.judge import Judge
 
 
 @click.command("train")
@@ -62,7 +66,7 @@ def command(
         data = load(subject.dataset, "train", root)
         about = {"options": chosen.as_mapping(subject.dataset)}
         judge = training.train(subject.dataset, data, root, seed, about)
-    folders.write(directory, judge)
+    _write(directory, judge)
     if as_json:
         print_json({"path": str(directory), **vars(judge.card)})
         return 0
@@ -77,6 +81,19 @@ def command(
         print(f"note: {why}; tables that use it say so")
     print(f"to use:   evaluation: {{judge: {directory}}}")
     return 0
+
+
+def _write(directory: Path, judge: Judge) -> None:
+    """Write it where it was asked for, and else, as minutes of training are in it, to the cache."""
+    from ganbench.evaluation.judges import judge as folders
+    from ganbench.util import files
+
+    try:
+        folders.write(directory, judge)
+    except DataError as error:
+        kept = files.cache() / "kept" / f"judge-{judge.card.weights_sha256[:12]}"
+        folders.write(kept, judge)
+        raise DataError(f"{error}; the trained judge is in {kept}") from error
 
 
 def _check_place(directory: Path, force: bool) -> None:
