@@ -49,7 +49,7 @@ IMPORTED_LATE = (  # by most trials, beside the built-in plugins
     "torch._dynamo",  # by every optimiser
     "pydantic.dataclasses",
     "matplotlib.backends.backend_agg",
-    "matplotlib.ticker",
+    "matplotlib.figure",
     "PIL.JpegImagePlugin",
     "PIL.PngImagePlugin",
     "PIL.GifImagePlugin",

@@ -43,6 +43,21 @@ def hastened_workers(temporary_cache):
     warm.hasten()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def blank_pages():
+    """Figures are made and written, but not drawn, which is half of a tiny trial.
+
+    tests/pictures, where they are looked at, has its own, and so has test_watches.py.
+    """
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "draw", lambda figure, renderer: None)
+        patch.setattr(Axes, "draw_artist", lambda axes, artist: None)  # points, frame by frame
+        yield
+
+
 @pytest.fixture(scope="session")
 def plugins() -> Registry:
     """The built-in plugins."""

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ganbench.pictures import lettering
-from ganbench.pictures.paper import MEDIUM, SMALL, Box, Dashes, Paper, Scale
 from ganbench.records.windows import Probe, Unit, Window, distance_and_quality
 from ganbench.util.files import write_atomically
 
-WIDTH, HEIGHT, BASE = 1000, 270, 10  # pixels: of the page, of a row, below
-LEFT, RIGHT, BELOW = 65, 12, 35  # pixels of a panel around its axes: numbers and "kimg"
-TITLE, LINE, LEGEND_COLUMNS = 28, 17, 3  # pixels of its legend above them
-HANDLE, GAP = 22, 5  # pixels of a legend's piece of line, and between things
-ACROSS, UPWARD = 8, 6  # ticks, at most
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH, HEIGHT, BASE, DPI = 10.0, 2.7, 0.1, 100  # inches: of the page, of a row, below; per inch
+LEFT, RIGHT, BELOW = 0.65, 0.12, 0.35  # inches of a panel around its axes: numbers and "kimg"
+TITLE, LINE, LEGEND_COLUMNS = 0.28, 0.17, 3  # inches of its legend above them
 MOST_POINTS = 1000  # of a curve: as many as the page has pixels
 MOST_CURVES = 12  # of a panel; a legend of more hides what it explains
 WIDE = 1000  # between a curve's usual and its largest value: such an axis is logarithmic
-LARGEST = 1e30  # beyond it arithmetic of places overflows
+LARGEST = 1e30  # beyond it matplotlib's own arithmetic overflows
 FEW_POINTS = 20  # are marked, for a curve of one point would not be seen
-STYLES: tuple[Dashes, ...] = ((), (3.7, 1.6), (1.0, 1.65), (6.4, 1.6, 1.0, 1.6))
+STYLES = ("-", "--", ":", "-.")
 
 
 @dataclass(frozen=True)
@@ -76,26 +76,33 @@ def save_curves(
     Of a critic that was followed by a metric, its estimate and the metric's values stand in one
     panel. Panels of which nothing was logged are left out; values that are not finite are gaps.
     """
+    from matplotlib.figure import Figure  # not pyplot, which would want a display and keep state
+
     drawn = [(panel, _curves(panel, windows, unit)) for panel in PANELS]
     found = [(panel, curves) for panel, curves in drawn if curves]
     if together := distance_and_quality(windows, probes):
         found.append((TOGETHER, _in_unit(together, windows[-1], unit)))
-    height = max(1, math.ceil(len(found) / 2)) * HEIGHT + BASE
-    paper = Paper(WIDTH, height)
+    rows = max(1, math.ceil(len(found) / 2))
+    height = rows * HEIGHT + BASE
+    figure = Figure(figsize=(WIDTH, height), dpi=DPI)
     for place, (panel, curves) in enumerate(found):
-        _draw(paper, _place(place, len(curves)), panel, curves, unit)
+        x, y, width, tall = _place(place, rows, len(curves))
+        axes = figure.add_axes((x / WIDTH, y / height, width / WIDTH, tall / height))
+        _draw(axes, panel, curves, unit)
     if not found:
-        paper.text(WIDTH / 2, height / 2, "no window of training was logged", MEDIUM, "mm")
-    picture = paper.picture().convert("RGB")
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        figure.text(0.5, 0.5, "no window of training was logged", ha="center")
+    write_atomically(path, lambda temporary: figure.savefig(temporary, format="png"))
 
 
-def _place(number: int, curves: int) -> Box:
-    """Return a panel's axes, below its legend's lines."""
+def _place(number: int, rows: int, curves: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of a panel's axes in inches, below its legend's lines.
+
+    A layout engine would draw the page several times to find them.
+    """
     row, column = divmod(number, 2)
-    left, top = column * WIDTH / 2, row * HEIGHT
     above = TITLE + LINE * math.ceil(min(curves, MOST_CURVES) / LEGEND_COLUMNS)
-    return Box(left + LEFT, top + above, left + WIDTH / 2 - RIGHT, top + HEIGHT - BELOW)
+    width, height = WIDTH / 2 - LEFT - RIGHT, HEIGHT - BELOW - above
+    return column * WIDTH / 2 + LEFT, (rows - 1 - row) * HEIGHT + BASE + BELOW, width, height
 
 
 def _curves(panel: Panel, windows: Sequence[Window], unit: Unit = "kimg") -> dict[str, Curve]:
@@ -140,57 +147,55 @@ def _drawable(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST) if math.isfinite(value) else math.nan
 
 
-def _draw(paper: Paper, box: Box, panel: Panel, curves: Mapping[str, Curve], unit: Unit) -> None:
+def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve], unit: Unit) -> None:
     shown = dict(list(curves.items())[:MOST_CURVES])
-    xs = [x for kimgs, _ in shown.values() for x in kimgs]
-    values = [v for _, found in shown.values() for v in found if math.isfinite(v)]
-    across = Scale.linear(min(xs), max(xs), ACROSS)
-    upward = _scale(panel, values)
-    paper.axes(box, across, upward)
-    if panel.share:
-        half = box.bottom + float(upward.at([0.5])[0]) * (box.top - box.bottom)
-        paper.line((box.left, box.right), (half, half), "black", 0.8, dashes=STYLES[2])
-    names = []
-    for (name, (kimgs, found)), (colour, dashes) in zip(shown.items(), _looks(), strict=False):
-        x = box.left + across.at(kimgs) * (box.right - box.left)
-        y = box.bottom + upward.at(found) * (box.top - box.bottom)
-        paper.line(x, y, colour, dashes=dashes, within=box)
-        if len(found) < FEW_POINTS:
-            paper.marks(x, y, colour, within=box)
-        zero = panel.logarithmic and not any(found)
-        names.append((f"{name} (0 throughout)" if zero else name, colour, dashes))
+    for (name, (x, values)), look in zip(shown.items(), _looks(), strict=False):
+        marker = "." if len(values) < FEW_POINTS else ""
+        zero = panel.logarithmic and not any(values)
+        label = f"{name} (0 throughout)" if zero else name
+        axes.plot(x, values, label=label, marker=marker, linewidth=1.1, **look)
+    _scale(axes, panel, [value for _, values in shown.values() for value in values])
+    axes.set_xlabel("epoch" if unit == "epochs" else unit, fontsize=8, loc="right", labelpad=0)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
     left_out = len(curves) - len(shown)
-    title = f"{panel.title} ({left_out} more left out)" if left_out else panel.title
-    _legend(paper, box, title, names)
-    below = box.bottom + BELOW - 1
-    paper.text(box.right, below, "epoch" if unit == "epochs" else unit, anchor="rd")
+    axes.legend(  # above the axes, where it hides nothing
+        title=f"{panel.title} ({left_out} more left out)" if left_out else panel.title,
+        title_fontproperties={"size": 10, "weight": "bold"},
+        alignment="left",
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderaxespad=0.1,
+        frameon=False,
+        fontsize=8,
+        ncols=LEGEND_COLUMNS,
+    )
 
 
-def _legend(paper: Paper, box: Box, title: str, names: Sequence[tuple[str, str, Dashes]]) -> None:
-    """Write the title and the curves' names above the axes, where they hide nothing."""
-    lines = math.ceil(len(names) / LEGEND_COLUMNS)
-    left = box.left
-    paper.text(left, box.top - lines * LINE - GAP, title, MEDIUM, "ld", bold=True)
-    for first in range(0, len(names), lines):
-        column = names[first : first + lines]
-        for line, (name, colour, dashes) in enumerate(column):
-            middle = box.top - GAP + (line - lines + 0.5) * LINE
-            paper.line((left, left + HANDLE), (middle, middle), colour, dashes=dashes)
-            paper.text(left + HANDLE + GAP, middle, name, anchor="lm")
-        left += HANDLE + 4 * GAP + max(lettering.width(name, SMALL) for name, *_ in column)
+def _looks() -> cycle[dict[str, Any]]:
+    return cycle([{"color": f"C{i}", "linestyle": style} for style in STYLES for i in range(10)])
 
 
-def _looks() -> Iterator[tuple[str, Dashes]]:
-    return cycle([(f"C{i}", style) for style in STYLES for i in range(10)])
-
-
-def _scale(panel: Panel, values: Sequence[float]) -> Scale:
-    sizes = sorted(abs(value) for value in values if value)
+def _scale(axes: Axes, panel: Panel, values: Sequence[float]) -> None:
+    sizes = sorted(abs(value) for value in values if value and math.isfinite(value))
     usual = max(1.0, sizes[len(sizes) // 2]) if sizes else 1.0
     if panel.share:
-        return Scale.linear(0.0, 1.0, UPWARD, margin=0.03)
-    if panel.logarithmic and sizes:
-        return Scale.log(sizes[0], sizes[-1])
-    if sizes and sizes[-1] > WIDE * usual:
-        return Scale.symlog(min(values), max(values), usual)
-    return Scale.linear(min(values), max(values), UPWARD)
+        axes.set_ylim(-0.03, 1.03)
+        axes.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+    elif panel.logarithmic and sizes:
+        axes.set_yscale("log", nonpositive="mask")
+        _label(axes, decades=math.log10(sizes[-1] / sizes[0]))
+    elif sizes and sizes[-1] > WIDE * usual:
+        axes.set_yscale("symlog", linthresh=usual)
+
+
+def _label(axes: Axes, decades: float) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, and enough of them."""
+    from matplotlib import ticker
+
+    if decades < 0.7:
+        axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
+    else:
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5) if decades < 3 else (1,)))
+    axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(ticker.NullLocator())

@@ -11,18 +11,17 @@ LONGEST = 28  # characters of a name beside a row
 
 
 @lru_cache
-def font(size: int = 13, *, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int = 13) -> ImageFont.FreeTypeFont:
     """Return the font that matplotlib carries: Pillow's own knows no letter beyond ASCII."""
     import matplotlib
 
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    file = Path(matplotlib.get_data_path(), "fonts/ttf", name)
+    file = Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf")
     return ImageFont.truetype(str(file), size)  # Pillow 10.1 takes no Path
 
 
-def width(text: str, size: int = 13) -> int:
+def width(text: str) -> int:
     """Return how wide a text is in pixels, rounded up."""
-    return -(-int(font(size).getlength(text) * 64) // 64)
+    return -(-int(font().getlength(text) * 64) // 64)
 
 
 def one_line(name: str) -> str:

@@ -46,6 +46,11 @@ class Seen:
         self.probes = probes
 
 
+@pytest.fixture(scope="module")
+def blank_pages():
+    """Here films are compared."""
+
+
 def probe(kimg: float, value: float | None, direction: str = "min") -> Probe:
     return Probe(kimg, 10 * kimg, {"x": value}, {"x": direction})
 

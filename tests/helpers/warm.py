@@ -17,6 +17,7 @@ import atexit
 import gc
 import importlib
 import inspect
+import io
 import json
 import os
 import pkgutil
@@ -231,6 +232,7 @@ def serve(folder: str) -> None:
     _environment_of_server()  # as it is now
     for module in HEAVY:
         importlib.import_module(module)
+    _draw()
     listening = {name: socket.socket(socket.AF_UNIX) for name in (PLAIN, PREPARED)}
     for name, listener in listening.items():
         listener.bind(f"{folder}/{name}")
@@ -242,6 +244,22 @@ def serve(folder: str) -> None:
     else:
         _import_ganbench()
         _serve(listening[PREPARED])
+
+
+def _draw() -> None:
+    """Let matplotlib find its fonts, which takes as long as several pages, and then draw no more.
+
+    Figures are made and written as ever, but blank: to draw them is half of a tiny trial.
+    """
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    figure.subplots().plot([1], [1], label="x")
+    figure.legend()
+    figure.savefig(io.BytesIO())
+    Figure.draw = lambda figure, renderer: None  # type: ignore[method-assign]
+    Axes.draw_artist = lambda axes, artist: None  # type: ignore[method-assign]
 
 
 def _import_ganbench() -> None:
