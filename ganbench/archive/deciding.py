@@ -16,6 +16,7 @@ from statistics import NormalDist, fmean, variance
 
 from ganbench.archive.scores import Scores
 from ganbench.gate.significance import stratified_p
+from ganbench.records.run_info import Decision
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,6 @@ class Course:
     def level(self) -> float:
         """What a pair's p-value has to be below at one look."""
         return self.alpha / (len(self.sizes) * self.pairs)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A pair that is decided, and at which look."""
-
-    better: str
-    worse: str
-    seeds: int
-    p: float
 
 
 def decided(

@@ -112,6 +112,9 @@ def _part(info: RunInfo) -> Part:
         profile=info.profile,
         overrides=info.overrides,
         threads=info.execution.threads,
+        jobs=info.execution.jobs,
+        own_gpus=info.execution.own_gpus,
+        jobs_reason=info.execution.jobs_reason,
         machine=info.machine,
         provenance=info.provenance,
     )
@@ -228,13 +231,19 @@ def _directory(runs: Sequence[Run]) -> Path:
 
 
 def _execution(runs: Sequence[Run]) -> Execution:
-    """Return how trials were run, without what only whoever trains needs."""
+    """Return how trials were run, without what only whoever trains needs.
+
+    Why so many at a time is kept where all had the same reason; parts have each its own.
+    """
     found = [run.info.execution for run in runs]
+    reasons = {one.jobs_reason for one in found}
     return Execution(
         jobs=max(one.jobs for one in found),
         threads=found[0].threads,
         plugins=tuple(dict.fromkeys(p for one in found for p in one.plugins)),
         keep=found[0].keep,
+        own_gpus=all(one.alone for one in found) and any(one.own_gpus for one in found),
+        jobs_reason=reasons.pop() if len(reasons) == 1 else "",
     )
 
 

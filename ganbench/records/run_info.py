@@ -91,10 +91,36 @@ class Part:
     profile: str | None = None
     overrides: tuple[str, ...] = ()
     threads: int = 1
+    jobs: int = 1  #: trials at a time, as it ran them
+    own_gpus: bool = False
+    jobs_reason: str = ""
     machine: Machine = Machine()
     provenance: Provenance = Provenance()
     platform: str = ""  #: as tables call it
     trials: tuple[str, ...] = ()  #: their ids in the merged run
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A pair of variants that is decided, and at how many seeds of each."""
+
+    better: str
+    worse: str
+    seeds: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Bought:
+    """How far a run is that buys seeds until its variants are told apart."""
+
+    plan: str  #: the id of the plan that it began with
+    metric: str  #: by which it decides
+    sizes: tuple[int, ...]  #: the numbers of seeds at which it looks
+    pairs: int  #: of variants
+    alpha: float
+    look: int = 0  #: the next one, of `sizes`
+    decisions: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,4 +148,5 @@ class RunInfo:
     reused: dict[str, str] = field(default_factory=dict)
     """By trial's id, of those that were not trained here, the run that they are from."""
     decided: tuple[str, ...] = ()  #: a sentence on each pair for which seeds were bought
+    bought: Bought | None = None  #: of a run that buys seeds, from its first look on
     left_out: tuple[str, ...] = ()  #: of a merged run, a sentence on each thing it could not take

@@ -103,7 +103,8 @@ def default_directory(name: str) -> Path:
 
 def _same(run: Run, planned: Plan, order: Order, registry: Registry) -> Run:
     """Return the run that is gone on with, as it was begun; what else is asked now is warned of."""
-    if run.plan.id != planned.id:
+    bought = run.info.bought  # seeds, since it was begun with this plan
+    if planned.id not in (run.plan.id, bought.plan if bought else ""):
         raise RunError(
             f"{run.directory}: holds another run ('{run.plan.name}', plan {run.plan.id}; this is "
             f"plan {planned.id}); nothing was overwritten: name another folder with --out"

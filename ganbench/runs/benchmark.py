@@ -129,21 +129,30 @@ def run(
     fail_fast: bool = False,
     observer: Observer | None = None,
     continues: str | Path | None = None,
+    reuse: str | Path | Sequence[str | Path] = (),
 ) -> Report:
     """Run a benchmark file, write its tables and return the finished run as `load_run` does.
 
     The arguments are those of `plan` and the options of `ganbench run`. Results go to
     results/NAME/TIME, or to `out`; a folder in which this run was begun is gone on with. Trials
-    that fail are in the tables with their reasons, and raise nothing. The `observer` is told of
-    progress. Raises GanbenchError, and when interrupted keeps what is finished.
+    that fail are in the tables with their reasons, and raise nothing. Trials that finished runs in
+    the folders of `reuse` hold are taken from there, as with `--reuse`; which those are goes to
+    `logging` and into the table's notes. The `observer` is told of progress. Raises GanbenchError,
+    and when interrupted keeps what is finished.
     """
-    from ganbench.runs import runner
+    from ganbench.runs import reusing, runner
 
+    places = [Path(place) for place in _texts("reuse", reuse)]
+    reusing.check(places)
     arguments = BenchmarkArguments.checked(
         file, profile, overrides, seeds, only, plugins, allow_config_plugins, device, continues
     )
     prepared = prepare(arguments)
     begun = begin(prepared, arguments, jobs=jobs, out=None if out is None else Path(out))
+    if places:
+        begun, sentences = reusing.reuse(begun, places, prepared.registry)
+        for sentence in sentences:
+            _log.info(sentence)
     runner.execute(begun, prepared.registry, observer, fail_fast=fail_fast)
     return report(begun, prepared.registry, console=False)
 

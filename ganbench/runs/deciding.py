@@ -1,18 +1,23 @@
-"""A run that buys seeds, a batch at a time, until its variants are told apart or it is enough."""
+"""A run that buys seeds, a batch at a time, until its variants are told apart or it is enough.
+
+How far it is stands in run.json, so that a run that was stopped is gone on with where it was.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from ganbench.archive import deciding
-from ganbench.archive.deciding import Course, Decision
+from ganbench.archive.deciding import Course
 from ganbench.archive.ranks import ALPHA
 from ganbench.archive.scores import Scores, scores
 from ganbench.errors import ConfigError
 from ganbench.records.cells import Plan
 from ganbench.records.report import Report
 from ganbench.records.run_folder import PLAN, RUN, Run, write_plan
+from ganbench.records.run_info import Bought
 from ganbench.util import files
 from ganbench.util.messages import counted
 
@@ -20,16 +25,13 @@ LEAST = 2
 """Seeds that a file has to begin with: one tells of no spread."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deciding:
-    """How far a run has come."""
+    """What a run that buys seeds goes by."""
 
     metric: str | None
     cap: int
     alpha: float = ALPHA
-    course: Course | None = None
-    look: int = 0
-    decisions: tuple[Decision, ...] = ()
 
     def check(self, plan: Plan) -> None:
         """Raise ConfigError for a run that cannot be decided so, before anything is trained."""
@@ -45,6 +47,31 @@ class Deciding:
         if len(cells) < 2:
             raise ConfigError("--until-decided: one cell has nothing to be told apart from")
 
+    def goes_on(self, run: Run) -> str:
+        """Return a sentence on where a run that bought seeds already goes on; "" of a new one.
+
+        Raises ConfigError where it began with another cap or metric, for which its chance of a
+        false decision does not hold.
+        """
+        bought = run.info.bought
+        if bought is None:
+            return ""
+        for option, asked, was in (
+            ("--max-seeds", self.cap, bought.sizes[-1]),
+            ("--metric", self.metric or bought.metric, bought.metric),
+        ):
+            if asked != was:
+                raise ConfigError(
+                    f"{run.directory}: was begun with {option} {was}, and with {asked} its chance "
+                    f"of a false decision would be another; go on with {option} {was}, or name "
+                    "another folder with --out"
+                )
+        known = [f"{one.better} beats {one.worse}" for one in bought.decisions]
+        return (
+            f"goes on where it was: look {bought.look + 1} of at most {len(bought.sizes)}, at "
+            f"{bought.sizes[bought.look]} seeds; decided so far: {', '.join(known) or 'nothing'}"
+        )
+
     def decided(self, run: Run, execute: Callable[[Run], object]) -> Run:
         """Train a run, look at it and buy seeds, until it is enough; return it as it is then."""
         more: Run | None = run
@@ -59,44 +86,48 @@ class Deciding:
 
         What was decided at which look, and what was left open, is written into run.json.
         """
+        run = Run.read(run.directory)
         report = Report.of(run)
-        found = scores(report, self.metric)
-        if self.course is None:
-            self.course = Course.of(len(run.plan.seeds), self.cap, len(found.variants), self.alpha)
-        size = self.course.sizes[self.look]
-        self.decisions = deciding.decided(found, size, self.course, self.decisions)
-        wanted, beyond = deciding.worth_more(found, self.course, self.decisions)
-        is_last = self.look + 1 == len(self.course.sizes)
-        told = tuple(self._sentences(found, size, beyond, wanted if is_last else ()))
-        run = _written(run, told)
+        bought = run.info.bought
+        found = scores(report, bought.metric if bought else self.metric)
+        if bought is None:
+            begun = Course.of(len(run.plan.seeds), self.cap, len(found.variants), self.alpha)
+            bought = Bought(run.plan.id, found.column.name, **vars(begun))
+        course = Course(bought.sizes, bought.pairs, bought.alpha)
+        size = course.sizes[bought.look]
+        bought = replace(bought, decisions=deciding.decided(found, size, course, bought.decisions))
+        wanted, beyond = deciding.worth_more(found, course, bought.decisions)
+        is_last = bought.look + 1 == len(course.sizes)
+        told = _sentences(bought, found, course, self.cap, beyond, wanted if is_last else ())
+        _write(run, decided=list(told), bought=asdict(bought))
         if is_last or not wanted:
             return None
-        self.look += 1
-        more = self.course.sizes[self.look] - size
-        return _extended(run, _cells_of(report, found, wanted), more)
+        return _extended(run, _cells_of(report, found, wanted), bought)
 
-    def _sentences(
-        self,
-        found: Scores,
-        size: int,
-        beyond: Sequence[tuple[str, str]],
-        left: Sequence[str],
-    ) -> Iterator[str]:
-        assert self.course is not None
+
+def _sentences(
+    bought: Bought,
+    found: Scores,
+    course: Course,
+    cap: int,
+    beyond: Sequence[tuple[str, str]],
+    left: Sequence[str],
+) -> Iterator[str]:
+    size = course.sizes[bought.look]
+    yield (
+        f"Seeds were bought until pairs were decided by {found.column.name}, looking at "
+        f"{', '.join(map(str, course.sizes[: bought.look + 1]))} seeds, with at most "
+        f"{course.sizes[-1]}; the chance of any false decision is below {course.alpha:g}."
+    )
+    for one in bought.decisions:
         yield (
-            f"Seeds were bought until pairs were decided by {found.column.name}, looking at "
-            f"{', '.join(map(str, self.course.sizes[: self.look + 1]))} seeds, with at most "
-            f"{self.course.sizes[-1]}; the chance of any false decision is below {self.alpha:g}."
+            f"{one.better} beats {one.worse}: decided at {counted(one.seeds, 'seed')} of each, "
+            f"p {one.p:.2g} below {course.level:.2g}."
         )
-        for one in self.decisions:
-            yield (
-                f"{one.better} beats {one.worse}: decided at {counted(one.seeds, 'seed')} of each, "
-                f"p {one.p:.2g} below {self.course.level:.2g}."
-            )
-        for a, b in beyond:
-            yield f"{a} and {b} are tied after {size} seeds, and out of reach of {self.cap}."
-        if left:
-            yield f"Tied when the last seeds were spent: {', '.join(left)}."
+    for a, b in beyond:
+        yield f"{a} and {b} are tied after {size} seeds, and out of reach of {cap}."
+    if left:
+        yield f"Tied when the last seeds were spent: {', '.join(left)}."
 
 
 def _cells_of(report: Report, found: Scores, variants: Sequence[str]) -> set[str]:
@@ -110,24 +141,27 @@ def _cells_of(report: Report, found: Scores, variants: Sequence[str]) -> set[str
     }
 
 
-def _extended(run: Run, cells: set[str], more: int) -> Run:
-    """Return a run whose folder has so many more seeds of some cells to train."""
+def _extended(run: Run, cells: set[str], bought: Bought) -> Run:
+    """Return a run whose folder has as many seeds of some cells to train as the next look wants.
+
+    However far it comes, the folder stays a run, and looking again buys the same.
+    """
     plan = run.plan
     seeds_of = {cell.id: plan.seeds_of.get(cell.id, plan.seeds) for cell in plan.cells}
-    longest = max(map(len, seeds_of.values()))
-    last = max(plan.seeds)
-    known = [*plan.seeds, *range(last + 1, last + 1 + more)]
+    target = bought.sizes[bought.look + 1]
+    known = list(plan.seeds)
+    known += range(max(known) + 1, max(known) + 1 + target - len(known))
     for id in cells:
-        seeds_of[id] = tuple(known[: max(longest, len(seeds_of[id])) + more])
+        seeds_of[id] = tuple(known[:target])
     used = {seed for found in seeds_of.values() for seed in found}
     seeds = tuple(seed for seed in known if seed in used)
     plan = replace(plan, seeds=seeds, seeds_of=seeds_of)
+    _write(run, plan="")  # which fits any plan
     write_plan(run.directory / PLAN, plan)
-    files.write_json(run.directory / RUN, asdict(replace(run.info, plan=plan.id)))
+    _write(run, plan=plan.id, bought=asdict(replace(bought, look=bought.look + 1)))
     return Run.read(run.directory)
 
 
-def _written(run: Run, told: Sequence[str]) -> Run:
+def _write(run: Run, **changes: Any) -> None:
     about: Mapping[str, object] | None = files.read_json(run.directory / RUN)
-    files.write_json(run.directory / RUN, {**(about or {}), "decided": list(told)})
-    return Run.read(run.directory)
+    files.write_json(run.directory / RUN, {**(about or {}), **changes})

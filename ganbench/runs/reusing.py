@@ -33,10 +33,17 @@ Key = tuple[str, int]
 """The id of a cell or reference, and the seed."""
 
 
+def check(places: Sequence[Path]) -> None:
+    """Raise RunError for what is no folder, before a run begins."""
+    for place in places:
+        if not place.is_dir():
+            raise RunError(f"--reuse {place}: there is no such folder; name one that holds runs")
+
+
 def reuse(run: Run, places: Sequence[Path], registry: Registry) -> tuple[Run, list[str]]:
     """Take what runs in these folders hold of a run's trials into it, and return it anew.
 
-    With it come sentences for people. Raises RunError for what is no folder.
+    With it come sentences for people.
     """
     with runner.locked(run):
         wanted = {
@@ -64,8 +71,6 @@ def reuse(run: Run, places: Sequence[Path], registry: Registry) -> tuple[Run, li
 def _runs(run: Run, places: Sequence[Path], told: list[str]) -> Iterator[Run]:
     """Yield the runs in the folders but this one; what is damaged is told."""
     for place in places:
-        if not place.is_dir():
-            raise RunError(f"--reuse {place}: there is no such folder; name one that holds runs")
         for directory in merge.folders(place):
             if directory.resolve() == run.directory.resolve():
                 continue

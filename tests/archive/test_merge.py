@@ -222,3 +222,30 @@ def test_a_merged_run_is_not_trained_in(two, tmp_path):
     with pytest.raises(RunError, match="merged of kit-a, kit-b, and nothing is trained in it"):
         merge.check_not_merged(written, "nothing is trained in it")
     merge.check_not_merged(two[0], "nothing is trained in it")
+
+
+def executed(run: Run, **execution: object) -> Run:
+    """A run that was run so."""
+    about = json.loads((run.directory / "run.json").read_text("utf-8"))
+    about["execution"] |= execution
+    (run.directory / "run.json").write_text(json.dumps(about), "utf-8")
+    return Run.read(run.directory)
+
+
+def test_how_many_ran_at_a_time_is_kept_where_runs_agree_and_by_run_where_not(two, tmp_path):
+    gpus = {"jobs": 2, "own_gpus": True, "jobs_reason": "2 of 2 GPUs are free"}
+    a, b = (executed(run, **gpus) for run in two)
+    same = merge.merged([a, b]).info
+    kept = (same.execution.jobs, same.execution.own_gpus, same.execution.jobs_reason)
+    assert kept == (2, True, "2 of 2 GPUs are free")
+    assert same.execution.alone
+    c = executed(write(tmp_path / "c", {"bce": {4: 5.0}}), jobs=4, jobs_reason="of four cores")
+    written = merge.write(merge.merged([a, c]), [a, c], tmp_path / "all")
+    info = Run.read(written.directory).info
+    assert (info.execution.own_gpus, info.execution.jobs_reason) == (False, "")
+    assert [(p.jobs, p.own_gpus, p.jobs_reason) for p in info.parts] == [
+        (2, True, "2 of 2 GPUs are free"),
+        (4, False, "of four cores"),
+    ]
+    one = executed(write(tmp_path / "d", {"bce": {5: 5.0}}), jobs=1)
+    assert merge.merged([a, one]).info.execution.alone  # each trial had its device to itself

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from helpers import tiny
 
+import ganbench
 from ganbench import load_run
 from ganbench.cli import cli
 from ganbench.errors import RunError
@@ -109,3 +110,15 @@ def test_damaged_runs_are_told_and_what_is_no_folder_is_refused(trained, tmp_pat
     assert "not looked at: " in done.stderr
     with pytest.raises(RunError, match="there is no such folder"):
         run(tmp_path, "other", "--reuse", tmp_path / "none")
+
+
+def test_python_takes_trials_as_the_command_line_does(trained, tmp_path, caplog):
+    caplog.set_level("INFO", "ganbench")
+    file = tiny.write(tmp_path, TEXT)
+    report = ganbench.run(file, out=tmp_path / "new", reuse=trained)
+    assert "2 trials of 2 taken from finished runs" in caplog.text
+    assert written(tmp_path / "new") == written(trained)
+    assert set(report.info.reused.values()) == {load_run(trained).info.id}
+    with pytest.raises(RunError, match="there is no such folder"):
+        ganbench.run(file, out=tmp_path / "other", reuse=[trained, tmp_path / "none"])
+    assert not (tmp_path / "other").exists()

@@ -100,7 +100,7 @@ def command(
     platform and data, is linked or copied and not trained, which the table says.
     With --until-decided as many seeds as the file begins with are bought again and again for the
     cells that no test tells apart yet and that could be, with the chance of any false decision kept
-    below 0.05 over all looks and pairs.
+    below 0.05 over all looks and pairs; stopped, and typed again, it goes on where it was.
     """
     if listed:
         shipped_files.show(as_json=as_json)
@@ -115,6 +115,10 @@ def command(
         raise click.UsageError(f"-o {settings[0]}: says how samples of --with are read; name some")
     if allow_other_versions and not samples:
         raise click.UsageError("--allow-other-versions: of a model of --with; name one")
+    if reuse:
+        from ganbench.runs import reusing
+
+        reusing.check(reuse)
     prepared = benchmark.prepare(arguments, tell)
     if samples:
         from ganbench.cli.commands.datasets.chosen import reading_options
@@ -131,10 +135,10 @@ def command(
         deciding = Deciding(metric, max_seeds)
         deciding.check(prepared.plan)
     run = benchmark.begin(prepared, arguments, jobs=jobs, out=out)
+    if until_decided and (sentence := deciding.goes_on(run)):
+        tell(logging.INFO, sentence)
     if reuse:
-        from ganbench.runs.reusing import reuse as taken_over
-
-        run, sentences = taken_over(run, reuse, prepared.registry)
+        run, sentences = reusing.reuse(run, reuse, prepared.registry)
         for sentence in sentences:
             tell(logging.INFO, sentence)
     if detach:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ganbench import Cell, DataSeen, Execution, GitState, Machine
+from ganbench import Cell, DataSeen, GitState, Machine, RunInfo
 from ganbench.default_plugins.reporters.html.byte_budget import ByteBudget
 from ganbench.default_plugins.reporters.html.markup import Content, Markup, element, listing
 from ganbench.default_plugins.reporters.html.rows import ReportView
@@ -30,7 +30,7 @@ def asked(view: ReportView) -> list[Markup]:
         ("seeds", ", ".join(map(str, view.report.run.plan.seeds[:100]))),
         ("device", _device(info.machine)),
         ("threads", str(execution.threads)),
-        ("trials at a time", _at_a_time(execution)),
+        ("trials at a time", _at_a_time(info)),
         ("time limit", f"{execution.timeout:g} s" if execution.timeout is not None else ""),
         ("plugins named", "\n".join(execution.plugins)),
         ("continued", _continued(view.report.run.plan.cells)),
@@ -159,9 +159,18 @@ def _device(machine: Machine) -> str:
     return f"{device} ({name})" if name and device else device or name
 
 
-def _at_a_time(execution: Execution) -> str:
-    reason = execution.jobs_reason
-    return f"{execution.jobs}{reason and f', as {reason}'}"
+def _at_a_time(info: RunInfo) -> str:
+    """Return how many trials ran at a time, and why; of merged runs each where they differ."""
+    told = {p.id: _jobs(p.jobs, p.own_gpus, p.jobs_reason) for p in info.parts}
+    if len(set(told.values())) > 1:
+        return "\n".join(f"{id}: {text}" for id, text in told.items())
+    one = info.execution
+    return next(iter(told.values()), "") or _jobs(one.jobs, one.own_gpus, one.jobs_reason)
+
+
+def _jobs(count: int, own_gpus: bool, reason: str) -> str:
+    gpus = ", each with GPUs of its own" if own_gpus else ""
+    return f"{count}{gpus}{reason and f', as {reason}'}"
 
 
 def _command(argv: Sequence[str]) -> str:
