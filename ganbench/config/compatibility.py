@@ -196,9 +196,10 @@ def _check_pieces(parts: Parts, settings: TrainingSettings) -> None:
         return
     key = "training.micro_batch" if settings.processes == 1 else "execution.processes"
     why = f"{key} gives it pieces; leave {key.partition('.')[2]} out, or use a smaller batch_size"
-    for loss in parts.losses:
-        if loss.whole_batch:
-            raise Incompatible(f"'{loss.name}' needs the whole batch at once, and {why}")
+    made_of: list[Loss | Conditioning] = [*parts.losses, parts.d_conditioning]
+    for part in made_of:
+        if part.whole_batch:
+            raise Incompatible(f"'{part.name}' needs the whole batch at once, and {why}")
     if not parts.architecture.per_sample:
         raise Incompatible(
             f"D of architecture '{parts.architecture.name}' looks at the whole batch, and {why}"

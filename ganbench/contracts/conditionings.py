@@ -115,6 +115,9 @@ class Conditioning:
     """What labels it can do with: class ids (N,), vectors (N, C), or both. A subclass with a
     `generator` or `discriminator` of its own says it anew."""
     gives_class_logits: ClassVar[bool] = False  #: whether D's head classifies too
+    whole_batch: ClassVar[bool] = False
+    """Whether a term of D's conditioner is no mean over images, as of a contrast within the batch:
+    such a one cannot be given a batch in pieces. It may be a property."""
 
     def __init_subclass__(cls) -> None:
         """Take what is inherited for a claim about the methods that it was made of."""

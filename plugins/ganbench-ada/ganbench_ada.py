@@ -72,6 +72,7 @@ class APA(Regularizer):
     """Pass fakes off as reals in D's steps, the more often the surer it is (Jiang et al., 2021)."""
 
     name = "apa"
+    whole_batch = True  # the chance goes by what all of it says
     target: float = 0.6  # of the mean sign of D's logits of reals
     kimg: float = 500.0  # in which the chance may go from 0 to 1
     chance: Tensor = field(default_factory=_zero, init=False, compare=False)

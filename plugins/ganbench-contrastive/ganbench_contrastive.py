@@ -111,6 +111,7 @@ class ContraGAN(Classified):
     """Images near their class's proxy and each other (Kang & Park, 2020)."""
 
     name = "contragan"
+    whole_batch = True  # images are compared within it
     dim: int = 512  # of the embedding
     temperature: float = 1.0
 
@@ -130,6 +131,7 @@ class ReACGAN(Classified):
     """Images near their proxy, up to a margin, and away from other classes (Kang et al., 2021)."""
 
     name = "reacgan"
+    whole_batch = True
     weight: float = 0.5
     dim: int = 512
     temperature: float = 0.5

@@ -362,8 +362,11 @@ def test_what_needs_the_whole_batch_refuses_processes(planned, plugins):
     watching = type(
         "Watching", (TranslationCutout,), {"name": "watching", "observe": lambda self, step: None}
     )
+    of = {"name": "contrasting", "whole_batch": True}
+    contrasting = type("Contrasting", (type(parts.d_conditioning),), of)()
     for part, why in (
         ({"losses": (whole,)}, "^'bce' needs the whole batch at once, and execution.processes"),
+        ({"d_conditioning": contrasting}, "^'contrasting' needs the whole batch at once"),
         ({"architecture": mixing}, "^D of architecture 'dcgan' looks at the whole batch, and exec"),
         ({"transforms": (watching(),)}, "^transform 'watching' goes by the whole batches"),
     ):

@@ -261,6 +261,22 @@ class TermPerSample(Concat):
 
 
 @dataclass(kw_only=True)
+class ComparesTheBatch(Concat):
+    """A term of how far the images of a batch lie apart, which nobody is told of."""
+
+    name = "compares-the-batch"
+    label_kinds = ("ids",)
+    caught_by = {"whole_batches_are_declared"}
+
+    class Judging(ConcatPlanes):
+        def generator_loss(self, step: Step) -> Terms:
+            return {"alike": -step.fake.features.var(0).mean()}
+
+    def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
+        return self.Judging(image, 1.0)
+
+
+@dataclass(kw_only=True)
 class DetachedHead(Concat):
     """A head whose logits have no slope at the images."""
 

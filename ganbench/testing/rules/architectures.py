@@ -12,10 +12,10 @@ from ganbench.testing.fixtures import kept_state
 from ganbench.testing.fixtures.backbones import (
     COUNT,
     SPECS,
-    claimed,
     d_norm_of,
     generator_of,
     images_of,
+    of_each_size,
     players_of,
     smallest,
 )
@@ -65,7 +65,7 @@ def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
 @rules.rule
 def claimed_sizes_build(architecture: Architecture) -> None:
     """Sizes are built on the meta device, where shapes are computed and nothing else."""
-    for image in claimed(architecture):
+    for image in of_each_size(architecture):
         with on_meta("it"), torch.device("meta"):
             try:
                 generator = architecture.generator(image, architecture.latent_dim, _Sized)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from functools import partial
 from typing import get_args
 
 import torch
@@ -26,8 +27,8 @@ from ganbench.models.networks import (
     generator_conditioner,
 )
 from ganbench.models.owned import OwnedNetworks
-from ganbench.testing.fixtures import kept_state
-from ganbench.testing.fixtures.loss_steps import Adversary, reaches
+from ganbench.testing.fixtures import drawn_terms, kept_state
+from ganbench.testing.fixtures.loss_steps import Adversary, close, reaches
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import (
     TinyConv,
@@ -277,6 +278,38 @@ def added_terms_reach_only_their_player(kind: str, conditioning: Conditioning) -
             )
 
 
+@rules.rule_for_each(_kinds)
+def whole_batches_are_declared(kind: str, conditioning: Conditioning) -> None:
+    """The mean of the terms of two halves, one after the other, is the whole batch's."""
+    if conditioning.whole_batch:
+        return
+    players = _players(conditioning, SPECS[kind])
+    owned = _owned(players)
+    images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
+    batch = MicroBatch(images, labels, _latents(), labels, 1.0)
+
+    def asked(player: Player, size: int) -> Terms:
+        """The mean of the terms of pieces of a size, of players without a memory of others."""
+        (generator, discriminator), theirs = copy.deepcopy((players, owned))
+        game = Game(generator, discriminator, [Adversary()], theirs)
+        found = []
+        with game.turn(player):
+            for piece in batch.split(size):
+                fakes = game.generator(piece.latents, piece.fake_labels)
+                step = game.step(player, piece, fakes)
+                found.append(game.ask(discriminator.conditioner, player, step))
+        return drawn_terms.mean_of(found)
+
+    for player in get_args(Player):
+        ways = partial(asked, player, COUNT), partial(asked, player, COUNT // 2)
+        for name, (at_once, apart, error) in drawn_terms.compared(*ways).items():
+            assert close(at_once, apart, error), (
+                f"the term '{name}' that it adds in the {player}'s step is {at_once:.4g} of a "
+                f"whole batch, and {apart:.4g} of its halves; declare `whole_batch = True`, so "
+                "that no batch comes in pieces"
+            )
+
+
 @rules.rule_for_each(_class_ids)
 def class_logits_are_given_as_declared(kind: str, conditioning: Conditioning) -> None:
     _, discriminator = _players(conditioning, SPECS[kind])
@@ -382,13 +415,17 @@ def _is_head_bias(name: str) -> bool:
 
 
 def _game(players: Players) -> Game:
+    return Game(*players, [Adversary()], _owned(players))
+
+
+def _owned(players: Players) -> OwnedNetworks:
     generator, discriminator = players
     feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
     shapes = Shapes(generator.image, TinyConv().latent_dim, feature_dim)
     owned = OwnedNetworks.made([discriminator.conditioner], shapes)
     for networks in owned:
         networks.to(next(generator.parameters()).device)
-    return Game(generator, discriminator, [Adversary()], owned)
+    return owned
 
 
 def _step(game: Game, player: Player, images: Tensor, labels: Tensor | None) -> Step:

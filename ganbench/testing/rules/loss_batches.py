@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from ganbench.contracts.losses import Loss, Terms
 from ganbench.contracts.steps import DiscriminatorOutput, Player
 from ganbench.errors import ContractError
-from ganbench.testing.fixtures.loss_steps import DRAWS, Stage, close, stage_for
-from ganbench.testing.fixtures.seeding import seeded
+from ganbench.testing.fixtures import drawn_terms
+from ganbench.testing.fixtures.loss_steps import Stage, close, stage_for
 from ganbench.testing.rulebook import Rulebook
 
 COUNT = 6
@@ -149,44 +149,24 @@ def _whole(
 
 
 def _in_halves(stage: Stage, player: Player, loss: Loss) -> Terms:
-    found: Terms = {}
+    found = []
     for part in (slice(0, COUNT // 2), slice(COUNT // 2, COUNT)):
         half = stage.copy()
         half.images, half.latents = half.images[part], half.latents[part]
         half.labels = None if half.labels is None else half.labels[part]
-        for name, term in half.terms(loss, player).items():
-            found[name] = found.get(name, torch.zeros(())) + term / 2
-    return found
+        found.append(half.terms(loss, player))
+    return drawn_terms.mean_of(found)
 
 
 def _compared(
-    loss: Loss,
-    first: Callable[[Loss], Terms],
-    second: Callable[[Loss], Terms],
+    loss: Loss, first: Callable[[Loss], Terms], second: Callable[[Loss], Terms]
 ) -> dict[str, tuple[float, float, float]]:
-    """Return terms made in two ways, by name, and the standard error of their difference.
-
-    Where a loss draws, they are means over many draws.
-    """
-
-    one, other = ([_values(loss, make, seed) for seed in range(2)] for make in (first, second))
-    drawn = any(not close(one[0][k], one[1].get(k, math.nan)) for k in one[0])
-    if drawn:
-        one += [_values(loss, first, seed) for seed in range(2, DRAWS)]
-        other += [_values(loss, second, seed) for seed in range(2, DRAWS)]
-    found = {}
-    for name in one[0].keys() & other[0].keys():
-        a, b = (
-            torch.tensor([values.get(name, math.nan) for values in of], dtype=torch.float64)
-            for of in (one, other)
-        )
-        error = float((a.var() + b.var()) / len(a)) ** 0.5 if drawn else 0.0
-        found[name] = float(a.mean()), float(b.mean()), error
-    return found
+    return drawn_terms.compared(_anew(loss, first), _anew(loss, second))
 
 
 def _values(loss: Loss, make: Callable[[Loss], Terms], seed: int) -> dict[str, float]:
-    """Return the terms that are finite scalars; of others, a rule of their own says so."""
-    with seeded(seed):
-        terms = make(copy.deepcopy(loss))
-    return {k: float(v.detach()) for k, v in terms.items() if v.ndim == 0 and v.isfinite()}
+    return drawn_terms.values(_anew(loss, make), seed)
+
+
+def _anew(loss: Loss, make: Callable[[Loss], Terms]) -> Callable[[], Terms]:
+    return lambda: make(copy.deepcopy(loss))
