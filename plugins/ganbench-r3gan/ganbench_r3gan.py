@@ -58,7 +58,7 @@ class ZeroCentredPenalty(Regularizer):
 
     def penalty(self, scored: Scored, iteration: int) -> Terms:
         """Return the penalty at these images, or no term where this iteration leaves it out."""
-        if iteration % self.every:
+        if self.every > 1 and iteration % self.every:
             return {}
         squared = scored.input_gradient.flatten(1).square().sum(1)
         return {self.name: self.every * self.gamma / 2 * squared.mean()}

@@ -287,7 +287,7 @@ class PathLength(Regularizer):
             raise ValueError(f"every must be positive, found {self.every}")
 
     def generator_loss(self, step: Step) -> Terms:
-        if step.iteration % self.every:
+        if self.every > 1 and step.iteration % self.every:
             return {}
         styles = step.generate.styles(step.latents, step.fake.labels)
         images = step.generate.of_styles(styles)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganbench import DiscriminatorOutput, ImageSpec, InputGradients, LinearHead, Scored, Step
 from ganbench.testing import parametrize_with_checks
+from ganbench.training import host_state
 
 MNIST = ImageSpec(channels=1, resolution=28)
 
@@ -158,6 +159,19 @@ def test_lazy_penalty_has_the_same_mean_over_iterations(penalty):
     ]
     assert values == pytest.approx([2.0, 0, 0, 0, 2.0, 0, 0, 0])
     assert sum(values) / 8 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("penalty", [R1, R2])
+def test_only_a_lazy_penalty_goes_by_the_number_of_the_iteration(penalty):
+    """One that does cannot be captured by `training.compile: graph`."""
+    asked: list[float] = []
+    iteration = host_state.watched(4, asked.append)
+    critic = Linear(torch.ones(1, 2, 2))
+    step = step_of(*torch.zeros(2, 3, 1, 2, 2), critic, penalty.input_gradients, iteration)
+    penalty().discriminator_loss(step)
+    assert asked == []
+    penalty(every=4).discriminator_loss(step)
+    assert asked == [4]
 
 
 @pytest.mark.parametrize("penalty", [R1, R2])
