@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,7 @@ from ganbench import (
     LinearHead,
     NormFactory,
     PlainNorm,
+    Unconditioned,
     hookimpl,
 )
 
@@ -405,7 +407,7 @@ class SharedNorm(nn.Module):
 
 
 class SharedEmbedding(GeneratorConditioner):
-    """One embedding of the classes, behind the latent and in every norm layer."""
+    """One embedding of the classes in every norm layer."""
 
     needs_norm_layers = True
 
@@ -419,6 +421,20 @@ class SharedEmbedding(GeneratorConditioner):
     def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
         dim = self.embedding.embedding_dim
         return SharedNorm(plain(channels, affine=False), channels, dim)
+
+
+class EmbeddingBesideLatent(GeneratorConditioner):
+    """One embedding of the classes, behind the latent alone; norm layers scale nothing."""
+
+    def __init__(self, latent_dim: int, num_classes: int, dim: int) -> None:
+        super().__init__(latent_dim + dim)
+        self.embedding = nn.Embedding(num_classes, dim)
+
+    def latent(self, z: Tensor, labels: Tensor) -> Tensor:
+        return torch.cat([z, self.embedding(labels)], 1)
+
+    def norm(self, plain: PlainNorm, channels: int) -> nn.Module:
+        return Unconditioned(plain(channels, affine=False))
 
 
 class ProjectedHead(LinearHead):
@@ -451,13 +467,16 @@ class SharedProjection(Conditioning):
 
     name = "shared-projection"
     dim: int = 128  # of the embedding
+    # norms, or latent: behind z, for biggan-deep.
+    enters: Literal["norms", "latent"] = field(default="norms", metadata={"since": "0.2.0"})
 
     def __post_init__(self) -> None:
         if self.dim < 1:
             raise ValueError(f"dim must be positive, found {self.dim}")
 
     def generator(self, latent_dim: int, num_classes: int) -> GeneratorConditioner:
-        return SharedEmbedding(latent_dim, num_classes, self.dim)
+        made = SharedEmbedding if self.enters == "norms" else EmbeddingBesideLatent
+        return made(latent_dim, num_classes, self.dim)
 
     def discriminator(self, image: ImageSpec) -> DiscriminatorConditioner:
         return Projected(image)

@@ -1,4 +1,4 @@
-"""Progressive growing for ganbench: a backbone that fades its sizes in, and the drift term."""
+"""Progressive growing for ganbench, and what D was told beside it: the spread of a batch."""
 
 from __future__ import annotations
 
@@ -191,6 +191,67 @@ class Progressive(Architecture):
         return sizes, [min(self.width * 2**level, self.max_width) for level in range(len(sizes))]
 
 
+# Minibatch standard deviation by itself, for points
+
+
+class PointGenerator(nn.Module):
+    """A perceptron."""
+
+    def __init__(self, image: ImageSpec, latent_dim: int, hidden: list[int]) -> None:
+        super().__init__()
+        self.shape = (image.channels, image.resolution, image.resolution)
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise([latent_dim, *hidden]))
+        self.last = nn.Linear(hidden[-1], image.channels * image.resolution**2)
+
+    def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        for layer in self.layers:
+            z = F.relu(layer(z))
+        return self.last(z).tanh().view(-1, *self.shape)
+
+
+class PointDiscriminator(nn.Module):
+    """A perceptron whose last layer is told how far the features of a group differ."""
+
+    def __init__(self, image: ImageSpec, hidden: list[int], group: int) -> None:
+        super().__init__()
+        self.group, self.feature_dim = group, hidden[-1]
+        sizes = [image.channels * image.resolution**2, *hidden]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+        self.last = nn.Linear(hidden[-1] + 1, hidden[-1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        h = images.flatten(1)
+        for layer in self.layers:
+            h = F.leaky_relu(layer(h), 0.2)
+        told = spread(h[:, :, None, None], self.group).flatten(1)
+        return F.leaky_relu(self.last(torch.cat([h, told], 1)), 0.2)
+
+
+@dataclass(kw_only=True)
+class SpreadMLP(Architecture):
+    """Perceptrons for points, with the minibatch standard deviation in D (Karras et al., 2018)."""
+
+    name = "spread-mlp"
+    g_norms = ()
+    d_norms = ("none", "spectral")
+    per_sample = False
+    latent_dim: int = 16
+    width: int = 128
+    depth: int = 3  # hidden layers; D has one more, which is told the spread
+    group: int = 4  # points whose spread D is told; 1: none
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value < 1:
+                raise ValueError(f"{name} must be positive, found {value}")
+
+    def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
+        return PointGenerator(image, latent_dim, [self.width] * self.depth)
+
+    def discriminator(self, image: ImageSpec, norm: NormFactory) -> nn.Module:
+        return PointDiscriminator(image, [self.width] * self.depth, self.group)
+
+
 @dataclass(kw_only=True)
 class Drift(Regularizer):
     """Keep D's logits of reals from drifting away from zero (Karras et al., 2018)."""
@@ -208,7 +269,8 @@ class Drift(Regularizer):
 
 @hookimpl
 def register_architectures(register: Callable[[type[Architecture]], None]) -> None:
-    register(Progressive)
+    for architecture in (Progressive, SpreadMLP):
+        register(architecture)
 
 
 @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from ganbench_progressive import Conv, Drift, Linear, Progressive, pixel_norm, spread
+from ganbench_progressive import Conv, Drift, Linear, Progressive, SpreadMLP, pixel_norm, spread
 
 from ganbench import DiscriminatorOutput, ImageSpec, Scored, Step
 from ganbench.testing import parametrize_with_checks
@@ -14,7 +14,7 @@ TINY = {"latent_dim": 6, "width": 2, "max_width": 4}
 IMAGE = ImageSpec(3, 16)  # 4, 8 and 16 pixels: two doublings, five parts
 
 
-@parametrize_with_checks(Progressive(**TINY), Drift)
+@parametrize_with_checks(Progressive(**TINY), SpreadMLP(width=8, depth=2), Drift)
 def test_conformance(check):
     check()
 
@@ -114,3 +114,15 @@ def test_drift_is_of_reals_alone():
 def test_wrong_options_are_refused(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong()
+
+
+def test_points_are_told_apart_by_their_group_alone():
+    """In pairs, D's features change with the other point of a pair, and with group 1 with none."""
+    torch.manual_seed(0)
+    points = torch.randn(4, 2, 1, 1)
+    moved = points.clone()
+    moved[2] += 1.0  # of a pair with the first, as pairs are the batch's halves
+    for group, changes in ((1, [False, False, True, False]), (2, [True, False, True, False])):
+        net = SpreadMLP(width=8, depth=2, group=group).discriminator(ImageSpec(2, 1), None)
+        apart = (net(points) - net(moved)).abs().amax(1) > 1e-6
+        assert apart.tolist() == changes
