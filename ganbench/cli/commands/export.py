@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MODELS = {"torchscript": "generator.pt", "onnx": "generator.onnx"}
 """Formats of a trained generator, each with its file."""
+HUB = "hf-results"
+"""Results for the Hugging Face Hub: a file for each trained model, and the benchmark's own."""
 TABLES = {"latex": "table.tex"}
 """Formats of a run's table, with means over seeds."""
 
@@ -27,7 +29,7 @@ TABLES = {"latex": "table.tex"}
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path), shell_complete=completion.models)
 @click.option(
-    "--to", required=True, type=click.Choice([*FILES, *TABLES, *MODELS]), help="The format."
+    "--to", required=True, type=click.Choice([*FILES, *TABLES, HUB, *MODELS]), help="The format."
 )
 @click.option(
     "--out",
@@ -46,6 +48,11 @@ TABLES = {"latex": "table.tex"}
     metavar="fid,modes|all",
     help="For latex: these columns; by default the first of quality that a page has room for.",
 )
+@click.option(
+    "--benchmark",
+    metavar="OWNER/NAME",
+    help="For hf-results: the repository of data on the Hub whose leaderboard they are for.",
+)
 @options.as_json
 def command(
     run: Path,
@@ -53,6 +60,7 @@ def command(
     out: Path | None,
     against: Path | None,
     columns: list[str] | None,
+    benchmark: str | None,
     as_json: bool,
 ) -> int:
     """Write what RUN, a run's directory or a banked file, measured for another tool to read.
@@ -62,6 +70,10 @@ def command(
 
     With --to latex it is the run's table: booktabs, means ± standard errors, the best in bold and
     ties marked, with a caption that names budget, protocols and seeds.
+
+    With --to hf-results each trained model has its numbers in .eval_results/ganbench.yaml, as
+    repositories of models on the Hugging Face Hub have them, in a folder below --out, and the
+    benchmark the eval.yaml that lists its tasks. Nothing is uploaded: what to type is printed.
 
     Else numbers are medians over seeds and are named BENCHMARK/CELL/METRIC. What has no value is
     left out. Ends with 3 where nothing was measured.
@@ -73,6 +85,14 @@ def command(
         raise ConfigError(f"--against {against}: verdicts can be exported --to junit only")
     if columns is not None and to not in TABLES:
         raise ConfigError(f"--columns are of tables, as --to {', '.join(TABLES)} writes one")
+    if (benchmark is None) == (to == HUB):
+        raise ConfigError(
+            f"--to {HUB}: name the benchmark on the Hub, as in --benchmark my-lab/gan-benchmark"
+            if benchmark is None
+            else f"--benchmark {benchmark}: is for --to {HUB}"
+        )
+    if benchmark is not None:
+        return _hub(run, benchmark, out, as_json)
     if to in MODELS:
         return _model(run, to, out, as_json)
     if to in TABLES:
@@ -104,6 +124,22 @@ def _table(path: Path, to: str, out: Path | None, columns: list[str] | None, as_
     written, numbers = ([target], len(report.table.rows)) if measured else ([], 0)
     _say(to, numbers, written, found.notes, "" if measured else _nothing(path), as_json)
     return OK if measured else TRIAL_FAILED
+
+
+def _hub(path: Path, benchmark: str, out: Path | None, as_json: bool) -> int:
+    from ganbench.records.run_folder import Run
+    from ganbench.reports import hub
+
+    found = hub.export(Run.read(path), benchmark, Path(HUB) if out is None else out)
+    _write(found.texts)
+    nothing = "" if found.numbers else _nothing(path)
+    more = {"commands": found.commands} if as_json else {}
+    _say(HUB, found.numbers, list(found.texts), found.notes, nothing, as_json, **more)
+    if found.commands and not as_json:
+        print("to publish them:")
+        for command in found.commands:
+            print(f"  {command}")
+    return TRIAL_FAILED if nothing else OK
 
 
 def _model(path: Path, to: str, out: Path | None, as_json: bool) -> int:
@@ -169,7 +205,13 @@ def _nothing(run: Path) -> str:
 
 
 def _say(
-    to: str, numbers: int, files: list[Path], notes: tuple[str, ...], nothing: str, as_json: bool
+    to: str,
+    numbers: int,
+    files: list[Path],
+    notes: tuple[str, ...],
+    nothing: str,
+    as_json: bool,
+    **more: Any,
 ) -> None:
     if as_json:
         found: dict[str, Any] = {
@@ -177,6 +219,7 @@ def _say(
             "files": [str(path) for path in files],
             "numbers": numbers,
             "notes": list(notes),
+            **more,
         }
         if nothing:
             found["error"] = {"message": nothing, "exit_code": TRIAL_FAILED}
