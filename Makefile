@@ -3,13 +3,18 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo test test-integration lint format docs docs-site docs-links docs-seen bench prove-gpu clean
+.PHONY: demo test test-integration lint format docs docs-site docs-links docs-seen site site-seen check-results bench
+.PHONY: prove-gpu clean
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-integration: $(VENV)/.dev
 	$(BIN)/python -m pytest -m integration --numprocesses auto --maxprocesses 4 --dist worksteal
+
+# What lies in results/published is as it was submitted; torch is not imported.
+check-results: $(VENV)/.installed
+	$(BIN)/ganbench results check results/published
 
 demo: $(VENV)/.installed
 	$(BIN)/ganbench run benchmarks/cgan_mnist.yaml
@@ -58,6 +63,15 @@ docs-links: $(VENV)/.docs
 docs-seen: docs-site
 	npm install --silent --prefix docs
 	node docs/seen.mjs build/docs
+
+# The leaderboard over the published runs.
+site: $(VENV)/.installed
+	rm -rf build/site
+	$(BIN)/ganbench results site results/published --out build/site
+
+site-seen: site
+	npm install --silent --prefix docs
+	node docs/seen.mjs --whole build/site
 
 clean:
 	rm -rf $(VENV)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import math
 import time
 import traceback
@@ -21,7 +19,7 @@ from ganbench.evaluation.shared import Spoiled
 from ganbench.evaluation.trial_evaluation import STATISTICS_VERSION, TrialEvaluation, Usage
 from ganbench.models import sampling
 from ganbench.records.columns import MEANINGLESS, Column
-from ganbench.records.results import MetricValue
+from ganbench.records.results import MetricValue, protocol_id
 from ganbench.util.process_settings import put_back
 from ganbench.util.random_streams import accelerators, seed_others, undisturbed
 
@@ -89,7 +87,7 @@ def _measured(
     with evaluation.recording() as usage:
         numbers, reason = _computed(metric, copy.copy(evaluation))  # whose attributes are its own
     protocol = _protocol(metric, evaluation, usage)
-    identity = _short_digest(protocol)
+    identity = protocol_id(protocol)
     found = [
         _value_of(column, numbers.get(column.name), identity, reason) for column in metric.columns
     ]
@@ -157,9 +155,3 @@ def _calibration(image: ImageSpec) -> dict[str, Any]:
     """By how many samples batch norm is calibrated, where large images leave time for fewer."""
     count = sampling.calibration_samples(image)
     return {} if count == sampling.CALIBRATION_SAMPLES else {"calibration_samples": count}
-
-
-def _short_digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()[
-        :8
-    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -226,6 +228,12 @@ def _flat(number: dict[str, Any]) -> dict[str, Any]:
     """Return a metric's value as files have it, without what is known of few of them."""
     of_few = {key: number.pop(key) for key in ("classes", "which", "draws")}
     return {**number.pop("column"), **number, **{k: v for k, v in of_few.items() if v}}
+
+
+def protocol_id(protocol: Any) -> str:
+    """Return the id of a protocol, which is a digest of all that it says."""
+    text = json.dumps(protocol, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _count(name: str, unit: str = "") -> Column:

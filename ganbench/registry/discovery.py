@@ -150,6 +150,12 @@ def is_file(plugin: str) -> bool:
     return True
 
 
+def lone_file_identity(name: str, content: bytes) -> str:
+    """Return the identity of a plugin that is one file and imports nothing beside it."""
+    digest = hashlib.sha256(f"{Path().as_posix()} {len(content)}\n".encode() + content)
+    return PluginSource(name, name, "", digest.hexdigest()).identity
+
+
 def source_digest(module: ModuleType) -> str:
     """Return the SHA-256 of the source of a module and the package around it; "" for none.
 

@@ -14,7 +14,9 @@ from ganbench.errors import ConfigError, RunError
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    return CliRunner().invoke(
+        cli, [*map(str, arguments)], catch_exceptions=False, standalone_mode=False
+    )
 
 
 @pytest.fixture
@@ -52,6 +54,16 @@ def test_report_shows_several_runs_as_one_and_writes_nothing(two, tmp_path):
     assert "Merged of 2 runs" in page.read_text("utf-8")
     page.unlink()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_page_says_of_each_run_how_many_trials_ran_at_a_time(two, tmp_path):
+    about = json.loads((two[0] / "run.json").read_text("utf-8"))
+    about["execution"] |= {"jobs": 2, "own_gpus": True, "jobs_reason": "2 of 2 GPUs are free"}
+    (two[0] / "run.json").write_text(json.dumps(about), "utf-8")
+    page = tmp_path / "page.html"
+    assert invoke("report", *two, "--out", page).return_value == 0
+    told = "kit-a: 2, each with GPUs of its own, as 2 of 2 GPUs are free\nkit-b: 1"
+    assert told in page.read_text("utf-8")
 
 
 def test_damaged_runs_are_told_on_stderr(two, tmp_path):
@@ -108,8 +120,29 @@ def test_submit_shows_what_leaves_and_asks(two, tmp_path):
     assert CliRunner().invoke(cli, words, input="n\n").exit_code == 0
     assert not shared.exists()
     assert json.loads(invoke(*words, "--json").stdout)["written"] is False
-    assert str(shared / "kit" / "kit-a") in invoke(*words, "--yes").stdout
+    assert not (shared / ".github").exists()
+    done = invoke(*words, "--yes")
+    assert str(shared / "kit" / "kit-a") in done.stdout
+    laid = shared / ".github" / "workflows" / "submissions.yml"
+    assert f"{laid}, a workflow that checks each submission" in done.stderr
+    assert laid.is_file()
     assert invoke("show", shared / "kit" / "kit-a").exit_code == 0
+
+
+def test_check_says_whether_a_repository_is_as_it_was_submitted(two, tmp_path):
+    shared = tmp_path / "shared"
+    for run in two:
+        invoke("results", "submit", run, "--to", shared, "--yes")
+    done = invoke("results", "check", shared)
+    assert (done.return_value, done.stdout) == (0, f"{shared}: 2 submissions, all as submitted\n")
+    (shared / "kit" / "kit-b" / "evil.py").write_text("raise SystemExit", "utf-8")
+    done = invoke("results", "check", shared, "--json")
+    assert done.return_value == 1
+    found = json.loads(done.stdout)
+    assert len(found["submissions"]) == 2
+    assert "evil.py is none of the files of a submission" in found["problems"][0]
+    empty = invoke("results", "check", tmp_path / "shared" / ".github")
+    assert (empty.return_value, "no submission is in it" in empty.stderr) == (1, True)
 
 
 def test_site_is_written_of_all_runs_below_a_folder(two, tmp_path):

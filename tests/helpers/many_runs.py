@@ -10,6 +10,7 @@ from typing import Any
 
 from ganbench.records import run_folder
 from ganbench.records.cells import Cell, Plan, Spec, as_written
+from ganbench.records.results import protocol_id
 from ganbench.records.run_folder import Run
 from ganbench.testing.fixtures import trials
 from ganbench.util import files, sealed
@@ -34,10 +35,13 @@ def write(
     data: str = "00",
     created: str = "2026-01-01T00:00:00+00:00",
     axes: Mapping[str, str] | None = None,
+    loss_source: str = "",
     **schedule: Any,
 ) -> Run:
     """Write a run of cells that differ in their losses, each with its own seeds."""
     cells = tuple(_cell(loss, dataset, options or {}, axes or {}, schedule) for loss in losses)
+    if loss_source:
+        cells = tuple(replace(c, loss=replace(c.loss, source=loss_source)) for c in cells)
     seeds = tuple(sorted({seed for ends in losses.values() for seed in ends}))
     seeds_of = {cell.id: tuple(losses[cell.axes["loss"]]) for cell in cells}
     plan = Plan(name, cells, (), seeds, "cpu", seeds_of)
@@ -72,7 +76,7 @@ def finished(
 ) -> dict[str, Any]:
     """What result.json holds of a trial with this FID; a text is why there is none."""
     found = trials.finished((fid, *trials.GOOD[1:]))
-    key = "".join(filter(str.isalnum, json.dumps(protocol)))[-8:]
+    key = protocol_id(dict(protocol))
     found["metrics"] = [{**one, "protocol": key} for one in found["metrics"]]
     return {**found, "protocols": {key: dict(protocol)}, "data": {"sha256": data * 32}}
 

@@ -21,7 +21,7 @@ else:
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".github" / "workflows"
-OWN = ("tests.yml", "integration.yml", "release.yml")
+OWN = ("tests.yml", "integration.yml", "release.yml", "submissions.yml")
 ON = True  # what YAML 1.1 makes of the key `on`
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -168,3 +168,10 @@ def test_containers_run_the_demo_as_nobody_in_particular(kind: str) -> None:
     assert last["USER"] == "nobody"
     assert last["FROM"].rpartition(":")[2].split("-")[0] in pythons()
     assert ("whl/cpu" in text) == (kind == "cpu")
+
+
+def test_submissions_are_held_to_what_others_repositories_hold_them_to() -> None:
+    from ganbench.archive import workflow as laid_down
+
+    text = (FOLDER / laid_down.NAME).read_text("utf-8")
+    assert text == laid_down.text("results/published", install="-e .")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -102,6 +103,24 @@ def test_hostile_names_are_text_and_lead_nowhere(tmp_path):
     assert all(p.is_relative_to(site) or p.is_relative_to(runs) for p in outside)
     names = [p.name for p in site.rglob("*") if p.is_file()]
     assert all(re.fullmatch(r"[A-Za-z0-9.-]+", name) for name in names)
+
+
+def test_sources_that_came_with_a_run_are_pages_of_text(tmp_path):
+    source = f"# {HOSTILE}\n</pre><script>alert(1)</script>\nraise SystemExit('it was run')\n"
+    run = write(tmp_path / "runs" / "a", {"bce": {0: 1.0}})
+    (run.directory / "plugins").mkdir()
+    content = source.encode("utf-8", "replace")
+    (run.directory / "plugins" / "mine.py").write_bytes(content)
+    site = tmp_path / "site"
+    found = made(tmp_path / "runs", site)
+    (path,) = [path for path in found if path.startswith("sources/")]
+    assert f'href="{path}"' in found["index.html"]
+    tags = Tags()
+    tags.feed(found[path])
+    assert "script" not in tags.seen
+    assert hashlib.sha256(content).hexdigest() in found[path]
+    assert "raise SystemExit" in found[path]
+    assert "cells call it mine.py sha256:" in found[path]
 
 
 def test_pictures_are_written_anew(tmp_path):

@@ -50,6 +50,14 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Markup | s
     ).format(text(caption), head, body)
 
 
+def listing(title: str, found: str) -> Markup:
+    """Return a file's text, line for line, whole."""
+    lines = (terminal_text(line.expandtabs(4)) for line in found.splitlines())
+    return Markup(
+        '<div class="scroll" tabindex="0" role="region" aria-label="{}"><pre>{}</pre></div>'
+    ).format(text(title), escape("\n".join(lines)))
+
+
 def _row(cells: Sequence[Markup | str]) -> Markup:
     first, *others = (one if isinstance(one, Markup) else text(one) for one in cells)
     rest = joined(Markup("<td>{}</td>").format(one) for one in others)

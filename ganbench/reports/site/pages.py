@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
 
-from ganbench.archive import told
+from ganbench.archive import submission, told
 from ganbench.archive.boards import Board
 from ganbench.archive.figures import save_critical_differences
 from ganbench.errors import DataError, RunError
@@ -36,6 +37,8 @@ class Site:
     boards: Sequence[Board]
     names: dict[str, str] = field(default_factory=dict)  #: of the boards' files
     variants: dict[str, str] = field(default_factory=dict)  #: of the variants' files
+    sources: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    """Of plugins that came with runs, by the run's id: names and files."""
     taken: set[str] = field(default_factory=set)
 
 
@@ -54,7 +57,7 @@ def write(out: Path, boards: Sequence[Board], runs: Sequence[Run], left_out: Seq
             if name not in site.variants:
                 site.variants[name] = markup.file_name(name, site.taken, ".html")
     try:
-        for folder in ("boards", "variants", "pictures"):
+        for folder in ("boards", "variants", "pictures", "sources"):
             (out / folder).mkdir(parents=True, exist_ok=True)
         pages = dict(_pages(site, runs, left_out))
         for path, content in pages.items():
@@ -71,6 +74,8 @@ def variant(row: Row) -> str:
 
 
 def _pages(site: Site, runs: Sequence[Run], left_out: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for run in runs:
+        yield from _sources(site, run)
     yield "index.html", _index(site, runs, left_out)
     for board in site.boards:
         yield from _board(site, board)
@@ -81,6 +86,23 @@ def _pages(site: Site, runs: Sequence[Run], left_out: Sequence[str]) -> Iterator
     pairs = {board.name: match_published(board.report, _published()) for board in site.boards}
     for name, found in rows.items():
         yield f"variants/{site.variants[name]}", _variant(site, name, found, pairs)
+
+
+def _sources(site: Site, run: Run) -> Iterator[tuple[str, str]]:
+    """Yield the page of each plugin that came with a run: its source as text, and its SHA-256."""
+    for path in sorted((run.directory / submission.PLUGINS).glob("*.py")):
+        if path.is_symlink() or path.stat().st_size > submission.MOST_SOURCE:
+            continue
+        content = files.read_bytes(path, submission.MOST_SOURCE)
+        digest = hashlib.sha256(content).hexdigest()
+        file = markup.file_name(f"{run.info.id} {path.name}", site.taken, ".html")
+        site.sources.setdefault(run.info.id, []).append((path.name, f"sources/{file}"))
+        about = (
+            f"Came with run {run.info.id}; cells call it {submission.identity_of(path)}. SHA-256 "
+            f"{digest}. Nothing runs it but `ganbench results retrain --run-plugins`."
+        )
+        source = markup.listing(path.name, content.decode("utf-8", "replace"))
+        yield f"sources/{file}", markup.page(path.name, about, [source], "../")
 
 
 def _published() -> Iterable[published_numbers.Published]:
@@ -99,7 +121,7 @@ def _index(site: Site, runs: Sequence[Run], left_out: Sequence[str]) -> str:
     )
     provenance = markup.table(
         "Runs",
-        ("run", "benchmark", "begun", "device", "ganbench", "torch"),
+        ("run", "benchmark", "begun", "device", "ganbench", "torch", "code of its own"),
         [
             (
                 run.info.id,
@@ -108,6 +130,11 @@ def _index(site: Site, runs: Sequence[Run], left_out: Sequence[str]) -> str:
                 run.info.machine.device_name or run.info.machine.device,
                 run.info.provenance.ganbench,
                 str(run.info.provenance.packages.get("torch") or "—"),
+                markup.joined(
+                    markup.link(f"{name} ", file)
+                    for name, file in site.sources.get(run.info.id, ())
+                )
+                or "—",
             )
             for run in runs[:MOST_ROWS]
         ],

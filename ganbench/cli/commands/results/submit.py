@@ -35,22 +35,29 @@ def command(run_dir: Path, repository: Path, yes: bool, dry_run: bool, as_json: 
     """Add the run in RUN_DIR to a repository of results, which `ganbench results site` shows.
 
     Its results are checked, and paths and the names of this user and machine are taken out of
-    them; what leaves is shown first. Weights, logs and the code of plugins stay here. Nothing is
-    uploaded.
+    them; what leaves is shown first. Weights and logs stay here, and so does the code of plugins,
+    but for files of --plugin that cells are made of, which import nothing beside them. Where the
+    repository has no workflow yet, one is laid down that checks each submission and trains a random
+    trial of it again. Nothing is uploaded.
     """
-    from ganbench.archive import submission
+    from ganbench.archive import submission, workflow
     from ganbench.records.run_folder import Run
 
     found = submission.prepared(Run.read(run_dir))
+    laid = workflow.missing(repository)
     if not as_json:
         _show(found, repository)
+        if laid:
+            print(f"  {laid[0]}, a workflow that checks each submission", file=sys.stderr)
     asks = not (yes or dry_run or as_json)
     sure = click.confirm("Write these files?", err=True) if asks else yes and not dry_run
     if sure:
         submission.write(found, repository)
+        workflow.lay_down(repository)
     if as_json:
         about = {"files": found.names, "removed": list(found.removed), "notes": list(found.notes)}
-        print_json({"place": str(repository / found.place), "written": sure, **about})
+        place = {"place": str(repository / found.place), "workflow": laid and str(laid[0])}
+        print_json({**place, "written": sure, **about})
     elif sure:
         print(repository / found.place)
         print(f"to publish it: git -C {repository} add {found.place}, commit, and open a request")
