@@ -1,7 +1,9 @@
-// Looks at each page of the built site in a browser, at the width of a phone in light and of a desk in
+// Looks at each page of a built site in a browser, at the width of a phone in light and of a desk in
 // dark: axe-core must find nothing serious, and no page may scroll sideways. `make docs-seen`, or
 //     node docs/seen.mjs build/docs [FOLDER FOR SCREENSHOTS [BEGINNING OF A PAGE'S PATH]]
-// CHROME names the browser; else it is looked for where Linux has it.
+// With --whole, of smaller sites (`make site-seen`), at both widths in light and in dark, and the
+// Tab key must reach everything that can be reached. CHROME names the browser; else it is looked for
+// where Linux has it.
 import axe from "axe-core";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
@@ -9,16 +11,19 @@ import { readFile } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import puppeteer from "puppeteer-core";
 
-const [site, pictures, only = ""] = process.argv.slice(2);
-const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml" };
+const whole = process.argv.includes("--whole");
+const [site, pictures, only = ""] = process.argv.slice(2).filter((word) => word !== "--whole");
+const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png" };
 const BROWSERS = ["/usr/bin/google-chrome", "/usr/bin/chromium", "/usr/bin/chromium-browser"];
-const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1280, height: 900 } };
+const WIDTHS = { phone: { width: 390, height: 844 }, desk: { width: 1440, height: 900 } };
+const WAYS = [["phone", "light"], ["desk", "dark"], ...(whole ? [["phone", "dark"], ["desk", "light"]] : [])];
+const MOST_TABS = 400;
 const OURS = /(^|\/)(_modules|_static|_sources|_downloads|_images|node_modules)(\/|$)/;
 
 function pagesBelow(folder) {
   return readdirSync(folder, { recursive: true })
-    .filter((path) => path.endsWith("index.html") && !OURS.test(path))
-    .map((path) => "/" + path.replaceAll("\\", "/").replace(/index\.html$/, ""))
+    .filter((path) => path.endsWith(".html") && !OURS.test(path))
+    .map((path) => "/" + path.replaceAll("\\", "/").replace(/(^|\/)index\.html$/, "$1"))
     .filter((path) => path.startsWith("/" + only))
     .sort();
 }
@@ -39,6 +44,27 @@ function serve(folder) {
   return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
 }
 
+// What the Tab key should come to, in the page's order, and does not.
+async function unreached(tab) {
+  const wanted = await tab.evaluate((most) => {
+    const could = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    const seen = [...document.querySelectorAll(could)].filter(
+      (one) => !one.disabled && one.checkVisibility({ visibilityProperty: true }),
+    );
+    seen.forEach((one, number) => (one.dataset.seen = String(number)));
+    document.activeElement?.blur();
+    window.scrollTo(0, 0);
+    return Math.min(seen.length, most);
+  }, MOST_TABS);
+  const reached = new Set();
+  for (let pressed = 0; pressed < wanted; pressed += 1) {
+    await tab.keyboard.press("Tab");
+    reached.add(await tab.evaluate(() => document.activeElement?.dataset.seen));
+  }
+  const left = [...Array(wanted).keys()].filter((number) => !reached.has(String(number)));
+  return left.length ? [`the Tab key reaches ${wanted - left.length} of ${wanted}`] : [];
+}
+
 async function look(tab, address, page, width, scheme) {
   await tab.setViewport(WIDTHS[width]);
   await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
@@ -52,7 +78,8 @@ async function look(tab, address, page, width, scheme) {
   const serious = found.violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
   const sideways = await tab.evaluate(() => document.documentElement.scrollWidth > window.innerWidth);
   const told = serious.map(({ id, nodes }) => `${id}: ${nodes.length} × ${nodes[0].html.slice(0, 160)}`);
-  return sideways ? [...told, "scrolls sideways"] : told;
+  const keys = whole && scheme === "light" ? await unreached(tab) : [];
+  return [...told, ...keys, ...(sideways ? ["scrolls sideways"] : [])];
 }
 
 const server = await serve(resolve(site));
@@ -68,7 +95,7 @@ const address = `http://127.0.0.1:${server.address().port}`;
 const pages = pagesBelow(site);
 let count = 0;
 for (const page of pages) {
-  for (const [width, scheme] of [["phone", "light"], ["desk", "dark"]]) {
+  for (const [width, scheme] of WAYS) {
     for (const what of await look(tab, address, page, width, scheme)) {
       console.log(`${page} (${width}, ${scheme}): ${what}`);
       count += 1;
