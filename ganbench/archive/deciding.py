@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 
 from ganbench.archive.scores import Scores
-from ganbench.gate.significance import stratified_p
+from ganbench.gate.significance import looks, stratified_p
 from ganbench.records.run_info import Decision
 
 
@@ -30,8 +30,7 @@ class Course:
     @classmethod
     def of(cls, first: int, cap: int, variants: int, alpha: float) -> Course:
         """Return looks at as many seeds as there are at first, twice as many, and on to the cap."""
-        sizes = [*range(first, cap, first), cap] if first < cap else [first]
-        return cls(tuple(sizes), math.comb(variants, 2), alpha)
+        return cls(looks(first, cap), math.comb(variants, 2), alpha)
 
     @property
     def level(self) -> float:

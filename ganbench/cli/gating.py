@@ -30,6 +30,16 @@ def gate_options(function: options.F) -> options.F:
     return function
 
 
+tolerance = click.option(
+    "--tolerance",
+    "tolerances",
+    multiple=True,
+    metavar="METRIC=PART",
+    help="The change that does not matter, as a part of the baseline: fid@pixels=0.1.",
+)
+alpha = click.option(
+    "--alpha", type=click.FloatRange(0, 1, True, True), help="Else the file's, 0.05."
+)
 _GATE = [
     click.option(
         "--fail-on",
@@ -52,14 +62,8 @@ _GATE = [
         metavar="METRIC",
         help="Gate this number alone; may be repeated. Else as the benchmark file says.",
     ),
-    click.option(
-        "--tolerance",
-        "tolerances",
-        multiple=True,
-        metavar="METRIC=PART",
-        help="The change that does not matter, as a part of the baseline: fid@pixels=0.1.",
-    ),
-    click.option("--alpha", type=click.FloatRange(0, 1, True, True), help="Else the file's, 0.05."),
+    tolerance,
+    alpha,
 ]
 github_summary = click.option(
     "--github-summary",
@@ -97,8 +101,9 @@ def policy_of(
     sides: list[Measurements],
     *,
     interleaved: bool = False,
+    option: str = "--gate",
 ) -> Policy:
-    """Lay the command line's wishes over the benchmark file's.
+    """Lay the command line's wishes over the benchmark file's; `option` is what names metrics.
 
     Raises ConfigError for what cannot be read, and NothingSelected for a number that neither side
     has.
@@ -108,7 +113,7 @@ def policy_of(
     file = _gate(gate)
     known = {name for side in sides for cell in side.cells.values() for name in cell.series}
     for name in metrics or file.metrics or ():
-        _require(name, known, f"--gate {name}" if metrics else f"gate.metrics: {name}")
+        _require(name, known, f"{option} {name}" if metrics else f"gate.metrics: {name}")
     chosen = {name: Tolerance(t.rel, t.abs) for name, t in file.tolerances.items()}
     for text in tolerances:
         name, _, part = text.rpartition("=")

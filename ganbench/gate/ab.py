@@ -2,55 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import MeasurementError, RunError
 from ganbench.gate.differences import ABSENT, differences
+from ganbench.gate.jobs import Job, read_run, run
 from ganbench.gate.measurements import Measured, Measurements, Series
 from ganbench.gate.versions import Version
-from ganbench.records.run_folder import Run
 
 SIDES = ("base", "head")
-GRACE_SECONDS = 20.0  # more than the workers of a run are given
-LAST_LINES = 8
-LAUNCH = """\
-import os, runpy, signal, sys, threading
-sys.path[:] = sys.path[not sys.path[0]:]  # blind to modules of the user's folder
-def stop():
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)  # whoever asked for this run is gone
-threading.Thread(target=stop, daemon=True).start()
-runpy.run_module("ganbench", run_name="__main__", alter_sys=True)
-"""
 
 Sides = dict[str, list[Measurements]]  # base and head, round by round
-
-
-@dataclass(frozen=True)
-class Job:
-    """What both versions run."""
-
-    file: Path
-    arguments: tuple[str, ...]  # of `ganbench run`
-    plugins: tuple[str, ...]
-
-    def command(self, version: Version, out: Path) -> list[str]:
-        """Return the command line of one side.
-
-        One trial runs at a time: trials side by side would time each other.
-        """
-        plugins = [part for name in self.plugins for part in ("--plugin", version.plugin(name))]
-        return [
-            version.python, "-c", LAUNCH, "run", str(self.file), *self.arguments, *plugins,
-            "--jobs", "1", "--fail-fast", "--out", str(out),
-        ]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,18 +55,19 @@ def measure(
         for side in order:
             out = folder / f"round-{number}" / side
             started = time.monotonic()
-            _run(job, by_side[side], out, f"round {number}")
+            run(job, by_side[side], out, f"round {number}")
             name = f"round {number} of {count}" if number else "warm-up"
             tell(f"{name}: {side}, {time.monotonic() - started:.0f} s")
             if number:
-                sides[side].append(_read(out))
+                sides[side].append(read_run(out))
     return sides
 
 
 def read(folder: Path) -> Sides:
     """Return the rounds that `measure` left in a folder."""
     numbers = sorted(int(path.name.removeprefix("round-")) for path in folder.glob("round-*"))
-    return {side: [_read(folder / f"round-{n}" / side) for n in numbers if n > 0] for side in SIDES}
+    counted = [folder / f"round-{n}" for n in numbers if n > 0]
+    return {side: [read_run(found / side) for found in counted] for side in SIDES}
 
 
 def reconciled(sides: Sides) -> Reconciled:
@@ -119,57 +85,18 @@ def reconciled(sides: Sides) -> Reconciled:
     return Reconciled(replace(base, cells=cells), head, tuple(notes))
 
 
-def _run(job: Job, version: Version, out: Path, what: str) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    log = out.with_suffix(".log")
-    code = _process(job.command(version, out), version.environment(), log)
-    if code:
-        end = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        lines = log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-        raise MeasurementError(
-            f"--{version.side} {version}: its run in {what} {end}; the last it said:"
-            + "".join(f"\n  {line}" for line in lines or ["nothing"]),
-            code,
-        )
-
-
-def _process(command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,  # closes when this process dies, however it dies
-            stdout=file,
-            stderr=file,
-            env=environment,
-            start_new_session=True,  # the terminal's Ctrl-C is for this process alone
-        )
-    with _ended(process):
-        return process.wait()
-
-
-@contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """At the end, whatever happens. A run that is asked to stop stops its workers first."""
-    try:
-        yield
-    finally:
-        try:
-            process.terminate()
-            process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:  # also when a second Ctrl-C cuts the grace short
-            process.kill()
-            process.wait()
-            if process.stdin:
-                process.stdin.close()
-
-
-def _read(out: Path) -> Measurements:
-    try:
-        return Measurements.of(Run.read(out))
-    except RunError as error:
-        raise MeasurementError(f"its records cannot be read: {error}") from error
+def without_versions(settings: Any) -> Any:
+    """Return settings in which plugins lack the sources that they came from."""
+    if isinstance(settings, Mapping):
+        is_plugin = settings.keys() == {"kind", "name", "options", "source"}
+        return {
+            key: without_versions(value)
+            for key, value in settings.items()
+            if not (is_plugin and key == "source")
+        }
+    if isinstance(settings, list | tuple):
+        return [without_versions(value) for value in settings]
+    return settings
 
 
 def _merged(found: Sequence[Measurements]) -> Measurements:
@@ -192,27 +119,13 @@ def _cell(found: Sequence[Measured]) -> Measured:
     for cell in found:
         for status, count in cell.statuses.items():
             statuses[status] = statuses.get(status, 0) + count
-    settings = _without_versions(found[-1].settings)
+    settings = without_versions(found[-1].settings)
     return replace(found[-1], settings=settings, statuses=statuses, series=series)
 
 
 def _timed(found: Sequence[Series]) -> Series:
     values = [value for series in found for value in series.values.values()]
     return replace(found[-1], values=dict(enumerate(values)))
-
-
-def _without_versions(settings: Any) -> Any:
-    """Return settings in which plugins lack the sources that they came from."""
-    if isinstance(settings, Mapping):
-        is_plugin = settings.keys() == {"kind", "name", "options", "source"}
-        return {
-            key: _without_versions(value)
-            for key, value in settings.items()
-            if not (is_plugin and key == "source")
-        }
-    if isinstance(settings, list | tuple):
-        return [_without_versions(value) for value in settings]
-    return settings
 
 
 def _matched(

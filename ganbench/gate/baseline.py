@@ -75,6 +75,11 @@ def read(path: Path) -> Baseline:
         raise BaselineError(
             f"{path}: {error.strerror}; `ganbench baseline update RUN` writes baselines"
         ) from error
+    return parsed(content, str(path))
+
+
+def parsed(content: bytes, path: str) -> Baseline:
+    """Return the baseline that a file holds, which was at `path`. Raises BaselineError."""
     try:
         found = files.parse_json(content, _unique)
     except ValueError as error:

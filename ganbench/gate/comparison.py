@@ -37,7 +37,7 @@ class Tolerance:
 
     def of(self, baseline: float) -> float:
         """Return the change from `baseline` that does not matter, in its unit."""
-        return max(self.rel * abs(baseline), self.abs)
+        return max(self.rel * abs(baseline) if self.rel else 0.0, self.abs)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,12 @@ class Difference(NamedTuple):
         """Return whether one side has nothing in this place."""
         return ABSENT in (self.before, self.after)
 
+    @property
+    def sentence(self) -> str:
+        """Return `schedule.g_lr 0.001, was 0.002`; what is absent is null."""
+        was, now = (None if value is ABSENT else value for value in (self.before, self.after))
+        return f"{self.place} {brief(now)}, was {brief(was)}"
+
 
 def differences(
     before: Any, after: Any, *, rel_tol: float = 1e-12, place: str = ""
@@ -48,13 +54,12 @@ def differences(
 
 
 def sentences(before: Any, after: Any) -> list[str]:
-    """Return `schedule.g_lr 0.001, was 0.002` for all that differs; what is absent is null."""
-    found = []
-    for place, was, now in differences(before, after):
-        was, now = (None if value is ABSENT else value for value in (was, now))
-        if was is not None or now is not None:
-            found.append(f"{place} {brief(now)}, was {brief(was)}")
-    return found
+    """Return the sentence of each difference but of those between null and what is absent."""
+    return [
+        found.sentence
+        for found in differences(before, after)
+        if not {id(found.before), id(found.after)} <= {id(None), id(ABSENT)}
+    ]
 
 
 def _is_list(value: Any) -> bool:

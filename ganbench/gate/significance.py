@@ -18,6 +18,11 @@ def smallest_p(n: int, m: int) -> float:
     return 1 / math.comb(n + m, n)
 
 
+def looks(first: int, cap: int) -> tuple[int, ...]:
+    """Return at how many seeds one looks: as many as at first, twice as many, on to the cap."""
+    return (*range(first, cap, first), cap) if first < cap else (first,)
+
+
 def larger_p(candidate: Sequence[float], baseline: Sequence[float]) -> float:
     """Return the exact one-sided p-value of the rank-sum test.
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganbench.errors import ConfigError, PluginError
+from ganbench.gate.repository import commit_of, git, repository_around
 from ganbench.registry.discovery import is_file
 
 WORKING_TREE = "."
-GIT_SECONDS = 300
 WHERE_FROM = """\
 import sys
 sys.path[:] = sys.path[not sys.path[0]:]  # as the runs do
@@ -29,7 +29,7 @@ print(ganbench.__file__)
 class Version:
     """One side: its tree, or None for what the interpreter has installed."""
 
-    side: str  # base or head
+    side: str  # the option that names it: base or head, good or bad; empty where none does
     revision: str | None  # as asked for; "." is the working tree
     python: str = sys.executable
     repository: Path | None = None  # the working tree that revisions are of
@@ -42,7 +42,14 @@ class Version:
             return self.python
         changes = " and uncommitted changes" if self.dirty else ""
         python = f", {self.python}" if self.python != sys.executable else ""
+        if self.revision == self.commit:
+            return f"{self.commit[:10]}{python}"
         return f"{self.revision} ({self.commit[:10]}{changes}{python})"
+
+    @property
+    def asked(self) -> str:
+        """Return it as it was asked for, as in `--base main (0123456789)`."""
+        return f"--{self.side} {self}" if self.side else str(self)
 
     def environment(self) -> dict[str, str]:
         """Return this process's environment, with the tree first on PYTHONPATH.
@@ -70,7 +77,7 @@ class Version:
             return str(path)
         own = self.tree / path.relative_to(self.repository)
         if not own.is_file():
-            raise PluginError(f"--plugin {name}: --{self.side} {self} has no such file")
+            raise PluginError(f"--plugin {name}: {self.asked} has no such file")
         return str(own)
 
     def package(self) -> str:
@@ -90,19 +97,10 @@ class Version:
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
             raise ConfigError(
-                f"--{self.side} {self}: ganbench cannot be imported there: {last[0]}; install it "
+                f"{self.asked}: ganbench cannot be imported there: {last[0]}; install it "
                 "into that environment"
             )
         return done.stdout.strip()
-
-
-def repository_around(folders: Sequence[Path]) -> Path | None:
-    """Return the top of the working tree that the first of the folders in one is in."""
-    for folder in folders:
-        found = _git(folder, "rev-parse", "--show-toplevel")
-        if found.returncode == 0:
-            return Path(found.stdout.strip()).resolve()
-    return None
 
 
 @contextmanager
@@ -131,17 +129,12 @@ def _resolved(version: Version, repository: Path | None) -> Version:
     assert repository is not None
     assert version.revision is not None
     revision = "HEAD" if version.revision == WORKING_TREE else version.revision
-    found = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    if found.returncode or revision.startswith("-"):
-        raise ConfigError(
-            f"--{version.side} {version.revision}: {repository} has no such revision; name a "
-            "commit, a branch or a tag (a shallow clone has few: `git fetch --unshallow`), or . "
-            "for the working tree"
-        )
+    asked = f"--{version.side} {version.revision}"
+    id = commit_of(repository, revision, asked, ", or . for the working tree")
     dirty = False
     if version.revision == WORKING_TREE:
-        dirty = bool(_git(repository, "status", "--porcelain").stdout.strip())
-    return replace(version, repository=repository, commit=found.stdout.strip(), dirty=dirty)
+        dirty = bool(git(repository, "status", "--porcelain").stdout.strip())
+    return replace(version, repository=repository, commit=id, dirty=dirty)
 
 
 @contextmanager
@@ -152,16 +145,16 @@ def _with_tree(version: Version) -> Iterator[Version]:
         yield replace(version, tree=version.repository)
     else:
         assert version.repository is not None
-        above = Path(tempfile.mkdtemp(prefix="ganbench-ab-")).resolve()
+        above = Path(tempfile.mkdtemp(prefix="ganbench-tree-")).resolve()
         try:
-            tree = above / version.side
-            done = _git(
+            tree = above / (version.side or "tree")
+            done = git(
                 version.repository, "-c", "core.hooksPath=/dev/null", "worktree", "add",
                 "--detach", str(tree), version.commit,
             )  # fmt: skip
             if done.returncode:
                 last = done.stderr.strip().splitlines()[-1:] or [""]
-                raise ConfigError(f"--{version.side} {version}: git cannot check it out: {last[0]}")
+                raise ConfigError(f"{version.asked}: git cannot check it out: {last[0]}")
             yield replace(version, tree=tree)
         finally:
             _remove(version.repository, above)
@@ -171,28 +164,8 @@ def _remove(repository: Path, above: Path) -> None:
     """Remove the tree in `above`, and git's memory of it."""
     removed = True
     for tree in above.iterdir():
-        done = _git(repository, "worktree", "remove", "--force", "--force", str(tree))
+        done = git(repository, "worktree", "remove", "--force", "--force", str(tree))
         removed = removed and done.returncode == 0
     shutil.rmtree(above, ignore_errors=True)
     if not removed:  # an interrupted `worktree add`
-        _git(repository, "worktree", "prune")
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """In a session of its own, so that a Ctrl-C leaves no half a tree."""
-    try:
-        return subprocess.run(
-            ["git", "-C", str(folder), *arguments],
-            capture_output=True,
-            encoding="utf-8",  # which git writes on every system
-            errors="replace",
-            timeout=GIT_SECONDS,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise ConfigError(
-            "git is not installed, and revisions need it; install it, or compare two environments "
-            "with --base-python and --head-python"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise ConfigError(f"git {arguments[0]} took longer than {GIT_SECONDS} s") from error
+        git(repository, "worktree", "prune")

@@ -15,14 +15,15 @@ from click.testing import CliRunner
 from helpers import tiny, warm
 from helpers.hanging import processes_of
 
-from ganbench.cli import cli
+from ganbench.cli import cli, other_versions
 from ganbench.cli.commands import ab as command
 from ganbench.config import shipped
 from ganbench.errors import ConfigError, MeasurementError, NothingSelected, PluginError, RunError
 from ganbench.gate import ab
-from ganbench.gate.ab import Job, reconciled, rounds
+from ganbench.gate.ab import reconciled, rounds
 from ganbench.gate.compare import compare
 from ganbench.gate.comparison import Policy
+from ganbench.gate.jobs import Job
 from ganbench.gate.versions import Version, checked_out
 from ganbench.records.columns import Column
 from ganbench.runs.benchmark import BenchmarkArguments
@@ -271,8 +272,9 @@ def test_plugins_that_the_file_names_are_each_versions_own(repository: Path) -> 
 
     document = benchmark_file.read(repository / "b.yaml", overrides=("plugins=[slow.py]",))
     asked = BenchmarkArguments(repository / "b.yaml", overrides=("x=1",), device="cpu")
-    arguments = command._of_run(asked, document)
-    assert arguments == ("--set", "x=1", "--set", "plugins=[]", "--seeds", "7", "--device", "cpu")
+    arguments = other_versions.of_run(asked, document)
+    assert arguments == ("--set", "x=1", "--set", "plugins=[]", "--device", "cpu")
+    assert other_versions.first_seeds(document) == (7, 8)
 
 
 def test_a_repository_is_not_looked_for_around_an_installed_benchmark(
@@ -280,9 +282,9 @@ def test_a_repository_is_not_looked_for_around_an_installed_benchmark(
 ) -> None:
     monkeypatch.chdir(repository)
     file = Path(shipped.files()["ci_throughput"])
-    assert command._places(file) == [file.parent, repository]
+    assert other_versions.places(file) == [file.parent, repository]
     monkeypatch.setattr(shipped, "PACKAGE", file.parents[1])  # as in ganbench/shipped
-    assert command._places(file) == [repository]
+    assert other_versions.places(file) == [repository]
 
 
 def test_trees_are_what_the_revisions_were_and_go_even_after_an_error(repository: Path) -> None:

@@ -8,17 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ganbench.cli import exit_codes, options
 from ganbench.cli.gating import conclude, gate_options, github_summary, parse_fail_on, policy_of
+from ganbench.cli.other_versions import first_seeds, gate_of, of_run, places
 from ganbench.errors import ConfigError, MeasurementError, NothingSelected, RunError
 
 if TYPE_CHECKING:
-    from ganbench.config.yaml_document import Document
-    from ganbench.gate.ab import Job, Sides
+    from ganbench.gate.ab import Sides
+    from ganbench.gate.jobs import Job
     from ganbench.gate.versions import Version
     from ganbench.runs.benchmark import BenchmarkArguments
 
@@ -79,20 +80,22 @@ def command(
     file = arguments.file
     document = benchmark_file.read(file, profile=arguments.profile, overrides=arguments.overrides)
     asked = config_plugins(document, arguments)
-    of_run = _of_run(arguments, document)
+    first = arguments.seeds or str(first_seeds(document)[0])
+    of_both = (*of_run(arguments, document), "--seeds", first)
 
-    from ganbench.gate.ab import Job, reconciled
+    from ganbench.gate.ab import reconciled
     from ganbench.gate.compare import compare
+    from ganbench.gate.jobs import Job
     from ganbench.gate.versions import checked_out
 
-    job = Job(file, of_run, (*arguments.plugins, *asked))
-    with _folder(out) as folder, checked_out(versions, _places(file)) as found:
+    job = Job(file, of_both, (*arguments.plugins, *asked))
+    with _folder(out) as folder, checked_out(versions, places(file)) as found:
         notes = _notes(job, found, rounds)
         sides = _measured(job, found, folder, rounds, warm_up, quiet=quiet)
     if not quiet and out:
         print(f"the runs are in {out}", file=sys.stderr)
     both = reconciled(sides)
-    gate = _gate(document)
+    gate = gate_of(document)
     policy = policy_of(gate, metrics, tolerances, alpha, [both.base, both.head], interleaved=True)
     names = (f"base {found[0]}", f"head {found[1]}")
     verdicts = compare(both.base, both.head, policy, names)
@@ -120,39 +123,6 @@ def _wanted(
         Version("base", base, base_python or sys.executable),
         Version("head", head, head_python or sys.executable),
     ]
-
-
-def _of_run(arguments: BenchmarkArguments, document: Document) -> tuple[str, ...]:
-    """Return the arguments of `ganbench run`, the same for both."""
-    from ganbench.runs.selection import parse_seeds
-
-    found = ["--profile", arguments.profile] if arguments.profile else []
-    for name, values in (("--set", arguments.overrides), ("--only", arguments.only)):
-        found += [part for value in values for part in (name, value)]
-    if document.data().get("plugins"):
-        found += ["--set", "plugins=[]"]  # they are given as each version has them
-    parse_seeds(arguments.seeds)
-    seeds = arguments.seeds or _first_seed(document)
-    return (*found, "--seeds", seeds, "--device", arguments.device)
-
-
-def _first_seed(document: Document) -> str:
-    seeds: Any = document.data().get("seeds")
-    return str(seeds[0]) if isinstance(seeds, list) and seeds else "0"
-
-
-def _gate(document: Document) -> dict[str, object]:
-    found = document.data().get("gate")
-    return dict(found) if isinstance(found, dict) else {}
-
-
-def _places(file: Path) -> list[Path]:
-    """Return where the repository may be: around the file, unless that is installed, or here."""
-    from ganbench.config import shipped
-
-    folder = file.resolve().parent
-    is_installed = folder.is_relative_to(shipped.PACKAGE.resolve())
-    return [Path.cwd()] if is_installed else [folder, Path.cwd()]
 
 
 def _notes(job: Job, versions: Sequence[Version], rounds: int) -> list[str]:
