@@ -29,7 +29,7 @@ from ganbench.errors import (
     told,
 )
 from ganbench.models.parts import check_sources
-from ganbench.records import results
+from ganbench.records import results, stored
 from ganbench.records.results import Environment, Gpu, TrialResult
 from ganbench.records.run_folder import FORESEEN, RESULT, TRIAL, Trial
 from ganbench.records.status import Status
@@ -86,6 +86,7 @@ def preload() -> None:
     Registry().add_built_ins()
     for module in IMPORTED_LATE:
         importlib.import_module(module)
+    stored.prepare(Trial)
 
 
 def run(directory: Path, *, forks: bool = False) -> int:

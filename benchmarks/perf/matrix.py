@@ -7,14 +7,16 @@
 Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
 per run: its wall time, beside the seconds that its trials trained, sampled and judged; what it took
 for anything else (its own start, pictures, saved models, the report), a trial; the mean of each
-part of a trial; and, one at a time, what a trial took to begin: from the end of the one before to
-its first step. Leave the machine alone meanwhile.
+part of a trial; the seconds of a core that all of it computed, a trial; and, one at a time, what a
+trial took to begin: from the end of the one before to its first step. Leave the machine alone
+meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import tempfile
 import time
@@ -39,9 +41,12 @@ def main() -> None:
         for jobs in asked.jobs:
             out = Path(temporary) / f"jobs-{jobs}"
             cache = common.own_cache(Path(temporary) / f"cache-{jobs}")  # none finds the other's
+            before = core_seconds()
             seconds = run(asked, jobs, out, cache)
             what = {"file": asked.file.name, "profile": asked.profile, "only": asked.only}
-            common.say("matrix", **what, jobs=jobs, **measured(out, seconds))
+            found = measured(out, seconds)
+            each = (core_seconds() - before) / found["trials"]
+            common.say("matrix", **what, jobs=jobs, **found, core_seconds_a_trial=each)
 
 
 def run(asked: argparse.Namespace, jobs: int, out: Path, environment: dict[str, str]) -> float:
@@ -51,6 +56,12 @@ def run(asked: argparse.Namespace, jobs: int, out: Path, environment: dict[str, 
     file, started = asked.file.resolve(), time.perf_counter()
     common.run(file, "--out", out, "--jobs", jobs, *chosen, environment=environment)
     return time.perf_counter() - started
+
+
+def core_seconds() -> float:
+    """What the processes that this one has started, and theirs, have computed until they ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def measured(out: Path, wall: float) -> dict[str, Any]:

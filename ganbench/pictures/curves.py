@@ -21,6 +21,7 @@ TITLE, LINE, LEGEND_COLUMNS = 0.28, 0.17, 3  # inches of its legend above them
 MOST_POINTS = 1000  # of a curve: as many as the page has pixels
 MOST_CURVES = 12  # of a panel; a legend of more hides what it explains
 WIDE = 1000  # between a curve's usual and its largest value: such an axis is logarithmic
+TICKS = 5  # of an axis, about: each takes as long to draw as a curve
 LARGEST = 1e30  # beyond it matplotlib's own arithmetic overflows
 FEW_POINTS = 20  # are marked, for a curve of one point would not be seen
 STYLES = ("-", "--", ":", "-.")
@@ -154,6 +155,7 @@ def _draw(axes: Axes, panel: Panel, curves: Mapping[str, Curve], unit: Unit) -> 
         zero = panel.logarithmic and not any(values)
         label = f"{name} (0 throughout)" if zero else name
         axes.plot(x, values, label=label, marker=marker, linewidth=1.1, **look)
+    axes.locator_params(nbins=TICKS)
     _scale(axes, panel, [value for _, values in shown.values() for value in values])
     axes.set_xlabel("epoch" if unit == "epochs" else unit, fontsize=8, loc="right", labelpad=0)
     axes.tick_params(labelsize=8)

@@ -7,7 +7,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
@@ -72,7 +72,7 @@ class ProgressFrames:
         picture = self.drawn(samples)
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{round(1000 * kimg):012d}.png"
-        write_atomically(path, lambda temporary: picture.save(temporary, format="PNG"))
+        write_atomically(path, partial(picture.save, format="PNG", compress_level=1))  # read once
         return picture
 
     def finish(self) -> Path | None:

@@ -27,6 +27,12 @@ def problems(cls: Any, found: Any, error: pydantic.ValidationError) -> list[str]
     return [text for _, text in complaints(cls, found, error)]
 
 
+def prepare(*classes: Any) -> None:
+    """Make what reads these classes now, and not where the first is read."""
+    for cls in classes:
+        _adapter(cls)
+
+
 @cache
 def _adapter(cls: Any) -> pydantic.TypeAdapter[Any]:
     return pydantic.TypeAdapter(cls)

@@ -19,7 +19,7 @@ from ganbench import Resources, TrialRef
 from ganbench.default_plugins.executors import Local, processes
 
 WORKER = """\
-import json, os, pathlib, signal, sys, threading, time
+import atexit, ctypes, json, os, pathlib, signal, sys, threading, time
 
 seen = []
 
@@ -46,7 +46,13 @@ def main(arguments):
         assert os.getppid() != int(os.environ["RUNNER"]), "forked from no server"
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(60)
+    if "leaves" in folder.name:
+        atexit.register(print, "said at the exit")
+        threading.Thread(target=lambda: (time.sleep(0.2), print("said by a thread"))).start()
+        ctypes.CDLL(None).puts(b"said in C")
+        print("not flushed")
     (folder / "result.json").write_text(json.dumps(result))
+    return 0
 
 if __name__ == "__main__":
     main(sys.argv[1:])
@@ -115,6 +121,16 @@ def test_nothing_passes_from_a_trial_to_the_next(light: Path, start: Any) -> Non
     assert (first["seen"], second["seen"]) == (["a"], ["b"])
     assert "LEFT" not in second["environment"]
     assert second["cwd"] == os.getcwd()
+
+
+@both
+def test_worker_ends_as_python_does(light: Path, start: Any) -> None:
+    (ended,) = Local(start=start).run(trials(light, "leaves"), Resources())
+    said = (ended.directory / "worker.log").read_text().splitlines()
+    assert sorted(said) == sorted(
+        ["said by leaves", "not flushed", "said in C", "said by a thread", "said at the exit"]
+    )
+    assert said.index("said by a thread") < said.index("said at the exit")
 
 
 @both
