@@ -48,6 +48,7 @@ COMMANDS = {
     "compare": "Compare a run with a baseline or another run: verdicts with evidence.",
     "baseline": "Bank a run as the baseline that others are compared with.",
     "ab": "Measure two versions of the code in turns: has it become slower?",
+    "bisect": "Find the commit that made a benchmark worse, by exact tests.",
     "profile": "Show where the time of training steps and of judging goes, part by part.",
     "noise": "Say how small a change a benchmark can see, and which tolerances suit it.",
     "export": "Write measurements for github-action-benchmark, Bencher, JUnit, DVC, ….",

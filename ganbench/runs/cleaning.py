@@ -20,6 +20,7 @@ MADE_AGAIN = {
     "statistics": "statistics of real images",
     "judges": "classifiers that benchmarks with judge: auto had trained",
     "plugins": "installed plugins that were found to load",
+    "bisect": "trainings of commits by `ganbench bisect`",
 }
 """Folders of the cache whose files are made again where they are needed."""
 DOWNLOADS = "downloaded and unpacked data sets and weights"

@@ -62,6 +62,23 @@ def only(plan: Plan, rules: Sequence[str]) -> Plan:
     return dataclasses.replace(plan, cells=cells, references=references)
 
 
+def rules_of(plan: Plan, label: str) -> tuple[str, ...]:
+    """Return rules AXIS=VALUE that leave the cell of this label alone; none where no rules do."""
+    cells = [c for c in plan.cells if label in (row.label for row in c.by_sampler())]
+    axes = dict.fromkeys(name for cell in plan.cells for name in cell.axes)
+    rules = tuple(
+        f"{axis}={cell.axes[axis]}"
+        for cell in cells
+        for axis in axes
+        if axis in cell.axes and len({c.axes.get(axis) for c in plan.cells}) > 1
+    )
+    try:
+        left = only(plan, rules).cells
+    except NothingSelected:  # a value with a comma
+        return ()
+    return rules if list(left) == cells else ()
+
+
 def _names(cell: Cell, axis: str) -> tuple[str, ...]:
     """Return what a rule may call a cell's value: own images go by their data set's name, too."""
     shown = _as_in_file(cell.axes.get(axis, ""), axis)

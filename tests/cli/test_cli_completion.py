@@ -74,7 +74,7 @@ def test_plugins_of_files_on_the_line_are_completed_too() -> None:
     assert fallback("plugins --plugin ") == ["file"]
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "ab", "noise"])
+@pytest.mark.parametrize("command", ["run", "plan", "ab", "bisect", "noise"])
 def test_benchmarks_that_come_with_it_are_completed(command: str) -> None:
     assert "cgan_mnist" in completed(f"{command} cgan_")
     assert fallback(f"{command} cgan_") == ["file"]

@@ -17,6 +17,7 @@ COMMANDS = (
     ["compare", "run", "run"],
     ["baseline", "update", "run", "--reason", "why", "--min-seeds", "2", "--out", "b.json"],
     ["baseline", "show", "b.json"],
+    ["compare", "--history", "run", "other", "b.json"],
     ["export", "run", "--to", "openmetrics"],
     *(["report", "run", "--format", name] for name in ("console", "markdown", "csv", "json")),
     ["report", "run", "--out", "page.html"],

@@ -33,11 +33,14 @@ NOT_TYPED = {
     "ganbench run FILE.yaml --out RUN --detach": "trains on by itself; test_cli_detached.py",
     "ganbench evaluate theirs.npz --data cifar10": "wants CIFAR-10; docs/commands.md has MNIST",
     "ganbench ab ": "measures checkouts of the repository; tests/gate/test_ab.py has small ones",
+    "ganbench bisect ": "the same; tests/gate/test_bisect_command.py",
+    "ganbench compare --history": "wants a repository; tests/gate/test_history.py has one",
     "ganbench cancel ": "whether it comes in time is a matter of luck; test_cli_detached.py",
     "ganbench datasets preview FILE.yaml": "wants pages of pictures; test_cli_datasets_preview.py",
     "ganbench sample RUN/TRIAL -n 9 --label 0.2,-1": "of vectors; tests/cli/test_cli_sample.py",
     "ganbench export my-run/bce-concat --to onnx": "wants onnx; tests/models/saved",
     "python benchmarks/ranks/calibrate.py": "takes minutes",
+    "python benchmarks/gate/simulate_searches.py": "the same",
     "python benchmarks/textbook/": "thousands of pictures; test_textbook_drawn.py and _losses.py",
 }
 """Beginnings of lines, and why they are not typed here."""
