@@ -104,7 +104,7 @@ class _Better:
             for task in scores.tasks:
                 wins = _wins(scores.losses[a, task], scores.losses[b, task])
                 whole.append(float(wins.mean()))
-                drawn.append(np.einsum("di,ij,dj->d", weights[a, task], wins, weights[b, task]))
+                drawn.append(((weights[a, task] @ wins) * weights[b, task]).sum(axis=1))
             self._whole[a, b] = sum(whole) / len(whole)
             self._drawn[a, b] = np.mean(drawn, axis=0)
             self._whole[b, a] = 1 - self._whole[a, b]

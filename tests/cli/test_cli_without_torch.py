@@ -25,6 +25,10 @@ COMMANDS = (
     ["report", "run", "other", "--out", "both.html"],
     ["results", "merge", "run", "other", "--out", "all"],
     ["results", "rank", "run", "other", "--diagram", "ranks.svg"],
+    ["results", "submit", "run", "--to", "shared", "--yes"],
+    ["results", "check", "shared"],
+    ["results", "site", "shared", "--out", "site"],
+    ["export", "run", "--to", "hf-results", "--benchmark", "my-lab/kit"],
 )
 
 
