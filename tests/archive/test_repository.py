@@ -13,7 +13,7 @@ import yaml
 from helpers.many_runs import write
 from PIL import Image
 
-from ganbench.archive import repository, submission, workflow
+from ganbench.archive import merge, repository, retrained, submission, workflow
 from ganbench.errors import RunError
 from ganbench.records.run_folder import Run
 from ganbench.registry.discovery import lone_file_identity
@@ -44,6 +44,16 @@ def problems(place: Path) -> list[str]:
 
 def test_what_was_submitted_passes(place):
     assert problems(place) == []
+
+
+def test_a_merged_run_passes_too(tmp_path):
+    runs = [write(tmp_path / name, {"bce": {seed: 1.0}}) for seed, name in enumerate("ab")]
+    both = merge.write(merge.merged(runs), runs, tmp_path / "both")
+    place = submitted(tmp_path, both)
+    assert problems(place) == []
+    run = Run.read(place)
+    (first, _) = run.outcomes()
+    assert retrained.platform_of(run, first) == retrained.platform_of(runs[0], first)
 
 
 def first(place: Path, name: str) -> Path:
