@@ -9,6 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
+MOST_FLIPPED = 20  # values: all their flips of signs are looked at
+
 
 def smallest_p(n: int, m: int) -> float:
     """Return the p-value where all n values lie beyond all m values: the smallest there is.
@@ -53,6 +55,23 @@ def stratified_p(strata: Sequence[tuple[Sequence[float], Sequence[float]]]) -> f
         ways = _ways(_doubled_ranks(order), len(candidate))
         shares = np.convolve(shares, ways / ways.sum())
     return min(1.0, float(shares[observed:].sum()))
+
+
+def mean_below_p(values: Sequence[float], bound: float) -> float:
+    """Return the exact one-sided p-value of a mean being below a bound, by flips of signs.
+
+    That is the share of all 2^n ways to flip the signs of the values' distances to the bound whose
+    mean is at most the one seen (Fisher, 1935). It holds where values lie on either side of their
+    mean alike. Of n values no p-value is below 1 / 2^n. Raises ValueError for more than 20 values.
+    """
+    if len(values) > MOST_FLIPPED:
+        raise ValueError(f"expected at most {MOST_FLIPPED} values, found {len(values)}")
+    distances = [value - bound for value in values]
+    sums = np.zeros(1)
+    for size in map(abs, distances):
+        sums = np.concatenate([sums - size, sums + size])
+    slack = 1e-9 * sum(map(abs, distances))  # sums that are equal but for rounding
+    return float((sums <= math.fsum(distances) + slack).mean())
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

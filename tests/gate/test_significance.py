@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from ganbench.gate.significance import holm, larger_p, smallest_p
+from ganbench.gate.significance import holm, larger_p, mean_below_p, smallest_p
 
 
 def enumerated(candidate: list[float], baseline: list[float]) -> float:
@@ -53,6 +53,38 @@ def test_large_samples_are_exact_too():
     above = sum(c > b for c in candidate for b in baseline)
     z = (above - 450 - 0.5) / math.sqrt(30 * 30 * 61 / 12)
     assert larger_p(candidate, baseline) == pytest.approx(math.erfc(z / math.sqrt(2)) / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "p"),
+    [
+        ([1.0, 2.0, 3.0], 1 / 8),  # all below 4: no flip has a smaller sum
+        ([5.0, 6.0, 7.0], 1.0),
+        ([4.0, 4.0, 4.0], 1.0),  # at the bound: flips change nothing
+        ([1.0, 2.0, 5.0], 2 / 8),  # distances -3, -2, +1: their sum is -4, and one flip has -6
+        ([], 1.0),
+        ([0.1 * i for i in range(10)], 1 / 1024),
+    ],
+)
+def test_mean_below_a_bound_is_told_by_all_flips_of_signs(values, p):
+    assert mean_below_p(values, 4.0) == p
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_flips_of_signs_are_those_of_enumeration(seed):
+    draw = random.Random(seed)
+    values = [draw.choice((draw.gauss(0, 1), float(draw.randint(-2, 1)))) for _ in range(8)]
+    sums = [
+        sum(s * v for s, v in zip(signs, values, strict=True))
+        for signs in itertools.product((-1, 1), repeat=8)
+    ]
+    expected = sum(s <= sum(values) + 1e-9 for s in sums) / 256
+    assert mean_below_p(values, 0.0) == pytest.approx(expected)
+
+
+def test_more_values_than_flips_can_be_counted_are_refused():
+    with pytest.raises(ValueError, match="at most 20 values, found 21"):
+        mean_below_p([0.0] * 21, 1.0)
 
 
 @pytest.mark.parametrize(
