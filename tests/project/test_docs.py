@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -99,6 +100,20 @@ def readme_file(tmp_path: Path) -> Path:
 def test_loss_of_the_readme_conforms(readme_file: Path) -> None:
     done = tiny.ganbench("plugins", "check", "my_hinge.py", cwd=readme_file.parent)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_package_of_the_tutorial_has_the_tests_of_its_class(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module, tests = fenced("python", text("docs/tutorials/loss.md"))
+    package = ModuleType("ganbench_my_hinge")
+    monkeypatch.setitem(sys.modules, package.__name__, package)
+    exec(module, package.__dict__)
+    shown: dict[str, Any] = {}
+    exec(tests, shown)
+    shown["test_logits_beyond_the_margin_cost_nothing"]()
+    (mark,) = shown["test_conformance"].pytestmark
+    assert {each.values[0].plugin for each in mark.args[1]} == {"my-hinge"}
 
 
 def test_loss_of_the_readme_trains_as_the_package_does(readme_file: Path) -> None:
