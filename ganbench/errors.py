@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class GanbenchError(Exception):
@@ -102,9 +103,16 @@ def cause(error: BaseException) -> str:
     return OUT_OF_MEMORY if lacks or any(part in text for part in _NO_MEMORY) else ""
 
 
-def place(error: BaseException) -> str:
-    """Return `, at FILE:LINE` of where an exception was raised; nothing where that is unknown."""
-    trace = traceback.extract_tb(error.__traceback__)
+def place(error: BaseException, *, outside: Sequence[Path] = ()) -> str:
+    """Return `, at FILE:LINE` of where an exception was raised; nothing where that is unknown.
+
+    It is the last line that is `outside` of these folders.
+    """
+    trace = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not any(Path(frame.filename).is_relative_to(folder) for folder in outside)
+    ]
     known = trace and "importlib" not in trace[-1].filename
     return f", at {trace[-1].filename}:{trace[-1].lineno}" if known else ""
 

@@ -152,14 +152,20 @@ def combinations(
     partial = [c for c in expanded if not c.keys() >= axes.keys()]
     if not whole:
         problems.add(("matrix",), "the exclude rules leave nothing to run")
-    places: list[Loc] = [("exclude", i) for i in idle]
+    unmatched = [("exclude", i) for i in idle]
     # Where GitHub would begin a combination that lacks axes, the rule is one for cells that
     # `--set matrix.loss=[…]` took away, say.
-    places += [next(iter(c.values())).loc[1:3] for c in partial]
+    unmatched += [("include", int(next(iter(c.values())).loc[2])) for c in partial]
     return whole, [
-        f"{problems.document.where(('matrix', *rule))}: this {rule[0]} rule matches nothing"
-        for rule in places
+        f"{problems.document.where(('matrix', what, i))}: this {what} rule matches nothing: no "
+        f"combination has {_conditions(table[what][i], axes)}"
+        for what, i in unmatched
     ]
+
+
+def _conditions(rule: Rule, axes: Mapping[str, Sequence[Any]]) -> str:
+    """Return the values of axes that a rule is for."""
+    return " and ".join(f"{axis} {shown(rule[axis])}" for axis in axes if axis in rule)
 
 
 def _check_axis(axis: str, values: Any, data: Mapping[str, Any], problems: Problems) -> None:

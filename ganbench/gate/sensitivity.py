@@ -325,16 +325,18 @@ def _warnings(
     for cell in found.cells.values():
         if cell.bad:
             yield f"{cell.label}: without {counted(cell.bad, 'trial')} that did not end well"
-    blind = [number for number in numbers if number.reason]
+    deciding = [number for number in numbers if number.gated] or numbers
+    blind = [number for number in deciding if number.reason]
     if blind:
         fewest = min(len(number.values) for number in blind)
         enough = needed_seeds(design.candidates, family, design.alpha)
         cure = f"bank {enough} seeds or more" if enough else "use more candidates"
         yield (
             f"{design.candidates} candidates against {fewest} can never reach alpha "
-            f"{design.alpha:g} over {family} gated numbers: {cure}, or gate fewer numbers"
+            f"{design.alpha:g} over {counted(family, 'gated number')}: {cure}"
+            f"{', or gate fewer numbers' if family > 1 else ''}"
         )
-    if constant := [number for number in numbers if len(set(number.values)) == 1]:
+    if constant := [number for number in deciding if len(set(number.values)) == 1]:
         names = ", ".join(f"{n.metric} of {n.label}" for n in constant[:3])
         yield f"the same value in every seed ({names}): nothing is known of its spread"
     if not any(number.gated for number in numbers):

@@ -222,10 +222,11 @@ class Run:
         """Return the run in a folder. Raises RunError for none, and where its plan is another."""
         info, plan = files.read_json(directory / RUN), files.read_json(directory / PLAN)
         if info is None or plan is None:
-            missing = RUN if info is None else PLAN
+            missing = f"{RUN if info is None else PLAN} is missing or not whole"
+            if not directory.is_dir():
+                missing = "there is no such folder"
             raise RunError(
-                f"{directory}: not a run of ganbench: {missing} is missing or not whole; "
-                "`ganbench list` shows the runs"
+                f"{directory}: not a run of ganbench: {missing}; `ganbench list` shows the runs"
             )
         found = info.get("schema_version") if isinstance(info, dict) else None
         if found != SCHEMA_VERSION:

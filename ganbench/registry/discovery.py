@@ -113,6 +113,8 @@ def import_named(plugin: str) -> tuple[ModuleType, PluginSource]:
     Raises PluginError where there is no such file, and whatever goes wrong in the import.
     """
     path = Path(plugin) if is_file(plugin) else None
+    if path and importlib.util.spec_from_file_location("plugin", path) is None:
+        raise PluginError(f"--plugin {plugin}: not a Python file; its name would end with .py")
     try:
         module = _import_file(path) if path else importlib.import_module(plugin)
     except INTERRUPTIONS:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pluggy
 
-from ganbench.errors import INTERRUPTIONS, PluginError, told
+from ganbench.errors import INTERRUPTIONS, PluginError, place, told
 from ganbench.registry import built_ins, hookspecs, rehearsal
 from ganbench.registry.admission import check_class, check_module
 from ganbench.registry.catalog import Catalog, Entry
@@ -36,9 +36,14 @@ class NameTaken(PluginError):
     """Two plugins register one name; there is no override."""
 
     def __init__(self, kind: str, name: str, other: PluginSource, source: PluginSource) -> None:
+        named = [s.plugin for s in (source, other) if not s.version]
+        cures = {  # by how many of the two are files
+            0: "uninstall one, or set GANBENCH_LOAD_PLUGINS to the plugins you want",
+            1: f"leave --plugin {''.join(named[:1])} out, or uninstall the other",
+            2: "leave out --plugin of one",
+        }
         super().__init__(
-            f"{kind} '{name}' is registered by both {other} and {source}; uninstall one, or set "
-            "GANBENCH_LOAD_PLUGINS to the plugins you want"
+            f"{kind} '{name}' is registered by both {other} and {source}; {cures[len(named)]}"
         )
         self.kind, self.name, self.other = kind, name, other
 
@@ -129,7 +134,9 @@ class Registry(Catalog):
         except (PluginError, *INTERRUPTIONS):
             raise
         except BaseException as error:
-            raise PluginError(f"--plugin {plugin}: its hook raised {told(error)}") from error
+            raise PluginError(
+                f"--plugin {plugin}: its hook raised {told(error)}{place(error)}"
+            ) from error
 
     def _marked(self, module: ModuleType) -> list[str]:
         """Return the functions of a module that `@hookimpl` stands above."""

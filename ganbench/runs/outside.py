@@ -252,11 +252,12 @@ def _check_shape(path: str, images: Tensor, dataset: Dataset) -> None:
     image = dataset.image_spec()
     found, expected = tuple(images.shape[1:]), (image.channels, image.resolution, image.resolution)
     if found != expected:
-        told = "×".join(map(str, found))
+        told, cure = "×".join(map(str, found)), "prepare them as its own were"
+        if found[0] == image.channels:
+            side = image.resolution
+            cure += f", or have them resized with -o resolution={side}, which protocols tell"
         raise DataError(
-            f"{path}: images of {told}, and those of data set '{dataset.name}' are {image}; "
-            "prepare them as its own were, or have them resized with -o "
-            f"resolution={image.resolution}, which protocols tell"
+            f"{path}: images of {told}, and those of data set '{dataset.name}' are {image}; {cure}"
         )
     if len(images) < 2:
         raise DataError(f"{path}: one sample; numbers need two or more")

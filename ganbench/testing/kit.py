@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ganbench.errors import ContractError
+from ganbench.errors import ContractError, place
 from ganbench.registry.kinds import KINDS, Kind
 from ganbench.testing.rulebook import Rule
 from ganbench.testing.rules import declarations
@@ -19,6 +20,8 @@ from ganbench.util.process_settings import put_back
 
 if TYPE_CHECKING:
     import pytest
+
+_NOT_THE_PLUGIN = (Path(torch.__file__).parent, Path(__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Check:
             except Exception as error:
                 raise AssertionError(
                     f"{self.kind} '{self.plugin}' raised {type(error).__name__} in "
-                    f"'{self.name}': {error}"
+                    f"'{self.name}': {error}{place(error, outside=_NOT_THE_PLUGIN)}"
                 ) from error
 
     def __repr__(self) -> str:

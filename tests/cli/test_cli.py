@@ -217,7 +217,7 @@ def test_plan_measures_and_trains_nothing(tmp_path: Path) -> None:
         (["run", "tiny.yaml", "--jobs", "0"], "0 is not in the range"),
         (["run", "tiny.yaml", "--columns", "fidd"], "--columns: no column 'fidd'"),
         (["resume", "."], "not a run of ganbench"),
-        (["show", "missing"], "not a run of ganbench"),
+        (["show", "missing"], "missing: not a run of ganbench: there is no such folder"),
         (["frobnicate"], "No such command 'frobnicate'"),
     ],
 )

@@ -269,7 +269,19 @@ def test_training_settings_may_be_axes(parse) -> None:
 def test_exclude_that_matches_nothing_is_only_a_warning(parse) -> None:
     text = OPEN + "conditioning: cbn\nmatrix:\n  loss: [bce]\n  exclude:\n    - {loss: lsgan}\n"
     (warning,) = parse(text).warnings
-    assert warning == "b.yaml:9:7: this exclude rule matches nothing"
+    told = "this exclude rule matches nothing: no combination has loss 'lsgan'"
+    assert warning == f"b.yaml:9:7: {told}"
+
+
+def test_include_for_what_set_took_away_is_a_warning_with_its_condition(parse) -> None:
+    text = (
+        OPEN + "matrix:\n  loss: [bce]\n  conditioning: [cbn]\n  training.batch_size: [8]\n"
+        "  include:\n    - {conditioning: cbn, loss: lsgan, training.n_critic: 2}\n"
+    )
+    (warning,) = parse(text).warnings
+    assert warning.endswith(
+        "matches nothing: no combination has loss 'lsgan' and conditioning 'cbn'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,14 @@ def test_few_seeds_are_warned_of_with_the_cure() -> None:
     assert "can never be significant" in report.numbers[0].reason
 
 
+def test_numbers_that_do_not_decide_are_not_warned_of() -> None:
+    few, same = Column("reverse-kl", "", "min"), Column("modes", "", "max")
+    values = {FID: normal(10), few: normal(3), same: [8.0] * 10}
+    assert sensitivity.analyse(measured(values), Policy()).warnings == ()
+    (one,) = sensitivity.analyse(measured({**values, FID: normal(3)}), Policy()).warnings
+    assert one.endswith("alpha 0.05 over 1 gated number: bank 4 seeds or more")
+
+
 def test_constant_and_single_values_are_said_to_tell_nothing() -> None:
     report = sensitivity.analyse(measured({FID: [2.0] * 10}), Policy())
     (number,) = report.numbers

@@ -284,7 +284,7 @@ def test_workers_of_xdist_run_the_benchmark_once(tests, file, pytester):
         (["--ganbench-out", "a"], "--ganbench-out goes with --ganbench FILE"),
         (["--ganbench-run", "a", "--ganbench-args", "b"], "--ganbench-args goes with --ganbench"),
         (["--ganbench-baseline", "a"], "--ganbench-baseline goes with --ganbench FILE or"),
-        (["--ganbench-run", "none"], "none: not a run of ganbench: run.json is missing"),
+        (["--ganbench-run", "none"], "none: not a run of ganbench: there is no such folder"),
         (["--ganbench", "none.yaml"], "none.yaml: there is no such file"),
         (["--ganbench", "ring_modes"], "baselines/ring_modes.json: No such file*"),
         (["--ganbench", "tiny.yaml"], "baselines/tiny.json: No such file*baseline update RUN"),

@@ -111,7 +111,7 @@ class TestNamed:
             ("x = 1\n", "implements no hook"),
             (
                 "from ganbench import hookimpl\n@hookimpl\ndef register_losses(register): 1 / 0\n",
-                "its hook raised ZeroDivisionError: division by zero",
+                r"its hook raised ZeroDivisionError: division by zero, at \S+broken\.py:3",
             ),
         ],
     )
@@ -122,6 +122,12 @@ class TestNamed:
             registry.load([str(path)])
         if "could not be imported" in message:
             assert not [name for name in sys.modules if name.startswith("ganbench_plugin_broken")]
+
+    def test_file_of_another_kind_is_an_error(self, tmp_path: Path) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("x = 1\n")
+        with pytest.raises(PluginError, match=r"notes\.txt: not a Python file; its name would end"):
+            registry.load([str(path)])
 
     def test_missing_module_is_an_error(self) -> None:
         with pytest.raises(PluginError, match="--plugin no_such_plugin could not be imported"):

@@ -24,6 +24,20 @@ def test_name_registered_twice_names_both_distributions(plugins: Registry) -> No
         plugins.add(registering(reporter("optioned")), PluginSource("x", "ganbench-extra", "2.0"))
 
 
+@pytest.mark.parametrize(
+    ("version", "cure"),
+    [("1.0", "leave --plugin a.py out, or uninstall the other"), ("", "leave out --plugin of one")],
+    ids=["a package and a file", "two files"],
+)
+def test_name_that_a_file_registers_again_is_cured_by_leaving_it_out(
+    version: str, cure: str
+) -> None:
+    plugins = Registry()
+    plugins.add(registering(reporter("mine")), PluginSource("b.py", "b.py", version))
+    with pytest.raises(PluginError, match=cure):
+        plugins.add(registering(reporter("mine")), PluginSource("a.py", "a.py", ""))
+
+
 def test_name_registered_twice_by_one_plugin_is_refused() -> None:
     with pytest.raises(
         PluginError, match=r"registered by both ganbench-mine 1\.2 and ganbench-mine"

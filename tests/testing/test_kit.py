@@ -66,6 +66,27 @@ def test_message_names_plugin_and_remedy():
         check()
 
 
+class Misspelt(BCE):
+    name = "misspelt"
+
+    def generator_loss(self, step):
+        return {"adversarial": torch.meen(step.fake.logits)}
+
+
+class WrongShapes(BCE):
+    name = "wrong-shapes"
+
+    def generator_loss(self, step):
+        return {"adversarial": torch.nn.functional.linear(step.fake.logits, torch.ones(3, 7))}
+
+
+@pytest.mark.parametrize("loss", [Misspelt, WrongShapes])
+def test_exception_is_told_with_the_plugins_own_line(loss):
+    line = loss.generator_loss.__code__.co_firstlineno + 1
+    message = mutants.failures(loss)["terms_are_finite_scalars"]
+    assert message.endswith(f", at {__file__}:{line}")
+
+
 def test_undeclared_input_gradient_is_a_contract_error():
     name = "declared_input_gradients_are_the_ones_used"
     check = next(c for c in checks_for(UndeclaredReal) if c.name == name)

@@ -107,7 +107,8 @@ def _require_classes(dataset: Dataset, data: LabeledImages) -> Tensor:
     if not image.num_classes or data.labels is None:
         raise DataError(
             f"{where}: it has no labels, and a judge learns classes from them; folders of pictures "
-            "are labelled by their subfolders, and a CSV file labels pictures"
+            "are labelled by their subfolders, if there are two or more, and a CSV file labels "
+            "pictures"
         )
     if image.num_classes < 2:
         raise DataError(f"{where}: all images are of one class, and there is nothing to tell apart")

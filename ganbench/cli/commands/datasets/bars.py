@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -55,12 +56,21 @@ def _bars() -> Iterator[None]:
 
 @contextmanager
 def _lines() -> Iterator[None]:
+    from ganbench.cli.progress import HEARTBEAT_SECONDS
     from ganbench.util.progress import observing
 
+    said: dict[str, float] = {}
+
     def tell(what: str, done: int, total: int) -> None:
+        now = time.monotonic()
         if done == 0:
             count = f": {total:,}" if total else ""
-            print(f"{what}{count}", file=sys.stderr, flush=True)
+        elif done != total and now - said[what] >= HEARTBEAT_SECONDS:
+            count = f": {done:,} of {total:,}" if total else f": {done:,}"
+        else:
+            return
+        said[what] = now
+        print(f"{what}{count}", file=sys.stderr, flush=True)
 
     with observing(tell):
         yield

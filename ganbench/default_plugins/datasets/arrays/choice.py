@@ -20,6 +20,7 @@ NONE = "none"  # in the place of a name: the images have no labels
 CALLED_LABELS = {"label", "labels", "target", "targets", "y"}
 CALLED_CLASSES = {"class", "classes"}  # of which words may be names
 ASIDE = {"val", "valid", "validation", "dev", "extra"}  # words, and all of "test", that set aside
+IMAGES_ARE = "images are numbers of N×H×W, or N×C×H×W or N×H×W×C with 1 or 3 channels"
 WHOLE = 2**53  # up to which a float holds every whole number
 
 
@@ -180,9 +181,8 @@ def _only(path: Path, found: Mapping[str, Found], what: str, fitting: list[str])
     if len(fitting) == 1:
         return fitting[0]
     number = "several arrays" if fitting else "no array"
-    raise DataError(
-        f"{path}: {number} can be the {what}: it holds {_listed(found)}; name one as {what}"
-    )
+    cure = f"name one as {what}" if fitting else IMAGES_ARE
+    raise DataError(f"{path}: {number} can be the {what}: it holds {_listed(found)}; {cure}")
 
 
 def _require(path: Path, found: Mapping[str, Found], what: str, name: str) -> None:

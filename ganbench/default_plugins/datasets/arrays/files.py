@@ -60,7 +60,9 @@ def arrays(path: Path) -> dict[str, Found]:
         if _IDX.search(path.name):
             about = idx.header(path)
             return {"": Found(about.shape, about.dtype, partial(_read_idx, path))}
-    raise DataError(f"{path}: files that can be read are {KINDS}")
+    raise DataError(
+        f"{path}: files that can be read are {KINDS}; pictures are read from a folder, or a .zip"
+    )
 
 
 def _of_npz(path: Path) -> dict[str, Found]:
