@@ -66,7 +66,7 @@ def unsupported_sizes_get_a_sentence(architecture: Architecture) -> None:
 def claimed_sizes_build(architecture: Architecture) -> None:
     """Sizes are built on the meta device, where shapes are computed and nothing else."""
     for image in of_each_size(architecture):
-        with on_meta("it"), torch.device("meta"):
+        with on_meta("it"), torch.device("meta"), torch.no_grad():
             try:
                 generator = architecture.generator(image, architecture.latent_dim, _Sized)
                 discriminator = architecture.discriminator(image, d_norm_of(architecture))

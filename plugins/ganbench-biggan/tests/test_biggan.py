@@ -22,7 +22,6 @@ from ganbench.testing import parametrize_with_checks
 
 
 @parametrize_with_checks(
-    SAGAN(width=4, most=2, latent_dim=6, attention=2),
     BigGAN(width=4, most=2, latent_dim=8),
     BigGANDeep(width=4, most=2, latent_dim=6),
     SharedProjection(dim=4),
@@ -30,6 +29,40 @@ from ganbench.testing import parametrize_with_checks
 )
 def test_conformance(check):
     check()
+
+
+@pytest.mark.integration
+@parametrize_with_checks(SAGAN(width=4, most=2, latent_dim=6, attention=2))
+def test_conformance_of_sagan(check):
+    check()
+
+
+def test_sagan_is_biggan_whose_latent_enters_once():
+    """And so the kit, which is long for three backbones, has one of both here."""
+    torch.manual_seed(0)
+    image, options = ImageSpec(1, 16), {"width": 4, "most": 2, "latent_dim": 6, "attention": 2}
+
+    def plain(width: int) -> nn.Module:
+        return Unconditioned(nn.GroupNorm(1, width))
+
+    plainer, richer = (method(**options).generator(image, 6, plain) for method in (SAGAN, BigGAN))
+    with torch.no_grad():
+        richer.project.weight.copy_(plainer.project.weight[:, :2])
+        plainer.project.weight[:, 2:] = 0
+        for block in richer.blocks:
+            for norm in (block.norm1, block.norm2):
+                nn.init.zeros_(norm.affine.weight)
+        theirs = richer.state_dict()
+        for name, weight in plainer.state_dict().items():
+            if name != "project.weight":
+                theirs[name].copy_(weight)
+    assert richer.chunks == [2, 2, 2]
+    z = torch.randn(3, 6)
+    torch.testing.assert_close(plainer(z, None), richer(z, None))
+    of_d = [method(**options).discriminator(image, None) for method in (SAGAN, BigGAN)]
+    of_d[1].load_state_dict(of_d[0].state_dict())
+    images = torch.randn(2, 1, 16, 16)
+    assert torch.equal(*(net(images) for net in of_d))
 
 
 def test_attention_is_its_formula():
