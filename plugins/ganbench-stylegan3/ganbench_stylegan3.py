@@ -115,18 +115,20 @@ class Linear(nn.Module):
         return F.linear(x, self.weight * self.scale, self.bias * self.rate)
 
 
-class Magnitude(nn.BatchNorm2d):
-    """Divides maps by a running mean of their size, and shifts nothing."""
+class Magnitude(nn.Module):
+    """Divides maps by a running mean of their size."""
+
+    square: Tensor
 
     def __init__(self) -> None:
-        super().__init__(1, affine=False, momentum=None)  # a number while it is estimated anew
+        super().__init__()
+        self.register_buffer("square", torch.ones(()))
 
     def forward(self, h: Tensor) -> Tensor:
         if self.training:
-            by_images = 1 - 0.5 ** (len(h) / HALF_LIFE)
-            share = by_images if self.momentum is None else self.momentum
-            self.running_var.lerp_(h.detach().float().square().mean(), share)  # type: ignore[union-attr]
-        return h * self.running_var.add(1e-8).rsqrt()  # type: ignore[union-attr]
+            share = 1 - 0.5 ** (len(h) / HALF_LIFE)
+            self.square.lerp_(h.detach().float().square().mean(), share)
+        return h * (self.square + 1e-8).rsqrt()
 
 
 class ModulatedConv(nn.Module):

@@ -32,6 +32,8 @@ NOT_TYPED = {
     "ganbench watch /shared": "the same",
     "ganbench run FILE.yaml --out RUN --detach": "trains on by itself; test_cli_detached.py",
     "ganbench evaluate theirs.npz --data cifar10": "wants CIFAR-10; docs/commands.md has MNIST",
+    "ganbench run field_": "wants the packages of its methods; tests/project/test_field.py",
+    "ganbench results rank few-images": "the same",
     "ganbench ab ": "measures checkouts of the repository; tests/gate/test_ab.py has small ones",
     "ganbench bisect ": "the same; tests/gate/test_bisect_command.py",
     "ganbench compare --history": "wants a repository; tests/gate/test_history.py has one",

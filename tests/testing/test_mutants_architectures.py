@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from ganbench import Architecture, ImageSpec, NormFactory
+from ganbench.testing.fixtures.backbones import claimed, of_each_size
 from ganbench.testing.fixtures.networks import TinyConv
 
 
@@ -285,6 +286,15 @@ class WidensItsNorms(TinyConv):
     def generator(self, image: ImageSpec, latent_dim: int, norm: NormFactory) -> nn.Module:
         more = int(image.resolution > 4)
         return super().generator(image, latent_dim, lambda channels: norm(channels + more))
+
+
+def test_every_size_is_built_and_every_number_of_channels():
+    found = [*of_each_size(TinyConv())]
+    least = min(image.resolution for image in found)
+    assert {image.resolution for image in found} == {i.resolution for i in claimed(TinyConv())}
+    for of in ([i for i in found if i.resolution == least], found[3:]):
+        assert {image.channels for image in of} == {1, 2, 3}
+    assert len(found[3:]) == len({image.resolution for image in found[3:]}) > 3
 
 
 @mutants.parametrize(

@@ -164,7 +164,7 @@ def test_magnitudes_are_forgotten_by_half_in_twenty_thousand_images():
     h = 3 * torch.ones(200, 2, 1, 1)
     for _ in range(100):
         layer(h)
-    assert layer.running_var.item() == pytest.approx((1 + 9) / 2, rel=1e-4)
+    assert layer.square.item() == pytest.approx((1 + 9) / 2, rel=1e-4)
     layer.eval()
     torch.testing.assert_close(layer(h), h / 5**0.5, rtol=1e-4, atol=0)
 
