@@ -33,7 +33,15 @@ def blocks(language: str) -> list[object]:
     ]
 
 
-LINES = {line: name(page) for page in PAGES for line in shell_lines(page.read_text("utf-8"))}
+def lines(page: Path) -> list[str]:
+    """Every command of a page, and of the scripts for a cluster that are shown there."""
+    shown = page.read_text("utf-8")
+    scripts = [line for block in fenced("bash", shown) for line in block.splitlines()]
+    jobs = [line.removeprefix("exec ") for line in scripts if line and not line.startswith("#")]
+    return shell_lines(shown) + jobs
+
+
+LINES = {line: name(page) for page in PAGES for line in lines(page)}
 
 
 @pytest.mark.parametrize("line", LINES)
