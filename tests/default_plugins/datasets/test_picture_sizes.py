@@ -27,7 +27,7 @@ def remarks(folder: Path, **options) -> list[str]:
     return list(found)
 
 
-ENLARGED = "1 of 6 pictures are enlarged more than 4 times to 64×64: dot.png of 1×1"
+ENLARGED = "1 of 6 pictures is enlarged more than 4 times to 64×64: dot.png of 1×1"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ ENLARGED = "1 of 6 pictures are enlarged more than 4 times to 64×64: dot.png of
     ],
 )
 def test_what_is_enlarged_or_a_strip_is_named(mess, crop, said):
-    strip = f"1 of 6 pictures are strips, of which {said}: strip.png of 4000×20"
+    strip = f"1 of 6 pictures is a strip, of which {said}: strip.png of 4000×20"
     assert remarks(mess, crop=crop) == [ENLARGED, strip]
 
 

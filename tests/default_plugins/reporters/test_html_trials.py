@@ -83,7 +83,7 @@ def test_pictures_that_cannot_be_read_are_counted(report, tmp_path, content):
     (folder_of(report, BCE) / "metrics.jsonl").write_text(windows(3))
     found = page(report, tmp_path).section("cells")
     assert not found.all("img")
-    assert "1 pictures cannot be read" in found.text
+    assert "1 picture was unreadable or too large" in found.text
 
 
 def test_curves_png_stands_in_where_there_are_no_windows(report, tmp_path):

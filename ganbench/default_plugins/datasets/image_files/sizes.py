@@ -56,13 +56,11 @@ class OddSizes:
     def remarks(self, names: Sequence[str], how: Preparation) -> Iterator[str]:
         """Yield what may be wrong, as sentences; `names` are those of all pictures."""
         square = f"{how.resolution}×{how.resolution}"
+        enlarged = f"enlarged more than {ENLARGED} times to {square}"
+        strip = "a strip" if self.long == 1 else "strips"
         for count, first, what in (
-            (
-                self.enlarged,
-                self.first_enlarged,
-                f"enlarged more than {ENLARGED} times to {square}",
-            ),
-            (self.long, self.first_long, f"strips, of which {LEAVES[how.crop]}"),
+            (self.enlarged, self.first_enlarged, enlarged),
+            (self.long, self.first_long, f"{strip}, of which {LEAVES[how.crop]}"),
         ):
             if count:
                 told = ", ".join(f"{names[s.place]} of {s.width}×{s.height}" for s in first)
