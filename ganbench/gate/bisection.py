@@ -29,7 +29,6 @@ from ganbench.gate.trained import Number, Trained, are_same, ranked
 from ganbench.util.messages import counted
 
 Word = Literal["good", "bad", "undecided", "skipped"]
-_WORDS: dict[str, Word] = {"good": "good", "bad": "bad"}
 _FOLLOWED = ("quality", "numerics", "count")  # what is followed first where several regressed
 _EXACT = Tolerance(0.0, 0.0)
 
@@ -251,15 +250,16 @@ class _Search:
         there = self._at(commit, number, size)
         good, bad = (self._at(self.commits[i], number, size) for i in (0, -1))
         if not are_same(good, bad):
-            for end, word in ((good, "good"), (bad, "bad")):
+            ends: tuple[tuple[Measurements, Word], ...] = ((good, "good"), (bad, "bad"))
+            for end, word in ends:
                 if are_same(end, there):
                     why = f"the same numbers as the {word} end, {counted(size, 'seed')}"
-                    return Step(commit, _WORDS[word], why, _values(there, number))
+                    return Step(commit, word, why, _values(there, number))
         policy = self._policy(number, level)
         worse = _verdict(good, there, number, policy)
         if number.column.kind != "quality":
-            word = "bad" if worse.word == "regressed" else "good"
-            return Step(commit, _WORDS[word], worse.evidence, worse.candidate)
+            found: Word = "bad" if worse.word == "regressed" else "good"
+            return Step(commit, found, worse.evidence, worse.candidate)
         return _judged(commit, number, worse, _verdict(bad, there, number, policy), level)
 
     def _policy(self, number: Number, level: float) -> Policy:
@@ -327,10 +327,8 @@ def _judged(commit: str, number: Number, worse: Verdict, better: Verdict, level:
     good, bad, values = (
         [sign * x for x in side] for side in (worse.baseline, better.baseline, worse.candidate)
     )
-    is_bad, is_good = (
-        level > 0 and worse.word == "regressed",
-        level > 0 and better.word == "improved",
-    )
+    is_bad = level > 0 and worse.word == "regressed"
+    is_good = level > 0 and better.word == "improved"
     between = is_bad and is_good
     if between:
         to_good, to_bad = (abs(median(values) - median(side)) for side in (good, bad))

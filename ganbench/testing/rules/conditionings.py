@@ -17,23 +17,30 @@ from ganbench.contracts.conditionings import (
     GeneratorConditioner,
 )
 from ganbench.contracts.images import ImageSpec, LabelKind
-from ganbench.contracts.losses import Shapes, Terms, norm_per_sample
-from ganbench.contracts.steps import Player, Scored, Step
+from ganbench.contracts.losses import Terms, norm_per_sample
+from ganbench.contracts.steps import Player, Scored
 from ganbench.models.calibration import copied
 from ganbench.models.networks import (
-    ConditionalDiscriminator,
     ConditionalGenerator,
     build,
     generator_conditioner,
 )
-from ganbench.models.owned import OwnedNetworks
 from ganbench.testing.fixtures import drawn_terms, kept_state
+from ganbench.testing.fixtures.conditioned import (
+    COUNT,
+    game_of,
+    networks_of,
+    owned_by,
+    random_latents,
+    seeded_terms,
+    step_of,
+    terms_of,
+)
 from ganbench.testing.fixtures.loss_steps import Adversary, close, reaches
 from ganbench.testing.fixtures.meta_device import on_meta
 from ganbench.testing.fixtures.networks import (
     TinyConv,
     finite_gradients,
-    holding_spectral_norms,
     random_images,
     random_labels,
     shaken,
@@ -43,7 +50,6 @@ from ganbench.testing.rulebook import Rulebook
 from ganbench.training.game import Game
 from ganbench.training.micro_batches import MicroBatch
 
-Players = tuple[ConditionalGenerator, ConditionalDiscriminator]
 SPECS = {  # by kind of labels, as rules are named: nothing is said of class ids
     "": ImageSpec(1, 8, num_classes=3),
     "vectors": ImageSpec(1, 8, condition_dim=3),
@@ -54,7 +60,6 @@ OTHER_SPECS = {
         ImageSpec(channels, 8, condition_dim=number) for channels in (1, 3) for number in (1, 10)
     ),
 }
-COUNT = 6
 rules = Rulebook()
 
 
@@ -125,8 +130,8 @@ def labels_reach_the_generator(kind: str, conditioning: Conditioning) -> None:
 
 @rules.rule_for_each(_needed_kinds)
 def labels_change_the_image(kind: str, conditioning: Conditioning) -> None:
-    generator, _ = _players(conditioning, SPECS[kind])
-    latents, labels = _latents(), random_labels(COUNT, SPECS[kind])
+    generator, _ = networks_of(conditioning, SPECS[kind])
+    latents, labels = random_latents(), random_labels(COUNT, SPECS[kind])
     if not _conditioned(conditioning, SPECS[kind])[0]:
         return
     moved = _moved(generator(latents, labels), generator(latents, _swapped(labels, kind)))
@@ -136,7 +141,7 @@ def labels_change_the_image(kind: str, conditioning: Conditioning) -> None:
 @rules.rule_for_each(_needed_kinds)
 def labels_change_the_logits(kind: str, conditioning: Conditioning) -> None:
     """They change D's logit, or the terms that the conditioner adds, as AC-GAN's do."""
-    players = _players(conditioning, SPECS[kind])
+    players = networks_of(conditioning, SPECS[kind])
     images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
     if not _conditioned(conditioning, SPECS[kind])[1]:
         return
@@ -144,7 +149,7 @@ def labels_change_the_logits(kind: str, conditioning: Conditioning) -> None:
         players[1](images, labels).logits, players[1](images, _swapped(labels, kind)).logits
     )
     terms, others = (
-        _seeded_terms(players, images, given) for given in (labels, _swapped(labels, kind))
+        seeded_terms(players, images, given) for given in (labels, _swapped(labels, kind))
     )
     in_terms = any(not torch.allclose(terms[name], others[name]) for name in terms)
     assert moved.all() or in_terms, (
@@ -154,8 +159,8 @@ def labels_change_the_logits(kind: str, conditioning: Conditioning) -> None:
 
 @rules.rule_for_each(_unneeded_kinds)
 def labels_do_not_matter(kind: str, conditioning: Conditioning) -> None:
-    generator, discriminator = _players(conditioning, SPECS[kind])
-    latents, images = _latents(), random_images(COUNT, SPECS[kind])
+    generator, discriminator = networks_of(conditioning, SPECS[kind])
+    latents, images = random_latents(), random_images(COUNT, SPECS[kind])
     labels = random_labels(COUNT, SPECS[kind])
     for other in (_swapped(labels, kind), None):
         assert torch.equal(generator(latents, labels), generator(latents, other)), (
@@ -172,9 +177,9 @@ def any_channel_and_class_count_works(kind: str, conditioning: Conditioning) -> 
     for image in OTHER_SPECS[kind]:
         count = max(COUNT, image.num_classes)
         labels = random_labels(count, image)
-        generator, discriminator = _players(conditioning, image)
+        generator, discriminator = networks_of(conditioning, image)
         try:
-            fakes = generator(_latents(count), labels)
+            fakes = generator(random_latents(count), labels)
             logits = discriminator(fakes, labels).logits
         except (RuntimeError, IndexError) as error:
             raise AssertionError(
@@ -195,15 +200,15 @@ def any_channel_and_class_count_works(kind: str, conditioning: Conditioning) -> 
 @rules.rule_for_each(_kinds)
 def every_parameter_gets_a_gradient(kind: str, conditioning: Conditioning) -> None:
     """The step is a logistic loss's, with every class in the batch; the head's bias may lack it."""
-    generator, discriminator = players = _players(conditioning, SPECS[kind])
+    generator, discriminator = players = networks_of(conditioning, SPECS[kind])
     images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
-    game = _game(players)
+    game = game_of(players)
     with game.turn("discriminator"):
-        step = _step(game, "discriminator", images, labels)
+        step = step_of(game, "discriminator", images, labels)
         own = game.ask(discriminator.conditioner, "discriminator", step)
         adversarial = F.softplus(-step.real.logits).mean() + F.softplus(step.fake.logits).mean()
         torch.stack([adversarial, *own.values()]).sum().backward()
-    F.softplus(-discriminator(generator(_latents(), labels), labels).logits).mean().backward()
+    F.softplus(-discriminator(generator(random_latents(), labels), labels).logits).mean().backward()
     idle = [
         *without_gradient(generator),
         *(n for n in without_gradient(discriminator) if not _is_head_bias(n)),
@@ -213,8 +218,8 @@ def every_parameter_gets_a_gradient(kind: str, conditioning: Conditioning) -> No
 
 @rules.rule_for_each(_kinds)
 def samples_do_not_depend_on_their_neighbours(kind: str, conditioning: Conditioning) -> None:
-    generator, discriminator = _players(conditioning, SPECS[kind])
-    latents, images = _latents(), random_images(COUNT, SPECS[kind])
+    generator, discriminator = networks_of(conditioning, SPECS[kind])
+    latents, images = random_latents(), random_images(COUNT, SPECS[kind])
     labels = random_labels(COUNT, SPECS[kind])
     other = labels.clone()
     other[0] = 0.9 if SPECS[kind].condition_dim else SPECS[kind].num_classes - 1
@@ -231,7 +236,7 @@ def samples_do_not_depend_on_their_neighbours(kind: str, conditioning: Condition
 
 @rules.rule_for_each(_kinds)
 def gradient_penalty_passes_through(kind: str, conditioning: Conditioning) -> None:
-    _, discriminator = _players(conditioning, SPECS[kind])
+    _, discriminator = networks_of(conditioning, SPECS[kind])
     labels = random_labels(COUNT, SPECS[kind])
     scored = Scored(random_images(COUNT, SPECS[kind]), labels, discriminator, track_inputs=True)
     (norm_per_sample(scored.input_gradient) - 1).square().mean().backward()
@@ -246,10 +251,10 @@ def gradient_penalty_passes_through(kind: str, conditioning: Conditioning) -> No
 
 @rules.rule_for_each(_kinds)
 def added_terms_are_finite_scalars(kind: str, conditioning: Conditioning) -> None:
-    players = _players(conditioning, SPECS[kind])
+    players = networks_of(conditioning, SPECS[kind])
     images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
     for player in get_args(Player):
-        for name, term in _terms(players, player, images, labels).items():
+        for name, term in terms_of(players, player, images, labels).items():
             assert term.ndim == 0, f"term '{name}' has shape {tuple(term.shape)}; add .mean()"
             assert torch.isfinite(term), f"term '{name}' is {float(term.detach())}"
 
@@ -257,12 +262,12 @@ def added_terms_are_finite_scalars(kind: str, conditioning: Conditioning) -> Non
 @rules.rule_for_each(_kinds)
 def added_terms_reach_only_their_player(kind: str, conditioning: Conditioning) -> None:
     """A term that is exactly zero has no gradient to judge it by."""
-    players = _players(conditioning, SPECS[kind])
+    players = networks_of(conditioning, SPECS[kind])
     images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
     for player in get_args(Player):
-        game = _game(players)
+        game = game_of(players)
         with game.turn(player):
-            step = _step(game, player, images, labels)
+            step = step_of(game, player, images, labels)
             terms = game.ask(players[1].conditioner, player, step)
         weights = game.g_parameters, game.d_parameters
         own, other = weights if player == "generator" else weights[::-1]
@@ -283,10 +288,10 @@ def whole_batches_are_declared(kind: str, conditioning: Conditioning) -> None:
     """The mean of the terms of two halves, one after the other, is the whole batch's."""
     if conditioning.whole_batch:
         return
-    players = _players(conditioning, SPECS[kind])
-    owned = _owned(players)
+    players = networks_of(conditioning, SPECS[kind])
+    owned = owned_by(players)
     images, labels = random_images(COUNT, SPECS[kind]), random_labels(COUNT, SPECS[kind])
-    batch = MicroBatch(images, labels, _latents(), labels, 1.0)
+    batch = MicroBatch(images, labels, random_latents(), labels, 1.0)
 
     def asked(player: Player, size: int) -> Terms:
         """The mean of the terms of pieces of a size, of players without a memory of others."""
@@ -312,7 +317,7 @@ def whole_batches_are_declared(kind: str, conditioning: Conditioning) -> None:
 
 @rules.rule_for_each(_class_ids)
 def class_logits_are_given_as_declared(kind: str, conditioning: Conditioning) -> None:
-    _, discriminator = _players(conditioning, SPECS[kind])
+    _, discriminator = networks_of(conditioning, SPECS[kind])
     labels = random_labels(COUNT, SPECS[kind])
     given = discriminator(random_images(COUNT, SPECS[kind]), labels).class_logits
     if not conditioning.gives_class_logits:
@@ -326,17 +331,17 @@ def class_logits_are_given_as_declared(kind: str, conditioning: Conditioning) ->
 
 @rules.rule_for_each(_kinds)
 def stays_on_the_device(kind: str, conditioning: Conditioning) -> None:
-    generator, discriminator = players = _players(conditioning, SPECS[kind])
+    generator, discriminator = players = networks_of(conditioning, SPECS[kind])
     generator.to("meta")
     discriminator.to("meta")
     labels = random_labels(COUNT, SPECS[kind]).to("meta")
     with on_meta("it"):
-        images = generator(_latents().to("meta"), labels)
+        images = generator(random_latents().to("meta"), labels)
         for tensor in (
             images,
             discriminator(images, labels).logits,
-            *_terms(players, "discriminator", images, labels).values(),
-            *_terms(players, "generator", images, labels).values(),
+            *terms_of(players, "discriminator", images, labels).values(),
+            *terms_of(players, "generator", images, labels).values(),
         ):
             assert tensor.device.type == "meta", (
                 "its outputs are not on the device of its modules; register_buffer what it holds, "
@@ -347,8 +352,8 @@ def stays_on_the_device(kind: str, conditioning: Conditioning) -> None:
 @rules.rule_for_each(_kinds)
 def survives_deepcopy(kind: str, conditioning: Conditioning) -> None:
     """The average of the generator's weights is a copy of it."""
-    generator, _ = _players(copy.deepcopy(conditioning), SPECS[kind])
-    latents, labels = _latents(), random_labels(COUNT, SPECS[kind])
+    generator, _ = networks_of(copy.deepcopy(conditioning), SPECS[kind])
+    latents, labels = random_latents(), random_labels(COUNT, SPECS[kind])
     twin = copied(generator.eval())
     before = kept_state.images_of(generator, latents, labels)
     assert torch.equal(before, kept_state.images_of(twin, latents, labels)), (
@@ -378,24 +383,12 @@ def _batch_normed(conditioning: Conditioning, image: ImageSpec) -> ConditionalGe
     return build(TinyConv(), conditioning, conditioning, image, g_norm="batch", d_norm="layer")[0]
 
 
-def _players(conditioning: Conditioning, image: ImageSpec) -> Players:
-    """Networks whose norm, at every layer, looks at one sample alone."""
-    built = build(TinyConv(), conditioning, conditioning, image, g_norm="layer", d_norm="layer")
-    for module in built:
-        holding_spectral_norms(shaken(module))
-    return built
-
-
 def _conditioned(conditioning: Conditioning, image: ImageSpec) -> tuple[bool, bool]:
     """Whether each player's conditioner is more than the plain one that ignores labels."""
     return (
         type(generator_conditioner(conditioning, 4, image)) is not GeneratorConditioner,
         type(conditioning.discriminator(image)) is not DiscriminatorConditioner,
     )
-
-
-def _latents(count: int = COUNT) -> Tensor:
-    return torch.randn(count, TinyConv().latent_dim)
 
 
 def _swapped(labels: Tensor, kind: str) -> Tensor:
@@ -412,36 +405,3 @@ def _moved(before: Tensor, after: Tensor) -> Tensor:  # -> (N,) bool
 
 def _is_head_bias(name: str) -> bool:
     return name.startswith("head.") and name.endswith("bias")
-
-
-def _game(players: Players) -> Game:
-    return Game(*players, [Adversary()], _owned(players))
-
-
-def _owned(players: Players) -> OwnedNetworks:
-    generator, discriminator = players
-    feature_dim: int = discriminator.backbone.feature_dim  # type: ignore[assignment]
-    shapes = Shapes(generator.image, TinyConv().latent_dim, feature_dim)
-    owned = OwnedNetworks.made([discriminator.conditioner], shapes)
-    for networks in owned:
-        networks.to(next(generator.parameters()).device)
-    return owned
-
-
-def _step(game: Game, player: Player, images: Tensor, labels: Tensor | None) -> Step:
-    latents = _latents().to(images.device)
-    batch = MicroBatch(images, labels, latents, labels, 1.0)
-    return game.step(player, batch, game.generator(latents, labels))
-
-
-def _terms(players: Players, player: Player, images: Tensor, labels: Tensor | None) -> Terms:
-    """What the conditioner adds to a player's loss."""
-    game = _game(players)
-    with game.turn(player):
-        step = _step(game, player, images, labels)
-        return game.ask(players[1].conditioner, player, step)
-
-
-def _seeded_terms(players: Players, images: Tensor, labels: Tensor | None) -> Terms:
-    torch.manual_seed(1)
-    return _terms(players, "discriminator", images, labels)
