@@ -42,7 +42,7 @@ from ganbench.runs.control_trial import judge_control
 from ganbench.runs.neighbours import yielding
 from ganbench.training import checkpoints, torch_settings
 from ganbench.training.ranks import LOST
-from ganbench.util import ending, gpus, lingering
+from ganbench.util import allocator, ending, gpus, lingering
 from ganbench.util.process_settings import as_if_not_called, as_in_a_new_process
 
 IMPORTED_LATE = (  # by most trials, beside the built-in plugins
@@ -197,7 +197,7 @@ def _environment(trial: Trial) -> Environment:
         device=trial.device,
         gpu=Gpu(**found) if (found := gpus.described(trial.device)) else None,
         threads=torch.get_num_threads(),
-        allocator=os.environ.get("GLIBC_TUNABLES", ""),
+        allocator=os.environ.get(allocator.VARIABLE, ""),
     )
 
 

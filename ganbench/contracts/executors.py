@@ -14,18 +14,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from ganbench.records import run_folder
-from ganbench.util import files
+from ganbench.util import allocator, files
 
-# A training step allocates the same tensors again and again. Left alone, glibc hands large ones
-# back to the kernel, which clears every page anew at the next step: a tenth of a step and more.
-# Other systems ignore the variable.
-KEEP_MEMORY = ":".join(
-    (
-        "glibc.malloc.hugetlb=1",
-        f"glibc.malloc.mmap_threshold={2**30}",  # bytes
-        f"glibc.malloc.trim_threshold={2**36}",
-    )
-)
 RUN_MODULE = (
     "import runpy, sys; sys.path[:] = sys.path[not sys.path[0]:]; "
     "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
@@ -115,11 +105,11 @@ class Resources:
     def variables(self) -> dict[str, str]:
         """What a worker finds in its environment beside what is there."""
         threads = str(self.threads)
-        memory = os.environ.get("GLIBC_TUNABLES", KEEP_MEMORY)
+        memory = os.environ.get(allocator.VARIABLE, allocator.KEEP_MEMORY)
         return {
             "OMP_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
-            "GLIBC_TUNABLES": memory,
+            allocator.VARIABLE: memory,
         }
 
 

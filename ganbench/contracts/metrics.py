@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -60,6 +60,23 @@ class Watch:
     points: int  #: evaluations, evenly spread over the budget
 
 
+class MappedGenerator(Protocol):
+    """A trained generator that maps latents to styles, and makes images of these."""
+
+    def pairs(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the styles, (N, L, W) each, of as many pairs of latents, batch by batch.
+
+        Both of a pair have the same label. They are always the same ones, and lie on the trial's
+        device, as images and features of them do.
+        """
+
+    def images(self, styles: Tensor, noise: int = 0) -> Tensor:
+        """Return images (N, C, H, W) in float32, [-1, 1], that the generator makes of styles.
+
+        What noise it adds is the same for the same number, as far as the shapes are.
+        """
+
+
 class Evaluation(Protocol):
     """One trial's samples beside the real data. Features are computed once per extractor.
 
@@ -74,6 +91,7 @@ class Evaluation(Protocol):
     windows: tuple[Window, ...]  #: of the training, with the mean of every term of the losses
     probes: tuple[Probe, ...]  #: what `Metric.watch` asked to be followed, in order of time
     directory: Path | None  #: of the trial, for pictures; None: nowhere
+    generator: MappedGenerator | None  #: None: not at hand, or without a mapping network
     device: torch.device  #: where float64 is computed fastest: the trial's GPU, or the CPU
 
     def features(self, extractor: str) -> Features:
@@ -81,6 +99,12 @@ class Evaluation(Protocol):
 
         Large ones lie in a file that is mapped into memory: work in chunks. Raises Unavailable
         where there are none.
+        """
+
+    def embed(self, extractor: str, images: Tensor) -> Features:
+        """Return the features of images that the metric has made, of which nothing is kept.
+
+        They are uint8 or float32 in [-1, 1], which are not rounded. Raises Unavailable.
         """
 
     def real(self, extractor: str, label: int | None = None) -> Moments:

@@ -14,17 +14,18 @@ from torch import Tensor
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import FeatureExtractor, Features, Unavailable
 from ganbench.contracts.images import LabeledImages, Split
-from ganbench.contracts.metrics import require_classes
+from ganbench.contracts.metrics import MappedGenerator, require_classes
 from ganbench.contracts.moments import Moments
 from ganbench.errors import ContractError
-from ganbench.evaluation import extraction
+from ganbench.evaluation import extraction, statistics_cache
 from ganbench.evaluation.real_data import RealData
 from ganbench.evaluation.shared import Shared, Spoiled
-from ganbench.evaluation.statistics_cache import remembered
 from ganbench.records.windows import Probe, Timings, Window
 from ganbench.registry.registry import Registry
+from ganbench.util import float32
 from ganbench.util.random_streams import stream
 
+Remembered = Callable[[str, Callable[[], dict[str, Tensor]]], dict[str, Tensor]]
 STATISTICS_VERSION = 2  # raise it when the same real images would give other statistics
 
 
@@ -58,14 +59,17 @@ class TrialEvaluation:
         again: Callable[[], tuple[LabeledImages, LabeledImages]] | None = None,
         sampler: Mapping[str, Any] | None = None,
         judge: FeatureExtractor | None = None,
+        generator: MappedGenerator | None = None,
         device: torch.device | str = "cpu",
+        remembered: Remembered = statistics_cache.remembered,
     ) -> None:
         """`split` says what `train` is, where it is not the whole training set.
 
         `again` makes `train` and `fake` another time, the same to the bit.
         `sampler` is what protocols say of how `fake` was drawn: nothing of `plain`. `judge` tells
-        classes in the place of the data set's own. Features are computed on `device`, and metrics
-        are given them on the CPU.
+        classes in the place of the data set's own, and `generator` is what made `fake`. Features
+        are computed on `device`, and metrics are given them on the CPU. `remembered` keeps what
+        real data alone decides.
         """
         self.extracts_on = torch.device(device)
         has_float64 = self.extracts_on.type != "mps"
@@ -78,13 +82,16 @@ class TrialEvaluation:
         self.probes = probes
         self.directory = directory
         self.sampler = sampler
+        self.generator = generator
         self.real_data = RealData(dataset, train, root, split)
         self._judge = judge
         self._registry = registry
         self._root = root
         self._again = again
+        self._remembered = remembered
         self._usage = Usage()
         self._features: dict[str, Features] = {}
+        self._loaded: dict[str, Callable[[Tensor], Features]] = {}
         self._moments: dict[tuple[str, int | None], Moments] = {}
         self._images, self._derived = Shared(), Shared()  # as given, and what follows from them
         self._note_images()
@@ -145,6 +152,16 @@ class TrialEvaluation:
         self._note_extractor(extractor)
         return self._features[extractor]
 
+    def embed(self, extractor: str, images: Tensor) -> Features:
+        """Return features of images that a metric has made."""
+        self._note_extractor(extractor)
+        if extractor not in self._loaded:
+            self._loaded[extractor] = extraction.loaded(
+                self._usable(extractor), self.image, self._root, self.extracts_on
+            )
+        with float32.exact():
+            return self._loaded[extractor](images.to(self.extracts_on))
+
     def real(self, extractor: str, label: int | None = None) -> Moments:
         """Return moments of the training set's features, or of one class's."""
         self._note_extractor(extractor)
@@ -196,7 +213,7 @@ class TrialEvaluation:
         for split in splits:
             self._split(split)
         digests = "|".join(self.real_data.digest(split) for split in splits)
-        return remembered(f"{digests}|{name}|{STATISTICS_VERSION}", compute)
+        return self._remembered(f"{digests}|{name}|{STATISTICS_VERSION}", compute)
 
     def classes(self) -> Tensor:
         """Return the class of each fake, (N,), as the data set's judge sees it."""
@@ -258,12 +275,15 @@ class TrialEvaluation:
     def _batches(
         self, name: str, images: Tensor, chosen: Tensor | None = None
     ) -> Iterator[Features]:
+        return extraction.batches(
+            self._usable(name), self.image, self._root, images, chosen, self.extracts_on
+        )
+
+    def _usable(self, name: str) -> FeatureExtractor:
         extractor = self._extractor(name)
         if why := extractor.unsupported(self.image) or extractor.missing(self._root):
             raise Unavailable(f"feature extractor '{name}': {why}")
-        return extraction.batches(
-            extractor, self.image, self._root, images, chosen, self.extracts_on
-        )
+        return extractor
 
     def _fingerprint(self, name: str) -> str:
         return self._extractor(name).fingerprint()

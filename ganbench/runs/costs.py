@@ -6,13 +6,13 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import ganbench
-from ganbench.records.cells import canonical_json, pace_key
+from ganbench.records.cells import Cell, Reference, canonical_json, pace_key
 from ganbench.records.run_folder import Trial, TrialOutcome
 from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
@@ -25,38 +25,40 @@ FILE = "costs.json"  # in the cache
 MOST_KEPT = 5000
 MOST_DRIFT = 5.0  # between what a trial took and what was expected of it
 TELLING_SECONDS = 5.0  # of a training or of drawing, from which on others like it scale
-# Seconds before any was timed:
-UNKNOWN_START = 1.0  # of a trial in a warm worker
-UNKNOWN_WARM_UP = 1.0  # of training, beyond its images
-UNKNOWN_DRAWING = 2.0  # of pictures and speed, beyond the samples
-UNKNOWN_JUDGING = 1e-4  # by metric and sample: points take less, slow metrics ten times as much
-UNKNOWN_OPENING = 8.0  # of what workers begin from, which is mostly the import of torch
-UNKNOWN_CLOSING = 0.8  # of tables and page, by trial
+# Before any was timed: by the time that a process of this machine takes to begin, most of which is
+# the import of torch.
+UNKNOWN_OPENING = 1.2  # of what workers begin from
+UNKNOWN_START = 0.05  # of a trial in a warm worker
+UNKNOWN_WARM_UP = 0.12  # of training, beyond its images
+UNKNOWN_DRAWING = 0.3  # of pictures and speed, beyond the samples
+UNKNOWN_CLOSING = 0.08  # of tables and page, by trial
+BEGINNING, MOST_BEGINNING = 3.5, 10.0  # seconds that one takes usually, and at most
+UNKNOWN_JUDGING = 1e-4  # seconds by metric and sample, where no stand-ins were judged
 
 
 @dataclass(frozen=True)
 class Cost:
     """Seconds of a trial's parts. None: nothing is known of it."""
 
-    start: float | None  # of the process, the data and whatever else is no other part
+    start: float  # of the process, the data and whatever else is no other part
     training: float | None  # 0 of a reference
     sampling: float | None
     judging: float
-    judging_is_timed: bool = True  # else it is a guess
+    judging_is_timed: bool = True  # of a like trial, or of stand-ins; else it is a guess
 
     @property
     def total(self) -> float | None:
         """Of all parts that are known; None where the training is not."""
         if self.training is None:
             return None
-        start = UNKNOWN_START if self.start is None else self.start
-        return start + self.training + (self.sampling or 0.0) + self.judging
+        return self.start + self.training + (self.sampling or 0.0) + self.judging
 
 
 class _Keys(NamedTuple):
     """What decides the seconds of each part of a trial."""
 
     start: str
+    building: str  # of what metrics ask of real images alone, which is kept
     judging: tuple[str, ...]  # of its own kind, and of the other, which has other metrics in part
     training: str  # of just so many images
     image: str  # of any training at that pace
@@ -67,11 +69,13 @@ class _Keys(NamedTuple):
     def of(cls, trial: Trial) -> _Keys:
         subject = trial.subject
         data = canonical_json(subject.dataset, subject.label)
-        judged = canonical_json([data, subject.num_samples, subject.metrics], subject.label)
+        beside = canonical_json([data, real_share(subject), subject.metrics], subject.label)
+        judged = f"{beside} {subject.num_samples}"
         kinds = sorted(["reference", "trained"], reverse=trial.cell is not None)
         pace = pace_key(trial.cell) if trial.cell else ""
         return cls(
             _key("start", trial, data),
+            _key("building", trial, beside),
             tuple(_key("judging", trial, f"{kind} {judged}") for kind in kinds),
             _key("training", trial, f"{pace} {_images_to_train(trial)}"),
             _key("image", trial, pace),
@@ -90,15 +94,20 @@ class Costs:
     timed: dict[str, float] = field(default_factory=dict)
     estimated: dict[str, float] = field(default_factory=dict)
     drifts: list[float] = field(default_factory=list)  # of trainings, timed over estimated
+    beginning: float = BEGINNING  # seconds that a process takes to begin
     _keys: dict[tuple[str, str, int, bool], _Keys] = field(default_factory=dict, repr=False)
 
     @classmethod
     def kept(cls) -> Costs:
-        """Return what the cache has: nothing where it has no such file, or a damaged one."""
+        """Return what the cache has: nothing where it has no such file, or a damaged one.
+
+        What is in neither is guessed from how long this process has taken of the processor so far.
+        """
         found = files.read_json(_path())
         if not isinstance(found, dict):
-            return cls()
-        return cls(_numbers(found.get("timed")), _numbers(found.get("estimated")))
+            found = {}
+        timed, estimated = (_numbers(found.get(name)) for name in ("timed", "estimated"))
+        return cls(timed, estimated, beginning=min(time.process_time(), MOST_BEGINNING))
 
     def keep(self) -> None:
         """Add this to the cache, for the next run and the next plan; the oldest go beyond a limit.
@@ -124,8 +133,8 @@ class Costs:
     def of(self, trial: Trial) -> Cost:
         """Return what is known of a trial that has not begun."""
         keys, cell = self._keys_of(trial), trial.cell
-        start = self.timed.get(keys.start)
-        judging = next((self.timed[key] for key in keys.judging if key in self.timed), None)
+        start = self.timed.get(keys.start, UNKNOWN_START * self.beginning)
+        judging = self._judging(keys)
         is_timed = judging is not None
         if judging is None:
             judging = UNKNOWN_JUDGING * len(trial.subject.metrics) * trial.subject.num_samples
@@ -143,6 +152,22 @@ class Costs:
             is_timed,
         )
 
+    def building(self, trials: Iterable[Trial]) -> float:
+        """Return the seconds of what these trials' metrics ask of real images alone.
+
+        It is for the first of those that are judged beside the same images; once one was judged
+        on this machine, nothing is left of it.
+        """
+        keys = {self._keys_of(trial).building for trial in trials}
+        return sum(self.estimated.get(key, 0.0) for key in keys - self.timed.keys())
+
+    def is_judging_known(self, trial: Trial) -> bool:
+        """Whether a trial like this was judged here, or all of its judging was estimated."""
+        keys = self._keys_of(trial)
+        if any(key in self.timed for key in keys.judging):
+            return True
+        return keys.building in self.estimated and self._judging(keys) is not None
+
     def was_timed(self, trial: Trial) -> bool:
         """Whether a training like this one was timed here."""
         keys = self._keys_of(trial)
@@ -153,13 +178,20 @@ class Costs:
         keys = self._keys_of(trial)
         self.estimated |= {keys.image: per_image, keys.sample: per_sample}
 
+    def estimate_judging(self, trial: Trial, building: float, each: float) -> None:
+        """Take an estimate, for as long as no trial like this was judged."""
+        keys = self._keys_of(trial)
+        self.estimated |= {keys.building: building, keys.judging[0]: each}
+
     def opening(self, executor: str) -> float:
         """Return the seconds between a run's beginning and that of its first trial."""
-        return self.timed.get(_machine_key("opening", executor), UNKNOWN_OPENING)
+        guess = UNKNOWN_OPENING * self.beginning
+        return self.timed.get(_machine_key("opening", executor), guess)
 
     def closing(self, trials: int) -> float:
         """Return the seconds that the tables and the page of so many trials take."""
-        return self.timed.get(_machine_key("closing"), UNKNOWN_CLOSING) * trials
+        guess = UNKNOWN_CLOSING * self.beginning
+        return self.timed.get(_machine_key("closing"), guess) * trials
 
     def learn_opening(self, executor: str, seconds: float) -> None:
         """Take what passed until the first trial of a run began."""
@@ -180,7 +212,7 @@ class Costs:
         times = 1 if trial.cell is None else trial.cell.times_judged
         train, sample, judge = (seconds.get(name, 0.0) for name in ("train", "sample", "evaluate"))
         self.timed[keys.start] = max(0.0, seconds.get("total", 0.0) - train - sample - judge)
-        self.timed[keys.judging[0]] = judge / times
+        self._learn_judging(keys, judge / times)
         if trial.cell is None or counts is None or not counts.images:
             return
         self.timed[keys.training], self.timed[keys.drawing] = train, sample / times
@@ -193,6 +225,20 @@ class Costs:
             self.drifts.append(min(max(per_image / expected, 1 / MOST_DRIFT), MOST_DRIFT))
         self.timed[keys.image] = per_image
 
+    def _learn_judging(self, keys: _Keys, seconds: float) -> None:
+        """Take what judging took, without the part of it that the next will not take."""
+        each = self.estimated.get(keys.judging[0])
+        if keys.building not in self.timed and each:
+            seconds *= each / (each + self.estimated.get(keys.building, 0.0))
+        self.timed[keys.building], self.timed[keys.judging[0]] = 0.0, seconds
+
+    def _judging(self, keys: _Keys) -> float | None:
+        for known in (self.timed, self.estimated):
+            for key in keys.judging:
+                if key in known:
+                    return known[key]
+        return None
+
     def _training(self, keys: _Keys, images: int) -> float | None:
         if keys.training in self.timed:
             return self.timed[keys.training]
@@ -201,7 +247,7 @@ class Costs:
         if keys.image not in self.estimated:
             return None
         drift = sum(self.drifts) / len(self.drifts) if self.drifts else 1.0
-        return UNKNOWN_WARM_UP + self.estimated[keys.image] * drift * images
+        return UNKNOWN_WARM_UP * self.beginning + self.estimated[keys.image] * drift * images
 
     def _drawing(self, keys: _Keys, samples: int) -> float | None:
         if keys.drawing in self.timed:
@@ -210,7 +256,7 @@ class Costs:
             return self.timed[keys.sample] * samples
         if keys.sample not in self.estimated:
             return None
-        return UNKNOWN_DRAWING + self.estimated[keys.sample] * samples
+        return UNKNOWN_DRAWING * self.beginning + self.estimated[keys.sample] * samples
 
     def _keys_of(self, trial: Trial) -> _Keys:
         of = (trial.subject.id, trial.device, trial.threads, trial.alone)
@@ -267,7 +313,8 @@ class Forecast:
         if len(known) < len(rests):
             return None
         opening = 0.0 if at_work or self._has_ended else max(0.0, self._opens - time.monotonic())
-        return opening + max(sum(known) / self._jobs, *known, 0.0) + self._closing
+        building = self._costs.building(waiting)
+        return opening + building + max(sum(known) / self._jobs, *known, 0.0) + self._closing
 
     def _rest(self, trial: Trial, at_work: AtWork | None, usual: float | None) -> float | None:
         cost, images = self._costs.of(trial), images_of(trial)
@@ -278,6 +325,11 @@ class Forecast:
         elif cost.training is None and usual is not None:
             cost = replace(cost, training=usual * _images_to_train(trial))
         return None if cost.total is None else max(0.0, cost.total - since)
+
+
+def real_share(subject: Cell | Reference) -> float:
+    """Return beside how many of the training images samples are judged."""
+    return 0.5 if isinstance(subject, Reference) and subject.control == "train-half" else 1.0
 
 
 def images_of(trial: Trial) -> int:

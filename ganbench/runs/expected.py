@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ganbench.evaluation import judging_time
+from ganbench.evaluation.judges import choice as judges
 from ganbench.records.cells import Cell, Plan, Reference
 from ganbench.records.run_folder import Trial
 from ganbench.records.run_info import Execution
 from ganbench.registry.registry import Registry
-from ganbench.runs.costs import Cost, Costs
+from ganbench.runs.costs import Cost, Costs, real_share
 from ganbench.runs.neighbours import yielding
 from ganbench.training.time_estimate import Bound, Estimator
+from ganbench.util import files
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Expected:
 class ExpectedRun:
     """What a seed of each cell of a plan is expected to cost, each reference, and what is around.
 
-    `around` are the seconds before the first trial begins and after the last has ended.
+    `around` are the seconds before the first trial begins, of what metrics ask of real images
+    alone, and after the last trial has ended.
     """
 
     cells: list[Expected]
@@ -38,7 +42,7 @@ class ExpectedRun:
         return self.around + max(sum(trials) / jobs, *trials, 0.0)
 
     def guessed(self, seeds: int, jobs: int) -> float:
-        """Return what of that is for judging as nothing was judged on this machine yet."""
+        """Return what of that is for judging which is neither timed nor measured."""
         trials = [one.cost for one in (*self.cells * seeds, *self.references)]
         return sum(cost.judging for cost in trials if not cost.judging_is_timed) / jobs
 
@@ -46,19 +50,25 @@ class ExpectedRun:
 def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRun:
     """Return what a run of a plan costs.
 
-    What was timed on this machine before counts; else some steps are trained here and now, and
-    what they took is kept for the run's own forecast.
+    What was timed on this machine before counts; else some steps are trained and some stand-ins
+    judged here and now, and what they took is kept for the run's own forecast.
     """
     costs = Costs.kept()
     estimator = Estimator(registry, plan.device, execution.threads)
+    trials = [
+        *(_trial(plan, execution, cell=cell) for cell in plan.cells if not cell.incompatible),
+        *(_trial(plan, execution, reference=one) for one in plan.references),
+    ]
     with yielding(execution.threads):  # as a trial's threads do
+        for trial in trials:
+            _learn_judging(trial, registry, costs)
         cells = [_of_cell(cell, plan, execution, costs, estimator) for cell in plan.cells]
     costs.keep()
     references = [
         Expected(costs.of(_trial(plan, execution, reference=one))) for one in plan.references
     ]
-    trials = len(cells) * len(plan.seeds) + len(references)
-    around = costs.opening(execution.executor.name) + costs.closing(trials)
+    count = len(cells) * len(plan.seeds) + len(references)
+    around = costs.opening(execution.executor.name) + costs.building(trials) + costs.closing(count)
     return ExpectedRun(cells, references, around)
 
 
@@ -73,6 +83,26 @@ def _of_cell(
         return Expected(costs.of(trial))
     costs.estimate(trial, estimate.per_image, estimate.per_sample)
     return Expected(costs.of(trial), estimate.bound)
+
+
+def _learn_judging(trial: Trial, registry: Registry, costs: Costs) -> None:
+    """Let stand-ins be judged where it is not known yet what judging such a trial takes."""
+    if costs.is_judging_known(trial):
+        return
+    subject = trial.subject
+    dataset, judge = registry.build_spec(subject.dataset), subject.judge
+    building, each = judging_time.estimate(
+        dataset,
+        [registry.build_spec(spec) for spec in subject.metrics],
+        subject.num_samples,
+        registry,
+        files.data(),
+        trial.device,
+        threads=trial.threads,
+        judge=judges.found(judge, dataset, files.data()) if judge and judge.path else None,
+        real_share=real_share(subject),
+    )
+    costs.estimate_judging(trial, building, each)
 
 
 def _trial(

@@ -13,6 +13,7 @@ from ganbench.contracts.feature_extractors import Unavailable
 from ganbench.contracts.images import LabeledImages
 from ganbench.errors import INTERRUPTIONS, ConfigError, told
 from ganbench.models.drawing import Trained
+from ganbench.models.mapped import Mapped
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import Sampler, of_draw
 from ganbench.models.trained import TrainingResult
@@ -75,6 +76,12 @@ class Samplers:
             return replace(nothing, error=nothing.reason)
         seconds = time.perf_counter() - started
         return Sampled(number, name, LabeledImages(images, labels), seconds, protocol, draw=draw)
+
+    def mapped(self, trained: TrainingResult, drawn: Sampled) -> Mapped | None:
+        """Return the generator for metrics that ask it, of what `plain` drew alone."""
+        if drawn.sampler != PLAIN:
+            return None
+        return Mapped.of(trained.generator, self.sampler, drawn.draw)
 
     def _refuse_more_than_memory(self) -> None:
         """Raise ConfigError for more images than memory takes, before anything is trained."""

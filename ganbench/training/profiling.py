@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity
 
 from ganbench.evaluation import trial_evaluation
 from ganbench.evaluation.evaluate import evaluate
+from ganbench.models.mapped import Mapped
 from ganbench.models.parts import Parts
 from ganbench.models.sampling import make_sampler
 from ganbench.records.cells import Cell
@@ -138,7 +139,13 @@ def judge(
     fake, _ = sampler.draw(trainer.judged_generator, cell.num_samples)
     sampling_seconds = time.perf_counter() - started
     judged = trial_evaluation.TrialEvaluation(
-        parts.dataset, trainer.batches.data, fake, registry, files.data(), device=device
+        parts.dataset,
+        trainer.batches.data,
+        fake,
+        registry,
+        files.data(),
+        generator=Mapped.of(trainer.judged_generator, sampler),
+        device=device,
     )
     evaluated = evaluate(parts.metrics, judged)
     found = {value.column.name: value for value in evaluated.values}

@@ -16,7 +16,9 @@ from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
 from ganbench.records.windows import Timings, Window
 from ganbench.runs.costs import (
+    BEGINNING,
     FILE,
+    MOST_BEGINNING,
     UNKNOWN_CLOSING,
     UNKNOWN_DRAWING,
     UNKNOWN_JUDGING,
@@ -30,6 +32,9 @@ from ganbench.runs.costs import (
     images_of,
 )  # fmt: skip
 
+START, WARM_UP, DRAWING = (
+    share * BEGINNING for share in (UNKNOWN_START, UNKNOWN_WARM_UP, UNKNOWN_DRAWING)
+)
 MATRIX = """\
 matrix: {loss: [bce, lsgan]}
 training: {batch_size: 10, budget: {kimg: 1}}
@@ -126,8 +131,8 @@ def test_short_parts_tell_nothing_of_longer_ones(
     other = replace(trials[1], cell=longer.cells[0])
     assert not costs.was_timed(other)
     cost = costs.of(other)
-    assert cost.training == pytest.approx(UNKNOWN_WARM_UP + 3.0)
-    assert cost.sampling == pytest.approx(UNKNOWN_DRAWING + 5.0)
+    assert cost.training == pytest.approx(WARM_UP + 3.0)
+    assert cost.sampling == pytest.approx(DRAWING + 5.0)
 
 
 def test_samples_that_are_drawn_several_times_take_as_many_times_as_long(
@@ -147,7 +152,7 @@ def test_another_set_up_is_another_cost(trials: list[Trial], changed: dict[str, 
     costs = Costs()
     costs.learn(outcome(trials[1]))
     guess = guess_of_judging(trials[1])
-    assert costs.of(replace(trials[1], **changed)) == Cost(None, None, None, guess, False)
+    assert costs.of(replace(trials[1], **changed)) == Cost(START, None, None, guess, False)
 
 
 @pytest.mark.parametrize(
@@ -174,10 +179,10 @@ def test_estimates_count_until_a_trial_was_timed_and_drift_as_others_do(
     for trial in (bce, lsgan):
         costs.estimate(trial, per_image=0.005, per_sample=0.01)
         assert not costs.was_timed(trial)
-    assert costs.of(bce).training == costs.of(lsgan).training == 5.0 + UNKNOWN_WARM_UP
+    assert costs.of(bce).training == costs.of(lsgan).training == 5.0 + WARM_UP
     costs.learn(outcome(bce))  # twice as long as estimated
     assert costs.was_timed(bce)
-    assert (costs.of(bce).training, costs.of(lsgan).training) == (10.0, 10.0 + UNKNOWN_WARM_UP)
+    assert (costs.of(bce).training, costs.of(lsgan).training) == (10.0, 10.0 + WARM_UP)
 
 
 def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None:
@@ -188,7 +193,69 @@ def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None
     second.keep()
     found = Costs.kept()
     assert found.of(trials[1]).total == 14.0
-    assert found.of(trials[2]).training == 1.0 + UNKNOWN_WARM_UP
+    warm_up = UNKNOWN_WARM_UP * found.beginning
+    assert found.of(trials[2]).training == pytest.approx(1.0 + warm_up)
+
+
+def test_guesses_follow_how_long_this_process_took_to_begin(
+    monkeypatch: pytest.MonkeyPatch, trials: list[Trial]
+) -> None:
+    for took, counted in ((2.0, 2.0), (500.0, MOST_BEGINNING)):
+        monkeypatch.setattr("time.process_time", lambda took=took: took)
+        found = Costs.kept()
+        assert found.beginning == counted
+        assert found.opening("local") == pytest.approx(UNKNOWN_OPENING * counted)
+        assert found.closing(3) == pytest.approx(UNKNOWN_CLOSING * counted * 3)
+        assert found.of(trials[1]).start == pytest.approx(UNKNOWN_START * counted)
+
+
+def test_what_real_images_decide_is_built_once_and_never_again(
+    trials: list[Trial], planned: Callable[..., Plan]
+) -> None:
+    _, bce, lsgan = trials
+    fewer = replace(bce, cell=planned(OPEN + MATRIX.replace("100}", "50}")).cells[0])
+    costs = Costs()
+    assert costs.building(trials) == 0.0
+    assert not costs.is_judging_known(bce)
+    costs.estimate_judging(bce, building=30.0, each=10.0)
+    assert costs.is_judging_known(bce)
+    assert costs.is_judging_known(lsgan)
+    assert not costs.is_judging_known(fewer)
+    assert costs.building(trials) == costs.building([fewer]) == 30.0  # whatever is judged by it
+    assert costs.of(lsgan).judging == 10.0
+    assert costs.of(lsgan).judging_is_timed
+    costs.learn(outcome(bce, seconds={"train": 10.0, "evaluate": 60.0, "total": 71.0}))
+    assert costs.building(trials) == costs.building([fewer]) == 0.0
+    assert costs.of(lsgan).judging == 15.0  # of 60 s those that the next one takes, too
+    costs.learn(outcome(lsgan, seconds={"train": 10.0, "evaluate": 12.0, "total": 23.0}))
+    assert costs.of(bce).judging == 12.0
+
+
+def test_half_of_the_real_images_is_built_by_itself(planned: Callable[..., Plan]) -> None:
+    plan = planned(OPEN + MATRIX.replace("100}", "100, controls: [test, train-half]}"))
+    test, half = (
+        Trial(None, one, seed=0, device="cpu", threads=1, alone=True, plugins=())
+        for one in plan.references
+    )
+    costs = Costs()
+    costs.estimate_judging(test, building=30.0, each=10.0)
+    assert not costs.is_judging_known(half)
+    costs.estimate_judging(half, building=15.0, each=9.0)
+    assert costs.building([test, half, half]) == 45.0
+    assert costs.of(test).judging == 10.0
+
+
+def test_forecast_waits_for_what_is_built_until_a_trial_was_judged(trials: list[Trial]) -> None:
+    reference, bce, _ = trials
+    costs = Costs()
+    costs.learn(outcome(bce))
+    known = forecast_of(1, replace(costs, timed=dict(costs.timed))).left([bce], {})
+    costs.timed = {k: v for k, v in costs.timed.items() if not k.startswith("building")}
+    costs.estimate_judging(reference, building=7.0, each=2.0)
+    forecast = forecast_of(1, costs)
+    assert forecast.left([bce], {}) == pytest.approx(known + 7.0)
+    forecast.ended(outcome(reference, seconds={"evaluate": 9.0, "total": 10.0}))
+    assert forecast.left([bce], {}) == pytest.approx(known)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"timed": {"a": "x", "b": -1}}', '{"timed": 3}'])
@@ -248,7 +315,7 @@ def test_forecast_of_trials_side_by_side_ends_with_the_longest(trials: list[Tria
     costs.estimate(bce, 0.001, 0.0)
     costs.estimate(lsgan, 0.1, 0.0)
     both = [bce, lsgan]
-    around = UNKNOWN_START + UNKNOWN_WARM_UP + UNKNOWN_DRAWING + guess_of_judging(bce)
+    around = START + WARM_UP + DRAWING + guess_of_judging(bce)
     short, long = around + 1.0, around + 100.0
     assert forecast_of(1, costs).left(both, {}) == pytest.approx(short + long)
     assert forecast_of(2, costs).left(both, {}) == pytest.approx(long)
@@ -267,10 +334,10 @@ def test_a_run_opens_before_its_first_trial_and_closes_after_its_last(trials: li
     reference = trials[0]
     costs = Costs()
     costs.learn(outcome(reference))
-    closing = 4 * UNKNOWN_CLOSING
+    closing = 4 * UNKNOWN_CLOSING * BEGINNING
     forecast = Forecast(Execution(), 4, costs)
     left = forecast.left([reference], {})
-    assert left == pytest.approx(UNKNOWN_OPENING + 3.0 + closing, abs=0.5)
+    assert left == pytest.approx(UNKNOWN_OPENING * BEGINNING + 3.0 + closing, abs=0.5)
     assert Forecast(Execution(), 4, costs, opened=True).left([reference], {}) == 3.0 + closing
     forecast.ended(outcome(reference))
     assert forecast.left([reference], {}) == 3.0 + closing
@@ -278,5 +345,8 @@ def test_a_run_opens_before_its_first_trial_and_closes_after_its_last(trials: li
     costs.learn_closing(10, 30.0)
     costs.keep()
     found = Costs.kept()
-    assert (found.opening("local"), found.opening("inline")) == (20.0, UNKNOWN_OPENING)
+    assert (found.opening("local"), found.opening("inline")) == (
+        20.0,
+        UNKNOWN_OPENING * found.beginning,
+    )
     assert found.closing(4) == 12.0

@@ -13,7 +13,6 @@ from helpers import tiny
 
 from ganbench import Executor, Resources, TrialRef
 from ganbench.config import benchmark_file, plan
-from ganbench.contracts.executors import KEEP_MEMORY
 from ganbench.errors import RunError
 from ganbench.records import run_folder
 from ganbench.records.results import TrainingCounts
@@ -21,6 +20,7 @@ from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import beginning, dealing, runner
 from ganbench.util import machine
+from ganbench.util.allocator import KEEP_MEMORY
 
 
 def started(tmp_path: Path, plugins: Registry, text: str = tiny.INLINE, **order: Any) -> Run:

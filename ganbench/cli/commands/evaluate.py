@@ -13,6 +13,7 @@ from ganbench.cli import completion, exit_codes, options
 from ganbench.cli.running import check_columns, finish
 from ganbench.errors import ConfigError
 from ganbench.records.run_folder import RUN
+from ganbench.util import allocator
 from ganbench.util.messages import counted
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def command(
     ganbench evaluate results/mnist/bce --metrics kid@pixels
     ganbench evaluate results/mnist --metrics density-coverage,kid
     """  # noqa: D205
+    allocator.keep_memory()
     how = {"judge": judge, "allow_other_versions": allow_other_versions}
     if (samples / RUN).is_file():
         own = {"--data": data, "--stats": stats, "--name": name, "-n": count, "-o": settings}

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 from ganbench.cli import model_options, options, shipped_files
 from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.errors import ConfigError
+from ganbench.util import allocator
 
 MINUTES = 10.0
 OF_COPIES = {"copied", "out", "force", "as_json", "quiet"}  # options beside --from
@@ -70,6 +71,7 @@ def command(
     ganbench new ~/scans -o "range=[0, 4095]"
     ganbench new --from cgan_mnist --out mine.yaml
     """  # noqa: D205
+    allocator.keep_memory()
     if copied is not None:
         _refuse_others(ctx)
         return shipped_files.copy(copied, out, force=force, as_json=as_json)

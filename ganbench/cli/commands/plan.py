@@ -12,6 +12,7 @@ import click
 from ganbench.cli import options, plan_view
 from ganbench.cli.garbage import look_seldom_for_garbage
 from ganbench.cli.output import print_json, tell
+from ganbench.util import allocator
 
 if TYPE_CHECKING:
     from ganbench.config.yaml_document import Document
@@ -49,6 +50,7 @@ def command(
     bound (≤), and where even a step of two images would, of a part of it (≥).
     """
     look_seldom_for_garbage()
+    allocator.keep_memory()
     began = time.monotonic()
     from ganbench.runs import beginning
     from ganbench.runs.benchmark import ordered, prepare

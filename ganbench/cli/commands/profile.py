@@ -11,6 +11,7 @@ import click
 
 from ganbench.cli import options, streams
 from ganbench.cli.output import print_json, tell
+from ganbench.util import allocator
 
 if TYPE_CHECKING:
     from ganbench.records.cells import Cell
@@ -52,6 +53,7 @@ def command(
     What runs inside a part counts for the inner part alone: a loss that asks D is charged for its
     own arithmetic, and D for its forward. Leave the machine alone meanwhile.
     """  # noqa: D205
+    allocator.keep_memory()
     from ganbench.runs.benchmark import prepare
 
     loaded = prepare(arguments, tell)

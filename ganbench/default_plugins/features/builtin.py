@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganbench import DataError, FeatureExtractor, Features, ImageSpec, hookimpl
 from ganbench.default_plugins.features.mnist_cnn import MnistCNN
+from ganbench.default_plugins.features.weights import as_bytes
 
 SHA256 = "bacd3dc2315c80207d77198febfa1ff63124743f25f11e829cb91b9426c79a77"
 
@@ -49,7 +50,7 @@ class MnistCNNv1(FeatureExtractor):
 
         @torch.inference_mode()
         def features(images: Tensor) -> Features:
-            embedding, logits = net(images.float() / 255)
+            embedding, logits = net(as_bytes(images).float() / 255)
             return Features(embedding, logits.softmax(1))
 
         return features

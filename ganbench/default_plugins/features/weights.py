@@ -174,6 +174,15 @@ DINOV2_L14 = _dinov2(
 )
 
 
+VGG16 = Weights(  # of ImageNet, for `lpips`
+    "lpips",
+    ("vgg16-397923af.pth",),
+    553_433_881,
+    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    ("https://download.pytorch.org/models/vgg16-397923af.pth",),
+)
+
+
 def downloads() -> Path:
     """Return where torch, and so torch-fidelity and pytorch-fid, keep what they download."""
     return Path(torch.hub.get_dir()) / "checkpoints"
@@ -184,6 +193,14 @@ def no_picture(image: ImageSpec, least: int = 2) -> str | None:
     if image.channels in (1, 3) and image.resolution >= least:
         return None
     return f"it sees grey and colour pictures of {least}×{least} and more, and these are {image}"
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Return images as they are where they are bytes, and fractions from -1 to 1 as 0 to 255.
+
+    Those are not rounded, so that a small step of the generator's is seen, too.
+    """
+    return images if images.dtype == torch.uint8 else images * 127.5 + 127.5
 
 
 def in_colour(images: Tensor) -> Tensor:
@@ -227,6 +244,7 @@ def frozen(
 
     @torch.inference_mode()
     def extract(images: Tensor) -> Features:
+        images = as_bytes(images)
         parts = images.split(at_once) if images.device.type == "cpu" else (images,)
         embeddings, probabilities = zip(*map(features, parts), strict=True)
         known = None if probabilities[0] is None else torch.cat(probabilities)

@@ -12,6 +12,7 @@ from ganbench.cli.commands.datasets import bars, chosen
 from ganbench.cli.output import print_json
 from ganbench.cli.places import check_writable
 from ganbench.errors import ConfigError, DataError
+from ganbench.util import allocator
 
 if TYPE_CHECKING:
     from ganbench.evaluation.judges.judge import Judge
@@ -53,6 +54,7 @@ def command(
     ganbench judge train ~/bricks
     ganbench judge train ~/faces/labels.csv -o pattern={id}.jpg -o resolution=64
     """  # noqa: D205
+    allocator.keep_memory()
     from ganbench.evaluation.judges import judge as folders
     from ganbench.evaluation.judges import training
     from ganbench.evaluation.loading import load

@@ -1,0 +1,222 @@
+"""How long judging will take on this machine, measured on the spot."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from ganbench.contracts.datasets import Dataset
+from ganbench.contracts.feature_extractors import FeatureExtractor
+from ganbench.contracts.images import (
+    DatasetStatus,
+    ImageSpec,
+    LabeledImages,
+    Mixture,
+    Split,
+    quantise,
+)
+from ganbench.contracts.metrics import Metric
+from ganbench.errors import INTERRUPTIONS
+from ganbench.evaluation.trial_evaluation import TrialEvaluation
+from ganbench.models.label_source import stand_ins
+from ganbench.registry.registry import Registry
+from ganbench.util.process_settings import put_back
+from ganbench.util.random_streams import accelerators, stream, undisturbed
+
+MOST_SECONDS = 4.0  # of the largest part that is judged
+PARTS = 4  # each part has so many times as many images as the one before
+FEWEST = 16  # images, real ones or samples
+UNKNOWN_REAL = 50_000  # images, where their number is not known before they are loaded
+TEST_SHARE = 1 / 6  # of as many images for training
+TELLING_SECONDS = 0.1  # of a part, from which on it tells a power
+COARSE = 4  # pixels of a stand-in's side, between which it is smooth, as photographs are
+
+
+class Judging(NamedTuple):
+    """Seconds of judging one set of samples."""
+
+    building: float  # of what real images alone decide, once on a machine
+    each: float  # of the rest
+
+
+class _Timed(NamedTuple):
+    """What the metrics took that judged a share of all images, by their place."""
+
+    share: float
+    building: list[float]
+    each: list[float]
+
+
+def estimate(
+    dataset: Dataset,
+    metrics: Sequence[Metric],
+    num_samples: int,
+    registry: Registry,
+    root: Path,
+    device: str = "cpu",
+    *,
+    threads: int | None = None,
+    judge: FeatureExtractor | None = None,
+    real_share: float = 1.0,
+) -> Judging:
+    """Judge stand-ins, in parts that grow until one takes seconds, and return what all would take.
+
+    Nothing is loaded but the weights of feature extractors, and nothing is kept. `threads` are
+    those that a trial has, `judge` is one in the place of the data set's own, and `real_share` says
+    beside how many of the training images samples are judged. What has no value for stand-ins is
+    left out, as are a training's own times.
+    """
+    real = round((_num_real(dataset, root) or UNKNOWN_REAL) * real_share)
+    part_of = partial(_timed, metrics, registry=registry, root=root, device=device, judge=judge)
+    parts: list[_Timed] = []
+    for share in _shares(max(num_samples, real)):
+        fewer = _Fewer(dataset, _fewer(real, share))
+        fake = _stand_ins(fewer.image_spec(), _fewer(num_samples, share), "samples")
+        with put_back():
+            torch.set_num_threads(threads or torch.get_num_threads())
+            parts.append(part_of(share, fewer, fake))
+        took = sum(parts[-1].building) + sum(parts[-1].each)
+        if took > MOST_SECONDS or (len(parts) > 1 and PARTS * took > MOST_SECONDS):
+            break
+    return Judging(
+        sum(_whole([(p.share, p.building[i]) for p in parts], 1) for i in range(len(metrics))),
+        sum(_whole([(p.share, p.each[i]) for p in parts], 2) for i in range(len(metrics))),
+    )
+
+
+def _num_real(dataset: Dataset, root: Path) -> int | None:
+    return dataset.num_images() or dataset.status(root).images
+
+
+def _fewer(count: int, share: float) -> int:
+    return min(count, max(FEWEST, math.ceil(count * share)))
+
+
+def _shares(count: int) -> list[float]:
+    """Return what share of all images each part has, ascending; the last is 1."""
+    share = 1.0
+    found = [share]
+    while share * count > PARTS * FEWEST:
+        share /= PARTS
+        found.insert(0, share)
+    return found
+
+
+def _whole(parts: Sequence[tuple[float, float]], most: float) -> float:
+    """Return the seconds of the whole from the shares and seconds of its parts, ascending.
+
+    What grows more slowly than the images is taken for a beginning and so much for each image; what
+    grows faster, as of neighbours, for a power of their number, up to `most`.
+    """
+    share, seconds = parts[-1]
+    before_share, before = parts[-2] if len(parts) > 1 else (0.0, 0.0)
+    if seconds * before_share <= before * share:
+        per_share = max(0.0, seconds - before) / (share - before_share)
+        return seconds + per_share * (1 - share)
+    power = 1.0
+    if before and seconds >= TELLING_SECONDS:
+        power = min(most, math.log(seconds / before, share / before_share))
+    return float(seconds / share**power)
+
+
+def _timed(
+    metrics: Sequence[Metric],
+    share: float,
+    dataset: _Fewer,
+    fake: LabeledImages,
+    **given: Any,
+) -> _Timed:
+    """Judge samples twice: the second time with what was built of the real images."""
+    built: dict[str, dict[str, Tensor]] = {}
+
+    def remembered(key: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        if key not in built:
+            built[key] = dict(compute())
+        return built[key]
+
+    train = dataset.load("train", given["root"])
+    took = []
+    for _ in range(2):
+        evaluation = _ShareOf(dataset, train, fake, remembered=remembered, **given)
+        evaluation.share = share
+        took.append([_seconds(metric, evaluation) for metric in metrics])
+    first, second = took
+    return _Timed(share, [max(0.0, a - b) for a, b in zip(first, second, strict=True)], second)
+
+
+def _seconds(metric: Metric, evaluation: TrialEvaluation) -> float:
+    """Return what a metric takes, also where it raises: the run itself will tell of that."""
+    devices = accelerators(evaluation.extracts_on)
+    started = time.perf_counter()
+    with undisturbed(devices), put_back():
+        try:
+            metric.compute(copy.copy(evaluation))
+        except INTERRUPTIONS:
+            raise
+        except Exception:
+            pass
+    return time.perf_counter() - started
+
+
+class _ShareOf(TrialEvaluation):
+    """What metrics see of a share of all images."""
+
+    share = 1.0
+
+    def reals(self, split: Split = "train", count: int | None = None) -> LabeledImages:
+        """Return as small a share of real images as of samples, where more are asked for."""
+        if count is not None and count > len(self.fake):
+            count = max(len(self.fake), round(count * self.share))
+        return super().reals(split, count)
+
+
+@dataclass(frozen=True)
+class _Fewer(Dataset):
+    """Stand-ins for some of a data set's images."""
+
+    whole: Dataset
+    count: int  # of training images
+
+    def __post_init__(self) -> None:
+        """Take over what metrics ask of a data set."""
+        for name in ("name", "splits", "features", "judge"):
+            object.__setattr__(self, name, getattr(self.whole, name))
+
+    def image_spec(self) -> ImageSpec:
+        return self.whole.image_spec()
+
+    def load(self, split: Split, root: Path) -> LabeledImages:
+        count = self.count if split == "train" else max(2, round(self.count * TEST_SHARE))
+        return _stand_ins(self.image_spec(), count, split)
+
+    def status(self, root: Path) -> DatasetStatus:
+        return self.whole.status(root)
+
+    def class_names(self) -> tuple[str, ...]:
+        return self.whole.class_names()
+
+    def protocol(self) -> dict[str, Any]:
+        return self.whole.protocol()
+
+    def mixture(self) -> Mixture | None:
+        return self.whole.mixture()
+
+
+def _stand_ins(image: ImageSpec, count: int, name: str) -> LabeledImages:
+    """Return smooth noise, as neighbours in white noise are all equally far, or points."""
+    side = min(COARSE, image.resolution)
+    values = torch.randn(count, image.channels, side, side, generator=stream(0, name))
+    if image.resolution > 1:
+        values = interpolate(values, image.resolution, mode="bilinear")
+        values = quantise(values)
+    return LabeledImages(values, stand_ins(image, count))
