@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ganbench.contracts.metrics import (
         Claim as Claim,
         Evaluation as Evaluation,
+        MappedGenerator as MappedGenerator,
         Metric as Metric,
         OfClasses as OfClasses,
         Watch as Watch,
@@ -179,7 +180,7 @@ _HOMES = {
     "contracts.executors": "Resources TrialRef module_command",
     "contracts.feature_extractors": "Features Unavailable",
     "contracts.losses": "InputGradients Owned Recipe Shapes Terms norm_per_sample",
-    "contracts.metrics": "Claim Evaluation OfClasses Watch require_classes",
+    "contracts.metrics": "Claim Evaluation MappedGenerator OfClasses Watch require_classes",
     "contracts.moments": "Moments MomentSums",
     "contracts.penalties": "clip_weights gradient_penalty interpolated perturbed",
     "contracts.reporters": "markdown_cell spreadsheet_cell",

@@ -22,16 +22,17 @@ from ganbench.util import files, machine
 logger = logging.getLogger(__name__)
 
 FILE = "costs.json"  # in the cache
+IN_THIS_PROCESS = "inline"  # the executor that opens none
 MOST_KEPT = 5000
 MOST_DRIFT = 5.0  # between what a trial took and what was expected of it
 TELLING_SECONDS = 5.0  # of a training or of drawing, from which on others like it scale
 # Before any was timed: by the time that a process of this machine takes to begin, most of which is
 # the import of torch.
-UNKNOWN_OPENING = 1.2  # of what workers begin from
+UNKNOWN_OPENING = 1.3  # of what workers begin from
 UNKNOWN_START = 0.05  # of a trial in a warm worker
 UNKNOWN_WARM_UP = 0.12  # of training, beyond its images
-UNKNOWN_DRAWING = 0.3  # of pictures and speed, beyond the samples
-UNKNOWN_CLOSING = 0.08  # of tables and page, by trial
+UNKNOWN_DRAWING = 0.35  # of pictures and speed, beyond the samples
+UNKNOWN_CLOSING = 0.12  # of tables and page, by trial
 BEGINNING, MOST_BEGINNING = 3.5, 10.0  # seconds that one takes usually, and at most
 UNKNOWN_JUDGING = 1e-4  # seconds by metric and sample, where no stand-ins were judged
 
@@ -185,7 +186,7 @@ class Costs:
 
     def opening(self, executor: str) -> float:
         """Return the seconds between a run's beginning and that of its first trial."""
-        guess = UNKNOWN_OPENING * self.beginning
+        guess = 0.0 if executor == IN_THIS_PROCESS else UNKNOWN_OPENING * self.beginning
         return self.timed.get(_machine_key("opening", executor), guess)
 
     def closing(self, trials: int) -> float:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ganbench.evaluation import judging_time
 from ganbench.evaluation.judges import choice as judges
+from ganbench.evaluation.watches import FEW_SAMPLES, Watched, cheap
+from ganbench.models.parts import Parts
+from ganbench.models.sampling import calibration_samples
 from ganbench.records.cells import Cell, Plan, Reference
 from ganbench.records.run_folder import Trial
 from ganbench.records.run_info import Execution
@@ -82,7 +85,25 @@ def _of_cell(
     if estimate is None:
         return Expected(costs.of(trial))
     costs.estimate(trial, estimate.per_image, estimate.per_sample)
-    return Expected(costs.of(trial), estimate.bound)
+    cost = costs.of(trial)
+    judging = cost.judging / cell.times_judged
+    looks = _of_looks(cell, estimator.registry, estimate.per_sample, judging)
+    return Expected(replace(cost, training=(cost.training or 0.0) + looks), estimate.bound)
+
+
+def _of_looks(cell: Cell, registry: Registry, per_sample: float, judging: float) -> float:
+    """Return the seconds of what is drawn and judged while a cell trains."""
+    parts = Parts.of(cell, registry)
+    watched, few = Watched.of(parts.metrics), min(cell.num_samples, FEW_SAMPLES)
+    seconds = 0.0
+    for points, count, metrics in (
+        (watched.points, watched.num_samples, watched.metrics),
+        (len(cell.followed.probes), few, cheap(parts.metrics, registry)),
+    ):
+        drawing = per_sample * (calibration_samples(parts.image) + count)
+        share = len(metrics) / len(parts.metrics) * count / cell.num_samples
+        seconds += points * (drawing + share * judging)
+    return seconds
 
 
 def _learn_judging(trial: Trial, registry: Registry, costs: Costs) -> None:

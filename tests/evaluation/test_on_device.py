@@ -16,6 +16,7 @@ from ganbench.default_plugins.features.weights import as_pil_resizes
 from ganbench.default_plugins.metrics.frechet import FID
 from ganbench.default_plugins.metrics.kernel import KID
 from ganbench.default_plugins.metrics.manifold import DensityCoverage, PrecisionRecall
+from ganbench.default_plugins.metrics.path_length import PerceptualPathLength
 from ganbench.evaluation import extraction
 from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
@@ -211,3 +212,33 @@ def test_every_extractor_works_in_full_float32():
         features(Noting(), DIGITS, digits(4, 0).images)
         assert torch.get_float32_matmul_precision() == "high"
     assert SEEN == [("highest", False)]
+
+
+class Styles:
+    """A mapped generator whose styles and images lie on a device."""
+
+    def __init__(self, device):
+        source = torch.Generator().manual_seed(0)
+        self.styles = torch.randn(2, 96, 1, 4, generator=source).to(device)
+        self.matrix = torch.randn(4, 28 * 28, generator=source).to(device) / 10
+
+    def pairs(self, count):
+        begins, ends = self.styles[:, :count]
+        return zip(begins.split(16), ends.split(16), strict=True)
+
+    def images(self, styles, noise=0):
+        return (styles[:, 0] @ self.matrix).tanh().view(-1, 1, 28, 28)
+
+
+def test_path_lengths_stay_on_the_device_until_the_last(plugins, tmp_path, gpu):
+    metric = PerceptualPathLength(features="random-conv", num_samples=96, epsilon=0.05)
+    found = []
+    for where in (torch.device("cpu"), fake_gpu.device()):
+        gpu.to_host.clear()
+        seen = TrialEvaluation(
+            Digits(), digits(8, 7), digits(8, 1), plugins, tmp_path,
+            generator=Styles(where), device=where,
+        )  # fmt: skip
+        found += metric.compute(seen).values()
+    assert gpu.to_host.total() < 96 // 16
+    assert found[0] == pytest.approx(found[1], rel=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -253,3 +254,22 @@ def test_orders_of_a_command_and_of_a_file_are_the_same(
         found.append(beginning.execution(order, prepared.plan, plugins))
     assert found[0] == found[1]
     assert (found[0].jobs, found[0].threads) == (2, 1)
+
+
+def test_what_is_measured_on_the_way_is_expected_too(
+    planned: Any, plugins: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten evaluations of 2,000 samples, each after a calibration, at a millisecond a sample."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(expected.judging_time, "estimate", lambda *_, **__: (0.0, 30.0))
+    estimated = SimpleNamespace(per_image=1e-3, per_sample=1e-3, bound=None)
+    monkeypatch.setattr(expected.Estimator, "estimate", lambda self, cell: estimated)
+    time_to = "{name: time-to, targets: {fid@pixels: 1}, num_samples: 2000, points: 10}"
+    training = []
+    for metrics in ("fid@pixels", f"fid@pixels, {time_to}"):
+        text = QUIET.replace("200, metrics: [mode-coverage, fid]", f"4000, metrics: [{metrics}]")
+        assert metrics in text
+        cell, _ = expected.expected(planned(text), plugins, Recorded(jobs=1)).cells
+        training.append(cell.cost.training)
+    looks = 10 * (7.120 + 30.0 / 2 / 2)  # one of two metrics, of half of the samples
+    assert training[1] - training[0] == pytest.approx(looks, abs=0.5)  # of a clock of this process

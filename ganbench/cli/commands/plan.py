@@ -45,9 +45,10 @@ def command(
 ) -> int:
     """Show every cell of FILE with resolved settings, parameter counts and a time estimate.
 
-    Nothing is trained. Times are those of like trials on this machine before; without any, a few
-    steps of each cell are timed; where whole batches would take long, of small ones, which gives a
-    bound (≤), and where even a step of two images would, of a part of it (≥).
+    Nothing is trained. Times are those of like trials on this machine before; without any,
+    stand-ins are judged and a few steps of each cell are timed; where whole batches would take
+    long, of small ones, which gives a bound (≤), and where even a step of two images would, of a
+    part of it (≥).
     """
     look_seldom_for_garbage()
     allocator.keep_memory()
