@@ -31,8 +31,9 @@ TELLING_SECONDS = 5.0  # of a training or of drawing, from which on others like 
 UNKNOWN_OPENING = 1.3  # of what workers begin from
 UNKNOWN_START = 0.05  # of a trial in a warm worker
 UNKNOWN_WARM_UP = 0.12  # of training, beyond its images
-UNKNOWN_DRAWING = 0.35  # of pictures and speed, beyond the samples
+UNKNOWN_DRAWING = 0.25  # of pictures and speed, beyond the samples
 UNKNOWN_CLOSING = 0.12  # of tables and page, by trial
+BESIDE_OTHERS = 1.6  # times as long, where trials run side by side
 BEGINNING, MOST_BEGINNING = 3.5, 10.0  # seconds that one takes usually, and at most
 UNKNOWN_JUDGING = 1e-4  # seconds by metric and sample, where no stand-ins were judged
 
@@ -134,7 +135,7 @@ class Costs:
     def of(self, trial: Trial) -> Cost:
         """Return what is known of a trial that has not begun."""
         keys, cell = self._keys_of(trial), trial.cell
-        start = self.timed.get(keys.start, UNKNOWN_START * self.beginning)
+        start = self.timed.get(keys.start, UNKNOWN_START * self._unit(trial))
         judging = self._judging(keys)
         is_timed = judging is not None
         if judging is None:
@@ -144,10 +145,10 @@ class Costs:
         if cell.incompatible:
             return Cost(0.0, 0.0, 0.0, 0.0)
         times = cell.times_judged
-        drawing = self._drawing(keys, cell.num_samples)
+        drawing = self._drawing(keys, cell.num_samples, self._unit(trial))
         return Cost(
             start,
-            self._training(keys, _images_to_train(trial)),
+            self._training(keys, _images_to_train(trial), self._unit(trial)),
             None if drawing is None else drawing * times,
             judging * times,
             is_timed,
@@ -240,7 +241,7 @@ class Costs:
                     return known[key]
         return None
 
-    def _training(self, keys: _Keys, images: int) -> float | None:
+    def _training(self, keys: _Keys, images: int, unit: float) -> float | None:
         if keys.training in self.timed:
             return self.timed[keys.training]
         if keys.image in self.timed:
@@ -248,16 +249,20 @@ class Costs:
         if keys.image not in self.estimated:
             return None
         drift = sum(self.drifts) / len(self.drifts) if self.drifts else 1.0
-        return UNKNOWN_WARM_UP * self.beginning + self.estimated[keys.image] * drift * images
+        return UNKNOWN_WARM_UP * unit + self.estimated[keys.image] * drift * images
 
-    def _drawing(self, keys: _Keys, samples: int) -> float | None:
+    def _drawing(self, keys: _Keys, samples: int, unit: float) -> float | None:
         if keys.drawing in self.timed:
             return self.timed[keys.drawing]
         if keys.sample in self.timed:
             return self.timed[keys.sample] * samples
         if keys.sample not in self.estimated:
             return None
-        return UNKNOWN_DRAWING * self.beginning + self.estimated[keys.sample] * samples
+        return UNKNOWN_DRAWING * unit + self.estimated[keys.sample] * samples
+
+    def _unit(self, trial: Trial) -> float:
+        """Return what guesses of a trial are counted in."""
+        return self.beginning if trial.alone else BESIDE_OTHERS * self.beginning
 
     def _keys_of(self, trial: Trial) -> _Keys:
         of = (trial.subject.id, trial.device, trial.threads, trial.alone)

@@ -17,6 +17,7 @@ from ganbench.records.status import Status
 from ganbench.records.windows import Timings, Window
 from ganbench.runs.costs import (
     BEGINNING,
+    BESIDE_OTHERS,
     FILE,
     MOST_BEGINNING,
     UNKNOWN_CLOSING,
@@ -152,7 +153,8 @@ def test_another_set_up_is_another_cost(trials: list[Trial], changed: dict[str, 
     costs = Costs()
     costs.learn(outcome(trials[1]))
     guess = guess_of_judging(trials[1])
-    assert costs.of(replace(trials[1], **changed)) == Cost(START, None, None, guess, False)
+    start = START if changed.get("alone", True) else BESIDE_OTHERS * START
+    assert costs.of(replace(trials[1], **changed)) == Cost(start, None, None, guess, False)
 
 
 @pytest.mark.parametrize(
