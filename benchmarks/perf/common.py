@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import ganbench
-from ganbench.contracts.executors import KEEP_MEMORY
 from ganbench.records.run_info import GitState
 from ganbench.runs import provenance
 from ganbench.util import files, machine
+from ganbench.util.allocator import KEEP_MEMORY, VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 
 def keep_memory() -> None:
     """Begin this script anew with the allocator that the workers of a run have."""
-    if os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY) != KEEP_MEMORY:
+    if os.environ.setdefault(VARIABLE, KEEP_MEMORY) != KEEP_MEMORY:
         raise SystemExit("GLIBC_TUNABLES is set; unset it, so that all are measured alike")
     if os.environ.setdefault("GANBENCH_PERF", "begun") != "begun anew":
         os.environ["GANBENCH_PERF"] = "begun anew"

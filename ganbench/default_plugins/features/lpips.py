@@ -12,7 +12,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import vgg16
 
 from ganbench import FeatureExtractor, Features, ImageSpec, Unavailable, hookimpl
 from ganbench.default_plugins.features.weights import (
@@ -94,6 +93,8 @@ class Levels(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from torchvision.models import vgg16  # here, as listing plugins takes no torchvision
+
         layers = vgg16(weights=None, init_weights=False).features
         for layer in layers:
             if isinstance(layer, nn.ReLU):

@@ -326,13 +326,19 @@ class Doubling(nn.Module):
 def test_frozen_network_works_in_parts():
     net = Doubling()
     extract = frozen(net, lambda x: Features(net(x), net(x)), at_once=4)
-    found = extract(torch.arange(10.0).view(10, 1))
+    found = extract(torch.arange(10, dtype=torch.uint8).view(10, 1))
     assert net.seen == [4, 4, 4, 4, 2, 2]
     assert torch.equal(found.embedding, 2 * torch.arange(10.0).view(10, 1))
     assert torch.equal(found.probabilities, found.embedding)
     assert found.embedding.is_inference()
     assert not net.training
     assert not net.factor.requires_grad
+
+
+def test_frozen_network_sees_fractions_as_bytes_that_are_not_rounded():
+    net = Doubling()
+    found = frozen(net, lambda x: Features(net(x)))(torch.tensor([[-1.0], [0.0], [0.5], [1.0]]))
+    assert found.embedding.flatten().tolist() == [0.0, 255.0, 382.5, 510.0]
 
 
 @pytest.mark.parametrize(
