@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ganbench.models.networks import ConditionalGenerator
-from ganbench.models.sampling import Sampler, at_once, draw_latents, evaluating, of_draw
-from ganbench.util.random_streams import accelerators, seed_all, undisturbed
+from ganbench.models.sampling import Sampler, at_once, draw_latents, evaluating, of_draw, seeded
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,9 @@ class Mapped:
     @torch.no_grad()
     def images(self, styles: Tensor, noise: int = 0) -> Tensor:
         """Return what the generator makes of styles, with the noise of this number."""
-        with undisturbed(accelerators(self.sampler.device)), evaluating(self.generator):
-            seed_all(self.sampler.seed, f"path noise {noise}")
+        sampler = self.sampler
+        with (
+            seeded(sampler.device, sampler.seed, f"path noise {noise}"),
+            evaluating(self.generator),
+        ):
             return self.generator.of_styles(styles)

@@ -16,11 +16,12 @@ from ganbench.models import calibration
 from ganbench.models.label_source import LabelSource
 from ganbench.models.networks import ConditionalGenerator
 from ganbench.models.parts import Parts
-from ganbench.util.random_streams import stream
+from ganbench.util.random_streams import accelerators, seed_all, stream, undisturbed
 from ganbench.util.transfers import on_cpu
 
 BATCH, CALIBRATION_BATCH = 500, 256  # images at once, unless they are large
 LARGE_BATCH = 2**23  # values of images at once: activations are many times that
+NOISE = "sample noise"  # the random stream of what a generator draws beside its latents
 CALIBRATION_SAMPLES, FEWEST = 5120, 512
 
 
@@ -37,29 +38,39 @@ class Sampler:
     def calibrate(self, generator: ConditionalGenerator) -> None:
         """Estimate batch norm's statistics anew, which changes them in the generator."""
         enough = calibration_samples(generator.image)
-        recalibrate(
-            generator,
-            draw_latents(self.architecture, enough, self.seed, "calibration latents"),
-            self.labels(enough, "calibration labels"),
-            self.device,
-        )
+        latents = draw_latents(self.architecture, enough, self.seed, "calibration latents")
+        labels = self.labels(enough, "calibration labels")
+        with seeded(self.device, self.seed, "calibration noise"):
+            recalibrate(generator, latents, labels, self.device)
 
     def draw(
         self, generator: ConditionalGenerator, count: int, draw: int = 0
     ) -> tuple[LabeledImages, float]:
         """Return so many images of a calibrated generator, and the seconds that it took.
 
-        Each `draw` has random streams of its own.
+        Each `draw` has random streams of its own, also for what the generator itself draws.
         """
         latents = draw_latents(self.architecture, count, self.seed, of_draw("samples", draw))
         asked = self.labels(count, of_draw("labels", draw))
         started = time.perf_counter()
-        images = generate(generator, latents, asked, self.device, dtype=self.dtype)
+        with seeded(self.device, self.seed, of_draw(NOISE, draw)):
+            images = generate(generator, latents, asked, self.device, dtype=self.dtype)
         return LabeledImages(images, asked), time.perf_counter() - started
 
     def labels(self, count: int, name: str = "labels") -> Tensor | None:
         """Return as many labels, or None where the generator heeds none."""
         return None if self.asked is None else self.asked.draw(count, self.seed, name)
+
+
+@contextmanager
+def seeded(device: torch.device, seed: int, name: str) -> Iterator[None]:
+    """Let what a generator draws by itself, as StyleGAN's noise, be of one random stream.
+
+    All generators of the process are afterwards where they were.
+    """
+    with undisturbed(accelerators(device)):
+        seed_all(seed, name)
+        yield
 
 
 def of_draw(name: str, draw: int) -> str:

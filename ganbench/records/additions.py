@@ -84,6 +84,8 @@ def sentences(added: Iterable[Addition]) -> Iterator[str]:
     """Yield which columns were measured later, when, by which versions and of which samples."""
     found: dict[tuple[str, ...], dict[str, None]] = {}
     for one in added:
+        if not one.columns:
+            continue
         ran_on = one.result.environment or Environment()
         key = (one.about.when[:10], ran_on.ganbench, ran_on.torch, _REDRAWN[one.about.redrawn])
         found.setdefault(key, {}).update(dict.fromkeys(one.columns))

@@ -108,6 +108,14 @@ def test_the_run_keeps_who_added_what_and_with_which_versions(run):
     assert f"coverage@{FEATURES}" in (run / "results.csv").read_text()
 
 
+def test_what_has_no_value_in_a_row_leaves_no_note_of_it(run):
+    call("evaluate", run, "--metrics", "ppl@pixels", "--quiet")
+    assert "added on" not in (run / "table.json").read_text()
+    call("evaluate", run, "--metrics", COVERAGE, "--quiet")
+    (told,) = {n for n in ganbench.load_run(run).table.notes if "added on" in n}
+    assert told.startswith(f"density@{FEATURES}, coverage@{FEATURES}: added on")
+
+
 def test_nothing_is_measured_twice(run):
     with pytest.raises(RunError, match="all of these columns were measured before"):
         call("evaluate", run, "--metrics", f"fid@{FEATURES}")

@@ -123,7 +123,7 @@ class SavedModel:
             if sampler not in (None, PLAIN):
                 return self._drawn_by(self._sampler(sampler), asked, n, seed)
             drawn = latents.draw(self.architecture, n, seed, truncation=truncation)
-            return Samples(self.images(drawn, asked), asked, drawn)
+            return Samples(self._made(drawn, asked, seed), asked, drawn)
 
     def sheet(self, n: int = 64, seed: int = 0) -> Samples:
         """Return the numbered samples of `ganbench arithmetic --sheet`, with the same seed."""
@@ -170,6 +170,11 @@ class SavedModel:
                     return self.images(drawn, mixed)
             if labels is not None and not isinstance(labels, Tensor):
                 labels = self._labels(labels, len(drawn), 0)
+            return self._made(drawn, labels)
+
+    def _made(self, drawn: Tensor, labels: Tensor | None, seed: int = 0) -> Tensor:
+        """Return the images of latents, with what noise the generator draws for this seed."""
+        with sampling.seeded(self.device, seed, sampling.NOISE):
             return sampling.generate(self.generator, drawn, labels, self.device, dtype=self._dtype)
 
     def _sampler(self, asked: str | Mapping[str, Any]) -> SamplingMethod:

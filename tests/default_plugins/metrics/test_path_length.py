@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import perceptual_path_length
 
 import ganbench
-from ganbench import ImageSpec, Unavailable
+from ganbench import ImageSpec, LabeledImages, Unavailable
 from ganbench.cli import cli
 from ganbench.default_plugins.metrics.path_length import PerceptualPathLength, path_length
+from ganbench.evaluation.real_data import digest
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
 from ganbench.models.mapped import Mapped
 from ganbench.models.networks import ConditionalGenerator
@@ -278,6 +280,20 @@ def test_a_run_measures_what_has_a_mapping_network_and_says_why_not(finished: Pa
         assert "a generator with a mapping network" in reason
 
 
+def test_a_models_own_seed_draws_what_was_judged_noise_and_all(finished: Path) -> None:
+    (trial,) = (finished / "with" / "trials").glob("*stylegan2*")
+    model = ganbench.load_model(trial, plugins=[str(STYLEGAN2)])
+    strengths = [t for name, t in model.generator.named_parameters() if name.endswith("strength")]
+    assert any(float(strength.detach().abs().max()) for strength in strengths)
+    judged = json.loads((trial / "result.json").read_text("utf-8"))["drawn"]
+    for _ in range(2):
+        found = model.sample(60, seed=0)
+        assert digest(LabeledImages(found.images, found.labels)) == judged
+
+
 def test_a_finished_run_is_given_it_to_the_bit(finished: Path) -> None:
     call("evaluate", finished / "without", "--metrics", "ppl@pixels")
+    (added,) = (finished / "without" / "trials").glob("*stylegan2*/added.json")
+    (one,) = json.loads(added.read_text("utf-8"))["additions"]
+    assert one["about"]["redrawn"] == "identical"
     assert value(finished / "without", "stylegan2") == value(finished / "with", "stylegan2")
