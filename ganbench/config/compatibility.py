@@ -103,6 +103,7 @@ def check_parts(parts: Parts, settings: TrainingSettings) -> None:
             raise Incompatible(f"'{other.name}' is a loss of its own, and a cell has exactly one")
     _check_labels(parts)
     _check_fake_labels(parts, settings)
+    _check_spectral_norm(parts, settings)
     _check_pieces(parts, settings)
     _check_pairs(parts)
     _check_transforms(parts, settings)
@@ -212,6 +213,22 @@ def _check_pieces(parts: Parts, settings: TrainingSettings) -> None:
                 f"transform '{transform.name}' goes by the whole batches that it is shown, and "
                 f"{why}"
             )
+
+
+def _check_spectral_norm(parts: Parts, settings: TrainingSettings) -> None:
+    if settings.spectral_norm == "each-pass":
+        return
+    asked = "training.spectral_norm: each-step keeps weights for all passes of a step"
+    for loss in parts.losses:
+        if loss.looks_ahead:
+            raise Incompatible(
+                f"{asked}, and loss '{loss.name}' looks at a step with others; leave it out"
+            )
+    if settings.compile not in ("none", "graph"):
+        raise Incompatible(
+            f"{asked}, which training.compile: {settings.compile} does not see; leave one of them "
+            "out, or use compile: graph"
+        )
 
 
 def _check_transforms(parts: Parts, settings: TrainingSettings) -> None:

@@ -226,6 +226,7 @@ def _settings(
         ema=_average(training.ema, kimg, in_kimg),
         precision=_precision(request, dataset, device),
         deterministic=training.deterministic,
+        spectral_norm=training.spectral_norm,
         channels_last=training.channels_last,
         compile=training.compile,
         log_every=training.log_every,

@@ -26,6 +26,7 @@ from ganbench.records.training_settings import (
     CriticBatches,
     FakeLabels,
     PlayerName,
+    SpectralNorm,
     Updates,
 )
 
@@ -151,6 +152,11 @@ class Training(Settings):
         default="local",
         description="statistics of each process's share of a batch, or synchronised: of what all "
         "`execution.processes` have",
+    )
+    spectral_norm: SpectralNorm = Field(
+        default="each-pass",
+        description="when spectrally normalised weights are computed anew, which moves their power "
+        "iteration on: at each pass, or once for all passes of D in a step, which takes less time",
     )
     optimizer: OptimizerChoice | None = Field(default=None, description="of both players")
     g_lr: Rate | None = Field(default=None, description="learning rate of G, or a schedule")

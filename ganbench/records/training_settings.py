@@ -19,6 +19,7 @@ Updates = Literal["alternating", "simultaneous"]
 CriticBatches = Literal["own", "shared"]
 BatchesOf = Literal["shuffled", "balanced"]
 BatchNorm = Literal["local", "synchronised"]
+SpectralNorm = Literal["each-pass", "each-step"]
 PlayerName = Literal["generator", "discriminator"]
 
 
@@ -152,6 +153,7 @@ class TrainingSettings:
     deterministic: bool = False  #: whether torch may only compute what comes out the same each time
     processes: int = 1  #: that train together, each with an equal share of every batch
     batch_norm: BatchNorm = "local"  #: of each process's share, or of what all have
+    spectral_norm: SpectralNorm = "each-pass"  #: when weights are divided by their norm anew
 
     @property
     def iterations(self) -> int:

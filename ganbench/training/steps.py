@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from ganbench.contracts.steps import Player
 from ganbench.models.networks import ConditionalDiscriminator, ConditionalGenerator
 from ganbench.models.trained import Progress
 from ganbench.records.training_settings import TrainingSettings
+from ganbench.training import torch_settings
 from ganbench.training.batches import Batches
 from ganbench.training.game import Game, total
 from ganbench.training.log import Log
@@ -189,7 +190,7 @@ class Steps:
             return self.generator(micro_batch.latents, micro_batch.fake_labels)
 
     def _gradients(self, player: Player, micro_batch: MicroBatch, fakes: Tensor) -> Terms:
-        with self._forward():
+        with self._forward(), self._normalised(player):
             step = self.game.step(player, micro_batch, fakes)
             terms = self.game.terms(player, step)
         self._backward(terms, micro_batch.weight)
@@ -199,6 +200,13 @@ class Steps:
         if self.samples_signals:
             self.log.signals.add(signals_of(player, step, self.losses[0].boundary))
         return {name: term.detach() for name, term in terms.items()}
+
+    def _normalised(self, player: Player) -> AbstractContextManager[None]:
+        """Return what opens the passes for which weights are normalised once, if they are."""
+        if self.settings.spectral_norm == "each-pass":
+            return nullcontext()
+        own = () if player == "discriminator" else (self.generator,)
+        return torch_settings.normalised_once(self.discriminator, *own)
 
     def _backward(self, terms: Terms, weight: float) -> None:
         with self.phase("backward"):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 
 from ganbench.contracts.losses import Loss
 from ganbench.records.training_settings import TrainingSettings
@@ -62,6 +63,20 @@ def compile_networks(
     generator.compile(mode=mode)
     if not any(loss.input_gradients for loss in losses):
         discriminator.compile(mode=mode)
+
+
+@contextmanager
+def normalised_once(*networks: nn.Module) -> Iterator[None]:
+    """Normalise the weights of networks now, for all their passes within.
+
+    All passes share the graph to it, whether or not the first of them has one.
+    """
+    with parametrize.cached():
+        for module in (module for network in networks for module in network.modules()):
+            if parametrize.is_parametrized(module):
+                for name in module.parametrizations:  # type: ignore[union-attr]
+                    getattr(module, name)
+        yield
 
 
 def synchronized_seconds(device: torch.device) -> float:

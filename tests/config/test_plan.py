@@ -265,6 +265,7 @@ LATER = {
     "deterministic": True,
     "processes": 2,
     "batch_norm": "synchronised",
+    "spectral_norm": "each-step",
 }
 
 
@@ -302,6 +303,28 @@ def test_losses_of_whole_batches_refuse_pieces(planned, plugins):
     compatibility.check_parts(parts, cell.schedule)
     schedule = dataclasses.replace(cell.schedule, micro_batch=cell.schedule.batch_size // 2)
     with pytest.raises(Incompatible, match=r"^'bce' needs the whole batch at once"):
+        compatibility.check_parts(parts, schedule)
+
+
+@pytest.mark.parametrize(
+    ("settings", "looks_ahead", "told"),
+    [
+        ({"compile": "default"}, False, "training.compile: default does not see"),
+        ({}, True, "loss 'bce' looks at a step with others"),
+        ({"compile": "graph"}, False, None),
+    ],
+)
+def test_weights_kept_for_a_step_are_refused_where_others_are_asked_for(
+    planned, plugins, settings, looks_ahead, told
+):
+    cell = only(planned(TEXT))
+    loss = type("Looking", (BCE,), {"looks_ahead": looks_ahead})()
+    parts = dataclasses.replace(Parts.of(cell, plugins), losses=(loss,))
+    schedule = dataclasses.replace(cell.schedule, spectral_norm="each-step", **settings)
+    if told is None:
+        compatibility.check_parts(parts, schedule)
+        return
+    with pytest.raises(Incompatible, match=told):
         compatibility.check_parts(parts, schedule)
 
 
