@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ganbench import Column, Report, Reporter, Row, Status, Table, terminal_text
+from ganbench import Column, Note, Report, Reporter, Row, Status, Table, terminal_text
 from ganbench.default_plugins.reporters.layout import cells, is_cost, varied
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Console(Reporter):
         first = table.rows[:MOST_ROWS]
         rows = [row for row in first if not row.is_reference]
         left_out: list[str] = []
+        tied = False
         for name, shown, of_kind in ((title, first, quality), ("cost", rows, cost)):
             if not shown or (is_chosen and not of_kind):
                 continue
@@ -64,6 +65,7 @@ class Console(Reporter):
                 left_out += [column.name for part in parts[1:] for _, column in part]
                 del parts[1:]
             for part in parts:
+                tied |= any(_tied(row, column.name) for row in shown for _, column in part)
                 terminal.print(_grid(name, table, shown, axes, part, terminal.width))
                 name = f"{name.removesuffix(CONTINUED)}{CONTINUED}"
         if left_out:
@@ -75,7 +77,13 @@ class Console(Reporter):
             terminal.print(f"… and {left:,} more: the csv, markdown, json and html formats "
                            "have all rows", markup=False)  # fmt: skip
         for note in table.notes:
+            if isinstance(note, Note) and note.kind == "ties" and not tied:
+                continue  # it is of columns that are not shown
             terminal.print(terminal_text(note), style="dim", markup=False)
+
+
+def _tied(row: Row, column: str) -> bool:
+    return column in row.values and row.values[column].mark == "tied"
 
 
 def _grid(

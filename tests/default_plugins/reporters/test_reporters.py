@@ -10,7 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ganbench import Column, Report
+from ganbench import Column, Note, Report
 from ganbench.default_plugins import reporters
 from ganbench.default_plugins.reporters import CSV, JSON, Console, Markdown, markdown
 from ganbench.errors import ConfigError
@@ -196,6 +196,22 @@ def test_console_shows_the_columns_that_are_asked_for(runs, tmp_path, capsys, na
     (grid,) = grids(capsys.readouterr().out)
     found = re.findall(r"metric-\d+|[GD] params", grid)
     assert found == [name.partition("@")[0] for name in names]
+
+
+@pytest.mark.parametrize(("names", "told"), [(["fid"], True), (["modes"], False)])
+def test_console_tells_of_ties_where_it_shows_some(runs, tmp_path, capsys, names, told):
+    results = {
+        BCE: [runs.result({"fid@mnist-cnn-v1": 1.0, "modes": 8.0})],
+        LSGAN: [runs.result({"fid@mnist-cnn-v1": 1.0, "modes": 7.0})],
+    }
+    report = Report.of(runs.write(results))
+    row = report.table.rows[-1]
+    row.values["fid@mnist-cnn-v1"] = replace(row.values["fid@mnist-cnn-v1"], mark="tied")
+    table = replace(report.table, notes=(Note("ties", "≈: tied"), "another"))
+    Console(columns=names).write(replace(report, table=table), tmp_path)
+    shown = capsys.readouterr().out
+    assert ("≈: tied" in shown) == told
+    assert "another" in shown
 
 
 def test_column_that_there_is_not_is_told(runs, tmp_path):
