@@ -6,7 +6,6 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +17,8 @@ from torch.nn.functional import interpolate
 from ganbench.contracts.datasets import Dataset
 from ganbench.contracts.feature_extractors import FeatureExtractor
 from ganbench.contracts.images import (
-    DatasetStatus,
     ImageSpec,
     LabeledImages,
-    Mixture,
     Split,
     quantise,
 )
@@ -80,7 +77,7 @@ def estimate(
     part_of = partial(_timed, metrics, registry=registry, root=root, device=device, judge=judge)
     parts: list[_Timed] = []
     for share in _shares(max(num_samples, real)):
-        fewer = _Fewer(dataset, _fewer(real, share))
+        fewer = _of_stand_ins(dataset, _fewer(real, share))
         fake = _stand_ins(fewer.image_spec(), _fewer(num_samples, share), "samples")
         with put_back():
             torch.set_num_threads(threads or torch.get_num_threads())
@@ -132,7 +129,7 @@ def _whole(parts: Sequence[tuple[float, float]], most: float) -> float:
 def _timed(
     metrics: Sequence[Metric],
     share: float,
-    dataset: _Fewer,
+    dataset: Dataset,
     fake: LabeledImages,
     **given: Any,
 ) -> _Timed:
@@ -180,36 +177,16 @@ class _ShareOf(TrialEvaluation):
         return super().reals(split, count)
 
 
-@dataclass(frozen=True)
-class _Fewer(Dataset):
-    """Stand-ins for some of a data set's images."""
+def _of_stand_ins(dataset: Dataset, count: int) -> Dataset:
+    """Return the data set with stand-ins, of which as many are training images."""
+    found, image = copy.copy(dataset), dataset.image_spec()
 
-    whole: Dataset
-    count: int  # of training images
+    def load(split: Split, root: Path) -> LabeledImages:
+        some = count if split == "train" else max(2, round(count * TEST_SHARE))
+        return _stand_ins(image, some, split)
 
-    def __post_init__(self) -> None:
-        """Take over what metrics ask of a data set."""
-        for name in ("name", "splits", "features", "judge"):
-            object.__setattr__(self, name, getattr(self.whole, name))
-
-    def image_spec(self) -> ImageSpec:
-        return self.whole.image_spec()
-
-    def load(self, split: Split, root: Path) -> LabeledImages:
-        count = self.count if split == "train" else max(2, round(self.count * TEST_SHARE))
-        return _stand_ins(self.image_spec(), count, split)
-
-    def status(self, root: Path) -> DatasetStatus:
-        return self.whole.status(root)
-
-    def class_names(self) -> tuple[str, ...]:
-        return self.whole.class_names()
-
-    def protocol(self) -> dict[str, Any]:
-        return self.whole.protocol()
-
-    def mixture(self) -> Mixture | None:
-        return self.whole.mixture()
+    object.__setattr__(found, "load", load)  # a frozen one too
+    return found
 
 
 def _stand_ins(image: ImageSpec, count: int, name: str) -> LabeledImages:
