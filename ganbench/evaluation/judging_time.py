@@ -30,7 +30,8 @@ from ganbench.registry.registry import Registry
 from ganbench.util.process_settings import put_back
 from ganbench.util.random_streams import accelerators, stream, undisturbed
 
-MOST_SECONDS = 4.0  # of the largest part that is judged
+MOST_SECONDS = 4.0  # that the next part may take longer than the largest that was judged
+MOST_SPENT = 20.0  # seconds, after which there is no next part
 PARTS = 4  # each part has so many times as many images as the one before
 FEWEST = 16  # images, real ones or samples
 UNKNOWN_REAL = 50_000  # images, where their number is not known before they are loaded
@@ -47,11 +48,17 @@ class Judging(NamedTuple):
 
 
 class _Timed(NamedTuple):
-    """What the metrics took that judged a share of all images, by their place."""
+    """What the metrics took that judged a part of all images, by their place."""
 
-    share: float
+    real: float  # the share of all real images
+    samples: float  # and of all samples, which may be another where there are few
     building: list[float]
     each: list[float]
+    ended: list[bool]  # without an exception
+
+    @property
+    def seconds(self) -> float:
+        return sum(self.building) + sum(self.each)
 
 
 def estimate(
@@ -73,30 +80,52 @@ def estimate(
     beside how many of the training images samples are judged. What has no value for stand-ins is
     left out, as are a training's own times.
     """
-    real = round((_num_real(dataset, root) or UNKNOWN_REAL) * real_share)
+    real = max(1, round((_num_real(dataset, root) or UNKNOWN_REAL) * real_share))
     part_of = partial(_timed, metrics, registry=registry, root=root, device=device, judge=judge)
     parts: list[_Timed] = []
     for share in _shares(max(num_samples, real)):
-        fewer = _of_stand_ins(dataset, _fewer(real, share))
-        fake = _stand_ins(fewer.image_spec(), _fewer(num_samples, share), "samples")
+        beside = _fewer(real, share)
+        fewer = _of_stand_ins(dataset, beside)
+        fewest = PARTS * FEWEST if parts else FEWEST  # so that they grow, as what they take does
+        count = _fewer(num_samples, share, fewest)
+        fake = _stand_ins(fewer.image_spec(), count, "samples")
         with put_back():
             torch.set_num_threads(threads or torch.get_num_threads())
-            parts.append(part_of(share, fewer, fake))
-        took = sum(parts[-1].building) + sum(parts[-1].each)
-        if took > MOST_SECONDS or (len(parts) > 1 and PARTS * took > MOST_SECONDS):
+            took = part_of(share, fewer, fake)
+        parts.append(_Timed(beside / real, count / num_samples, *took))
+        if _is_enough(parts):
             break
+    telling = [_telling(parts, i) for i in range(len(metrics))]
     return Judging(
-        sum(_whole([(p.share, p.building[i]) for p in parts], 1) for i in range(len(metrics))),
-        sum(_whole([(p.share, p.each[i]) for p in parts], 2) for i in range(len(metrics))),
+        sum(_whole([(p.real, p.building[i]) for p in of], 1) for i, of in enumerate(telling)),
+        sum(_whole([(p.samples, p.each[i]) for p in of], 2) for i, of in enumerate(telling)),
     )
+
+
+def _is_enough(parts: Sequence[_Timed]) -> bool:
+    """Whether the next part would take long.
+
+    One part never is: what takes long however few the images, as a matrix's root, would be taken
+    for their work, and so many times as much.
+    """
+    if len(parts) < 2:
+        return False
+    spent = sum(part.seconds + sum(part.each) for part in parts)
+    longer = parts[-1].seconds - parts[-2].seconds
+    return PARTS * longer > MOST_SECONDS or spent > MOST_SPENT
+
+
+def _telling(parts: Sequence[_Timed], i: int) -> Sequence[_Timed]:
+    """Return the parts that a metric judged as it did the largest: some raise of few images."""
+    return [part for part in parts if part.ended[i] == parts[-1].ended[i]]
 
 
 def _num_real(dataset: Dataset, root: Path) -> int | None:
     return dataset.num_images() or dataset.status(root).images
 
 
-def _fewer(count: int, share: float) -> int:
-    return min(count, max(FEWEST, math.ceil(count * share)))
+def _fewer(count: int, share: float, fewest: int = FEWEST) -> int:
+    return min(count, max(fewest, math.ceil(count * share)))
 
 
 def _shares(count: int) -> list[float]:
@@ -116,7 +145,8 @@ def _whole(parts: Sequence[tuple[float, float]], most: float) -> float:
     grows faster, as of neighbours, for a power of their number, up to `most`.
     """
     share, seconds = parts[-1]
-    before_share, before = parts[-2] if len(parts) > 1 else (0.0, 0.0)
+    smaller = [part for part in parts if part[0] < share]
+    before_share, before = smaller[-1] if smaller else (0.0, 0.0)
     if seconds * before_share <= before * share:
         per_share = max(0.0, seconds - before) / (share - before_share)
         return seconds + per_share * (1 - share)
@@ -132,8 +162,11 @@ def _timed(
     dataset: Dataset,
     fake: LabeledImages,
     **given: Any,
-) -> _Timed:
-    """Judge samples twice: the second time with what was built of the real images."""
+) -> tuple[list[float], list[float], list[bool]]:
+    """Judge samples twice: the second time with what was built of the real images.
+
+    Returns what the building took, and the rest, and whether the metrics ended.
+    """
     built: dict[str, dict[str, Tensor]] = {}
 
     def remembered(key: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -147,22 +180,25 @@ def _timed(
         evaluation = _ShareOf(dataset, train, fake, remembered=remembered, **given)
         evaluation.share = share
         took.append([_seconds(metric, evaluation) for metric in metrics])
-    first, second = took
-    return _Timed(share, [max(0.0, a - b) for a, b in zip(first, second, strict=True)], second)
+    first, second = ([seconds for seconds, _ in found] for found in took)
+    building = [max(0.0, a - b) for a, b in zip(first, second, strict=True)]
+    return building, second, [ended for _, ended in took[1]]
 
 
-def _seconds(metric: Metric, evaluation: TrialEvaluation) -> float:
-    """Return what a metric takes, also where it raises: the run itself will tell of that."""
+def _seconds(metric: Metric, evaluation: TrialEvaluation) -> tuple[float, bool]:
+    """Return what a metric takes, and whether it ended; the run itself will tell why not."""
+    ended = False
     devices = accelerators(evaluation.extracts_on)
     started = time.perf_counter()
     with undisturbed(devices), put_back():
         try:
             metric.compute(copy.copy(evaluation))
+            ended = True
         except INTERRUPTIONS:
             raise
-        except Exception:
+        except BaseException:  # as in a run, which goes on after a metric's SystemExit, too
             pass
-    return time.perf_counter() - started
+    return time.perf_counter() - started, ended
 
 
 class _ShareOf(TrialEvaluation):

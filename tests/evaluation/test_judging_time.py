@@ -118,14 +118,44 @@ def test_what_takes_no_time_is_judged_whole_and_what_does_only_in_part(
 
     def slow(evaluation: Any, clock: Clock) -> None:
         counts.append(len(evaluation.fake))
-        clock.now += 1.5
+        clock.now += 0.1 * len(evaluation.fake)
 
     measured(lambda evaluation, clock: counts.append(len(evaluation.fake)))
     assert counts[-1] == 10_000
     assert counts == sorted(counts)
     counts.clear()
-    assert measured(slow).each == 1.5  # however many there are
+    assert measured(slow).each == pytest.approx(1000.0)
     assert 16 <= min(counts) < max(counts) < 100
+
+
+def test_what_takes_long_however_few_the_images_is_not_taken_for_their_work(
+    measured: Callable[..., judging_time.Judging],
+) -> None:
+    """As the root of a covariance does, of which a first part alone tells nothing."""
+    began: list[int] = []
+
+    def roots(evaluation: Any, clock: Clock) -> None:
+        def build() -> dict[str, torch.Tensor]:
+            clock.now += 8.0 + 1e-3 * len(evaluation.reals())
+            return {"built": torch.ones(1)}
+
+        began.append(len(evaluation.fake))
+        evaluation.remember("built", build)
+        clock.now += 8.0 + 1e-3 * len(evaluation.fake)
+
+    assert measured(roots) == pytest.approx((68.0, 18.0), rel=0.02)
+    assert len(set(began)) == 2  # as it takes long
+
+
+def test_parts_that_are_too_small_for_a_metric_tell_nothing(
+    measured: Callable[..., judging_time.Judging],
+) -> None:
+    def of_many(evaluation: Any, clock: Clock) -> None:
+        if len(evaluation.fake) < 50:
+            raise Unavailable("too few")
+        clock.now += 0.1 + 1e-3 * len(evaluation.fake)
+
+    assert measured(of_many) == pytest.approx((0.0, 10.1), rel=0.05)
 
 
 def test_metrics_without_a_value_and_broken_ones_cost_nothing_and_change_nothing(
@@ -141,8 +171,11 @@ def test_metrics_without_a_value_and_broken_ones_cost_nothing_and_change_nothing
         torch.manual_seed(3)
         raise ZeroDivisionError
 
+    def ends(evaluation: Any, clock: Clock) -> None:
+        raise SystemExit(7)
+
     state = torch.random.get_rng_state()
-    assert measured(none, broken) == (0.0, 0.0)
+    assert measured(none, broken, ends) == (0.0, 0.0)
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.random.get_rng_state(), state)
 
