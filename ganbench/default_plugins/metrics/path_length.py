@@ -72,8 +72,10 @@ class PerceptualPathLength(Metric):
         return {self.columns[0].name: path_length(torch.cat(found).cpu())}
 
     def protocol(self) -> dict[str, Any]:
+        said = super().protocol()
+        paths = said.pop("num_samples")  # by this name it would be the trial's samples
         counted = "the mean between the first and the last percentile"
-        return {**super().protocol(), "space": "styles, linearly", "counted": counted}
+        return {**said, "paths": paths, "space": "styles, linearly", "counted": counted}
 
 
 @hookimpl

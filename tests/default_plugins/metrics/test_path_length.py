@@ -19,6 +19,7 @@ import ganbench
 from ganbench import ImageSpec, LabeledImages, Unavailable
 from ganbench.cli import cli
 from ganbench.default_plugins.metrics.path_length import PerceptualPathLength, path_length
+from ganbench.evaluation.evaluate import evaluate
 from ganbench.evaluation.real_data import digest
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
 from ganbench.models.mapped import Mapped
@@ -242,6 +243,19 @@ def test_floats_are_the_bytes_that_they_round_to(plugins: Registry, tmp_path: Pa
         torch.testing.assert_close(found, seen.features(name).embedding[:20])
     with pytest.raises(Unavailable, match="stacked"):
         seen.embed("stacked-mnist-cnn-v1", train.images[:20])
+
+
+@pytest.mark.parametrize("paths", [COUNT, 20])
+def test_its_protocol_says_how_many_paths_however_many_samples_there_are(
+    seen: Any, paths: int
+) -> None:
+    generator = Linear(KitPictures().image_spec())
+    metric = PerceptualPathLength(features="pixels", num_samples=paths)
+    evaluation = seen(generator)
+    found = evaluate([metric], evaluation)
+    (protocol,) = found.protocols.values()
+    assert protocol["paths"] == paths
+    assert protocol["num_samples"] == len(evaluation.fake) != paths
 
 
 def call(*arguments: object) -> str:
