@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from ganbench.contracts.metrics import Metric
 from ganbench.errors import INTERRUPTIONS
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
 from ganbench.models.label_source import stand_ins
+from ganbench.models.sampling import at_once
 from ganbench.registry.registry import Registry
 from ganbench.util.process_settings import put_back
 from ganbench.util.random_streams import accelerators, stream, undisturbed
@@ -72,16 +73,19 @@ def estimate(
     threads: int | None = None,
     judge: FeatureExtractor | None = None,
     real_share: float = 1.0,
+    mapped: bool = False,
 ) -> Judging:
     """Judge stand-ins, in parts that grow until one takes seconds, and return what all would take.
 
     Nothing is loaded but the weights of feature extractors, and nothing is kept. `threads` are
     those that a trial has, `judge` is one in the place of the data set's own, and `real_share` says
-    beside how many of the training images samples are judged. What has no value for stand-ins is
-    left out, as are a training's own times.
+    beside how many of the training images samples are judged. With `mapped` the metrics find a
+    generator with a mapping network, whose own time is left out. So is what has no value for
+    stand-ins, as a training's own times.
     """
     real = max(1, round((_num_real(dataset, root) or UNKNOWN_REAL) * real_share))
     part_of = partial(_timed, metrics, registry=registry, root=root, device=device, judge=judge)
+    image = dataset.image_spec()
     parts: list[_Timed] = []
     for share in _shares(max(num_samples, real)):
         beside = _fewer(real, share)
@@ -89,9 +93,10 @@ def estimate(
         fewest = PARTS * FEWEST if parts else FEWEST  # so that they grow, as what they take does
         count = _fewer(num_samples, share, fewest)
         fake = _stand_ins(fewer.image_spec(), count, "samples")
+        generator = _Generator(image, count / num_samples, device) if mapped else None
         with put_back():
             torch.set_num_threads(threads or torch.get_num_threads())
-            took = part_of(share, fewer, fake)
+            took = part_of(share, fewer, fake, generator=generator)
         parts.append(_Timed(beside / real, count / num_samples, *took))
         if _is_enough(parts):
             break
@@ -199,6 +204,24 @@ def _seconds(metric: Metric, evaluation: TrialEvaluation) -> tuple[float, bool]:
         except BaseException:  # as in a run, which goes on after a metric's SystemExit, too
             pass
     return time.perf_counter() - started, ended
+
+
+class _Generator:
+    """Makes stand-ins of a share of the pairs that metrics ask for."""
+
+    def __init__(self, image: ImageSpec, share: float, device: str) -> None:
+        self._image, self._share, self._device = image, share, device
+
+    def pairs(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield a style for each end of the paths, batch by batch."""
+        styles = torch.zeros(_fewer(count, self._share), 1, 1, device=self._device)
+        for batch in styles.split(at_once(self._image)):
+            yield batch.clone(), batch + 1
+
+    def images(self, styles: Tensor, noise: int = 0) -> Tensor:
+        """Return as many stand-ins, whatever the styles."""
+        found = _stand_ins(self._image, len(styles), f"noise {noise}").images.to(self._device)
+        return found.float() / 127.5 - 1 if found.dtype == torch.uint8 else found
 
 
 class _ShareOf(TrialEvaluation):

@@ -119,6 +119,14 @@ def check_sources(specs: Iterable[Spec], registry: Registry) -> None:
             )
 
 
+def has_mapping_network(cell: Cell, registry: Registry) -> bool:
+    """Whether a cell's generator has styles; nothing is allocated."""
+    parts = Parts.of(cell, registry)
+    with torch.device("meta"):
+        generator, _ = parts.networks(cell)
+    return generator.has_styles
+
+
 class ParameterCounts(NamedTuple):
     """Trainable parameters; those of plugins' own networks by the player that trains them."""
 

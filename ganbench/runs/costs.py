@@ -163,12 +163,16 @@ class Costs:
         keys = {self._keys_of(trial).building for trial in trials}
         return sum(self.estimated.get(key, 0.0) for key in keys - self.timed.keys())
 
-    def is_judging_known(self, trial: Trial) -> bool:
-        """Whether a trial like this was judged here, or all of its judging was estimated."""
+    def is_judging_known(self, trial: Trial, *, of_its_kind: bool = False) -> bool:
+        """Whether a trial like this was judged here, or all of its judging was estimated.
+
+        With `of_its_kind` an estimate of a reference is none of trained samples, nor the reverse.
+        """
         keys = self._keys_of(trial)
         if any(key in self.timed for key in keys.judging):
             return True
-        return keys.building in self.estimated and self._judging(keys) is not None
+        kinds = keys.judging[:1] if of_its_kind else keys.judging
+        return keys.building in self.estimated and any(key in self.estimated for key in kinds)
 
     def was_timed(self, trial: Trial) -> bool:
         """Whether a training like this one was timed here."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ganbench.evaluation import judging_time
 from ganbench.evaluation.judges import choice as judges
 from ganbench.evaluation.watches import FEW_SAMPLES, Watched, cheap
-from ganbench.models.parts import Parts
+from ganbench.models.parts import Parts, has_mapping_network
 from ganbench.models.sampling import calibration_samples
 from ganbench.records.cells import Cell, Plan, Reference
 from ganbench.records.run_folder import Trial
@@ -63,8 +63,9 @@ def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRu
         *(_trial(plan, execution, reference=one) for one in plan.references),
     ]
     with yielding(execution.threads):  # as a trial's threads do
-        for trial in trials:
-            _learn_judging(trial, registry, costs)
+        mapped = [trial for trial in trials if _is_mapped(trial, registry, costs)]
+        for trial in (*mapped, *trials):  # others of the same metrics count by the dearest
+            _learn_judging(trial, registry, costs, of_its_kind=bool(mapped))
         cells = [_of_cell(cell, plan, execution, costs, estimator) for cell in plan.cells]
     costs.keep()
     references = [
@@ -106,9 +107,21 @@ def _of_looks(cell: Cell, registry: Registry, per_sample: float, judging: float)
     return seconds
 
 
-def _learn_judging(trial: Trial, registry: Registry, costs: Costs) -> None:
-    """Let stand-ins be judged where it is not known yet what judging such a trial takes."""
-    if costs.is_judging_known(trial):
+def _is_mapped(trial: Trial, registry: Registry, costs: Costs) -> bool:
+    """Whether its generator has a mapping network, and what judging it takes is not known yet."""
+    if trial.cell is None or costs.is_judging_known(trial):
+        return False
+    return has_mapping_network(trial.cell, registry)
+
+
+def _learn_judging(
+    trial: Trial, registry: Registry, costs: Costs, *, of_its_kind: bool = False
+) -> None:
+    """Let stand-ins be judged where it is not known yet what judging such a trial takes.
+
+    With `of_its_kind` a reference does not count by what generators take.
+    """
+    if costs.is_judging_known(trial, of_its_kind=of_its_kind):
         return
     subject = trial.subject
     dataset, judge = registry.build_spec(subject.dataset), subject.judge
@@ -122,6 +135,7 @@ def _learn_judging(trial: Trial, registry: Registry, costs: Costs) -> None:
         threads=trial.threads,
         judge=judges.found(judge, dataset, files.data()) if judge and judge.path else None,
         real_share=real_share(subject),
+        mapped=_is_mapped(trial, registry, costs),
     )
     costs.estimate_judging(trial, building, each)
 

@@ -147,6 +147,25 @@ def test_what_takes_long_however_few_the_images_is_not_taken_for_their_work(
     assert len(set(began)) == 2  # as it takes long
 
 
+def test_what_is_asked_of_a_generator_with_a_mapping_network_counts(
+    measured: Callable[..., judging_time.Judging],
+) -> None:
+    seen = []
+
+    def of_paths(evaluation: Any, clock: Clock) -> None:
+        if evaluation.generator is None:
+            raise Unavailable("no mapping network")
+        for number, (begin, end) in enumerate(evaluation.generator.pairs(5000)):
+            images = evaluation.generator.images(begin.lerp(end, 0.5), number)
+            seen.append((images.dtype, tuple(images.shape[1:]), float(images.abs().max())))
+            clock.now += 2e-3 * len(images)
+
+    assert measured(of_paths) == (0.0, 0.0)
+    assert measured(of_paths, mapped=True) == pytest.approx((0.0, 10.0), rel=0.05)
+    assert {kind[:2] for kind in seen} == {(torch.float32, (1, 28, 28))}
+    assert max(most for *_, most in seen) <= 1
+
+
 def test_parts_that_are_too_small_for_a_metric_tell_nothing(
     measured: Callable[..., judging_time.Judging],
 ) -> None:

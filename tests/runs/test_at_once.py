@@ -11,7 +11,10 @@ import pytest
 from helpers import tiny
 
 import ganbench
+from ganbench.config import benchmark_file
+from ganbench.config import plan as plans
 from ganbench.config.schema import Execution
+from ganbench.config.yaml_document import Document
 from ganbench.records.cells import Plan
 from ganbench.records.run_folder import Run
 from ganbench.records.run_info import Execution as Recorded
@@ -273,3 +276,29 @@ def test_what_is_measured_on_the_way_is_expected_too(
         training.append(cell.cost.training)
     looks = 10 * (7.120 + 30.0 / 2 / 2)  # one of two metrics, of half of the samples
     assert training[1] - training[0] == pytest.approx(looks, abs=0.5)  # of a clock of this process
+
+
+def test_a_mapping_network_is_seen_before_others_of_its_metrics_count_by_it(
+    with_packages: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan with ppl says what it takes of the cells, and of the references nothing of it."""
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(
+        expected.judging_time, "estimate", lambda *_, mapped, **__: (0.0, 50.0 if mapped else 2.0)
+    )
+    monkeypatch.setattr(expected.Estimator, "estimate", lambda self, cell: None)
+    text = """\
+version: 1
+name: paths
+dataset: mnist
+loss: bce
+conditioning: none
+matrix: {architecture: [mlp, {name: stylegan2, width: 2, max_width: 4}]}
+training: {budget: {kimg: 1}}
+evaluation: {num_samples: 200, metrics: [ppl@pixels]}
+"""
+    asked = benchmark_file.parse(Document.parse(text, "b.yaml"), with_packages)
+    made = plans.make(asked, with_packages, device="cpu")
+    found = expected.expected(made, with_packages, Recorded(jobs=1))
+    assert [one.cost.judging for one in found.cells] == [50.0, 50.0]
+    assert [one.cost.judging for one in found.references] == [2.0]

@@ -214,7 +214,7 @@ def test_guesses_follow_how_long_this_process_took_to_begin(
 def test_what_real_images_decide_is_built_once_and_never_again(
     trials: list[Trial], planned: Callable[..., Plan]
 ) -> None:
-    _, bce, lsgan = trials
+    test, bce, lsgan = trials
     fewer = replace(bce, cell=planned(OPEN + MATRIX.replace("100}", "50}")).cells[0])
     costs = Costs()
     assert costs.building(trials) == 0.0
@@ -222,6 +222,9 @@ def test_what_real_images_decide_is_built_once_and_never_again(
     costs.estimate_judging(bce, building=30.0, each=10.0)
     assert costs.is_judging_known(bce)
     assert costs.is_judging_known(lsgan)
+    assert costs.is_judging_known(lsgan, of_its_kind=True)
+    assert costs.is_judging_known(test)
+    assert not costs.is_judging_known(test, of_its_kind=True)
     assert not costs.is_judging_known(fewer)
     assert costs.building(trials) == costs.building([fewer]) == 30.0  # whatever is judged by it
     assert costs.of(lsgan).judging == 10.0
