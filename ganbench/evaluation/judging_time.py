@@ -32,7 +32,7 @@ from ganbench.util.process_settings import put_back
 from ganbench.util.random_streams import accelerators, stream, undisturbed
 
 MOST_SECONDS = 4.0  # that the next part may take longer than the largest that was judged
-MOST_SPENT = 20.0  # seconds, after which there is no next part
+MOST_SPENT = 20.0  # seconds, after which there is no larger part
 PARTS = 4  # each part has so many times as many images as the one before
 FEWEST = 16  # images, real ones or samples
 UNKNOWN_REAL = 50_000  # images, where their number is not known before they are loaded
@@ -61,6 +61,11 @@ class _Timed(NamedTuple):
     def seconds(self) -> float:
         return sum(self.building) + sum(self.each)
 
+    @property
+    def spent(self) -> float:
+        """The seconds of judging it twice."""
+        return self.seconds + sum(self.each)
+
 
 def estimate(
     dataset: Dataset,
@@ -75,7 +80,7 @@ def estimate(
     real_share: float = 1.0,
     mapped: bool = False,
 ) -> Judging:
-    """Judge stand-ins, in parts that grow until one takes seconds, and return what all would take.
+    """Judge stand-ins, in parts that grow until they take long, and return what all would take.
 
     Nothing is loaded but the weights of feature extractors, and nothing is kept. `threads` are
     those that a trial has, `judge` is one in the place of the data set's own, and `real_share` says
@@ -86,18 +91,25 @@ def estimate(
     real = max(1, round((_num_real(dataset, root) or UNKNOWN_REAL) * real_share))
     part_of = partial(_timed, metrics, registry=registry, root=root, device=device, judge=judge)
     image = dataset.image_spec()
-    parts: list[_Timed] = []
-    for share in _shares(max(num_samples, real)):
-        beside = _fewer(real, share)
+
+    def judged(share: float, fewest: int, fewest_samples: int) -> _Timed:
+        beside = _fewer(real, share, fewest)
         fewer = _of_stand_ins(dataset, beside)
-        fewest = PARTS * FEWEST if parts else FEWEST  # so that they grow, as what they take does
-        count = _fewer(num_samples, share, fewest)
-        fake = _stand_ins(fewer.image_spec(), count, "samples")
+        count = _fewer(num_samples, share, fewest_samples)
+        fake = _stand_ins(image, count, "samples")
         generator = _Generator(image, count / num_samples, device) if mapped else None
         with put_back():
             torch.set_num_threads(threads or torch.get_num_threads())
             took = part_of(share, fewer, fake, generator=generator)
-        parts.append(_Timed(beside / real, count / num_samples, *took))
+        return _Timed(beside / real, count / num_samples, *took)
+
+    shares = _shares(max(num_samples, real))
+    parts = [judged(shares[0], FEWEST, FEWEST)]
+    if len(shares) > 1 and parts[0].spent > MOST_SPENT:  # the second is a smaller one then
+        parts.insert(0, judged(shares[0] / PARTS, FEWEST // PARTS, FEWEST // PARTS))
+        shares = shares[:1]
+    for share in shares[1:]:
+        parts.append(judged(share, FEWEST, PARTS * FEWEST))  # so that samples grow, too
         if _is_enough(parts):
             break
     telling = [_telling(parts, i) for i in range(len(metrics))]
@@ -108,16 +120,13 @@ def estimate(
 
 
 def _is_enough(parts: Sequence[_Timed]) -> bool:
-    """Whether the next part would take long.
+    """Whether the next part would take long, after two at least.
 
-    One part never is: what takes long however few the images, as a matrix's root, would be taken
-    for their work, and so many times as much.
+    One alone would take what takes long however few the images, as a matrix's root, for their work,
+    and for so many times as much.
     """
-    if len(parts) < 2:
-        return False
-    spent = sum(part.seconds + sum(part.each) for part in parts)
     longer = parts[-1].seconds - parts[-2].seconds
-    return PARTS * longer > MOST_SECONDS or spent > MOST_SPENT
+    return PARTS * longer > MOST_SECONDS or sum(part.spent for part in parts) > MOST_SPENT
 
 
 def _telling(parts: Sequence[_Timed], i: int) -> Sequence[_Timed]:

@@ -147,6 +147,19 @@ def test_what_takes_long_however_few_the_images_is_not_taken_for_their_work(
     assert len(set(began)) == 2  # as it takes long
 
 
+def test_where_few_images_take_long_fewer_are_judged_beside_them(
+    measured: Callable[..., judging_time.Judging],
+) -> None:
+    counts = set()
+
+    def of_large(evaluation: Any, clock: Clock) -> None:
+        counts.add(len(evaluation.fake))
+        clock.now += 4.0 + 2.0 * len(evaluation.fake)
+
+    assert measured(of_large) == pytest.approx((0.0, 20_004.0))
+    assert counts == {4, 16}
+
+
 def test_what_is_asked_of_a_generator_with_a_mapping_network_counts(
     measured: Callable[..., judging_time.Judging],
 ) -> None:
