@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+from helpers import tiny
 from helpers.bench import OPEN
 
-from ganbench.cli import plan_view
+from ganbench.cli import cli, plan_view
+from ganbench.cli.commands import plan as plan_command
 from ganbench.cli.commands.plan import _described
+from ganbench.runs import expected
 from ganbench.runs.costs import Cost
 from ganbench.runs.expected import Expected
 
@@ -73,3 +79,21 @@ def test_durations_say_what_they_hold(
 ) -> None:
     at_once = plan_view.at_once(jobs, reason)
     assert said in plan_view.durations(shown[1], 66.0, at_once, guessed)
+
+
+@pytest.mark.parametrize("lasts", [True, False])
+def test_plan_says_what_it_waits_for_where_that_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasts: bool
+) -> None:
+    measured = expected.expected
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.3)
+        return measured(*given)
+
+    monkeypatch.setattr(expected, "expected", slowly)
+    monkeypatch.setattr(plan_command, "PATIENCE", 0.05 if lasts else 300.0)
+    done = CliRunner().invoke(cli, ["plan", str(tiny.write(tmp_path))], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert ("--no-estimate leaves it out" in done.stderr) == lasts
+    assert "leaves it out" not in done.stdout

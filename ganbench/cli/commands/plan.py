@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from ganbench.registry.registry import Registry
     from ganbench.runs.benchmark import BenchmarkArguments, Prepared
     from ganbench.runs.expected import Expected
+
+
+PATIENCE = 20.0  # seconds
+STILL = (
+    "still measuring how long training and judging take, as nothing like it was timed here yet; "
+    "--no-estimate leaves it out"
+)
 
 
 @click.command("plan")
@@ -67,7 +76,13 @@ def command(
         cells = _described(loaded, [None] * len(loaded.plan.cells))
     else:
         starting = time.monotonic() - began  # as the run's own process will
-        found = expected(loaded.plan, loaded.registry, execution)
+        waiting = threading.Timer(PATIENCE, tell, [logging.INFO, STILL])
+        waiting.daemon = True
+        waiting.start()
+        try:
+            found = expected(loaded.plan, loaded.registry, execution)
+        finally:
+            waiting.cancel()
         cells = _described(loaded, found.cells)
         total, guessed = starting + found.seconds(seeds, jobs), found.guessed(seeds, jobs)
     shown = _networks(loaded.plan, loaded.registry) if networks else {}
