@@ -69,7 +69,7 @@ def execute(
         if waiting and not isinstance(executor, ClusterExecutor):
             dealing.require_device(run)
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
-        costs, began = Costs(), time.monotonic()
+        costs, began = Costs.kept(), time.monotonic()
         try:
             for number, outcome in enumerate(_run_trials(run, executor, waiting, at_work)):
                 if number == 0 and (took := outcome.result.seconds.get("total")):
