@@ -25,7 +25,6 @@ from ganbench.evaluation.judges.judge import Judge
 from ganbench.evaluation.loading import load
 from ganbench.evaluation.real_data import digest
 from ganbench.evaluation.trial_evaluation import TrialEvaluation
-from ganbench.models.mapped import Mapped
 from ganbench.models.parts import Parts, check_sources
 from ganbench.models.sampling import make_sampler
 from ganbench.models.saved.files import CONFIG
@@ -255,10 +254,7 @@ class _Trial:
         """Judge what a sampler draws, as often as the cell's samples were drawn."""
 
         def of_draw(metrics: Sequence[Metric], draw: int) -> TrialResult:
-            mapped = partial(samplers.mapped, trained)
-            return self._of_draw(
-                partial(samplers.drawn, trained, number, draw), mapped, metrics, data
-            )
+            return self._of_draw(partial(samplers.drawn, trained, number, draw), metrics, data)
 
         others = draws.of_samples(self.metrics)
         return draws.over_draws(
@@ -269,11 +265,7 @@ class _Trial:
         )
 
     def _of_draw(
-        self,
-        draw: Callable[[], Sampled],
-        mapped: Callable[[Sampled], Mapped | None],
-        metrics: Sequence[Metric],
-        data: LabeledImages,
+        self, draw: Callable[[], Sampled], metrics: Sequence[Metric], data: LabeledImages
     ) -> TrialResult:
         drawn, result = draw(), self.outcome.result
         if drawn.reason:
@@ -291,7 +283,7 @@ class _Trial:
             again=lambda: (load(dataset, "train", files.data()), draw().images),
             sampler=drawn.protocol,
             judge=self.judge,
-            generator=mapped(drawn),
+            generator=drawn.generator,
             device=self.device,
         )
         return judged(judge, metrics, lambda found: None)

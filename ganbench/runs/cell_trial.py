@@ -356,7 +356,7 @@ class CellTrial:
             ),
             sampler=drawn.protocol,
             judge=self.judge,
-            generator=self.samplers.mapped(trained, drawn),
+            generator=drawn.generator,
             device=self.sampler.device,
         )
         with self.clock.part("evaluate"):

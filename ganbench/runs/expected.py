@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ganbench.contracts.metrics import Metric
 from ganbench.evaluation import judging_time
 from ganbench.evaluation.judges import choice as judges
 from ganbench.evaluation.watches import FEW_SAMPLES, Watched, cheap
-from ganbench.models.parts import Parts, has_mapping_network
+from ganbench.models.parts import has_mapping_network
 from ganbench.models.sampling import calibration_samples
-from ganbench.records.cells import Cell, Plan, Reference
+from ganbench.records.cells import Cell, Plan, Reference, networks_key
 from ganbench.records.run_folder import Trial
 from ganbench.records.run_info import Execution
 from ganbench.registry.registry import Registry
@@ -63,8 +65,10 @@ def expected(plan: Plan, registry: Registry, execution: Execution) -> ExpectedRu
         *(_trial(plan, execution, reference=one) for one in plan.references),
     ]
     with yielding(execution.threads):  # as a trial's threads do
-        mapped = [trial for trial in trials if _is_mapped(trial, registry, costs)]
-        for trial in (*mapped, *trials):  # others of the same metrics count by the dearest
+        mapped = _mapped(trials, registry, costs)
+        for trial in mapped:  # first, as others of the same metrics count by the dearest
+            _learn_judging(trial, registry, costs, mapped=True)
+        for trial in trials:
             _learn_judging(trial, registry, costs, of_its_kind=bool(mapped))
         cells = [_of_cell(cell, plan, execution, costs, estimator) for cell in plan.cells]
     costs.keep()
@@ -94,28 +98,44 @@ def _of_cell(
 
 def _of_looks(cell: Cell, registry: Registry, per_sample: float, judging: float) -> float:
     """Return the seconds of what is drawn and judged while a cell trains."""
-    parts = Parts.of(cell, registry)
-    watched, few = Watched.of(parts.metrics), min(cell.num_samples, FEW_SAMPLES)
+    built: list[Metric] = [registry.build_spec(spec) for spec in cell.metrics]
+    watched, few = Watched.of(built), min(cell.num_samples, FEW_SAMPLES)
+    probes = len(cell.followed.probes)
+    if not watched.points and not probes:
+        return 0.0
+    calibration = calibration_samples(registry.build_spec(cell.dataset).image_spec())
     seconds = 0.0
     for points, count, metrics in (
         (watched.points, watched.num_samples, watched.metrics),
-        (len(cell.followed.probes), few, cheap(parts.metrics, registry)),
+        (probes, few, cheap(built, registry)),
     ):
-        drawing = per_sample * (calibration_samples(parts.image) + count)
-        share = len(metrics) / len(parts.metrics) * count / cell.num_samples
-        seconds += points * (drawing + share * judging)
+        share = len(metrics) / len(built) * count / cell.num_samples
+        seconds += points * (per_sample * (calibration + count) + share * judging)
     return seconds
 
 
-def _is_mapped(trial: Trial, registry: Registry, costs: Costs) -> bool:
-    """Whether its generator has a mapping network, and what judging it takes is not known yet."""
-    if trial.cell is None or costs.is_judging_known(trial):
-        return False
-    return has_mapping_network(trial.cell, registry)
+def _mapped(trials: Sequence[Trial], registry: Registry, costs: Costs) -> list[Trial]:
+    """Return those of generators with a mapping network whose judging is not known yet."""
+    known: dict[str, bool] = {}  # by networks, which many cells share
+    found = []
+    for trial in trials:
+        if trial.cell is None or costs.is_judging_known(trial):
+            continue
+        key = networks_key(trial.cell)
+        if key not in known:
+            known[key] = has_mapping_network(trial.cell, registry)
+        if known[key]:
+            found.append(trial)
+    return found
 
 
 def _learn_judging(
-    trial: Trial, registry: Registry, costs: Costs, *, of_its_kind: bool = False
+    trial: Trial,
+    registry: Registry,
+    costs: Costs,
+    *,
+    mapped: bool = False,
+    of_its_kind: bool = False,
 ) -> None:
     """Let stand-ins be judged where it is not known yet what judging such a trial takes.
 
@@ -135,7 +155,7 @@ def _learn_judging(
         threads=trial.threads,
         judge=judges.found(judge, dataset, files.data()) if judge and judge.path else None,
         real_share=real_share(subject),
-        mapped=_is_mapped(trial, registry, costs),
+        mapped=mapped,
     )
     costs.estimate_judging(trial, building, each)
 

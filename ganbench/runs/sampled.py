@@ -35,6 +35,7 @@ class Sampled:
     reason: str = ""  # why there are no images
     error: str = ""  # the same, where the sampler raised what it should not
     draw: int = 0  # of how many before it
+    generator: Mapped | None = None  # for metrics that ask it, of what `plain` drew alone
 
     @property
     def per_second(self) -> float | None:
@@ -58,7 +59,9 @@ class Samplers:
         name, count = self.names[number], self.cell.num_samples
         if name == PLAIN:
             drawn = self.sampler.draw(trained.generator, count, draw)
-            return Sampled(number, name, *drawn, plain_protocol(self.cell), draw=draw)
+            generator = Mapped.of(trained.generator, self.sampler, draw)
+            protocol = plain_protocol(self.cell)
+            return Sampled(number, name, *drawn, protocol, draw=draw, generator=generator)
         method = self.parts.samplers[number]
         protocol = {**_protocol(self.cell.samplers[number]), **_labels(self.cell)}
         labels = self.sampler.labels(count, of_draw("labels", draw))
@@ -76,12 +79,6 @@ class Samplers:
             return replace(nothing, error=nothing.reason)
         seconds = time.perf_counter() - started
         return Sampled(number, name, LabeledImages(images, labels), seconds, protocol, draw=draw)
-
-    def mapped(self, trained: TrainingResult, drawn: Sampled) -> Mapped | None:
-        """Return the generator for metrics that ask it, of what `plain` drew alone."""
-        if drawn.sampler != PLAIN:
-            return None
-        return Mapped.of(trained.generator, self.sampler, drawn.draw)
 
     def _refuse_more_than_memory(self) -> None:
         """Raise ConfigError for more images than memory takes, before anything is trained."""

@@ -60,9 +60,10 @@ class LPIPS(FeatureExtractor):
     def load(
         self, image: ImageSpec, root: Path, device: torch.device | str = "cpu"
     ) -> Callable[[Tensor], Features]:
+        if why := self.missing(root):
+            raise Unavailable(why)
         path = _linear()
-        if path is None or (why := self.missing(root)):
-            raise Unavailable(why if path else self.missing(root))
+        assert path is not None
         net = Levels()
         net.load_state_dict({**_convolutions(VGG16.load(root)), **_weights(LINEAR.read(path))})
 
