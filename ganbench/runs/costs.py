@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import ganbench
 from ganbench.records.cells import Cell, Reference, canonical_json, pace_key
-from ganbench.records.results import TrialResult
 from ganbench.records.run_folder import Trial, TrialOutcome
 from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
@@ -99,7 +98,6 @@ class Costs:
     drifts: list[float] = field(default_factory=list)  # of trainings, timed over estimated
     beginning: float = BEGINNING  # seconds that a process takes to begin
     _keys: dict[tuple[str, str, int, bool], _Keys] = field(default_factory=dict, repr=False)
-    _learnt: dict[str, TrialResult] = field(default_factory=dict, repr=False)  # the last by trial
 
     @classmethod
     def kept(cls) -> Costs:
@@ -210,11 +208,8 @@ class Costs:
         self.timed[_machine_key("closing")] = seconds / max(1, trials)
 
     def learn(self, outcome: TrialOutcome) -> None:
-        """Take what a trial took, once. One that was held up by others, or resumed, is none."""
+        """Take what a trial took. One that other programs held up, or that was resumed, is none."""
         trial, result = outcome.trial, outcome.result
-        if self._learnt.get(trial.id) is result:  # as a run and its forecast both tell of it
-            return
-        self._learnt[trial.id] = result
         seconds, counts = result.seconds, result.training
         held_up = trial.alone and result.timings is not None and not result.timings.alone
         if result.status is not Status.OK or held_up or result.resumed_at_kimg is not None:

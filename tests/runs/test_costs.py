@@ -236,15 +236,13 @@ def test_what_real_images_decide_is_built_once_and_never_again(
     assert costs.of(bce).judging == 12.0
 
 
-def test_who_pays_for_the_building_and_is_told_of_twice_is_learnt_from_once(
+def test_who_pays_for_the_building_is_learnt_from_by_what_was_estimated_of_another_kind(
     trials: list[Trial],
 ) -> None:
     reference, bce, _ = trials
     costs = Costs()
     costs.estimate_judging(bce, building=30.0, each=10.0)
-    first = outcome(reference, seconds={"evaluate": 60.0, "total": 61.0})  # of the other kind
-    costs.learn(first)
-    costs.learn(first)
+    costs.learn(outcome(reference, seconds={"evaluate": 60.0, "total": 61.0}))
     assert costs.of(reference).judging == 15.0
     costs.learn(outcome(reference, seconds={"evaluate": 12.0, "total": 13.0}))
     assert costs.of(reference).judging == 12.0
