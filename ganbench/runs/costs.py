@@ -32,7 +32,9 @@ UNKNOWN_OPENING = 1.3  # of what workers begin from
 UNKNOWN_START = 0.05  # of a trial in a warm worker
 UNKNOWN_WARM_UP = 0.12  # of training, beyond its images
 UNKNOWN_DRAWING = 0.25  # of pictures and speed, beyond the samples
-UNKNOWN_CLOSING = 0.12  # of tables and page, by trial
+UNKNOWN_CLOSING = 0.12  # of tables and page, by each of the first trials
+FIRST_TRIALS = 10  # so many; pictures of all the others find no room on the page
+SHARE_OF_OTHERS = 0.01  # of what one of the first takes
 BESIDE_OTHERS = 1.6  # times as long, where trials run side by side
 BEGINNING, MOST_BEGINNING = 3.5, 10.0  # seconds that one takes usually, and at most
 UNKNOWN_JUDGING = 1e-4  # seconds by metric and sample, where no stand-ins were judged
@@ -197,7 +199,7 @@ class Costs:
     def closing(self, trials: int) -> float:
         """Return the seconds that the tables and the page of so many trials take."""
         guess = UNKNOWN_CLOSING * self.beginning
-        return self.timed.get(_machine_key("closing"), guess) * trials
+        return self.timed.get(_machine_key("closing"), guess) * _shown(trials)
 
     def learn_opening(self, executor: str, seconds: float) -> None:
         """Take what passed until the first trial of a run began."""
@@ -205,7 +207,7 @@ class Costs:
 
     def learn_closing(self, trials: int, seconds: float) -> None:
         """Take what the tables and the page of a run took."""
-        self.timed[_machine_key("closing")] = seconds / max(1, trials)
+        self.timed[_machine_key("closing")] = seconds / max(1.0, _shown(trials))
 
     def learn(self, outcome: TrialOutcome) -> None:
         """Take what a trial took. One that other programs held up, or that was resumed, is none."""
@@ -353,6 +355,11 @@ def _images_to_train(trial: Trial) -> int:
     """Return the same without those of another run, from which the training goes on."""
     continued = trial.cell and trial.cell.schedule.continues
     return images_of(trial) - (round(1000 * continued.kimg) if continued else 0)
+
+
+def _shown(trials: int) -> float:
+    """Return how many of the first trials would take as long to report as all of these."""
+    return min(trials, FIRST_TRIALS) + SHARE_OF_OTHERS * max(0, trials - FIRST_TRIALS)
 
 
 def _numbers(found: object) -> dict[str, float]:

@@ -366,3 +366,12 @@ def test_a_run_opens_before_its_first_trial_and_closes_after_its_last(trials: li
     assert found.opening("inline") == 0.0
     assert found.opening("dask") == UNKNOWN_OPENING * found.beginning
     assert found.closing(4) == 12.0
+
+
+def test_tables_of_a_thousand_trials_take_no_hundred_times_those_of_ten() -> None:
+    costs = Costs()
+    costs.learn_closing(2, 3.0)
+    assert [costs.closing(count) for count in (0, 2, 10)] == [0.0, 3.0, 15.0]
+    assert costs.closing(1000) == pytest.approx(15.0 + 0.015 * 990)
+    costs.learn_closing(1000, 29.85)
+    assert costs.closing(2) == pytest.approx(3.0)
