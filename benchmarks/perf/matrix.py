@@ -4,12 +4,12 @@
     python benchmarks/perf/matrix.py --profile smoke
     python benchmarks/perf/matrix.py --file benchmarks/perf/short_trials.yaml --seeds 1000 --jobs 2
 
-Runs a benchmark one trial at a time and then two, each with its share of the cores. A line of JSON
-per run: its wall time, beside the seconds that its trials trained, sampled and judged; what it took
-for anything else (its own start, pictures, saved models, the report), a trial; the mean of each
-part of a trial; the seconds of a core that all of it computed, a trial; and, one at a time, what a
-trial took to begin: from the end of the one before to its first step. Leave the machine alone
-meanwhile.
+Plans a benchmark and runs it, one trial at a time and then two, each with its share of the cores. A
+line of JSON per run: its wall time, beside the seconds that its trials trained, sampled and judged;
+what it took for anything else (its own start, pictures, saved models, the report), a trial; the
+mean of each part of a trial; the seconds of a core that all of it computed, a trial; and, one at a
+time, what a trial took to begin: from the end of the one before to its first step. Leave the
+machine alone meanwhile.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import argparse
 import json
 import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -41,6 +43,7 @@ def main() -> None:
         for jobs in asked.jobs:
             out = Path(temporary) / f"jobs-{jobs}"
             cache = common.own_cache(Path(temporary) / f"cache-{jobs}")  # none finds the other's
+            plan(asked, jobs, cache)
             before = core_seconds()
             seconds = run(asked, jobs, out, cache)
             what = {"file": asked.file.name, "profile": asked.profile, "only": asked.only}
@@ -49,13 +52,23 @@ def main() -> None:
             common.say("matrix", **what, jobs=jobs, **found, core_seconds_a_trial=each)
 
 
+def plan(asked: argparse.Namespace, jobs: int, environment: dict[str, str]) -> None:
+    """Have it estimated what trials take, by which the last of a run are ordered."""
+    what = [asked.file.resolve(), *chosen(asked), "--set", f"execution.jobs={jobs}"]
+    command = [sys.executable, "-m", "ganbench", "plan", *map(str, what)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
 def run(asked: argparse.Namespace, jobs: int, out: Path, environment: dict[str, str]) -> float:
-    chosen = ["--profile", asked.profile] if asked.profile else []
-    chosen += [part for rule in asked.only for part in ("--only", rule)]
-    chosen += ["--seeds", ",".join(map(str, range(asked.seeds)))] if asked.seeds else []
-    file, started = asked.file.resolve(), time.perf_counter()
-    common.run(file, "--out", out, "--jobs", jobs, *chosen, environment=environment)
+    what, started = [asked.file.resolve(), *chosen(asked)], time.perf_counter()
+    common.run(*what, "--out", out, "--jobs", jobs, environment=environment)
     return time.perf_counter() - started
+
+
+def chosen(asked: argparse.Namespace) -> list[str]:
+    found = ["--profile", asked.profile] if asked.profile else []
+    found += [part for rule in asked.only for part in ("--only", rule)]
+    return found + (["--seeds", ",".join(map(str, range(asked.seeds)))] if asked.seeds else [])
 
 
 def core_seconds() -> float:

@@ -21,7 +21,7 @@ from ganbench.records.report import Report
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.records.status import Status
 from ganbench.registry.registry import Registry
-from ganbench.runs import dealing, held_data, holding, leaving
+from ganbench.runs import dealing, held_data, holding, leaving, ordering
 from ganbench.runs.costs import Costs
 from ganbench.training import checkpoints
 from ganbench.util import files
@@ -65,11 +65,13 @@ def execute(
         at_work = _still_at_work(executor, outcomes)
         _clean(run, [o for o in outcomes if o.trial.id not in at_work])
         held_data.note(run.directory, outcomes)
-        waiting = [o for o in outcomes if _is_to_run(o)]
+        costs, jobs = Costs.kept(), run.info.execution.jobs
+        to_run = [o for o in outcomes if _is_to_run(o)]
+        waiting = ordering.soonest_done(to_run, lambda o: o.trial, costs, jobs)
         if waiting and not isinstance(executor, ClusterExecutor):
             dealing.require_device(run)
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))
-        costs, began = Costs.kept(), time.monotonic()
+        began = time.monotonic()
         try:
             for number, outcome in enumerate(_run_trials(run, executor, waiting, at_work)):
                 if number == 0 and (took := outcome.result.seconds.get("total")):

@@ -19,6 +19,7 @@ from ganbench.records.results import TrainingCounts
 from ganbench.records.run_folder import Run, Trial, TrialOutcome
 from ganbench.registry.registry import Registry
 from ganbench.runs import beginning, dealing, runner
+from ganbench.runs.costs import Costs
 from ganbench.util import machine
 from ganbench.util.allocator import KEEP_MEMORY
 
@@ -108,7 +109,8 @@ def test_full_disk_loses_nothing_that_was_there(
     assert not list(run.directory.glob(".results*"))
 
 
-def test_executor_gets_paths_and_resources_alone(tmp_path: Path, plugins: Registry) -> None:
+def handed_over(run: Run, plugins: Registry) -> tuple[Sequence[TrialRef], Resources]:
+    """Execute a run with an executor that does nothing; return what it is given."""
     seen: list[tuple[Sequence[TrialRef], Resources]] = []
 
     @dataclass(kw_only=True)
@@ -122,18 +124,41 @@ def test_executor_gets_paths_and_resources_alone(tmp_path: Path, plugins: Regist
             return iter(())
 
     local = plugins.lookup("executor", "local")
-    run = started(tmp_path, plugins, tiny.TINY, jobs=4)
     plugins._entries["executor", "local"] = type(local)("executor", Cluster, local.source)
     try:
         outcomes = runner.execute(run, plugins)
     finally:
         plugins._entries["executor", "local"] = local
-    ((trials, resources),) = seen
+    assert {o.status for o in outcomes} == {"unfinished"}
+    (given,) = seen
+    return given
+
+
+def test_executor_gets_paths_and_resources_alone(
+    tmp_path: Path, plugins: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    run = started(tmp_path, plugins, tiny.TINY, jobs=4)
+    trials, resources = handed_over(run, plugins)
     assert [t.directory.name for t in trials] == [t.id for t in run.trials]
     assert all(json.loads((t.directory / "trial.json").read_text()) for t in trials)
     assert (resources.jobs, resources.threads, resources.devices) == (4, 1, ())
-    assert {o.status for o in outcomes} == {"unfinished"}
     assert not run.trials[0].alone
+
+
+def test_a_long_trial_does_not_begin_last_where_several_run_at_once(
+    tmp_path: Path, plugins: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    text = tiny.TINY.replace("[bce, lsgan]", "[bce, lsgan, wgan-gp]")
+    run = started(tmp_path, plugins, text, jobs=2)
+    real, first, second, long = run.trials
+    costs = Costs()
+    for trial, per_image in ((first, 1.0), (second, 1.0), (long, 2.0)):
+        costs.estimate(trial, per_image, 1e-6)
+    costs.keep()
+    trials, _ = handed_over(run, plugins)
+    assert [trial.id for trial in trials] == [real.id, long.id, first.id, second.id]
 
 
 @pytest.mark.parametrize(
