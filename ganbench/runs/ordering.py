@@ -26,13 +26,14 @@ def soonest_done(
     References stay in front, as the others find what they keep of real images. The plan's order
     stays where one runs at a time, and where nothing is known of what a trial costs.
     """
+    if jobs == 1:
+        return list(waiting)
     known = [costs.of(trial_of(one)).total for one in waiting]
     seconds = [one for one in known if one is not None]
-    trained = sum(trial_of(one).cell is not None for one in waiting)
-    count = min(trained, LAST * jobs)
-    if jobs == 1 or len(seconds) < len(known):
+    if len(seconds) < len(known):
         return list(waiting)
-    first = len(waiting) - count
+    trained = sum(trial_of(one).cell is not None for one in waiting)
+    first = len(waiting) - min(trained, LAST * jobs)
     places = _added([0.0] * jobs, seconds[:first])
     order = _best(places, seconds[first:])
     return [*waiting[:first], *(waiting[first + index] for index in order)]
