@@ -90,7 +90,7 @@ class LeanDCGAN(Architecture):
     """DCGAN (Radford et al., 2016) with PyTorch's initialisation, for two cores."""
 
     name = "lean-dcgan"
-    latent_dim: int = 16
+    latent_dim: int = 32
     width: int = 24  # channels at 14×14; twice and four times as many at 7×7 and 4×4
     leak: float = 0.1  # of G's units, which DCGAN has at 0
 
