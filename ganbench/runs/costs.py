@@ -99,6 +99,8 @@ class Costs:
     estimated: dict[str, float] = field(default_factory=dict)
     drifts: list[float] = field(default_factory=list)  # of trainings, timed over estimated
     beginning: float = BEGINNING  # seconds that a process takes to begin
+    # What the cache had of `timed` and of `estimated`.
+    _found: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     _keys: dict[tuple[str, str, int, bool], _Keys] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -111,28 +113,37 @@ class Costs:
         if not isinstance(found, dict):
             found = {}
         timed, estimated = (_numbers(found.get(name)) for name in ("timed", "estimated"))
-        return cls(timed, estimated, beginning=min(time.process_time(), MOST_BEGINNING))
+        return cls(
+            dict(timed),
+            dict(estimated),
+            beginning=min(time.process_time(), MOST_BEGINNING),
+            _found={"timed": timed, "estimated": estimated},
+        )
 
     def keep(self) -> None:
-        """Add this to the cache, for the next run and the next plan; the oldest go beyond a limit.
+        """Add what this learnt to the cache, for the next run and the next plan.
 
-        A cache that cannot be written costs no more than its use.
+        What others learnt meanwhile stays; beyond a limit the oldest go. A cache that cannot be
+        written costs no more than its use.
         """
-        if not self.timed and not self.estimated:
+        learnt = {"timed": self._new("timed"), "estimated": self._new("estimated")}
+        if not any(learnt.values()):
             return
         there, path = Costs.kept(), _path()
         found = {
-            name: dict(list({**old, **new}.items())[-MOST_KEPT:])
-            for name, old, new in (
-                ("timed", there.timed, self.timed),
-                ("estimated", there.estimated, self.estimated),
-            )
+            name: dict(list({**there._found[name], **new}.items())[-MOST_KEPT:])
+            for name, new in learnt.items()
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_json(path, found)
         except OSError as error:
             logger.warning("what trials took is not kept: %s: %s", path, error.strerror)
+
+    def _new(self, name: str) -> dict[str, float]:
+        """Return what was not in the cache as this was read, or was another number."""
+        found = self._found.get(name, {})
+        return {key: value for key, value in getattr(self, name).items() if found.get(key) != value}
 
     def of(self, trial: Trial) -> Cost:
         """Return what is known of a trial that has not begun."""

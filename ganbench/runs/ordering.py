@@ -5,21 +5,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import TypeVar
 
-from ganbench.records.run_folder import Trial
+from ganbench.records.run_folder import TrialOutcome
 from ganbench.runs.costs import Costs
-
-T = TypeVar("T")
 
 LAST = 8  # trials of each of those at once: with more of them, how the last ones fall hardly counts
 MOST_SWAPPED = 32  # trials: of more, their pairs are too many to try
 GAIN = 0.02  # of the time: for less the plan's order is not left, as costs are not known that well
 
 
-def soonest_done(
-    waiting: Sequence[T], trial_of: Callable[[T], Trial], costs: Costs, jobs: int
-) -> list[T]:
+def soonest_done(waiting: Sequence[TrialOutcome], costs: Costs, jobs: int) -> list[TrialOutcome]:
     """Return what waits with the last ones in an order by which all of them end soonest.
 
     Else a long trial that begins last would run on alone while all other places are empty.
@@ -28,11 +23,11 @@ def soonest_done(
     """
     if jobs == 1:
         return list(waiting)
-    known = [costs.of(trial_of(one)).total for one in waiting]
+    known = [costs.of(one.trial).total for one in waiting]
     seconds = [one for one in known if one is not None]
     if len(seconds) < len(known):
         return list(waiting)
-    trained = sum(trial_of(one).cell is not None for one in waiting)
+    trained = sum(one.trial.cell is not None for one in waiting)
     first = len(waiting) - min(trained, LAST * jobs)
     places = _added([0.0] * jobs, seconds[:first])
     order = _best(places, seconds[first:])

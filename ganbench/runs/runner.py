@@ -67,7 +67,7 @@ def execute(
         held_data.note(run.directory, outcomes)
         costs, jobs = Costs.kept(), run.info.execution.jobs
         to_run = [o for o in outcomes if _is_to_run(o)]
-        waiting = ordering.soonest_done(to_run, lambda o: o.trial, costs, jobs)
+        waiting = ordering.soonest_done(to_run, costs, jobs)
         if waiting and not isinstance(executor, ClusterExecutor):
             dealing.require_device(run)
         observer.began(run, [o.trial for o in waiting], len(run.trials) - len(waiting))

@@ -199,6 +199,22 @@ def test_cache_keeps_both_and_what_others_put_there(trials: list[Trial]) -> None
     assert found.of(trials[2]).training == pytest.approx(1.0 + warm_up)
 
 
+def test_run_that_is_kept_later_leaves_what_another_learnt_meanwhile(trials: list[Trial]) -> None:
+    def took(trial: Trial, train: float) -> TrialOutcome:
+        return outcome(trial, seconds={"train": train, "total": train})
+
+    before = Costs()
+    before.learn(took(trials[1], 10.0))
+    before.keep()
+    long_run, short_run = Costs.kept(), Costs.kept()
+    short_run.learn(took(trials[1], 30.0))
+    short_run.keep()
+    long_run.learn(took(trials[2], 7.0))
+    long_run.keep()
+    found = Costs.kept()
+    assert (found.of(trials[1]).training, found.of(trials[2]).training) == (30.0, 7.0)
+
+
 def test_guesses_follow_how_long_this_process_took_to_begin(
     monkeypatch: pytest.MonkeyPatch, trials: list[Trial]
 ) -> None:

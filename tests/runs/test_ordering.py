@@ -10,7 +10,8 @@ import pytest
 from helpers.bench import OPEN
 
 from ganbench.records.cells import Plan
-from ganbench.records.run_folder import Trial
+from ganbench.records.results import TrialResult
+from ganbench.records.run_folder import Trial, TrialOutcome
 from ganbench.runs import ordering
 from ganbench.runs.costs import Costs
 from ganbench.runs.ordering import LAST
@@ -49,7 +50,8 @@ def known(trials: Sequence[Trial]) -> Costs:
 
 
 def ordered(trials: Sequence[Trial], costs: Costs, jobs: int) -> list[Trial]:
-    return ordering.soonest_done(trials, lambda trial: trial, costs, jobs)
+    waiting = [TrialOutcome(trial, Path(), TrialResult()) for trial in trials]
+    return [outcome.trial for outcome in ordering.soonest_done(waiting, costs, jobs)]
 
 
 def ends(order: Sequence[float], jobs: int = 2) -> float:
