@@ -11,7 +11,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganbench import Architecture, ImageSpec, Loss, NormFactory, Step, Terms, hookimpl
+from ganbench import (
+    Architecture,
+    ImageSpec,
+    Loss,
+    NormFactory,
+    Owned,
+    Scored,
+    Shapes,
+    Step,
+    Terms,
+    hookimpl,
+)
 
 SIZES = (4, 7, 14, 28)
 KERNELS = (3, 4, 4)  # between two sizes, at stride 2
@@ -91,13 +102,14 @@ class Seen(nn.Conv2d):
 
 
 class Generator(nn.Module):
-    """From a latent over 4×4, 7×7 and 14×14 to a picture."""
+    """From a latent over 4×4, 7×7 and 14×14 to a picture; the first two are told the class."""
 
     def __init__(self, widths: list[int], latent_dim: int, norm: NormFactory, leak: float) -> None:
         super().__init__()
         self.first, self.leak = widths[0], leak
         self.project = nn.Linear(latent_dim, widths[0] * SIZES[0] ** 2)
-        self.norms = nn.ModuleList(norm(width) for width in widths)
+        self.norms = nn.ModuleList(norm(width) for width in widths[:-1])
+        self.last_norm = nn.BatchNorm2d(widths[-1])
         self.ups = nn.ModuleList()
         for (before, after), kernel, (small, large) in zip(
             pairwise([*widths, 1]), KERNELS, pairwise(SIZES), strict=True
@@ -109,9 +121,10 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, condition: Tensor | None) -> Tensor:
         side = SIZES[0]
         maps = self.project(z).view(-1, side, side, self.first).permute(0, 3, 1, 2)
-        for norm, up in zip(self.norms, self.ups, strict=True):
+        *ups, paint = self.ups
+        for norm, up in zip(self.norms, ups, strict=True):
             maps = up(F.leaky_relu(norm(maps, condition), self.leak, inplace=True))
-        return maps.tanh()
+        return paint(F.leaky_relu(self.last_norm(maps), self.leak, inplace=True)).tanh()
 
 
 class Discriminator(nn.Module):
@@ -140,7 +153,7 @@ class LeanDCGAN(Architecture):
     name = "lean-dcgan"
     latent_dim: int = 28
     g_widths: list[int] = field(default_factory=lambda: [96, 48, 24])  # channels at 4×4, 7×7, 14×14
-    d_widths: list[int] = field(default_factory=lambda: [16, 48, 64])  # at 14×14, 7×7, 4×4
+    d_widths: list[int] = field(default_factory=lambda: [24, 48, 64])  # at 14×14, 7×7, 4×4
     leak: float = 0.1  # of G's units, which DCGAN has at 0
 
     def unsupported(self, image: ImageSpec) -> str | None:
@@ -156,35 +169,48 @@ class LeanDCGAN(Architecture):
 
 @dataclass(kw_only=True)
 class Margin(Loss):
-    """The hinge loss (Lim & Ye, 2017), for whose G latents are told apart in pictures.
+    """The hinge loss (Lim & Ye, 2017), with a classifier on D's features (Odena et al., 2017).
 
-    How far two pictures of a class are apart, over how far their latents are, is to be large
-    (Yang et al., 2019).
+    D learns the classes of real images, and G is to make images of its classes. How far two of
+    one class are apart, over how far their latents are, is to be large (Yang et al., 2019).
     """
 
     name = "margin"
     boundary = 0.0
-    apart: float = 0.0  # the weight of that
+    classify: float = 0.0  # the weight of D's classes
+    classified: float = 0.0  # and of G's
+    apart: float = 0.0  # the weight of distances
+
+    def networks(self, shapes: Shapes) -> dict[str, Owned]:
+        classifier = nn.Linear(shapes.feature_dim, shapes.image.num_classes)
+        return {"classifier": Owned(classifier, "discriminator")}
 
     def discriminator_loss(self, step: Step) -> Terms:
         return {
             "real": F.relu(1 - step.real.logits).mean(),
             "fake": F.relu(1 + step.fake.logits).mean(),
+            "classify": self.classify * _of_class(step, step.real),
         }
 
     def generator_loss(self, step: Step) -> Terms:
-        terms = {"adversarial": -step.fake.logits.mean()}
-        if self.apart:
-            terms["apart"] = -self.apart * _told_apart(step)
-        return terms
+        return {
+            "adversarial": -step.fake.logits.mean(),
+            "classified": self.classified * _of_class(step, step.fake),
+            "apart": -self.apart * _told_apart(step.fake, step.latents),
+        }
 
 
-def _told_apart(step: Step) -> Tensor:
+def _of_class(step: Step, images: Scored) -> Tensor:
+    assert images.labels is not None
+    return F.cross_entropy(step.own["classifier"](images.features), images.labels)
+
+
+def _told_apart(fake: Scored, latents: Tensor) -> Tensor:
     """Return the mean ratio of distances, (), of each fake and the next one of its class."""
-    assert step.fake.labels is not None
-    of_a_class = step.fake.labels.argsort()
-    labels, images = step.fake.labels[of_a_class], step.fake.images[of_a_class]
-    ratio = _to_next(images) / _to_next(step.latents[of_a_class])
+    assert fake.labels is not None
+    of_a_class = fake.labels.argsort()
+    labels, images = fake.labels[of_a_class], fake.images[of_a_class]
+    ratio = _to_next(images) / _to_next(latents[of_a_class])
     return (ratio * (labels == labels.roll(1))).mean()
 
 
