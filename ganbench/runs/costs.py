@@ -131,7 +131,7 @@ class Costs:
             return
         there, path = Costs.kept(), _path()
         found = {
-            name: dict(list({**there._found[name], **new}.items())[-MOST_KEPT:])
+            name: dict(list({**getattr(there, name), **new}.items())[-MOST_KEPT:])
             for name, new in learnt.items()
         }
         try:
