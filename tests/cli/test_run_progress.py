@@ -19,6 +19,7 @@ from ganbench.records.run_folder import WINDOWS, Trial, TrialOutcome
 from ganbench.records.run_info import Execution
 from ganbench.records.status import Status
 from ganbench.records.windows import Window
+from ganbench.runs.costs import MOST_BEGINNING
 
 TEXT = OPEN + "loss: bce\ntraining: {batch_size: 10, budget: {kimg: 1}}\n"
 JUDGING = 4  # seconds that its metrics of 10,000 samples are guessed to take
@@ -27,6 +28,8 @@ JUDGING = 4  # seconds that its metrics of 10,000 samples are guessed to take
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("GANBENCH_CACHE", str(tmp_path / "cache"))
+    # By it a start is guessed; else that would depend on which tests ran before.
+    monkeypatch.setattr("time.process_time", lambda: MOST_BEGINNING)
     info = SimpleNamespace(execution=Execution(jobs=2))
     return SimpleNamespace(directory=tmp_path, info=info, trials=())
 
