@@ -154,9 +154,11 @@ def _peak(one: Found) -> tuple[str, str]:
 
 
 def _matrix(found: Sequence[Found]) -> Iterator[Row]:
+    alone: dict[str, Found] = {}  # the last of each name: matrix.py measures it, then two at a time
     for one in found:
         name = " ".join((one["file"], *one["only"]))
         if one["jobs"] == 1:
+            alone[name] = one
             yield (
                 f"{name}: wall time over its trials' training, sampling and judging",
                 "≤ 1.04",
@@ -166,8 +168,8 @@ def _matrix(found: Sequence[Found]) -> Iterator[Row]:
                 yield f"{name}: process, imports and data of a trial", "≤ 0.3 s", f"{begins:.2f} s"
             each = one["else_seconds_a_trial"]
             yield f"{name}: these, pictures and all else, a trial", "", f"{each:.1f} s"
-        elif alone := next((other for other in found if other["jobs"] == 1), None):
-            ratio = one["wall_seconds"] / alone["wall_seconds"]
+        elif name in alone:
+            ratio = one["wall_seconds"] / alone[name]["wall_seconds"]
             yield (
                 f"{name}: --jobs {one['jobs']} over --jobs 1",
                 "≤ 0.78",

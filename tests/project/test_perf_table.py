@@ -48,6 +48,18 @@ def test_rows_say_target_and_spread(bench):
     ]  # fmt: skip
 
 
+def test_two_at_a_time_are_beside_one_at_a_time_of_the_same_measurement(bench):
+    work = {"wall_for_work": 1.0, "else_seconds_a_trial": 1.0, "seconds_to_begin": None}
+    runs = [("a.yaml", 1, 100.0), ("a.yaml", 2, 80.0), ("b.yaml", 1, 50.0), ("b.yaml", 2, 45.0),
+            ("a.yaml", 1, 200.0), ("a.yaml", 2, 150.0), ("c.yaml", 2, 9.0)]  # fmt: skip
+    found = [
+        {"what": "matrix", "file": file, "only": [], "jobs": jobs, "wall_seconds": wall, **work}
+        for file, jobs, wall in runs
+    ]
+    ratios = [row[2] for row in bench.rows(found) if "--jobs 2" in row[0]]
+    assert ratios == ["0.800 (80 s)", "0.900 (45 s)", "0.750 (150 s)"]
+
+
 def test_a_run_is_measured_trial_by_trial(tmp_path):
     matrix = scripts.script("perf", "matrix")
     (tmp_path / "run.json").write_text('{"execution": {"jobs": 1}}')
